@@ -16,3 +16,4 @@
 //! domain values -> listing -> exit code. The way of one `lvsctl` command: flags -> wanted state ->
 //! found state -> plan -> apply -> read again and compare.
 
+pub mod netlink;

@@ -1,0 +1,25 @@
+//! Bytes to and from the kernel over netlink. Knows nothing of IPVS.
+//!
+//! [`Socket`] carries datagrams; [`Connection`] makes a conversation of them: one request and its
+//! acknowledgement or answer, a whole listing, or many requests in few datagrams. A family's
+//! payloads are plain types with the traits of `netlink-packet-generic`.
+
+mod batch;
+mod connection;
+mod error;
+mod extended_ack;
+mod family;
+mod incoming;
+mod outgoing;
+#[cfg(test)]
+pub(crate) mod played_kernel;
+mod socket;
+#[cfg(test)]
+mod tests;
+mod transport;
+
+pub use connection::Connection;
+pub use error::Error;
+pub use outgoing::Payload;
+pub use socket::Socket;
+pub use transport::Transport;
