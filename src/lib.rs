@@ -16,4 +16,5 @@
 //! domain values -> listing -> exit code. The way of one `lvsctl` command: flags -> wanted state ->
 //! found state -> plan -> apply -> read again and compare.
 
+pub mod ipvs;
 pub mod netlink;

@@ -1,0 +1,23 @@
+//! What the kernel says of IPVS itself.
+
+use std::fmt;
+
+/// Version of IPVS in the kernel, as `0x00MMmmpp` on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub u32);
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [_, major, minor, patch] = self.0.to_be_bytes();
+        write!(f, "{major}.{minor}.{patch}")
+    }
+}
+
+/// The answer to `IPVS_CMD_GET_INFO`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Info {
+    /// Version of IPVS.
+    pub version: Version,
+    /// Number of buckets of the connection table. Newer kernels say 0 until a service exists.
+    pub table_size: u32,
+}

@@ -1,0 +1,27 @@
+//! Commands of the family (`IPVS_CMD_*`).
+
+/// What a message asks for or answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(in crate::ipvs) enum Command {
+    NewService = 1,
+    SetService = 2,
+    DeleteService = 3,
+    GetService = 4,
+    NewDestination = 5,
+    SetDestination = 6,
+    DeleteDestination = 7,
+    GetDestination = 8,
+    NewDaemon = 9,
+    DeleteDaemon = 10,
+    GetDaemon = 11,
+    SetConfig = 12,
+    GetConfig = 13,
+    GetInfo = 15,
+    Zero = 16,
+    Flush = 17,
+}
+
+/// `IPVS_CMD_SET_INFO`: only ever the answer to [`Command::GetInfo`], and the only message whose
+/// attributes have numbers of their own.
+pub(super) const SET_INFO: u8 = 14;

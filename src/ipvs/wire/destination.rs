@@ -1,0 +1,131 @@
+//! Destinations of a service.
+
+use std::net::IpAddr;
+
+use netlink_packet_core::DecodeError;
+
+use super::service::{address_bytes, typed_address};
+use super::stats::{StatsAttribute, stats};
+use super::table::attributes;
+use super::value::{Nest, NetworkU16};
+use crate::ipvs::{
+    AddressFamily, Checksum, Destination, DestinationEntry, Forwarding, Stats, Tunnel,
+};
+
+attributes! {
+    /// Attributes of a destination (`IPVS_DEST_ATTR_*`).
+    DestinationAttribute {
+        1 => Address([u8; 16]),
+        2 => Port(NetworkU16),
+        3 => Forwarding(u32),
+        4 => Weight(u32),
+        5 => UpperThreshold(u32),
+        6 => LowerThreshold(u32),
+        7 => ActiveConnections(u32),
+        8 => InactiveConnections(u32),
+        9 => PersistentConnections(u32),
+        10 => Stats(Nest<StatsAttribute>),
+        11 => Family(u16),
+        12 => Stats64(Nest<StatsAttribute>),
+        13 => TunnelType(u8),
+        14 => TunnelPort(NetworkU16),
+        15 => TunnelFlags(u16),
+    }
+}
+
+/// The other bits of the connection flags say nothing about forwarding.
+const FORWARDING_MASK: u32 = 7;
+
+/// The attributes that name a destination within its service.
+pub(super) fn identity_attributes(address: IpAddr, port: u16) -> Vec<DestinationAttribute> {
+    // Room for the rest of a destination too.
+    let mut attributes = Vec::with_capacity(10);
+    attributes.extend([
+        DestinationAttribute::Family(AddressFamily::from(address).number()),
+        DestinationAttribute::Address(address_bytes(address)),
+        DestinationAttribute::Port(NetworkU16(port)),
+    ]);
+    attributes
+}
+
+/// All attributes of a destination, in the order in which ipvsadm 1.31 sends them.
+pub(super) fn destination_attributes(destination: &Destination) -> Vec<DestinationAttribute> {
+    let (kind, port, checksum) = match destination.tunnel {
+        Tunnel::Ipip => (0, 0, Checksum::None),
+        Tunnel::Gue { port, checksum } => (1, port, checksum),
+        Tunnel::Gre { checksum } => (2, 0, checksum),
+        Tunnel::Other(kind) => (kind, 0, Checksum::None),
+    };
+    let mut attributes = identity_attributes(destination.address, destination.port);
+    attributes.extend([
+        DestinationAttribute::Forwarding(destination.forwarding.number()),
+        DestinationAttribute::Weight(destination.weight),
+        DestinationAttribute::TunnelType(kind),
+        DestinationAttribute::TunnelPort(NetworkU16(port)),
+        DestinationAttribute::TunnelFlags(checksum.number()),
+        DestinationAttribute::UpperThreshold(destination.upper_threshold),
+        DestinationAttribute::LowerThreshold(destination.lower_threshold),
+    ]);
+    attributes
+}
+
+/// A destination as the kernel lists it, of a service of that family.
+///
+/// Older kernels do not send the family (before 3.18; it is the service's), the tunnel (5.2; it is
+/// IPIP) and `STATS64` (4.1).
+pub(super) fn destination_entry(
+    attributes: &[DestinationAttribute],
+    service_family: AddressFamily,
+) -> Result<DestinationEntry, DecodeError> {
+    let (mut address, mut port, mut family) = (None, None, 0);
+    let (mut tunnel_type, mut tunnel_port, mut tunnel_flags) = (0, 0, 0);
+    let (mut narrow, mut wide): (Option<Stats>, Option<Stats>) = (None, None);
+    let mut entry = DestinationEntry {
+        destination: Destination::new([0, 0, 0, 0], 0, Forwarding::Masquerade),
+        active_connections: 0,
+        inactive_connections: 0,
+        persistent_connections: 0,
+        stats: Stats::default(),
+    };
+    let destination = &mut entry.destination;
+    for attribute in attributes {
+        match *attribute {
+            DestinationAttribute::Address(bytes) => address = Some(bytes),
+            DestinationAttribute::Port(NetworkU16(number)) => port = Some(number),
+            DestinationAttribute::Family(number) => family = number,
+            DestinationAttribute::Forwarding(flags) => {
+                destination.forwarding = Forwarding::from_number(flags & FORWARDING_MASK);
+            }
+            DestinationAttribute::Weight(weight) => destination.weight = weight,
+            DestinationAttribute::UpperThreshold(limit) => destination.upper_threshold = limit,
+            DestinationAttribute::LowerThreshold(limit) => destination.lower_threshold = limit,
+            DestinationAttribute::ActiveConnections(count) => entry.active_connections = count,
+            DestinationAttribute::InactiveConnections(count) => entry.inactive_connections = count,
+            DestinationAttribute::PersistentConnections(count) => {
+                entry.persistent_connections = count;
+            }
+            DestinationAttribute::TunnelType(kind) => tunnel_type = kind,
+            DestinationAttribute::TunnelPort(NetworkU16(number)) => tunnel_port = number,
+            DestinationAttribute::TunnelFlags(flags) => tunnel_flags = flags,
+            DestinationAttribute::Stats(ref nest) => narrow = Some(stats(&nest.attributes)),
+            DestinationAttribute::Stats64(ref nest) => wide = Some(stats(&nest.attributes)),
+            DestinationAttribute::Other(_) => {}
+        }
+    }
+    let family = match family {
+        0 => service_family,
+        number => AddressFamily::from_number(number)
+            .ok_or("a destination of an unknown address family")?,
+    };
+    destination.address = typed_address(address.ok_or("a destination without address")?, family);
+    destination.port = port.ok_or("a destination without port")?;
+    let checksum = Checksum::from_number(tunnel_flags);
+    destination.tunnel = match tunnel_type {
+        0 => Tunnel::Ipip,
+        1 => Tunnel::Gue { port: tunnel_port, checksum },
+        2 => Tunnel::Gre { checksum },
+        other => Tunnel::Other(other),
+    };
+    entry.stats = wide.or(narrow).unwrap_or_default();
+    Ok(entry)
+}

@@ -1,0 +1,189 @@
+//! The types of attribute values.
+
+use netlink_packet_core::{
+    DecodeError, Emitable, Nla, NlaBuffer, NlasIterator, Parseable, parse_u8, parse_u16,
+    parse_u16_be, parse_u32, parse_u64,
+};
+
+/// A value of an attribute.
+pub(super) trait Value: Sized {
+    /// Whether the value is itself a list of attributes.
+    const NESTED: bool = false;
+    /// Its length in bytes.
+    fn length(&self) -> usize;
+    /// Writes it to a buffer of that length.
+    fn emit(&self, buffer: &mut [u8]);
+    /// Reads it from all of `bytes`.
+    fn parse(bytes: &[u8]) -> Result<Self, DecodeError>;
+}
+
+macro_rules! number {
+    ($($number:ty, $parse:ident;)*) => {$(
+        impl Value for $number {
+            fn length(&self) -> usize {
+                size_of::<$number>()
+            }
+            fn emit(&self, buffer: &mut [u8]) {
+                buffer.copy_from_slice(&self.to_ne_bytes());
+            }
+            fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+                $parse(bytes)
+            }
+        }
+    )*};
+}
+
+number! {
+    u8, parse_u8;
+    u16, parse_u16;
+    u32, parse_u32;
+}
+
+/// A 16-bit number in network byte order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NetworkU16(pub(super) u16);
+
+impl Value for NetworkU16 {
+    fn length(&self) -> usize {
+        2
+    }
+    fn emit(&self, buffer: &mut [u8]) {
+        buffer.copy_from_slice(&self.0.to_be_bytes());
+    }
+    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        parse_u16_be(bytes).map(Self)
+    }
+}
+
+/// Bytes whose meaning depends on the address family, which is another attribute: an address
+/// (`N` = 16, IPv4 in the first 4), a netmask or an IPv4 multicast group (`N` = 4).
+impl<const N: usize> Value for [u8; N] {
+    fn length(&self) -> usize {
+        N
+    }
+    fn emit(&self, buffer: &mut [u8]) {
+        buffer.copy_from_slice(self);
+    }
+    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        bytes.try_into().map_err(|_| DecodeError::invalid_number(N, bytes.len()))
+    }
+}
+
+/// A counter or a rate: 32 bits in `STATS`, 64 in `STATS64`, but bytes are 64 in both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counter {
+    Narrow(u32),
+    Wide(u64),
+}
+
+impl Counter {
+    pub(super) fn get(self) -> u64 {
+        match self {
+            Self::Narrow(value) => value.into(),
+            Self::Wide(value) => value,
+        }
+    }
+}
+
+impl Value for Counter {
+    fn length(&self) -> usize {
+        match self {
+            Self::Narrow(_) => 4,
+            Self::Wide(_) => 8,
+        }
+    }
+    fn emit(&self, buffer: &mut [u8]) {
+        match self {
+            Self::Narrow(value) => buffer.copy_from_slice(&value.to_ne_bytes()),
+            Self::Wide(value) => buffer.copy_from_slice(&value.to_ne_bytes()),
+        }
+    }
+    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        match bytes.len() {
+            4 => parse_u32(bytes).map(Self::Narrow),
+            _ => parse_u64(bytes).map(Self::Wide),
+        }
+    }
+}
+
+/// `struct ip_vs_flags`: bits, and which of them are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MaskedFlags {
+    pub(super) flags: u32,
+    pub(super) mask: u32,
+}
+
+impl Value for MaskedFlags {
+    fn length(&self) -> usize {
+        8
+    }
+    fn emit(&self, buffer: &mut [u8]) {
+        let (flags, mask) = buffer.split_at_mut(4);
+        flags.copy_from_slice(&self.flags.to_ne_bytes());
+        mask.copy_from_slice(&self.mask.to_ne_bytes());
+    }
+    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        match bytes.split_at_checked(4) {
+            Some((flags, mask)) => Ok(Self { flags: parse_u32(flags)?, mask: parse_u32(mask)? }),
+            None => Err(DecodeError::invalid_number(8, bytes.len())),
+        }
+    }
+}
+
+/// Bytes of a name that are sent at most. The kernel takes 15 or 16 and refuses longer ones
+/// (`EINVAL`), so this only keeps an endless name from overflowing the 16-bit length.
+const LONGEST_NAME: usize = 255;
+
+impl Value for String {
+    fn length(&self) -> usize {
+        self.len().min(LONGEST_NAME) + 1
+    }
+    fn emit(&self, buffer: &mut [u8]) {
+        for (to, from) in buffer.iter_mut().zip(self.bytes().take(LONGEST_NAME).chain([0])) {
+            *to = from;
+        }
+    }
+    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let name = bytes.split(|&byte| byte == 0).next().unwrap_or_default();
+        Ok(Self::from_utf8_lossy(name).into_owned())
+    }
+}
+
+/// A list of attributes as the value of one.
+///
+/// It is measured once: the traits of netlink-packet-core ask for the length of every attribute
+/// at every level again, which in a batch of thousands is half of the work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Nest<A> {
+    pub(super) attributes: Vec<A>,
+    length: usize,
+}
+
+impl<A: Nla> From<Vec<A>> for Nest<A> {
+    fn from(attributes: Vec<A>) -> Self {
+        let length = attributes.iter().map(Emitable::buffer_len).sum();
+        Self { attributes, length }
+    }
+}
+
+impl<A> Value for Nest<A>
+where
+    A: Nla + for<'a> Parseable<NlaBuffer<&'a [u8]>>,
+{
+    const NESTED: bool = true;
+    fn length(&self) -> usize {
+        self.length
+    }
+    fn emit(&self, mut buffer: &mut [u8]) {
+        for attribute in &self.attributes {
+            let (place, rest) = buffer.split_at_mut(attribute.buffer_len());
+            attribute.emit(place);
+            buffer = rest;
+        }
+    }
+    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let attributes: Result<Vec<_>, _> =
+            NlasIterator::new(bytes).map(|attribute| A::parse(&attribute?)).collect();
+        attributes.map(Self::from)
+    }
+}
