@@ -17,4 +17,5 @@
 //! found state -> plan -> apply -> read again and compare.
 
 pub mod ipvs;
+pub mod ipvsadm;
 pub mod netlink;

@@ -1,0 +1,39 @@
+//! Names for tests: a few hosts and services that answer the same on every machine.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::ipvs::Protocol;
+
+use super::Names;
+
+/// Hosts as pairs of name and address, and the services `http`, `https` and `domain`.
+pub(crate) struct FakeNames(pub(crate) &'static [(&'static str, &'static str)]);
+
+const SERVICES: [(&str, u16, Protocol); 4] = [
+    ("http", 80, Protocol::TCP),
+    ("https", 443, Protocol::TCP),
+    ("http-alt", 8080, Protocol::TCP),
+    ("domain", 53, Protocol::UDP),
+];
+
+impl Names for FakeNames {
+    fn address(&self, host: &str) -> Option<Ipv4Addr> {
+        let known = self.0.iter().find(|(name, _)| *name == host);
+        known.and_then(|(_, address)| address.parse().ok())
+    }
+
+    fn port(&self, service: &str, protocol: Protocol) -> Option<u16> {
+        let known = SERVICES.iter().find(|(name, _, of)| *name == service && *of == protocol);
+        known.map(|(_, port, _)| *port)
+    }
+
+    fn host(&self, address: IpAddr) -> Option<String> {
+        let known = self.0.iter().find(|(_, of)| of.parse() == Ok(address));
+        known.map(|(name, _)| (*name).to_owned())
+    }
+
+    fn service(&self, port: u16, protocol: Protocol) -> Option<String> {
+        let known = SERVICES.iter().find(|(_, at, of)| *at == port && *of == protocol);
+        known.map(|(name, ..)| (*name).to_owned())
+    }
+}

@@ -1,0 +1,102 @@
+//! The command line as clap knows it, built from the table of options.
+//!
+//! clap decides whether a line can be read, and how. What it refuses, the
+//! [scanner](super::scanner) reads once more, to say in the reference's words what is wrong. On
+//! every line that clap accepts the two agree, which the tests hold them to.
+
+use clap::builder::Resettable;
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
+
+use super::event::Event;
+use super::options::{Argument, OPTIONS, OptionRow};
+
+/// Stands for an argument that is not there. No argument of a program can be this text.
+const ABSENT: &str = "\0";
+
+const OPERANDS: &str = "operands";
+
+/// The whole command line of `ipvsadm`, without help texts.
+///
+/// For whoever checks manual pages and completions against the options that there are.
+///
+/// # Examples
+///
+/// ```
+/// let command = lvs::ipvsadm::command_line();
+/// assert!(command.get_arguments().any(|it| it.get_long() == Some("add-service")));
+/// ```
+#[must_use]
+pub fn command_line() -> Command {
+    build(false)
+}
+
+fn build(posixly_correct: bool) -> Command {
+    let commands = OPTIONS.iter().filter(|row| row.verb().is_some());
+    Command::new("ipvsadm")
+        .no_binary_name(true)
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args(OPTIONS.iter().map(argument))
+        .arg(
+            Arg::new(OPERANDS)
+                .num_args(0..)
+                .action(ArgAction::Append)
+                .trailing_var_arg(posixly_correct),
+        )
+        .group(ArgGroup::new("command").args(commands.map(|row| row.long)))
+}
+
+fn argument(row: &OptionRow) -> Arg {
+    let mut shorts = row.shorts.chars();
+    let arg = Arg::new(row.long)
+        .long(row.long)
+        .short(Resettable::from(shorts.next()))
+        .visible_short_aliases(shorts)
+        .action(match row.name {
+            // Given twice, it is refused.
+            Some(_) => ArgAction::Set,
+            None => ArgAction::Append,
+        });
+    match row.argument {
+        Argument::None => arg.num_args(0).default_missing_value(ABSENT),
+        Argument::Optional => {
+            arg.num_args(0..=1).default_missing_value(ABSENT).value_parser(more_than_a_dash)
+        }
+        Argument::Required => arg.allow_hyphen_values(true),
+    }
+}
+
+/// A lone `-` is an operand to popt and the value of a preceding `-p` to clap. No value is written
+/// like that, so the line is left to the scanner.
+fn more_than_a_dash(value: &str) -> Result<String, &'static str> {
+    match value {
+        "-" => Err("not a value"),
+        _ => Ok(value.to_owned()),
+    }
+}
+
+/// The events of a line in its order, or `None` where clap refuses the line.
+pub(super) fn events(elements: &[String], posixly_correct: bool) -> Option<Vec<Event>> {
+    let matches = build(posixly_correct).try_get_matches_from(elements).ok()?;
+    let mut events: Vec<(usize, Event)> = Vec::new();
+    for option in OPTIONS {
+        for (index, value) in occurrences(&matches, option.long) {
+            let value = Some(value).filter(|value| value != ABSENT);
+            events.push((index, Event::Option { option, value }));
+        }
+    }
+    for (index, operand) in occurrences(&matches, OPERANDS) {
+        events.push((index, Event::Operand(operand)));
+    }
+    events.sort_by_key(|&(index, _)| index);
+    Some(events.into_iter().map(|(_, event)| event).collect())
+}
+
+fn occurrences<'a>(
+    matches: &'a ArgMatches,
+    id: &'a str,
+) -> impl Iterator<Item = (usize, String)> + 'a {
+    let indices = matches.indices_of(id).into_iter().flatten();
+    let values = matches.get_many::<String>(id).into_iter().flatten();
+    indices.zip(values.cloned())
+}

@@ -1,0 +1,125 @@
+//! Reads a command line by the conventions of popt 1.19, the option library of the reference.
+//!
+//! It reads the lines of a restore, and every command line that clap refuses: only reading option
+//! by option gives the errors of the reference, in their order and with its exit codes.
+
+use super::error::UsageError;
+use super::event::Event;
+use super::options::{self, Argument, OptionRow};
+
+/// The events of a line. After an error there is nothing more of use.
+pub(super) struct Scanner<'a> {
+    elements: std::slice::Iter<'a, String>,
+    /// The element read last: errors name it.
+    last: &'a str,
+    /// What is left of an element with several short options in it.
+    bundle: &'a str,
+    /// After `--`, and with POSIXLY_CORRECT after the first operand, all is operands.
+    only_operands: bool,
+    posixly_correct: bool,
+    command_seen: bool,
+}
+
+impl<'a> Scanner<'a> {
+    /// Reads the elements after the program's name. `posixly_correct`: the first operand ends the
+    /// options.
+    pub(super) fn new(elements: &'a [String], posixly_correct: bool) -> Self {
+        Self {
+            elements: elements.iter(),
+            last: "",
+            bundle: "",
+            only_operands: false,
+            posixly_correct,
+            command_seen: false,
+        }
+    }
+
+    fn take(&mut self) -> Option<&'a str> {
+        let element = self.elements.next()?;
+        self.last = element;
+        Some(element)
+    }
+
+    fn long(&mut self, text: &'a str) -> Result<Event, UsageError> {
+        let (name, attached) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (text, None),
+        };
+        let option = options::long(name).ok_or_else(|| self.unknown())?;
+        if option.argument == Argument::None && attached.is_some() {
+            return Err(UsageError::SuperfluousArgument(self.last.to_owned()));
+        }
+        self.finish(option, attached)
+    }
+
+    fn short(&mut self, text: &'a str) -> Result<Event, UsageError> {
+        let mut letters = text.chars();
+        let option = letters.next().and_then(options::short).ok_or_else(|| self.unknown())?;
+        let rest = letters.as_str();
+        if option.argument == Argument::None {
+            if rest.starts_with('=') {
+                return Err(UsageError::SuperfluousArgument(self.last.to_owned()));
+            }
+            self.bundle = rest;
+            return self.finish(option, None);
+        }
+        let attached = (!rest.is_empty()).then(|| rest.strip_prefix('=').unwrap_or(rest));
+        self.finish(option, attached)
+    }
+
+    fn finish(
+        &mut self,
+        option: &'static OptionRow,
+        attached: Option<&'a str>,
+    ) -> Result<Event, UsageError> {
+        let value = match (option.argument, attached) {
+            (Argument::None, _) => None,
+            (_, Some(attached)) => Some(attached),
+            (Argument::Required, None) => match self.take() {
+                Some(element) => Some(element),
+                None => return Err(UsageError::MissingArgument(self.last.to_owned())),
+            },
+            (Argument::Optional, None) => match self.elements.as_slice().first() {
+                Some(next) if !next.starts_with('-') => self.take(),
+                _ => None,
+            },
+        };
+        // Said here and not where the line is understood, since only here the element is known.
+        if option.verb().is_some() && std::mem::replace(&mut self.command_seen, true) {
+            return Err(UsageError::SecondCommand(self.last.to_owned()));
+        }
+        Ok(Event::Option { option, value: value.map(str::to_owned) })
+    }
+
+    fn unknown(&self) -> UsageError {
+        UsageError::UnknownOption(self.last.to_owned())
+    }
+}
+
+impl Iterator for Scanner<'_> {
+    type Item = Result<Event, UsageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let bundle = std::mem::take(&mut self.bundle);
+        if !bundle.is_empty() {
+            return Some(self.short(bundle));
+        }
+        let mut element = self.take()?;
+        if !self.only_operands && element == "--" {
+            self.only_operands = true;
+            element = self.take()?;
+        }
+        match element.strip_prefix('-') {
+            Some(text) if !self.only_operands && !text.is_empty() => {
+                Some(match text.strip_prefix('-') {
+                    Some(long) => self.long(long),
+                    None => self.short(text),
+                })
+            }
+            _ => {
+                self.only_operands |= self.posixly_correct;
+                Some(Ok(Event::Operand(element.to_owned())))
+            }
+        }
+    }
+}

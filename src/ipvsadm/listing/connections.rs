@@ -1,0 +1,189 @@
+//! The connection table, `-L -c`: a row is written as soon as its line is read, so a table of
+//! millions takes no more memory than one of ten.
+
+use std::io::{self, BufRead, Write};
+
+use crate::ipvsadm::Names;
+use crate::ipvsadm::error::Error;
+use crate::ipvsadm::lines;
+
+use super::connection::Connection;
+
+/// The table of this process' network namespace.
+pub(super) const PATH: &str = "/proc/net/ip_vs_conn";
+
+const TITLE: &str = "\
+IPVS connection entries
+pro expire state       source             virtual            destination
+";
+
+const TITLE_WITH_ENGINE: &str = "\
+IPVS connection entries
+pro expire state       source             virtual            destination        pe name          pe_data
+";
+
+/// Writes the rows in the order of the input, whose first line is a title.
+///
+/// # Errors
+///
+/// An input without a title, a line of another shape (the reference shows what is left over from
+/// the line before), or a failing read or write.
+pub(super) fn write(
+    mut input: impl BufRead,
+    with_engine: bool,
+    names: Option<&dyn Names>,
+    output: &mut dyn Write,
+) -> Result<(), Error> {
+    let cannot_read = |source| Error::CannotRead { path: PATH, source };
+    let mut line = Vec::new();
+    if !lines::read_line(&mut input, &mut line).map_err(cannot_read)? {
+        return Err(Error::UnexpectedInput(PATH));
+    }
+    let title = if with_engine { TITLE_WITH_ENGINE } else { TITLE };
+    output.write_all(title.as_bytes())?;
+    while lines::read_line(&mut input, &mut line).map_err(cannot_read)? {
+        let mut connection = Connection::parse(&line).ok_or(Error::UnexpectedInput(PATH))?;
+        connection.engine = connection.engine.filter(|_| with_engine);
+        write_row(output, &connection, names)?;
+    }
+    Ok(())
+}
+
+fn write_row(
+    output: &mut dyn Write,
+    connection: &Connection<'_>,
+    names: Option<&dyn Names>,
+) -> io::Result<()> {
+    let (minutes, seconds) = (connection.seconds / 60, connection.seconds % 60);
+    write_left(output, connection.protocol, 3)?;
+    write!(output, " {:<6} ", format!("{minutes:02}:{seconds:02}"))?;
+    write_left(output, connection.state, 11)?;
+    write!(
+        output,
+        " {:<18} {:<18} ",
+        connection.client.listed(names),
+        connection.service.listed(names)
+    )?;
+    let destination = connection.destination.listed(names);
+    match connection.engine {
+        None => writeln!(output, "{destination}"),
+        // Narrower than its title says, in the reference too.
+        Some((engine, data)) => {
+            write!(output, "{destination:<16} ")?;
+            write_left(output, engine, 18)?;
+            output.write_all(b" ")?;
+            output.write_all(data)?;
+            output.write_all(b"\n")
+        }
+    }
+}
+
+/// Writes bytes as they are, and blanks up to a width.
+fn write_left(output: &mut dyn Write, bytes: &[u8], width: usize) -> io::Result<()> {
+    output.write_all(bytes)?;
+    let missing = width.saturating_sub(bytes.len());
+    write!(output, "{:missing$}", "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipvsadm::fake_names::FakeNames;
+
+    /// As Linux 6.1 wrote it.
+    const TABLE: &str = "\
+Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires PEName PEData
+TCP 2001:0db8:0000:0000:0000:0000:0000:0001 E674 2001:0db8:0000:0000:0000:0000:0000:0001 0050 C6336401 0050 TIME_WAIT       119
+TCP C0000201 0000 C0000201 0050 C6336401 0050 ASSURED         299
+TCP C0000201 9D1A C0000201 0050 C6336401 0050 TIME_WAIT       119
+";
+
+    fn listed(
+        input: &str,
+        with_engine: bool,
+        names: Option<&dyn Names>,
+    ) -> (String, Result<(), Error>) {
+        let mut output = Vec::new();
+        let result = write(input.as_bytes(), with_engine, names, &mut output);
+        (String::from_utf8(output).unwrap(), result)
+    }
+
+    /// What the reference made of that table.
+    #[test]
+    fn numeric() {
+        let (output, result) = listed(TABLE, false, None);
+        assert!(result.is_ok());
+        assert_eq!(
+            output,
+            "\
+IPVS connection entries
+pro expire state       source             virtual            destination
+TCP 01:59  TIME_WAIT   [2001:db8::1]:58996 [2001:db8::1]:80   198.51.100.1:80
+TCP 04:59  ASSURED     192.0.2.1:0        192.0.2.1:80       198.51.100.1:80
+TCP 01:59  TIME_WAIT   192.0.2.1:40218    192.0.2.1:80       198.51.100.1:80
+"
+        );
+    }
+
+    #[test]
+    fn names() {
+        let names = FakeNames(&[("vip.example", "192.0.2.1")]);
+        let (output, result) = listed(TABLE, false, Some(&names));
+        assert!(result.is_ok());
+        let row =
+            "TCP 01:59  TIME_WAIT   vip.example:40218  vip.example:http   198.51.100.1:http\n";
+        assert!(output.ends_with(row), "{output}");
+    }
+
+    #[test]
+    fn engine_data() {
+        let table = "x\n\
+            UDP C0A80001 1 C0000201 1 2001:db8::1 50 EST 360000 sip data more\n\
+            UDP C0A80001 1 C0000201 1 C6336401 50 LONGER_THAN_11 59 sip data\n\
+            LONGPROT 1 1 7 0 C6336401 50 EST 59 sip\n";
+        let (output, result) = listed(table, true, None);
+        assert!(result.is_ok());
+        // The first three as the reference wrote them, but for the state.
+        assert_eq!(
+            output,
+            "\
+IPVS connection entries
+pro expire state       source             virtual            destination        pe name          pe_data
+UDP 6000:00 EST         192.168.0.1:1      192.0.2.1:1        [2001:db8::1]:80 sip                data
+UDP 00:59  LONGER_THAN_11 192.168.0.1:1      192.0.2.1:1        198.51.100.1:80  sip                data
+LONGPROT 00:59  EST         0.0.0.1:1          0.0.0.7:0          198.51.100.1:80
+"
+        );
+        let (output, _) = listed(table, false, None);
+        assert!(!output.contains("sip"));
+    }
+
+    #[test]
+    fn bytes_of_an_engine_stay_what_they_are() {
+        let table = b"x\nUDP C0A80001 1 C0000201 1 C6336401 50 EST 59 sip \xff\xfe\n";
+        let mut output = Vec::new();
+        write(&table[..], true, None, &mut output).unwrap();
+        assert!(output.ends_with(b" sip                \xff\xfe\n"));
+    }
+
+    #[test]
+    fn a_line_of_any_length() {
+        let data = "d".repeat(5000);
+        let table = format!("x\nUDP C0A80001 1 C0000201 1 C6336401 50 EST 59 sip {data}\n");
+        let (output, result) = listed(&table, true, None);
+        assert!(result.is_ok());
+        assert!(output.ends_with(&format!(" {data}\n")));
+    }
+
+    #[test]
+    fn unexpected_input() {
+        let (output, result) = listed("", false, None);
+        assert!(output.is_empty());
+        let message = result.unwrap_err().to_string();
+        assert_eq!(message, "unexpected input from /proc/net/ip_vs_conn");
+
+        let (output, result) = listed(&format!("{TABLE}\n{TABLE}"), false, None);
+        assert_eq!(output.lines().count(), 5);
+        assert_eq!(result.unwrap_err().exit_code(), 1);
+    }
+}

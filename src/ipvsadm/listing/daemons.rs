@@ -1,0 +1,65 @@
+//! The listing of `--daemon`.
+
+use std::io::{self, Write};
+
+use crate::ipvs::Daemon;
+
+/// A line for each daemon. What older kernels do not tell is left out.
+pub(super) fn write_daemons(output: &mut dyn Write, daemons: &[Daemon]) -> io::Result<()> {
+    for daemon in daemons {
+        let Daemon { interface, sync_id, .. } = daemon;
+        let state = daemon.state.name();
+        write!(output, "{state} sync daemon (mcast={interface}, syncid={sync_id}")?;
+        if let Some(length) = daemon.maximum_length.filter(|length| *length != 0) {
+            write!(output, ", maxlen={length}")?;
+        }
+        if let Some(group) = daemon.group {
+            write!(output, ", group={group}")?;
+        }
+        if let Some(port) = daemon.port.filter(|port| *port != 0) {
+            write!(output, ", port={port}")?;
+        }
+        if let Some(hops) = daemon.time_to_live.filter(|hops| *hops != 0) {
+            write!(output, ", ttl={hops}")?;
+        }
+        writeln!(output, ")")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipvs::DaemonState;
+
+    #[test]
+    fn daemons() {
+        let master = Daemon {
+            state: DaemonState::Master,
+            interface: "dummy0".to_owned(),
+            sync_id: 3,
+            maximum_length: Some(1472),
+            group: Some("224.0.0.81".parse().unwrap()),
+            port: Some(8848),
+            time_to_live: Some(1),
+        };
+        let backup = Daemon {
+            state: DaemonState::Backup,
+            maximum_length: Some(0),
+            group: None,
+            port: None,
+            time_to_live: None,
+            ..master.clone()
+        };
+        let mut output = Vec::new();
+        write_daemons(&mut output, &[master, backup]).unwrap();
+        assert_eq!(
+            String::from_utf8(output).unwrap(),
+            "master sync daemon (mcast=dummy0, syncid=3, maxlen=1472, group=224.0.0.81, port=8848, ttl=1)\n\
+             backup sync daemon (mcast=dummy0, syncid=3)\n"
+        );
+        let mut output = Vec::new();
+        write_daemons(&mut output, &[]).unwrap();
+        assert!(output.is_empty());
+    }
+}

@@ -1,0 +1,255 @@
+//! The row of a destination. Rows of the left-aligned formats end in blanks.
+
+use std::io::{self, Write};
+
+use crate::ipvs::{Checksum, Destination, DestinationEntry, Forwarding, ServiceIdentity, Tunnel};
+use crate::ipvsadm::command::Format;
+use crate::ipvsadm::endpoint::{Endpoint, cut};
+
+use super::Style;
+use super::number::number;
+
+/// Width of an IPv4 address and port; longer ones are cut.
+const NAME_WIDTH: usize = 28;
+
+pub(super) fn write_row(
+    output: &mut dyn Write,
+    service: &ServiceIdentity,
+    entry: &DestinationEntry,
+    style: Style<'_>,
+) -> io::Result<()> {
+    let destination = &entry.destination;
+    let endpoint = Endpoint::of_server(service, destination.address, destination.port);
+    let mut name = endpoint.listed(style.names);
+    if destination.address.is_ipv4() {
+        name = cut(name, NAME_WIDTH);
+    }
+    write!(output, "  -> {name:<NAME_WIDTH$}")?;
+
+    // The reference prints weights with %d; the kernel takes none above 2^31 - 1.
+    let weight = destination.weight as i32;
+    let active = entry.active_connections;
+    let inactive = entry.inactive_connections;
+    let method = method(destination.forwarding);
+    match style.format {
+        Format::Default => writeln!(output, " {method:<7} {weight:<6} {active:<10} {inactive:<10}"),
+        Format::TunnelInfo => writeln!(
+            output,
+            " {method:<7} {:<13} {weight:<6} {active:<10} {inactive:<10}",
+            tunnel_info(destination)
+        ),
+        Format::Thresholds => writeln!(
+            output,
+            " {:<10} {:<10} {active:<10} {inactive:<10}",
+            destination.upper_threshold, destination.lower_threshold
+        ),
+        Format::PersistentConnections => writeln!(
+            output,
+            " {:<9} {:<11} {active:<10} {inactive:<10}",
+            destination.weight, entry.persistent_connections
+        ),
+        Format::Stats => {
+            let stats = &entry.stats;
+            let values = [
+                stats.connections,
+                stats.packets_in,
+                stats.packets_out,
+                stats.bytes_in,
+                stats.bytes_out,
+            ];
+            for value in values {
+                output.write_all(number(value, style.exact).as_bytes())?;
+            }
+            writeln!(output)
+        }
+        Format::Rate => {
+            let rates = &entry.stats.rates;
+            writeln!(
+                output,
+                // Connections and packets of a destination are always exact.
+                " {:>8} {:>8} {:>8}{}{}",
+                rates.connections,
+                rates.packets_in,
+                rates.packets_out,
+                number(rates.bytes_in, style.exact),
+                number(rates.bytes_out, style.exact),
+            )
+        }
+    }
+}
+
+const fn method(forwarding: Forwarding) -> &'static str {
+    match forwarding {
+        Forwarding::Masquerade => "Masq",
+        Forwarding::Local => "Local",
+        Forwarding::Tunnel => "Tunnel",
+        Forwarding::DirectRouting => "Route",
+        Forwarding::Other(_) => "?",
+    }
+}
+
+/// `gue:6080:+c`; the longest, `gue:65535:r+c`, fills the column.
+fn tunnel_info(destination: &Destination) -> String {
+    let checksum = |checksum| match checksum {
+        Checksum::None => "-c",
+        Checksum::Full => "+c",
+        Checksum::Remote => "r+c",
+    };
+    match (destination.forwarding, destination.tunnel) {
+        (Forwarding::Tunnel, Tunnel::Ipip) => "ipip".to_owned(),
+        (Forwarding::Tunnel, Tunnel::Gue { port, checksum: c }) => {
+            format!("gue:{port}:{}", checksum(c))
+        }
+        (Forwarding::Tunnel, Tunnel::Gre { checksum: c }) => format!("gre:{}", checksum(c)),
+        _ => "n/a".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::ipvs::{AddressFamily, Rates, Stats};
+    use crate::ipvsadm::Names;
+    use crate::ipvsadm::fake_names::FakeNames;
+
+    const NAMES: FakeNames = FakeNames(&[
+        ("twenty-eight-cut.characters.example", "198.51.100.4"),
+        ("six.example", "2001:db8::6"),
+        ("s.ex", "198.51.100.6"),
+    ]);
+
+    fn entry(address: &str, port: u16, forwarding: Forwarding) -> DestinationEntry {
+        let address: IpAddr = address.parse().unwrap();
+        let mut destination = Destination::new(address, port, forwarding);
+        destination.upper_threshold = 100;
+        destination.lower_threshold = 50;
+        DestinationEntry {
+            destination,
+            active_connections: 7,
+            inactive_connections: 4_000_000_000,
+            persistent_connections: 3,
+            stats: Stats {
+                // Above 2^32, where the reference wraps.
+                connections: 5_000_000_000,
+                packets_in: 1,
+                packets_out: 2,
+                bytes_in: 3,
+                bytes_out: 100_000_000,
+                rates: Rates {
+                    connections: 123_456_789,
+                    packets_in: 1,
+                    packets_out: 2,
+                    bytes_in: 123_456_789,
+                    bytes_out: 5_000_000_000,
+                },
+            },
+        }
+    }
+
+    fn row_of(entry: &DestinationEntry, format: Format, names: Option<&dyn Names>) -> String {
+        let service = ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 1), 80);
+        let mut output = Vec::new();
+        let style = Style { format, exact: false, names };
+        write_row(&mut output, &service, entry, style).unwrap();
+        String::from_utf8(output).unwrap()
+    }
+
+    fn row(address: &str, forwarding: Forwarding, format: Format) -> String {
+        row_of(&entry(address, 80, forwarding), format, None)
+    }
+
+    #[test]
+    fn default() {
+        let mut server = entry("198.51.100.4", 8080, Forwarding::Masquerade);
+        server.inactive_connections = 0;
+        assert_eq!(
+            row_of(&server, Format::Default, None),
+            "  -> 198.51.100.4:8080            Masq    1      7          0         \n"
+        );
+        server.destination.weight = i32::MAX as u32;
+        server.destination.forwarding = Forwarding::Tunnel;
+        assert_eq!(
+            row_of(&server, Format::Default, None),
+            "  -> 198.51.100.4:8080            Tunnel  2147483647 7          0         \n"
+        );
+        assert_eq!(
+            row("2001:db8:1111:2222:3333:4444:5555:7777", Forwarding::Local, Format::Default),
+            "  -> [2001:db8:1111:2222:3333:4444:5555:7777]:80 Local   1      7          4000000000\n"
+        );
+    }
+
+    #[test]
+    fn thresholds_and_persistent_connections() {
+        assert_eq!(
+            row("198.51.100.6", Forwarding::DirectRouting, Format::Thresholds),
+            "  -> 198.51.100.6:80              100        50         7          4000000000\n"
+        );
+        assert_eq!(
+            row("198.51.100.6", Forwarding::DirectRouting, Format::PersistentConnections),
+            "  -> 198.51.100.6:80              1         3           7          4000000000\n"
+        );
+    }
+
+    #[test]
+    fn stats_and_rate() {
+        assert_eq!(
+            row("198.51.100.6", Forwarding::DirectRouting, Format::Stats),
+            "  -> 198.51.100.6:80                 5000M        1        2        3  100000K\n"
+        );
+        assert_eq!(
+            row("198.51.100.6", Forwarding::DirectRouting, Format::Rate),
+            "  -> 198.51.100.6:80              123456789        1        2  123456K    5000M\n"
+        );
+    }
+
+    #[test]
+    fn tunnels() {
+        let info = |forwarding, tunnel| {
+            let mut server = entry("198.51.100.7", 80, forwarding);
+            server.destination.tunnel = tunnel;
+            server.inactive_connections = 0;
+            row_of(&server, Format::TunnelInfo, None)
+        };
+        let gue = |checksum| Tunnel::Gue { port: 65535, checksum };
+        let full = Checksum::Full;
+        assert_eq!(
+            info(Forwarding::Tunnel, gue(Checksum::Remote)),
+            "  -> 198.51.100.7:80              Tunnel  gue:65535:r+c 1      7          0         \n"
+        );
+        let cases = [
+            (Forwarding::Tunnel, gue(Checksum::None), " gue:65535:-c  1 "),
+            (Forwarding::Tunnel, Tunnel::Gre { checksum: full }, " gre:+c        1 "),
+            (Forwarding::Tunnel, Tunnel::Ipip, " ipip          1 "),
+            (Forwarding::Tunnel, Tunnel::Other(9), " n/a           1 "),
+            (Forwarding::Masquerade, gue(full), " n/a           1 "),
+        ];
+        for (forwarding, tunnel, expected) in cases {
+            let row = info(forwarding, tunnel);
+            assert!(row.contains(expected), "{row}");
+        }
+    }
+
+    #[test]
+    fn names() {
+        let named = |address, port| {
+            let server = entry(address, port, Forwarding::Masquerade);
+            row_of(&server, Format::Rate, Some(&NAMES))
+        };
+        assert!(
+            named("198.51.100.4", 80).starts_with("  -> twenty-eight-cut.characters. 123456789")
+        );
+        assert!(
+            named("2001:db8::6", 443).starts_with("  -> [six.example]:https          123456789")
+        );
+
+        // Ports of marked services stay numbers.
+        let mark = ServiceIdentity::Mark { mark: 5, family: AddressFamily::Ipv4 };
+        let style = Style { format: Format::Default, exact: false, names: Some(&NAMES) };
+        let mut output = Vec::new();
+        let server = entry("198.51.100.6", 80, Forwarding::Masquerade);
+        write_row(&mut output, &mark, &server, style).unwrap();
+        assert!(output.starts_with(b"  -> s.ex:80       "));
+    }
+}

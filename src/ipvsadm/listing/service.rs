@@ -1,0 +1,220 @@
+//! The row of a service.
+
+use std::io::{self, Write};
+
+use crate::ipvs::{
+    AddressFamily, Protocol, Service, ServiceEntry, ServiceFlags, ServiceIdentity, Stats,
+};
+use crate::ipvsadm::Names;
+use crate::ipvsadm::command::Format;
+use crate::ipvsadm::endpoint::{Endpoint, cut};
+use crate::ipvsadm::scheduler_flags;
+
+use super::Style;
+use super::number::number;
+
+/// Width of the name of an IPv4 service; longer ones are cut.
+const NAME_WIDTH: usize = 33;
+
+pub(super) fn write_row(
+    output: &mut dyn Write,
+    entry: &ServiceEntry,
+    style: Style<'_>,
+) -> io::Result<()> {
+    let ServiceEntry { service, stats } = entry;
+    let name = name(&service.identity, style.names);
+    match style.format {
+        Format::Stats | Format::Rate => {
+            write!(output, "{name:<NAME_WIDTH$}")?;
+            for value in numbers(stats, style.format) {
+                output.write_all(number(value, style.exact).as_bytes())?;
+            }
+        }
+        _ => write!(output, "{name} {}", attributes(service))?,
+    }
+    writeln!(output)
+}
+
+const fn numbers(stats: &Stats, format: Format) -> [u64; 5] {
+    let rates = &stats.rates;
+    match format {
+        Format::Rate => [
+            rates.connections,
+            rates.packets_in,
+            rates.packets_out,
+            rates.bytes_in,
+            rates.bytes_out,
+        ],
+        _ => [
+            stats.connections,
+            stats.packets_in,
+            stats.packets_out,
+            stats.bytes_in,
+            stats.bytes_out,
+        ],
+    }
+}
+
+/// `TCP  192.0.2.1:80`, `FWM  5 IPv6`. Marks are unsigned here; the reference shows those from 2^31
+/// up as negative numbers.
+fn name(identity: &ServiceIdentity, names: Option<&dyn Names>) -> String {
+    match *identity {
+        ServiceIdentity::Mark { mark, family } => match family {
+            AddressFamily::Ipv4 => format!("FWM  {mark}"),
+            AddressFamily::Ipv6 => format!("FWM  {mark} IPv6"),
+        },
+        ServiceIdentity::Address { protocol, address, port } => {
+            let title = match protocol {
+                Protocol::TCP => "TCP",
+                Protocol::UDP => "UDP",
+                Protocol::SCTP => "SCTP",
+                _ => "?",
+            };
+            let endpoint = Endpoint { address, port, protocol: Some(protocol) };
+            let name = format!("{title:<4} {}", endpoint.listed(names));
+            if address.is_ipv4() { cut(name, NAME_WIDTH) } else { name }
+        }
+    }
+}
+
+/// Scheduler and everything else that is set, `sh (sh-port) persistent 300 mask 255.255.255.0`.
+fn attributes(service: &Service) -> String {
+    let mut text = service.scheduler.clone();
+    if service.flags.intersects(ServiceFlags::SCHEDULER) {
+        text += &format!(" ({})", scheduler_flags::listed(service));
+    }
+    if service.is_persistent() {
+        text += &format!(" persistent {}", service.timeout);
+        if !service.netmask.is_host() {
+            text += &format!(" mask {}", service.netmask);
+        }
+        if let Some(engine) = &service.persistence_engine {
+            text += &format!(" pe {engine}");
+        }
+    }
+    if service.flags.contains(ServiceFlags::ONE_PACKET) {
+        text += " ops";
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::ipvs::{Netmask, Rates};
+    use crate::ipvsadm::fake_names::FakeNames;
+
+    const NAMES: FakeNames = FakeNames(&[
+        ("thirty.three.characters.example.a.very.long.host.name.com", "192.0.2.1"),
+        ("six.example", "2001:db8::6"),
+    ]);
+
+    fn row(service: Service, format: Format, names: Option<&dyn Names>) -> String {
+        let stats = Stats {
+            connections: 1,
+            packets_in: 22,
+            packets_out: 0,
+            bytes_in: 100_000_000,
+            bytes_out: u64::MAX,
+            rates: Rates { connections: 123_456_789, ..Rates::default() },
+        };
+        let mut output = Vec::new();
+        let style = Style { format, exact: false, names };
+        write_row(&mut output, &ServiceEntry { service, stats }, style).unwrap();
+        String::from_utf8(output).unwrap()
+    }
+
+    fn service(address: &str, port: u16, scheduler: &str) -> Service {
+        let address: IpAddr = address.parse().unwrap();
+        Service::new(ServiceIdentity::tcp(address, port), scheduler)
+    }
+
+    fn default(service: Service) -> String {
+        row(service, Format::Default, None)
+    }
+
+    #[test]
+    fn plain_rows() {
+        assert_eq!(default(service("192.0.2.1", 80, "rr")), "TCP  192.0.2.1:80 rr\n");
+        let udp = ServiceIdentity::udp(Ipv4Addr::new(192, 0, 2, 2), 53);
+        let mut dns = Service::new(udp, "rr");
+        dns.flags = ServiceFlags::ONE_PACKET.union(ServiceFlags::HASHED);
+        assert_eq!(default(dns), "UDP  192.0.2.2:53 rr ops\n");
+        let other = ServiceIdentity::Address {
+            protocol: Protocol(47),
+            address: Ipv4Addr::new(192, 0, 2, 2).into(),
+            port: 0,
+        };
+        assert_eq!(default(Service::new(other, "none")), "?    192.0.2.2:0 none\n");
+    }
+
+    #[test]
+    fn marks_are_unsigned() {
+        let mark =
+            |mark, family| default(Service::new(ServiceIdentity::Mark { mark, family }, "wlc"));
+        assert_eq!(mark(3_000_000_000, AddressFamily::Ipv4), "FWM  3000000000 wlc\n");
+        assert_eq!(mark(5, AddressFamily::Ipv6), "FWM  5 IPv6 wlc\n");
+    }
+
+    #[test]
+    fn persistence() {
+        let mut web = service("192.0.2.1", 80, "rr");
+        web.timeout = 360;
+        web.persistence_engine = Some("sip".to_owned());
+        web.netmask = Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
+        // Without persistence neither mask nor engine is shown.
+        assert_eq!(default(web.clone()), "TCP  192.0.2.1:80 rr\n");
+        web.flags = ServiceFlags::PERSISTENT.union(ServiceFlags::ONE_PACKET);
+        assert_eq!(
+            default(web.clone()),
+            "TCP  192.0.2.1:80 rr persistent 360 mask 255.255.255.0 pe sip ops\n"
+        );
+        web.persistence_engine = None;
+        web.netmask = Netmask::Ipv4(Ipv4Addr::BROADCAST);
+        assert_eq!(default(web), "TCP  192.0.2.1:80 rr persistent 360 ops\n");
+        let mut six = service("2001:db8::1", 443, "wlc");
+        six.flags = ServiceFlags::PERSISTENT;
+        six.timeout = 30;
+        six.netmask = Netmask::Ipv6(64);
+        assert_eq!(default(six), "TCP  [2001:db8::1]:443 wlc persistent 30 mask 64\n");
+    }
+
+    #[test]
+    fn scheduler_flags_in_parentheses() {
+        let mut web = service("192.0.2.1", 99, "sh");
+        web.flags = ServiceFlags(0x3a);
+        assert_eq!(default(web.clone()), "TCP  192.0.2.1:99 sh (sh-fallback,sh-port)\n");
+        web.flags = ServiceFlags::SCHEDULER_3;
+        assert_eq!(default(web.clone()), "TCP  192.0.2.1:99 sh ()\n");
+        web.scheduler = "wrr".to_owned();
+        assert_eq!(default(web), "TCP  192.0.2.1:99 wrr (flag-3)\n");
+    }
+
+    #[test]
+    fn numbers_follow_a_name_of_33_columns() {
+        assert_eq!(
+            row(service("192.0.2.1", 80, "rr"), Format::Stats, None),
+            "TCP  192.0.2.1:80                        1       22        0  100000K18446744T\n"
+        );
+        assert_eq!(
+            row(service("192.0.2.1", 80, "rr"), Format::Rate, None),
+            "TCP  192.0.2.1:80                  123456K        0        0        0        0\n"
+        );
+        let long = service("2001:db8:1111:2222:3333:4444:5555:6666", 443, "rr");
+        assert_eq!(
+            row(long, Format::Stats, None),
+            "TCP  [2001:db8:1111:2222:3333:4444:5555:6666]:443        1       22        0  100000K18446744T\n"
+        );
+    }
+
+    #[test]
+    fn names_of_ipv4_services_are_cut() {
+        let named =
+            |address, port| row(service(address, port, "rr"), Format::Default, Some(&NAMES));
+        assert_eq!(named("192.0.2.1", 80), "TCP  thirty.three.characters.exam rr\n");
+        assert_eq!(named("2001:db8::6", 443), "TCP  [six.example]:https rr\n");
+        assert_eq!(named("192.0.2.3", 8080), "TCP  192.0.2.3:http-alt rr\n");
+    }
+}

@@ -1,0 +1,33 @@
+//! The drop-in for ipvsadm 1.31.
+
+mod command;
+mod console;
+mod endpoint;
+mod error;
+#[cfg(test)]
+mod fake_names;
+mod grammar;
+mod help;
+mod lines;
+mod listing;
+mod names;
+mod order;
+mod program;
+mod refusal;
+mod restore;
+mod run;
+mod save;
+mod scheduler_flags;
+mod session;
+mod system_names;
+
+pub use command::{Command, Format, Listing, Subject};
+pub use console::Console;
+pub use error::Error;
+pub use grammar::{UsageError, command_line, parse, parse_restore_line};
+pub use names::Names;
+pub use program::{invoke, main};
+pub use refusal::Operation;
+pub use restore::ParseLine;
+pub use run::run;
+pub use system_names::SystemNames;

@@ -1,0 +1,206 @@
+//! The order of a sorted listing.
+//!
+//! The reference compares `a - b` in 32 bits and takes the result as signed, so 192.0.2.1 comes
+//! before 10.0.0.1, and across a distance of 2^31 the relation is not transitive: 127.0.0.1,
+//! 172.16.0.1 and 10.0.0.1 each come before the next, in a circle. What such a table looks like
+//! depends on the algorithm, so this is the one of glibc's qsort(3) up to 2.36: a stable merge sort
+//! from the top down. [`slice::sort_by`] may panic on such a relation.
+
+use std::net::IpAddr;
+
+use crate::ipvs::{DestinationEntry, ServiceEntry, ServiceIdentity};
+
+/// Sorts services by mark, family, protocol, address and port.
+pub(crate) fn sort_services(services: Vec<ServiceEntry>) -> Vec<ServiceEntry> {
+    merge_sort(services, &|left, right| {
+        compare_services(&left.service.identity, &right.service.identity)
+    })
+}
+
+/// Sorts destinations by address and port.
+pub(crate) fn sort_destinations(destinations: Vec<DestinationEntry>) -> Vec<DestinationEntry> {
+    merge_sort(destinations, &|left, right| {
+        let (left, right) = (&left.destination, &right.destination);
+        first_difference([
+            compare_addresses(left.address, right.address),
+            difference(left.port.into(), right.port.into()),
+        ])
+    })
+}
+
+fn compare_services(left: &ServiceIdentity, right: &ServiceIdentity) -> i32 {
+    let key = |identity: &ServiceIdentity| match *identity {
+        ServiceIdentity::Mark { mark, .. } => (mark, 0, None),
+        ServiceIdentity::Address { protocol, address, .. } => (0, protocol.0.into(), Some(address)),
+    };
+    let (left_mark, left_protocol, left_address) = key(left);
+    let (right_mark, right_protocol, right_address) = key(right);
+    first_difference([
+        difference(left_mark, right_mark),
+        difference(left.family().number().into(), right.family().number().into()),
+        difference(left_protocol, right_protocol),
+        match (left_address, right_address) {
+            (Some(left), Some(right)) => compare_addresses(left, right),
+            _ => 0,
+        },
+        difference(left.port().into(), right.port().into()),
+    ])
+}
+
+/// The family of the first address decides how much is compared. An IPv4 address is the first word,
+/// the rest is 0.
+fn compare_addresses(left: IpAddr, right: IpAddr) -> i32 {
+    let words = match left {
+        IpAddr::V4(_) => 1,
+        IpAddr::V6(_) => 4,
+    };
+    let pairs = address_words(left).into_iter().zip(address_words(right));
+    let differences = pairs.take(words).map(|(left, right)| difference(left, right));
+    first_difference(differences)
+}
+
+fn address_words(address: IpAddr) -> [u32; 4] {
+    match address {
+        IpAddr::V4(address) => [address.to_bits(), 0, 0, 0],
+        IpAddr::V6(address) => {
+            let bits = address.to_bits();
+            [96, 64, 32, 0].map(|shift| (bits >> shift) as u32)
+        }
+    }
+}
+
+const fn difference(left: u32, right: u32) -> i32 {
+    left.wrapping_sub(right) as i32
+}
+
+fn first_difference(differences: impl IntoIterator<Item = i32>) -> i32 {
+    let mut differences = differences.into_iter();
+    differences.find(|difference| *difference != 0).unwrap_or(0)
+}
+
+fn merge_sort<T>(mut left: Vec<T>, compare: &impl Fn(&T, &T) -> i32) -> Vec<T> {
+    let length = left.len();
+    if length < 2 {
+        return left;
+    }
+    let right = left.split_off(length / 2);
+    let mut left = merge_sort(left, compare).into_iter().peekable();
+    let mut right = merge_sort(right, compare).into_iter().peekable();
+    let mut sorted = Vec::with_capacity(length);
+    while let (Some(first), Some(second)) = (left.peek(), right.peek()) {
+        let next = if compare(first, second) <= 0 { left.next() } else { right.next() };
+        sorted.extend(next);
+    }
+    sorted.extend(left);
+    sorted.extend(right);
+    sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ipvs::{AddressFamily, Protocol};
+
+    fn sorted(identities: Vec<ServiceIdentity>) -> Vec<ServiceIdentity> {
+        merge_sort(identities, &compare_services)
+    }
+
+    fn tcp(text: &str) -> ServiceIdentity {
+        let (address, port) = text.rsplit_once(':').unwrap();
+        let address = address.trim_matches(['[', ']']).parse::<IpAddr>().unwrap();
+        ServiceIdentity::tcp(address, port.parse().unwrap())
+    }
+
+    fn listed(input: &str) -> String {
+        let order = sorted(input.split_whitespace().map(tcp).collect());
+        let texts = order.iter().map(|identity| match identity {
+            ServiceIdentity::Address { address, port, .. } => format!("{address}:{port}"),
+            ServiceIdentity::Mark { mark, .. } => mark.to_string(),
+        });
+        texts.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Dump order and sorted listing of one table, as the reference showed them on Linux 6.1.
+    #[test]
+    fn intransitive_table_as_the_reference_sorts_it() {
+        let dumped = "1.2.3.4:82 1.2.3.4:83 64.0.0.1:85 129.0.0.1:85 223.1.1.1:85 192.168.0.1:85 \
+            172.16.0.1:85 127.0.0.1:85 10.0.0.1:85 64.0.0.1:84 129.0.0.1:84 223.1.1.1:84 \
+            192.168.0.1:84 172.16.0.1:84 127.0.0.1:84 10.0.0.1:84 1.2.3.4:81 64.0.0.1:83 \
+            129.0.0.1:83 223.1.1.1:83 192.168.0.1:83 172.16.0.1:83 127.0.0.1:83 10.0.0.1:83 \
+            64.0.0.1:82 129.0.0.1:82 223.1.1.1:82 192.168.0.1:82 172.16.0.1:82 127.0.0.1:82 \
+            10.0.0.1:82 1.2.3.4:84 64.0.0.1:81 129.0.0.1:81 223.1.1.1:81 192.168.0.1:81 \
+            172.16.0.1:81 127.0.0.1:81 10.0.0.1:81 1.2.3.4:85";
+        let expected = "127.0.0.1:82 129.0.0.1:82 172.16.0.1:81 172.16.0.1:82 172.16.0.1:83 \
+            172.16.0.1:85 192.168.0.1:81 192.168.0.1:82 192.168.0.1:83 192.168.0.1:85 \
+            223.1.1.1:82 1.2.3.4:81 1.2.3.4:82 1.2.3.4:83 1.2.3.4:84 1.2.3.4:85 10.0.0.1:81 \
+            10.0.0.1:82 10.0.0.1:83 10.0.0.1:84 10.0.0.1:85 64.0.0.1:81 64.0.0.1:82 64.0.0.1:83 \
+            64.0.0.1:84 64.0.0.1:85 127.0.0.1:81 127.0.0.1:83 127.0.0.1:84 127.0.0.1:85 \
+            129.0.0.1:81 129.0.0.1:83 129.0.0.1:84 129.0.0.1:85 172.16.0.1:84 192.168.0.1:84 \
+            223.1.1.1:81 223.1.1.1:83 223.1.1.1:84 223.1.1.1:85";
+        assert_eq!(listed(dumped), expected);
+    }
+
+    #[test]
+    fn marks_families_and_protocols() {
+        let mark = |mark, family| ServiceIdentity::Mark { mark, family };
+        let sctp = ServiceIdentity::Address {
+            protocol: Protocol::SCTP,
+            address: Ipv4Addr::new(192, 0, 2, 1).into(),
+            port: 96,
+        };
+        let udp = ServiceIdentity::udp(Ipv4Addr::new(192, 0, 2, 1), 53);
+        // As the reference listed them; 3000000000 is negative there, and so comes first.
+        let expected = vec![
+            mark(3_000_000_000, AddressFamily::Ipv4),
+            tcp("192.0.2.1:80"),
+            tcp("255.255.255.255:65535"),
+            udp,
+            sctp,
+            tcp("[2001:db8::1]:443"),
+            mark(5, AddressFamily::Ipv4),
+            mark(5, AddressFamily::Ipv6),
+        ];
+        let mut reversed = expected.clone();
+        reversed.reverse();
+        assert_eq!(sorted(reversed), expected);
+    }
+
+    #[test]
+    fn the_first_family_decides_between_servers() {
+        let compare = |left: &str, right: &str| {
+            compare_addresses(left.parse().unwrap(), right.parse().unwrap()).signum()
+        };
+        // Observed: 198.51.100.44 is listed before 2001:db8:1111::7777.
+        assert_eq!(compare("198.51.100.44", "2001:db8:1111::7777"), -1);
+        assert_eq!(compare("2001:db8:1111::7777", "198.51.100.44"), 1);
+        assert_eq!(compare("32.1.13.184", "2001:db8::1"), 0);
+        assert_eq!(compare("2001:db8::1", "32.1.13.184"), 1);
+        assert_eq!(compare("2001:db8:0:1::", "2001:db8:0:2::"), -1);
+        assert_eq!(compare("fd00::", "2001:db8::"), -1);
+    }
+
+    proptest! {
+        #[test]
+        fn within_half_the_numbers_it_is_an_ordinary_stable_sort(
+            values in prop::collection::vec((0..8_u32, any::<u8>()), 0..200)
+        ) {
+            let mut expected = values.clone();
+            expected.sort_by_key(|(key, _)| *key);
+            let sorted = merge_sort(values, &|left, right| difference(left.0, right.0));
+            prop_assert_eq!(sorted, expected);
+        }
+
+        #[test]
+        fn nothing_is_lost_whatever_the_relation(values in prop::collection::vec(any::<u32>(), 0..200)) {
+            let mut sorted = merge_sort(values.clone(), &|left, right| difference(*left, *right));
+            let mut expected = values;
+            sorted.sort_unstable();
+            expected.sort_unstable();
+            prop_assert_eq!(sorted, expected);
+        }
+    }
+}

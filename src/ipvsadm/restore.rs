@@ -1,0 +1,234 @@
+//! `-R`: commands from standard input, one a line.
+//!
+//! Every line is parsed before the first is applied, so a mistake changes nothing. What the kernel
+//! refuses is reported, and the rest goes on.
+
+use crate::ipvs::Request;
+use crate::netlink::Transport;
+
+use super::command::Command;
+use super::console::Console;
+use super::error::Error;
+use super::lines;
+use super::session::Session;
+
+/// Reads one line's words, without `ipvsadm` in front, as a command.
+pub type ParseLine<'a> = dyn FnMut(&[String]) -> Result<Command, Error> + 'a;
+
+/// Most commands that are kept, some 500 MB of them.
+const MOST_COMMANDS: usize = 2_000_000;
+
+/// Changes that go to the kernel in one go.
+const MOST_AT_ONCE: usize = 1024;
+
+/// Parses standard input and applies it. Gives the status of the first line that failed, or 0.
+pub(super) fn restore<T: Transport>(
+    session: &mut Session<'_, T>,
+    parse: &mut ParseLine<'_>,
+    console: &mut Console<'_>,
+) -> u8 {
+    match read(parse, console) {
+        Ok(commands) => Applying::new(session, console).apply(commands),
+        Err(status) => status,
+    }
+}
+
+/// The command of each line that has one, with the line's number from 1. Every line that cannot be
+/// parsed is reported; the status of the first is the error.
+fn read(parse: &mut ParseLine<'_>, console: &mut Console<'_>) -> Result<Vec<(usize, Command)>, u8> {
+    let mut commands = Vec::new();
+    let mut failed = None;
+    let mut line = Vec::new();
+    for number in 1.. {
+        match lines::read_line(&mut console.input, &mut line) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(source) => {
+                let path = "standard input";
+                return Err(console.report(&Error::CannotRead { path, source }));
+            }
+        }
+        let words = words(&line);
+        if words.is_empty() {
+            continue;
+        }
+        match parse(&words) {
+            // These end the program, so nothing after them counts.
+            Ok(command @ (Command::Help | Command::Version)) => {
+                commands.push((number, command));
+                break;
+            }
+            // Nothing is applied any more; the rest is read for its mistakes.
+            Ok(_) if failed.is_some() => {}
+            Ok(_) if commands.len() == MOST_COMMANDS => {
+                return Err(console.report(&Error::TooManyCommands(MOST_COMMANDS)));
+            }
+            Ok(command) => commands.push((number, command)),
+            Err(source) => {
+                let source = Box::new(source);
+                let status = console.report(&Error::Line { number, source });
+                failed.get_or_insert(status);
+            }
+        }
+    }
+    failed.map_or(Ok(commands), Err)
+}
+
+/// The words of a line up to a comment. `ipvsadm` is left out wherever it stands.
+fn words(line: &[u8]) -> Vec<String> {
+    line.split(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+        .filter(|word| !word.is_empty())
+        .take_while(|word| !word.starts_with(b"#"))
+        .filter(|word| *word != b"ipvsadm")
+        .map(|word| String::from_utf8_lossy(word).into_owned())
+        .collect()
+}
+
+/// Commands on their way to the kernel: changes wait until many can go at once.
+struct Applying<'a, 'names, 'streams, T> {
+    session: &'a mut Session<'names, T>,
+    console: &'a mut Console<'streams>,
+    numbers: Vec<usize>,
+    requests: Vec<Request>,
+    status: u8,
+}
+
+/// The conversation with the kernel broke off.
+struct Broken;
+
+impl<'a, 'names, 'streams, T: Transport> Applying<'a, 'names, 'streams, T> {
+    fn new(session: &'a mut Session<'names, T>, console: &'a mut Console<'streams>) -> Self {
+        Self { session, console, numbers: Vec::new(), requests: Vec::new(), status: 0 }
+    }
+
+    fn apply(mut self, commands: Vec<(usize, Command)>) -> u8 {
+        for (number, command) in commands {
+            if self.command(number, command).is_err() {
+                return self.status;
+            }
+        }
+        // Where the conversation breaks here, the status says so.
+        let _ = self.send();
+        self.status
+    }
+
+    fn command(&mut self, number: usize, command: Command) -> Result<(), Broken> {
+        if let Command::Change(request) = command {
+            self.numbers.push(number);
+            self.requests.push(request);
+            if self.requests.len() == MOST_AT_ONCE {
+                self.send()?;
+            }
+            return Ok(());
+        }
+        self.send()?;
+        if let Err(error) = self.session.execute(&command, self.console) {
+            self.failed(number, &error);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self) -> Result<(), Broken> {
+        let numbers = std::mem::take(&mut self.numbers);
+        let requests = std::mem::take(&mut self.requests);
+        let (Some(first), Some(request)) = (numbers.first(), requests.first()) else {
+            return Ok(());
+        };
+        match self.session.execute_all(&requests) {
+            Ok(results) => {
+                for ((number, request), result) in numbers.iter().zip(&requests).zip(results) {
+                    if let Err(source) = result {
+                        self.failed(*number, &Error::change(request, source));
+                    }
+                }
+                Ok(())
+            }
+            Err(source) => {
+                self.failed(*first, &Error::change(request, source));
+                Err(Broken)
+            }
+        }
+    }
+
+    fn failed(&mut self, number: usize, error: &Error) {
+        let status = self.console.report_line(number, error);
+        if self.status == 0 {
+            self.status = status;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::ipvsadm::UsageError;
+
+    /// A grammar of three words; all else is refused.
+    fn parse(words: &[String]) -> Result<Command, Error> {
+        match words.join(" ").as_str() {
+            "clear" => Ok(Command::Change(Request::Flush)),
+            "version" => Ok(Command::Version),
+            "save" => Ok(Command::Save { numeric: true }),
+            other => Err(UsageError::UnexpectedArgument(other.to_owned()).into()),
+        }
+    }
+
+    fn read_from(mut input: &[u8]) -> (Result<Vec<(usize, Command)>, u8>, String) {
+        let mut errors = Vec::new();
+        let mut console = Console {
+            input: &mut input,
+            output: &mut io::sink(),
+            errors: &mut errors,
+            explains: false,
+        };
+        let commands = read(&mut parse, &mut console);
+        (commands, String::from_utf8(errors).unwrap())
+    }
+
+    #[test]
+    fn words_of_a_line() {
+        let words = |line: &str| words(line.as_bytes());
+        assert_eq!(words("-A\t-t  a:80 -s rr \r"), ["-A", "-t", "a:80", "-s", "rr"]);
+        assert_eq!(words("ipvsadm -C"), ["-C"]);
+        assert_eq!(words("-C ipvsadm"), ["-C"]);
+        assert_eq!(words("/sbin/ipvsadm -C"), ["/sbin/ipvsadm", "-C"]);
+        assert_eq!(words("-C # everything -L"), ["-C"]);
+        assert_eq!(words("-C a#b"), ["-C", "a#b"]);
+        assert!(words("  # comment").is_empty());
+        assert!(words("ipvsadm").is_empty());
+    }
+
+    #[test]
+    fn commands_keep_the_numbers_of_their_lines() {
+        let (commands, errors) = read_from(b"# table\n\nclear\n  \nipvsadm save");
+        let expected =
+            vec![(3, Command::Change(Request::Flush)), (5, Command::Save { numeric: true })];
+        assert_eq!((commands, errors.as_str()), (Ok(expected), ""));
+    }
+
+    #[test]
+    fn every_wrong_line_is_reported_and_none_is_left_to_apply() {
+        let (commands, errors) = read_from(b"clear\nwrong\nclear\nworse\nsave\n");
+        assert_eq!(commands, Err(2));
+        assert_eq!(
+            errors,
+            "line 2: unexpected argument wrong\nline 4: unexpected argument worse\n"
+        );
+    }
+
+    #[test]
+    fn nothing_counts_after_a_version() {
+        let (commands, errors) = read_from(b"clear\nversion\nwrong\n");
+        let expected = vec![(1, Command::Change(Request::Flush)), (2, Command::Version)];
+        assert_eq!((commands, errors.as_str()), (Ok(expected), ""));
+    }
+
+    #[test]
+    fn an_endless_line_is_refused() {
+        let (commands, errors) = read_from(&vec![b'x'; 1 << 20]);
+        assert_eq!(commands, Err(1));
+        assert_eq!(errors, "cannot read standard input: a line is longer than 65536 bytes\n");
+    }
+}

@@ -1,0 +1,263 @@
+//! What `-S` writes: commands that `-R` reads back to the same table.
+//!
+//! Beyond the reference: marks are unsigned, thresholds are written, the third flag of `sh` and
+//! `mh` has a name, and a host or service has one only where it reads back to the same value.
+
+use std::io::{self, Write};
+
+use crate::ipvs::{
+    AddressFamily, Checksum, Client, Destination, Forwarding, Protocol, Service, ServiceFlags,
+    ServiceIdentity, Tunnel,
+};
+use crate::netlink::Transport;
+
+use super::endpoint::Endpoint;
+use super::error::Error;
+use super::refusal::Operation;
+use super::{Names, order, scheduler_flags};
+
+/// Writes the whole table, services in the order of a listing.
+///
+/// # Errors
+///
+/// The kernel's refusal, or a failing write.
+pub(super) fn save<T: Transport>(
+    client: &mut Client<T>,
+    names: Option<&dyn Names>,
+    output: &mut dyn Write,
+) -> Result<(), Error> {
+    let failed = Error::listing(Operation::ListServices);
+    let services = client.services().map_err(&failed)?;
+    for entry in order::sort_services(services) {
+        let identity = &entry.service.identity;
+        write_service(output, &entry.service, names)?;
+        let destinations = client.destinations(identity).map_err(&failed)?;
+        for entry in order::sort_destinations(destinations) {
+            write_destination(output, identity, &entry.destination, names)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_service(
+    output: &mut dyn Write,
+    service: &Service,
+    names: Option<&dyn Names>,
+) -> io::Result<()> {
+    let name = service_option(&service.identity, names);
+    write!(output, "-A {name} -s {}", service.scheduler)?;
+    if service.is_persistent() {
+        write!(output, " -p {}", service.timeout)?;
+        if !service.netmask.is_host() {
+            write!(output, " -M {}", service.netmask)?;
+        }
+    }
+    if let Some(engine) = &service.persistence_engine {
+        write!(output, " --pe {engine}")?;
+    }
+    if service.flags.contains(ServiceFlags::ONE_PACKET) {
+        write!(output, " -o")?;
+    }
+    if service.flags.intersects(ServiceFlags::SCHEDULER) {
+        write!(output, " -b {}", scheduler_flags::saved(service))?;
+    }
+    writeln!(output)
+}
+
+fn write_destination(
+    output: &mut dyn Write,
+    service: &ServiceIdentity,
+    destination: &Destination,
+    names: Option<&dyn Names>,
+) -> io::Result<()> {
+    let Destination {
+        address, port, weight, upper_threshold: upper, lower_threshold: lower, ..
+    } = *destination;
+    let name = service_option(service, names);
+    let server = Endpoint::of_server(service, address, port).saved(names);
+    let method = match destination.forwarding {
+        Forwarding::Masquerade => "-m",
+        Forwarding::Tunnel => "-i",
+        // No option asks for local delivery; the kernel finds it out by itself.
+        Forwarding::DirectRouting | Forwarding::Local | Forwarding::Other(_) => "-g",
+    };
+    write!(output, "-a {name} -r {server} {method} -w {weight}")?;
+    if destination.forwarding == Forwarding::Tunnel {
+        write_tunnel(output, destination.tunnel)?;
+    }
+    if upper != 0 {
+        write!(output, " -x {upper}")?;
+    }
+    if lower != 0 {
+        write!(output, " -y {lower}")?;
+    }
+    writeln!(output)
+}
+
+fn write_tunnel(output: &mut dyn Write, tunnel: Tunnel) -> io::Result<()> {
+    let option = |checksum| match checksum {
+        Checksum::None => "--tun-nocsum",
+        Checksum::Full => "--tun-csum",
+        Checksum::Remote => "--tun-remcsum",
+    };
+    match tunnel {
+        Tunnel::Ipip => write!(output, " --tun-type ipip"),
+        Tunnel::Gue { port, checksum } => {
+            let checksum = option(checksum);
+            write!(output, " --tun-type gue --tun-port {port} {checksum}")
+        }
+        Tunnel::Gre { checksum } => write!(output, " --tun-type gre {}", option(checksum)),
+        // A type of a newer kernel: nothing that could be read back names it.
+        Tunnel::Other(_) => Ok(()),
+    }
+}
+
+/// `-t 192.0.2.1:80`, `-f 5 -6`.
+fn service_option(identity: &ServiceIdentity, names: Option<&dyn Names>) -> String {
+    match *identity {
+        ServiceIdentity::Mark { mark, family } => match family {
+            AddressFamily::Ipv4 => format!("-f {mark}"),
+            AddressFamily::Ipv6 => format!("-f {mark} -6"),
+        },
+        ServiceIdentity::Address { protocol, address, port } => {
+            let option = match protocol {
+                Protocol::TCP => "-t",
+                Protocol::UDP => "-u",
+                Protocol::SCTP => "--sctp-service",
+                // The reference's word for what no command can add.
+                _ => "--xxx-service",
+            };
+            let endpoint = Endpoint { address, port, protocol: Some(protocol) };
+            format!("{option} {}", endpoint.saved(names))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::ipvs::Netmask;
+    use crate::ipvsadm::fake_names::FakeNames;
+
+    fn service_line(service: &Service, names: Option<&dyn Names>) -> String {
+        let mut output = Vec::new();
+        write_service(&mut output, service, names).unwrap();
+        String::from_utf8(output).unwrap()
+    }
+
+    fn destination_line(service: &ServiceIdentity, destination: &Destination) -> String {
+        let mut output = Vec::new();
+        write_destination(&mut output, service, destination, None).unwrap();
+        String::from_utf8(output).unwrap()
+    }
+
+    fn web() -> ServiceIdentity {
+        ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 1), 80)
+    }
+
+    /// Lines as the reference writes them.
+    #[test]
+    fn services() {
+        let mut service = Service::new(web(), "rr");
+        assert_eq!(service_line(&service, None), "-A -t 192.0.2.1:80 -s rr\n");
+        service.flags = ServiceFlags::PERSISTENT;
+        service.timeout = 360;
+        service.netmask = Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
+        assert_eq!(
+            service_line(&service, None),
+            "-A -t 192.0.2.1:80 -s rr -p 360 -M 255.255.255.0\n"
+        );
+
+        let phone = ServiceIdentity::udp(Ipv4Addr::new(192, 0, 2, 1), 5060);
+        let mut service = Service::new(phone, "rr");
+        service.persistence_engine = Some("sip".to_owned());
+        service.flags = ServiceFlags::ONE_PACKET;
+        assert_eq!(service_line(&service, None), "-A -u 192.0.2.1:5060 -s rr --pe sip -o\n");
+
+        let identity = ServiceIdentity::Mark { mark: 5, family: AddressFamily::Ipv6 };
+        let mut service = Service::new(identity, "sh");
+        service.flags = ServiceFlags(0x18);
+        assert_eq!(service_line(&service, None), "-A -f 5 -6 -s sh -b sh-fallback,sh-port\n");
+
+        let identity = ServiceIdentity::Address {
+            protocol: Protocol::SCTP,
+            address: "2001:db8::1".parse().unwrap(),
+            port: 99,
+        };
+        let mut service = Service::new(identity, "wlc");
+        service.flags = ServiceFlags::PERSISTENT;
+        service.timeout = 30;
+        service.netmask = Netmask::Ipv6(64);
+        assert_eq!(
+            service_line(&service, None),
+            "-A --sctp-service [2001:db8::1]:99 -s wlc -p 30 -M 64\n"
+        );
+    }
+
+    /// What the reference writes so that it cannot read it.
+    #[test]
+    fn services_that_the_reference_loses() {
+        let identity = ServiceIdentity::Mark { mark: 3_000_000_000, family: AddressFamily::Ipv4 };
+        assert_eq!(
+            service_line(&Service::new(identity, "none"), None),
+            "-A -f 3000000000 -s none\n"
+        );
+        let mut hashed = Service::new(web(), "sh");
+        hashed.flags = ServiceFlags(0x20);
+        assert_eq!(service_line(&hashed, None), "-A -t 192.0.2.1:80 -s sh -b flag-3\n");
+    }
+
+    #[test]
+    fn names_where_they_read_back() {
+        let names = FakeNames(&[("vip.example", "192.0.2.1")]);
+        let service = Service::new(web(), "rr");
+        assert_eq!(service_line(&service, Some(&names)), "-A -t vip.example:http -s rr\n");
+    }
+
+    #[test]
+    fn destinations() {
+        let server = |address: &str, port, forwarding| {
+            Destination::new(address.parse::<IpAddr>().unwrap(), port, forwarding)
+        };
+        let masqueraded = server("198.51.100.4", 8080, Forwarding::Masquerade);
+        assert_eq!(
+            destination_line(&web(), &masqueraded),
+            "-a -t 192.0.2.1:80 -r 198.51.100.4:8080 -m -w 1\n"
+        );
+        let mut limited = server("198.51.100.6", 80, Forwarding::DirectRouting);
+        limited.upper_threshold = 100;
+        limited.lower_threshold = 50;
+        assert_eq!(
+            destination_line(&web(), &limited),
+            "-a -t 192.0.2.1:80 -r 198.51.100.6:80 -g -w 1 -x 100 -y 50\n"
+        );
+        let mark = ServiceIdentity::Mark { mark: 5, family: AddressFamily::Ipv4 };
+        let local = server("2001:db8::5", 0, Forwarding::Local);
+        assert_eq!(destination_line(&mark, &local), "-a -f 5 -r [2001:db8::5]:0 -g -w 1\n");
+    }
+
+    #[test]
+    fn tunnels() {
+        let line = |tunnel| {
+            let address = Ipv4Addr::new(198, 51, 100, 7);
+            let mut server = Destination::new(address, 80, Forwarding::Tunnel);
+            server.tunnel = tunnel;
+            destination_line(&web(), &server)
+        };
+        let gue = |checksum| Tunnel::Gue { port: 6080, checksum };
+        let full = Checksum::Full;
+        let cases = [
+            (Tunnel::Ipip, "--tun-type ipip"),
+            (gue(Checksum::None), "--tun-type gue --tun-port 6080 --tun-nocsum"),
+            (gue(full), "--tun-type gue --tun-port 6080 --tun-csum"),
+            (gue(Checksum::Remote), "--tun-type gue --tun-port 6080 --tun-remcsum"),
+            (Tunnel::Gre { checksum: full }, "--tun-type gre --tun-csum"),
+        ];
+        for (tunnel, options) in cases {
+            let expected = format!("-a -t 192.0.2.1:80 -r 198.51.100.7:80 -i -w 1 {options}\n");
+            assert_eq!(line(tunnel), expected);
+        }
+    }
+}
