@@ -19,3 +19,4 @@
 pub mod ipvs;
 pub mod ipvsadm;
 pub mod netlink;
+pub mod plan;

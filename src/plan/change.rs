@@ -1,0 +1,50 @@
+//! A step and a wish, both plain data.
+
+/// One step: the value of one key goes from one state to another. `None` is absence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change<K, V> {
+    /// What is changed.
+    pub key: K,
+    /// What was found.
+    pub from: Option<V>,
+    /// What it shall be.
+    pub to: Option<V>,
+}
+
+impl<K, V> Change<K, V> {
+    /// The step that takes this one back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lvs::plan::Change;
+    ///
+    /// let change = Change { key: "rp_filter", from: Some(1), to: Some(2) };
+    /// assert_eq!(change.clone().inverse().inverse(), change);
+    /// ```
+    #[must_use]
+    pub fn inverse(self) -> Self {
+        Self { key: self.key, from: self.to, to: self.from }
+    }
+}
+
+/// The state that one key shall have, and on whose behalf.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted<K, V> {
+    /// What it is about.
+    pub key: K,
+    /// The value that is written where the one found does not do.
+    pub value: V,
+    /// Other values that do as well, and are left alone.
+    pub tolerated: Vec<V>,
+    /// Who wants it. A key may be wanted by several, each by an item of its own.
+    pub claim: String,
+}
+
+impl<K, V: PartialEq> Wanted<K, V> {
+    /// Whether what was found needs no change.
+    #[must_use]
+    pub fn is_met_by(&self, found: Option<&V>) -> bool {
+        found.is_some_and(|found| *found == self.value || self.tolerated.contains(found))
+    }
+}

@@ -1,0 +1,43 @@
+//! A world in which changes are only imagined: what a dry run works on.
+
+use super::{Change, World};
+
+/// Reads the real world, keeps every change to itself.
+#[derive(Debug)]
+pub struct Imagined<'a, W: World> {
+    real: &'a mut W,
+    written: Vec<(W::Key, Option<W::Value>)>,
+}
+
+impl<'a, W: World> Imagined<'a, W> {
+    /// The world as it is, before the first imagined change.
+    pub const fn new(real: &'a mut W) -> Self {
+        Self { real, written: Vec::new() }
+    }
+}
+
+impl<W: World> World for Imagined<'_, W> {
+    type Key = W::Key;
+    type Value = W::Value;
+    type Error = W::Error;
+
+    fn refresh(&mut self) {
+        self.real.refresh();
+    }
+
+    fn read(&mut self, key: &W::Key) -> Result<Option<W::Value>, W::Error> {
+        match self.written.iter().rev().find(|(written, _)| written == key) {
+            Some((_, value)) => Ok(value.clone()),
+            None => self.real.read(key),
+        }
+    }
+
+    fn write(&mut self, change: &Change<W::Key, W::Value>) -> Result<(), W::Error> {
+        self.written.push((change.key.clone(), change.to.clone()));
+        Ok(())
+    }
+
+    fn command(change: &Change<W::Key, W::Value>) -> String {
+        W::command(change)
+    }
+}

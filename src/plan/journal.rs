@@ -1,0 +1,139 @@
+//! What was changed, what it was before, and who still wants it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{JournalError, JournalFile, Wanted};
+
+/// One key that was changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry<K, V> {
+    /// What was changed.
+    pub key: K,
+    /// Its value before the first change; `None` where there was none.
+    pub previous: Option<V>,
+    /// The value that it was given.
+    pub ours: V,
+    /// Who wants it. An entry that nobody claims is due to be given back.
+    pub claims: Vec<String>,
+}
+
+/// All that was changed, in the order in which it was.
+///
+/// Nothing is on disk before [`Journal::persist`]; a journal without a file never is.
+#[derive(Clone, Debug)]
+pub struct Journal<K, V> {
+    file: Option<JournalFile>,
+    entries: Vec<Entry<K, V>>,
+}
+
+impl<K: Clone + PartialEq, V: Clone + PartialEq> Journal<K, V> {
+    /// A journal that [`Journal::persist`] writes to that file.
+    #[must_use]
+    pub const fn new(file: JournalFile, entries: Vec<Entry<K, V>>) -> Self {
+        Self { file: Some(file), entries }
+    }
+
+    /// The same entries, never to be written: for a dry run.
+    #[must_use]
+    pub fn imagined(&self) -> Self {
+        Self { file: None, entries: self.entries.clone() }
+    }
+
+    /// All entries, oldest first.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry<K, V>] {
+        &self.entries
+    }
+
+    /// The entry of a key.
+    #[must_use]
+    pub fn entry(&self, key: &K) -> Option<&Entry<K, V>> {
+        self.entries.iter().find(|entry| entry.key == *key)
+    }
+
+    /// Every claim, once, in the order of their first appearance.
+    #[must_use]
+    pub fn claims(&self) -> Vec<String> {
+        let mut claims = Vec::new();
+        for claim in self.entries.iter().flat_map(|entry| &entry.claims) {
+            if !claims.contains(claim) {
+                claims.push(claim.clone());
+            }
+        }
+        claims
+    }
+
+    /// Adds a claim to the entry of a key, if there is one. Says whether that was new.
+    pub(super) fn claim(&mut self, key: &K, claim: &str) -> bool {
+        let entry = self.entries.iter_mut().find(|entry| entry.key == *key);
+        let Some(entry) = entry.filter(|entry| !entry.claims.iter().any(|held| held == claim))
+        else {
+            return false;
+        };
+        entry.claims.push(claim.to_owned());
+        true
+    }
+
+    /// Notes a change that is about to be made. The previous value of an earlier run that was
+    /// killed stays: it is the one from before the first change.
+    pub(super) fn record(&mut self, wanted: &Wanted<K, V>, found: Option<V>) {
+        self.claim(&wanted.key, &wanted.claim);
+        match self.entries.iter_mut().find(|entry| entry.key == wanted.key) {
+            Some(entry) => entry.ours = wanted.value.clone(),
+            None => self.entries.push(Entry {
+                key: wanted.key.clone(),
+                previous: found,
+                ours: wanted.value.clone(),
+                claims: vec![wanted.claim.clone()],
+            }),
+        }
+    }
+
+    /// Takes the claims off every entry, except where `keep` says otherwise. Says whether any was.
+    pub(super) fn release(&mut self, claims: &[String], keep: impl Fn(&K, &str) -> bool) -> bool {
+        let mut released = false;
+        for Entry { key, claims: held, .. } in &mut self.entries {
+            let before = held.len();
+            held.retain(|claim| !claims.contains(claim) || keep(key, claim));
+            released |= held.len() < before;
+        }
+        released
+    }
+
+    /// Entries that nobody claims, newest first: the order in which they are given back.
+    pub(super) fn unclaimed(&self) -> Vec<Entry<K, V>> {
+        let unclaimed = self.entries.iter().rev().filter(|entry| entry.claims.is_empty());
+        unclaimed.cloned().collect()
+    }
+
+    /// Forgets a key.
+    pub(super) fn forget(&mut self, key: &K) {
+        self.entries.retain(|entry| entry.key != *key);
+    }
+
+    /// Goes back to earlier entries, but keeps the present ones of the keys given.
+    pub(super) fn revert(&mut self, earlier: Vec<Entry<K, V>>, keep: &[K]) {
+        let present = std::mem::replace(&mut self.entries, earlier);
+        for entry in present.into_iter().filter(|entry| keep.contains(&entry.key)) {
+            match self.entries.iter_mut().find(|earlier| earlier.key == entry.key) {
+                Some(earlier) => *earlier = entry,
+                None => self.entries.push(entry),
+            }
+        }
+    }
+}
+
+impl<K: Serialize, V: Serialize> Journal<K, V> {
+    /// Writes the journal to its file, if it has one. Returns once it is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be written; the one before is then still whole.
+    pub fn persist(&mut self) -> Result<(), JournalError> {
+        match &mut self.file {
+            Some(file) => file.save(&self.entries),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The one engine: wanted state, found state, the steps between them, and the way back.
+//!
+//! The state of a machine is a map from keys to values, where a value may be absent. A step is a
+//! [`Change`] of one key from what was found to what is wanted; its undo is the inverse. The
+//! [`Engine`] makes the changes in the order in which they are wanted, writes each into a
+//! [`Journal`] before it is made, reads everything again at the end, and rolls back where something
+//! failed. What is journalled is given back in the reverse order once nobody claims it any more.
+//!
+//! The kernel has no transaction for any of this: a run is planned, ordered, verified and rolled
+//! back, and other programs may see the states between.
+//!
+//! This room knows of a step only what [`World`] tells: whether the keys are links, sysctls or
+//! services is none of its business. A dry run is the same engine in an [`Imagined`] world.
+
+mod change;
+mod engine;
+mod error;
+mod imagined;
+mod journal;
+mod journal_file;
+mod lock;
+mod report;
+#[cfg(test)]
+mod tests;
+mod world;
+
+pub use change::{Change, Wanted};
+pub use engine::Engine;
+pub use error::{Cause, Failure, JournalError, LockError};
+pub use imagined::Imagined;
+pub use journal::{Entry, Journal};
+pub use journal_file::JournalFile;
+pub use lock::Lock;
+pub use report::{Finding, Note, Report};
+pub use world::World;

@@ -1,0 +1,149 @@
+//! The engine in a machine of the tests' own, which can fail and die at every operation.
+
+use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+
+use super::*;
+
+mod files;
+mod killed;
+mod rules;
+
+/// Keys are words; `tunnel/…` are sysctls, which come and go with the key `tunnel`.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Machine {
+    state: BTreeMap<String, u32>,
+    /// Reads and writes so far.
+    operations: usize,
+    writes: usize,
+    dies_at: Option<usize>,
+    fails_at_write: Option<usize>,
+    /// The failing write has its effect nevertheless.
+    fails_late: bool,
+    /// Keys on which a write is accepted and does nothing.
+    deaf: Vec<String>,
+}
+
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("refused")]
+struct Refused;
+
+struct Death;
+
+impl Machine {
+    fn new(state: &[(&str, u32)]) -> Self {
+        let state = state.iter().map(|(key, value)| ((*key).to_owned(), *value)).collect();
+        Self { state, ..Self::default() }
+    }
+
+    fn operate(&mut self) {
+        if self.dies_at == Some(self.operations) {
+            self.dies_at = None;
+            resume_unwind(Box::new(Death));
+        }
+        self.operations += 1;
+    }
+
+    fn set(&mut self, key: &str, value: Option<u32>) {
+        match value {
+            Some(value) => self.state.insert(key.to_owned(), value),
+            None => self.state.remove(key),
+        };
+        if key == "tunnel" && value.is_none() {
+            self.state.retain(|key, _| !key.starts_with("tunnel/"));
+        } else if key == "tunnel" {
+            self.state.insert("tunnel/ignore".to_owned(), 0);
+        }
+    }
+}
+
+impl World for Machine {
+    type Key = String;
+    type Value = u32;
+    type Error = Refused;
+
+    fn refresh(&mut self) {}
+
+    fn read(&mut self, key: &String) -> Result<Option<u32>, Refused> {
+        self.operate();
+        Ok(self.state.get(key).copied())
+    }
+
+    fn write(&mut self, change: &Change<String, u32>) -> Result<(), Refused> {
+        self.operate();
+        assert_eq!(self.state.get(&change.key).copied(), change.from);
+        self.writes += 1;
+        let fails = self.fails_at_write == Some(self.writes);
+        if fails && !self.fails_late {
+            return Err(Refused);
+        }
+        let exists = self.state.contains_key("tunnel");
+        if change.key.starts_with("tunnel/") && !exists {
+            return Err(Refused);
+        }
+        if !self.deaf.contains(&change.key) {
+            self.set(&change.key, change.to);
+        }
+        self.operate();
+        if fails { Err(Refused) } else { Ok(()) }
+    }
+
+    fn command(change: &Change<String, u32>) -> String {
+        format!("set {} {:?}", change.key, change.to)
+    }
+}
+
+type Outcome = Result<Report<String, u32>, Box<Failure<String, u32, Refused>>>;
+
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self { directory }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("net-1.json")
+    }
+
+    fn journal(&self) -> Journal<String, u32> {
+        JournalFile::load(self.path(), "now".to_owned()).unwrap()
+    }
+
+    fn up(&self, machine: &mut Machine, wanted: &[Wanted<String, u32>]) -> Outcome {
+        Engine::new(machine, &mut self.journal()).up(&claims(wanted), wanted)
+    }
+
+    fn down(&self, machine: &mut Machine, claims: &[&str]) -> Outcome {
+        let claims: Vec<String> = claims.iter().map(|claim| (*claim).to_owned()).collect();
+        Engine::new(machine, &mut self.journal()).down(&claims)
+    }
+}
+
+fn claims(wanted: &[Wanted<String, u32>]) -> Vec<String> {
+    let mut claims: Vec<String> = wanted.iter().map(|item| item.claim.clone()).collect();
+    claims.dedup();
+    claims
+}
+
+fn want(claim: &str, key: &str, value: u32) -> Wanted<String, u32> {
+    Wanted { key: key.to_owned(), value, tolerated: Vec::new(), claim: claim.to_owned() }
+}
+
+/// What a real server wants for one address, in small.
+fn server(address: &str) -> Vec<Wanted<String, u32>> {
+    vec![
+        want(address, "tunnel", 1),
+        want(address, "tunnel/ignore", 1),
+        want(address, "ignore", 1),
+        want(address, address, 1),
+    ]
+}
+
+fn keys(steps: &[Change<String, u32>]) -> Vec<&str> {
+    steps.iter().map(|step| step.key.as_str()).collect()
+}

@@ -1,0 +1,38 @@
+//! What the engine works on, so that a test can play a machine.
+
+use std::fmt::{Debug, Display};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Change;
+
+/// A machine, or a part of one, as a map from keys to values.
+pub trait World {
+    /// What can be changed. It is displayed to people and kept in the journal.
+    type Key: Clone + Debug + Display + PartialEq + Serialize + DeserializeOwned;
+    /// What it can be.
+    type Value: Clone + Debug + Display + PartialEq + Serialize + DeserializeOwned;
+    /// What can go wrong.
+    type Error: std::error::Error + 'static;
+
+    /// Forgets what was read earlier. Called before planning and before verifying.
+    fn refresh(&mut self);
+
+    /// The present value; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be told.
+    fn read(&mut self, key: &Self::Key) -> Result<Option<Self::Value>, Self::Error>;
+
+    /// Makes one change. `from` is what [`World::read`] said a moment ago.
+    ///
+    /// # Errors
+    ///
+    /// Where the change was refused, or its outcome is not known.
+    fn write(&mut self, change: &Change<Self::Key, Self::Value>) -> Result<(), Self::Error>;
+
+    /// The change as the command that a person would type in a shell.
+    fn command(change: &Change<Self::Key, Self::Value>) -> String;
+}
