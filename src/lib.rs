@@ -19,4 +19,6 @@
 pub mod ipvs;
 pub mod ipvsadm;
 pub mod netlink;
+pub mod node;
 pub mod plan;
+pub mod table;

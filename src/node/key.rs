@@ -1,0 +1,92 @@
+//! What of a machine can be read and written, and how a person would write it.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{InterfaceName, Sysctl};
+use crate::plan::Change;
+
+/// Value of an address or a route that exists.
+pub const PRESENT: &str = "present";
+
+/// Value of an interface that is up.
+pub const UP: &str = "up";
+
+/// Value of an interface that is down.
+pub const DOWN: &str = "down";
+
+/// One thing that a machine has or has not. Values are text: the kind of a link, [`UP`] or
+/// [`DOWN`], [`PRESENT`], or what the file of a sysctl says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Key {
+    /// A network interface; its value is its kind, as `ip -d link` calls it.
+    Link(InterfaceName),
+    /// Whether it is up; one that does not exist is neither up nor down.
+    LinkUp(InterfaceName),
+    /// An address of an interface.
+    Address {
+        /// The address.
+        address: IpAddr,
+        /// Length of its prefix in bits.
+        prefix: u8,
+        /// The interface that has it.
+        device: InterfaceName,
+    },
+    /// A route of the main table without a gateway, of scope link.
+    Route {
+        /// Where it leads.
+        destination: IpAddr,
+        /// Length of the prefix in bits.
+        prefix: u8,
+        /// The interface that it goes through.
+        device: InterfaceName,
+    },
+    /// A kernel parameter.
+    Sysctl(Sysctl),
+}
+
+impl Key {
+    /// The change as a shell command.
+    #[must_use]
+    pub fn command(change: &Change<Self, String>) -> String {
+        let to = change.to.as_deref();
+        let verb = if to.is_some() { "add" } else { "del" };
+        match &change.key {
+            // Loading the module is what makes the device; adding it by hand comes too late then.
+            Self::Link(name) => match to {
+                Some("ipip") if name.as_str() == "tunl0" => "modprobe ipip".to_owned(),
+                Some(kind) => format!("ip link add {name} type {kind}"),
+                None => format!("ip link del {name}"),
+            },
+            Self::LinkUp(name) => format!("ip link set {name} {}", to.unwrap_or(DOWN)),
+            Self::Address { address, prefix, device } => {
+                format!("ip address {verb} {address}/{prefix} dev {device}")
+            }
+            Self::Route { destination, prefix, device } => {
+                format!("ip route {verb} {destination}/{prefix} dev {device} scope link")
+            }
+            Self::Sysctl(sysctl) => {
+                format!("echo {} > {}", to.unwrap_or_default(), sysctl.path())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link(name) => write!(f, "link {name}"),
+            Self::LinkUp(name) => write!(f, "state of {name}"),
+            Self::Address { address, prefix, device } => {
+                write!(f, "address {address}/{prefix} dev {device}")
+            }
+            Self::Route { destination, prefix, device } => {
+                write!(f, "route {destination}/{prefix} dev {device}")
+            }
+            Self::Sysctl(sysctl) => write!(f, "{sysctl}"),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Kernel parameters of the network, as files under `/proc/sys/net`.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, InterfaceName};
+
+/// Longer values are not read; those of the network are a few numbers.
+const LONGEST_VALUE: u64 = 4096;
+
+/// A parameter of the network, by its path under `/proc/sys`.
+///
+/// The parts are separated by slashes, never by dots: an interface may be called `eth0.100`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Sysctl(String);
+
+/// A path that is not one of a parameter of the network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is not a sysctl of the network: net/…, parts separated by slashes, none of them .. "
+)]
+pub struct InvalidSysctl(String);
+
+impl Sysctl {
+    /// `net/ipv4/conf/INTERFACE/NAME`: a parameter that an interface has for IPv4.
+    #[must_use]
+    pub fn of_interface(interface: &InterfaceName, name: &'static str) -> Self {
+        Self(format!("net/ipv4/conf/{interface}/{name}"))
+    }
+
+    /// `net/ipv4/conf/all/NAME`: the value that is combined with each interface's own.
+    #[must_use]
+    pub fn of_all_interfaces(name: &'static str) -> Self {
+        Self(format!("net/ipv4/conf/all/{name}"))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("/proc/sys/{}", self.0)
+    }
+
+    /// The present value without its line end; `None` where there is no such parameter, as for an
+    /// interface that does not exist.
+    pub(super) fn read(&self) -> Result<Option<String>, Error> {
+        let mut value = String::new();
+        let read = match File::open(self.path()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => Err(error),
+            Ok(file) => file.take(LONGEST_VALUE).read_to_string(&mut value),
+        };
+        match read {
+            Ok(_) => Ok(Some(value.trim_end().to_owned())),
+            Err(source) => Err(self.error("read", source)),
+        }
+    }
+
+    pub(super) fn write(&self, value: &str) -> Result<(), Error> {
+        File::options()
+            .write(true)
+            .open(self.path())
+            .and_then(|mut file| file.write_all(format!("{value}\n").as_bytes()))
+            .map_err(|source| self.error("write", source))
+    }
+
+    fn error(&self, action: &'static str, source: io::Error) -> Error {
+        Error::Sysctl { action, path: self.path(), source }
+    }
+}
+
+impl TryFrom<String> for Sysctl {
+    type Error = InvalidSysctl;
+
+    fn try_from(path: String) -> Result<Self, InvalidSysctl> {
+        let plain =
+            |part: &str| !matches!(part, "" | "." | "..") && !part.bytes().any(|byte| byte < b' ');
+        let mut parts = path.split('/');
+        if parts.next() == Some("net") && parts.clone().count() > 0 && parts.all(plain) {
+            Ok(Self(path))
+        } else {
+            Err(InvalidSysctl(path))
+        }
+    }
+}
+
+impl From<Sysctl> for String {
+    fn from(sysctl: Sysctl) -> Self {
+        sysctl.0
+    }
+}
+
+impl fmt::Display for Sysctl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stays_under_net() {
+        let bad = [
+            "",
+            "net",
+            "net/",
+            "/net/ipv4",
+            "kernel/modprobe",
+            "net/../kernel/modprobe",
+            "net/ipv4/conf/./x",
+            "net//ipv4",
+            "net/ipv4/a\0b",
+            "net.ipv4.ip_forward",
+        ];
+        for path in bad {
+            assert!(Sysctl::try_from(path.to_owned()).is_err(), "{path:?}");
+        }
+        assert!(Sysctl::try_from("net/ipv4/conf/eth0.100/rp_filter".to_owned()).is_ok());
+    }
+
+    #[test]
+    fn a_dot_in_the_interface_is_no_separator() {
+        let interface = "eth0.100".parse().unwrap();
+        let sysctl = Sysctl::of_interface(&interface, "arp_ignore");
+        assert_eq!(sysctl.path(), "/proc/sys/net/ipv4/conf/eth0.100/arp_ignore");
+    }
+
+    #[test]
+    fn a_missing_parameter_is_absent_and_cannot_be_written() {
+        let missing = Sysctl("net/ipv4/conf/no-such-device/arp_ignore".to_owned());
+        assert!(missing.read().unwrap().is_none());
+        let message = missing.write("1").unwrap_err().to_string();
+        assert!(message.contains("/proc/sys/net/ipv4/conf/no-such-device/arp_ignore"), "{message}");
+    }
+}

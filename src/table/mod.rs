@@ -1,0 +1,14 @@
+//! The IPVS table as keys and values: services and destinations, one change at a time.
+//!
+//! [`Tables`] reads and writes it over a [`Client`](crate::ipvs::Client); [`command()`] says a change
+//! as a person would type it.
+
+mod command;
+mod error;
+mod key;
+mod tables;
+
+pub use command::command;
+pub use error::Error;
+pub use key::{Key, Value};
+pub use tables::Tables;

@@ -1,0 +1,153 @@
+//! The table, read once and kept up to date by what is written.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Error, Key, Value, command};
+use crate::ipvs::{Client, Request, ServiceFlags, ServiceIdentity};
+use crate::netlink::Transport;
+use crate::plan::Change;
+
+/// A client, and the entries that it has read.
+///
+/// Services are listed once, the destinations of each once it is asked for, until
+/// [`Tables::refresh`]: thousands of keys take a handful of listings.
+#[derive(Debug)]
+pub struct Tables<T> {
+    client: Client<T>,
+    entries: HashMap<Key, Value>,
+    /// What was listed: `None` stands for the services.
+    listed: HashSet<Option<ServiceIdentity>>,
+}
+
+impl<T: Transport> Tables<T> {
+    /// Nothing is read yet.
+    #[must_use]
+    pub fn new(client: Client<T>) -> Self {
+        Self { client, entries: HashMap::new(), listed: HashSet::new() }
+    }
+
+    /// Forgets what was read.
+    pub fn refresh(&mut self) {
+        self.entries.clear();
+        self.listed.clear();
+    }
+
+    /// The present value of a key; `None` where there is no such entry.
+    ///
+    /// # Errors
+    ///
+    /// Where the table cannot be listed.
+    pub fn read(&mut self, key: &Key) -> Result<Option<Value>, Error> {
+        self.list(None)?;
+        if let Key::Destination { service, .. } = key {
+            if !self.entries.contains_key(&Key::Service(*service)) {
+                return Ok(None);
+            }
+            self.list(Some(*service))?;
+        }
+        Ok(self.entries.get(key).cloned())
+    }
+
+    /// Makes a change.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses it.
+    pub fn write(&mut self, change: &Change<Key, Value>) -> Result<(), Error> {
+        let request = request(change)?;
+        self.client.execute(&request).map_err(|source| Error::Change {
+            command: command(change),
+            scheduler: match &change.to {
+                Some(Value::Service(service)) => service.scheduler.clone(),
+                _ => String::new(),
+            },
+            source,
+        })?;
+        match &change.to {
+            Some(value) => {
+                self.entries.insert(change.key, value.clone());
+            }
+            // With a service go its destinations.
+            None => self
+                .entries
+                .retain(|key, _| *key != change.key && Key::Service(key.service()) != change.key),
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, of: Option<ServiceIdentity>) -> Result<(), Error> {
+        if self.listed.contains(&of) {
+            return Ok(());
+        }
+        let failed = |source| Error::List { source };
+        match of {
+            None => {
+                for mut entry in self.client.services().map_err(failed)? {
+                    // The kernel's own mark: it is nothing that anybody configured.
+                    entry.service.flags = entry.service.flags.without(ServiceFlags::HASHED);
+                    let key = Key::Service(entry.service.identity);
+                    self.entries.insert(key, Value::Service(entry.service));
+                }
+            }
+            Some(service) => {
+                for entry in self.client.destinations(&service).map_err(failed)? {
+                    let key = Key::of(service, &entry.destination);
+                    self.entries.insert(key, Value::Destination(entry.destination));
+                }
+            }
+        }
+        self.listed.insert(of);
+        Ok(())
+    }
+}
+
+fn request(change: &Change<Key, Value>) -> Result<Request, Error> {
+    let new = change.from.is_none();
+    Ok(match (change.key, change.to.clone()) {
+        (Key::Service(_), Some(Value::Service(service))) if new => Request::AddService(service),
+        (Key::Service(_), Some(Value::Service(service))) => Request::EditService(service),
+        (Key::Service(identity), None) => Request::DeleteService(identity),
+        (Key::Destination { service, .. }, Some(Value::Destination(destination))) if new => {
+            Request::AddDestination(service, destination)
+        }
+        (Key::Destination { service, .. }, Some(Value::Destination(destination))) => {
+            Request::EditDestination(service, destination)
+        }
+        (Key::Destination { service, address, port }, None) => {
+            Request::DeleteDestination(service, address, port)
+        }
+        (key, Some(_)) => return Err(Error::Mismatch(key.to_string())),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::ipvs::{Destination, Forwarding, Service};
+
+    #[test]
+    fn each_change_is_one_request() {
+        let identity = ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 1), 80);
+        let service = Service::new(identity, "rr");
+        let server = Destination::new(Ipv4Addr::new(192, 0, 2, 2), 80, Forwarding::Tunnel);
+        let of = |key, from: &Option<Value>, to: &Option<Value>| {
+            request(&Change { key, from: from.clone(), to: to.clone() })
+        };
+        let (key, value) = (Key::Service(identity), Some(Value::Service(service.clone())));
+        assert_eq!(of(key, &None, &value).unwrap(), Request::AddService(service.clone()));
+        assert_eq!(of(key, &value, &value).unwrap(), Request::EditService(service));
+        assert_eq!(of(key, &value, &None).unwrap(), Request::DeleteService(identity));
+        let other = Some(Value::Destination(server.clone()));
+        assert!(of(key, &None, &other).is_err());
+        let key = Key::of(identity, &server);
+        let add = Request::AddDestination(identity, server.clone());
+        assert_eq!(of(key, &None, &other).unwrap(), add);
+        let edit = Request::EditDestination(identity, server.clone());
+        assert_eq!(of(key, &other, &other).unwrap(), edit);
+        let delete = Request::DeleteDestination(identity, server.address, 80);
+        assert_eq!(of(key, &other, &None).unwrap(), delete);
+        assert!(of(key, &None, &value).is_err());
+    }
+}
