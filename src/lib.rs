@@ -18,6 +18,7 @@
 
 pub mod ipvs;
 pub mod ipvsadm;
+pub mod lvsctl;
 pub mod netlink;
 pub mod node;
 pub mod plan;

@@ -1,0 +1,86 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::values::{self, RealServer};
+use super::{Listener, Mode};
+
+/// Sets up Linux Virtual Server directors and real servers, and takes that back without a trace.
+#[derive(Debug, Parser)]
+#[command(name = "lvsctl", version, max_term_width = 100)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) options: Options,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Print the steps as shell commands, and do nothing.
+    #[arg(long, global = true)]
+    pub(super) dry_run: bool,
+    /// Print one JSON object.
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Where the journal of what was changed is kept.
+    #[arg(long, global = true, value_name = "DIR", default_value = "/run/lvsctl")]
+    pub(super) state_dir: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// The machine that clients connect to, and that hands connections on.
+    #[command(subcommand)]
+    Director(DirectorCommand),
+    /// A machine that answers the connections.
+    #[command(subcommand)]
+    RealServer(RealServerCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DirectorCommand {
+    /// Make this machine the director of the services.
+    Up(DirectorFlags),
+    /// Take that back; without --service, for every service of the addresses.
+    Down(DirectorFlags),
+    /// Compare this machine with what it should be; exit 0 as it should, 2 not.
+    Status(DirectorFlags),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RealServerCommand {
+    /// Make this machine a real server of the addresses.
+    Up(AddressFlags),
+    /// Take that back.
+    Down(AddressFlags),
+    /// Compare this machine with what it should be; exit 0 as it should, 2 not.
+    Status(AddressFlags),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AddressFlags {
+    /// How packets reach the real servers.
+    #[arg(long)]
+    pub(super) mode: Mode,
+    /// Virtual address that clients connect to; may be repeated.
+    #[arg(long = "vip", value_name = "VIP", required = true, value_parser = values::virtual_address)]
+    pub(super) vips: Vec<std::net::IpAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DirectorFlags {
+    #[command(flatten)]
+    pub(super) addresses: AddressFlags,
+    /// Service on each virtual address, such as tcp:80; may be repeated.
+    #[arg(long = "service", value_name = "PROTO:PORT", value_parser = values::listener)]
+    pub(super) services: Vec<Listener>,
+    /// Who gets the next connection.
+    #[arg(long, default_value = "wlc", value_parser = values::scheduler)]
+    pub(super) scheduler: String,
+    /// Real server of each service, such as 192.168.10.2,weight=3; may be repeated.
+    #[arg(long = "real", value_name = "RIP[:PORT][,weight=N]", value_parser = values::real_server)]
+    pub(super) reals: Vec<RealServer>,
+}

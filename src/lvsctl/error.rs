@@ -1,0 +1,52 @@
+//! What can go wrong with a command.
+
+use std::io;
+
+use super::machine;
+use super::report::FailedRun;
+use crate::plan::{JournalError, LockError};
+
+/// A command that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// What was asked for is not there yet.
+    #[error("{0} is not supported yet: only --mode tun with IPv4 addresses is")]
+    NotYet(String),
+    /// The machine cannot be read.
+    #[error(transparent)]
+    Machine(#[from] machine::Error),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Another run is at work.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The boot or the network namespace cannot be told.
+    #[error("cannot read {path}: {source}")]
+    Identity {
+        /// The file.
+        path: &'static str,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A step failed; what was done was taken back, as far as it goes.
+    #[error("{0}")]
+    Run(FailedRun),
+    /// Standard output cannot be written.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Error {
+    /// Exit code: 2 for what was asked wrongly, 1 for what failed.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::NotYet(_) => 2,
+            _ => 1,
+        }
+    }
+}

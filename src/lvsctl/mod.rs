@@ -1,0 +1,131 @@
+//! The companion: makes this machine a director or a real server, and takes that back.
+//!
+//! The way of one command: flags -> what is asked ([`Task`]) -> what this machine
+//! must have -> the [engine](crate::plan) on this [`Machine`] -> a report.
+
+mod arguments;
+mod commands;
+mod error;
+mod machine;
+mod report;
+mod state;
+mod status;
+mod task;
+mod values;
+mod wanted;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use clap::Parser;
+
+pub use error::Error;
+pub use machine::{Key, Machine, Value};
+pub use task::{Listener, Mode, Role, Task};
+pub use values::{InvalidValue, RealServer};
+
+/// Runs one command line (`argv`, the program's name first) and gives the exit code: 0 done or as
+/// wanted, 1 failed, 2 misused, or not as wanted (`status`).
+///
+/// A reader that closed the pipe is no error.
+pub fn run(
+    command_line: impl IntoIterator<Item = OsString>,
+    output: &mut dyn Write,
+    errors: &mut dyn Write,
+) -> u8 {
+    let result = match arguments::Arguments::try_parse_from(command_line) {
+        Ok(arguments) => commands::run(arguments, output),
+        Err(error) => {
+            let (text, to_errors) = (error.render().to_string(), error.use_stderr());
+            // Nothing is left to be done where even this cannot be written.
+            let _ = match to_errors {
+                true => errors.write_all(text.as_bytes()),
+                false => output.write_all(text.as_bytes()).and_then(|()| output.flush()),
+            };
+            return u8::try_from(error.exit_code()).unwrap_or(2);
+        }
+    };
+    match result.and_then(|code| Ok(output.flush().map(|()| code)?)) {
+        Ok(code) => code,
+        Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        Err(error) => {
+            let _ = writeln!(errors, "lvsctl: {error}");
+            error.exit_code()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Exit code, standard output, standard error.
+    fn lvsctl(line: &str) -> (u8, String, String) {
+        let (mut output, mut errors) = (Vec::new(), Vec::new());
+        let words = line.split_whitespace().map(OsString::from);
+        let code = run(words, &mut output, &mut errors);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (code, text(output), text(errors))
+    }
+
+    #[test]
+    fn help_goes_to_the_output_and_misuse_to_the_errors() {
+        let (code, output, errors) = lvsctl("lvsctl --help");
+        assert_eq!((code, errors.as_str()), (0, ""));
+        assert!(output.contains("real-server"));
+        let (code, output, errors) = lvsctl("lvsctl director up --mode tun --vip 192.0.2.1/32");
+        assert_eq!((code, output.as_str()), (2, ""));
+        assert!(errors.contains("write 192.0.2.1"), "{errors}");
+        let (code, _, errors) = lvsctl("lvsctl director up --mode nat --vip 192.0.2.1");
+        assert_eq!(code, 2);
+        assert!(errors.starts_with("lvsctl: --mode nat is not supported yet"), "{errors}");
+    }
+
+    #[test]
+    fn a_damaged_journal_stops_everything() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().display();
+        let inode = {
+            use std::os::unix::fs::MetadataExt;
+            std::fs::metadata("/proc/self/ns/net").unwrap().ino()
+        };
+        let path = directory.path().join(format!("net-{inode}.json"));
+        std::fs::write(&path, "{").unwrap();
+        for verb in ["up", "up --dry-run", "down", "status"] {
+            let line =
+                format!("lvsctl real-server {verb} --mode tun --vip 192.0.2.1 --state-dir {place}");
+            let (code, output, errors) = lvsctl(&line);
+            assert_eq!((code, output.as_str()), (1, ""));
+            assert!(errors.contains("is damaged"), "{errors}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "{");
+        }
+    }
+
+    /// A pipe whose reader is gone.
+    struct Closed(io::ErrorKind);
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_is_a_quiet_end_and_a_full_disk_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let line = format!(
+            "lvsctl real-server status --mode tun --vip 192.0.2.1 --state-dir {}",
+            directory.path().display()
+        );
+        for (kind, expected) in [(io::ErrorKind::BrokenPipe, 0), (io::ErrorKind::StorageFull, 1)] {
+            let mut errors = Vec::new();
+            let words = line.split_whitespace().map(OsString::from);
+            assert_eq!(run(words, &mut Closed(kind), &mut errors), expected);
+            assert_eq!(errors.is_empty(), expected == 0);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What a run did, for people and for programs.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use super::{Key, Machine, Task, Value, machine};
+use crate::node;
+use crate::plan::{Change, Failure, Note, Report, World};
+
+/// Which of the two verbs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    Up,
+    Down,
+}
+
+pub(super) fn commands(steps: &[Change<Key, Value>]) -> Vec<String> {
+    steps.iter().map(Machine::command).collect()
+}
+
+/// The words for a note: what stays of `tunl0` is the kernel's doing, and harmless.
+fn worded(note: &Note<Key, Value>) -> String {
+    match note {
+        Note::Remains { key: Key::Host(node::Key::Link(name)), found } => {
+            format!("{name} stays, down and empty: the kernel keeps it while {found} is loaded")
+        }
+        note => note.to_string(),
+    }
+}
+
+/// Steps as they were made, notes, and a closing sentence.
+pub(super) fn write(
+    output: &mut dyn Write,
+    task: &Task,
+    direction: Direction,
+    report: &Report<Key, Value>,
+) -> io::Result<()> {
+    for command in commands(&report.steps) {
+        writeln!(output, "+ {command}")?;
+    }
+    for note in &report.notes {
+        writeln!(output, "note: {}", worded(note))?;
+    }
+    let count = report.steps.len();
+    let steps = if count == 1 { "step" } else { "steps" };
+    match (direction, count) {
+        (Direction::Up, 0) => writeln!(output, "{task} is up already, nothing to do"),
+        (Direction::Up, _) => writeln!(output, "{task} is up: {count} {steps}"),
+        (Direction::Down, 0) => writeln!(output, "{task}: nothing to take back"),
+        (Direction::Down, _) => writeln!(output, "{task} is down: {count} {steps}"),
+    }
+}
+
+/// The commands alone, so that they can be kept as a script.
+pub(super) fn write_dry(output: &mut dyn Write, report: &Report<Key, Value>) -> io::Result<()> {
+    if report.steps.is_empty() {
+        writeln!(output, "# nothing to do")?;
+    }
+    for command in commands(&report.steps) {
+        writeln!(output, "{command}")?;
+    }
+    for note in &report.notes {
+        writeln!(output, "# {}", worded(note))?;
+    }
+    Ok(())
+}
+
+/// `{"schema":1,"steps":["ip …"],"notes":["…"]}`.
+pub(super) fn write_json(output: &mut dyn Write, report: &Report<Key, Value>) -> io::Result<()> {
+    let notes: Vec<String> = report.notes.iter().map(worded).collect();
+    let object = json!({"schema": 1, "steps": commands(&report.steps), "notes": notes});
+    writeln!(output, "{object}")
+}
+
+/// A failed run, told in full: what was done, what was taken back, what could not be.
+#[derive(Debug)]
+pub struct FailedRun(pub(super) Box<Failure<Key, Value, machine::Error>>);
+
+impl fmt::Display for FailedRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure { cause, done, undone, stuck, .. } = &*self.0;
+        write!(f, "{cause}")?;
+        for (title, steps) in [("What was done", done), ("What was taken back", undone)] {
+            if !steps.is_empty() {
+                write!(f, "\n{title}:")?;
+            }
+            for command in commands(steps) {
+                write!(f, "\n  + {command}")?;
+            }
+        }
+        if !stuck.is_empty() {
+            write!(f, "\nWhat could not be taken back:")?;
+        }
+        for (key, cause) in stuck {
+            write!(f, "\n  {key}: {cause}")?;
+        }
+        if done.is_empty() && undone.is_empty() && stuck.is_empty() {
+            write!(f, "\nNothing was changed.")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Cause;
+
+    fn up(text: &str) -> Change<Key, Value> {
+        Change {
+            key: Key::Host(node::Key::LinkUp(node::InterfaceName::tunl0())),
+            from: None,
+            to: Some(Value::Host(text.to_owned())),
+        }
+    }
+
+    #[test]
+    fn a_failed_run_is_told_in_full() {
+        let cause = || Cause::World(machine::Error::Mismatch("x".to_owned()));
+        let failure = Failure {
+            cause: cause(),
+            done: Vec::new(),
+            at: None,
+            undone: Vec::new(),
+            stuck: Vec::new(),
+        };
+        let told = FailedRun(Box::new(failure)).to_string();
+        assert_eq!(told, "x cannot have that value\nNothing was changed.");
+        let failure = Failure {
+            cause: cause(),
+            done: vec![up("up")],
+            at: None,
+            undone: vec![up("down")],
+            stuck: vec![(up("up").key, cause())],
+        };
+        assert_eq!(
+            FailedRun(Box::new(failure)).to_string(),
+            "x cannot have that value\nWhat was done:\n  + ip link set tunl0 up\n\
+             What was taken back:\n  + ip link set tunl0 down\n\
+             What could not be taken back:\n  state of tunl0: x cannot have that value"
+        );
+    }
+
+    #[test]
+    fn the_closing_sentence_counts_the_steps() {
+        let task = Task {
+            role: super::super::Role::RealServer,
+            mode: super::super::Mode::Tun,
+            vips: vec!["192.0.2.1".parse().unwrap()],
+            listeners: Vec::new(),
+            scheduler: String::new(),
+            reals: Vec::new(),
+        };
+        let last = |direction, steps: usize| {
+            let report = Report { steps: vec![up("up"); steps], notes: Vec::new() };
+            let mut output = Vec::new();
+            write(&mut output, &task, direction, &report).unwrap();
+            let text = String::from_utf8(output).unwrap();
+            text.lines().last().unwrap_or_default().to_owned()
+        };
+        let who = "real server for 192.0.2.1 (tun)";
+        assert_eq!(last(Direction::Up, 9), format!("{who} is up: 9 steps"));
+        assert_eq!(last(Direction::Up, 0), format!("{who} is up already, nothing to do"));
+        assert_eq!(last(Direction::Down, 1), format!("{who} is down: 1 step"));
+        assert_eq!(last(Direction::Down, 0), format!("{who}: nothing to take back"));
+    }
+
+    #[test]
+    fn a_dry_run_is_a_script() {
+        let report = Report {
+            steps: vec![up("up")],
+            notes: vec![Note::Remains {
+                key: Key::Host(node::Key::Link(node::InterfaceName::tunl0())),
+                found: Value::Host("ipip".to_owned()),
+            }],
+        };
+        let mut output = Vec::new();
+        write_dry(&mut output, &report).unwrap();
+        assert_eq!(
+            String::from_utf8(output).unwrap(),
+            "ip link set tunl0 up\n\
+             # tunl0 stays, down and empty: the kernel keeps it while ipip is loaded\n"
+        );
+    }
+}

@@ -1,0 +1,26 @@
+//! Where this machine's journal is, and of which life.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::{Error, Key, Value};
+use crate::node::namespace_cookie;
+use crate::plan::{Journal, JournalFile};
+
+/// The journal of the network namespace that we are in. Each has its own, by the number that
+/// `ls -L -i /proc/self/ns/net` shows. The kernel gives that number again after the namespace has
+/// ended, so that the epoch tells the two apart.
+pub(super) fn journal(directory: &Path) -> Result<Journal<Key, Value>, Error> {
+    const NAMESPACE: &str = "/proc/self/ns/net";
+    const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+    let unreadable = |path| move |source| Error::Identity { path, source };
+    let namespace = fs::metadata(NAMESPACE).map_err(unreadable(NAMESPACE))?;
+    let boot = fs::read_to_string(BOOT).map_err(unreadable(BOOT))?;
+    let epoch = match namespace_cookie() {
+        Some(cookie) => format!("boot {} namespace {cookie}", boot.trim()),
+        None => format!("boot {}", boot.trim()),
+    };
+    let path = directory.join(format!("net-{}.json", namespace.ino()));
+    Ok(JournalFile::load(path, epoch)?)
+}

@@ -1,0 +1,159 @@
+//! Found against wanted, as a table or as JSON.
+
+use std::io::{self, Write};
+
+use serde_json::{Value as Json, json};
+
+use super::{Key, Task, Value};
+use crate::plan::{Finding, Journal, Wanted};
+
+/// What the journal holds for the task: what was once asked for is wanted still.
+pub(super) fn journalled(task: &Task, journal: &Journal<Key, Value>) -> Vec<Wanted<Key, Value>> {
+    let entries = journal.entries().iter();
+    let covered = entries.filter_map(|entry| {
+        let claim = entry.claims.iter().find(|claim| task.covers(claim))?;
+        Some(Wanted {
+            key: entry.key.clone(),
+            value: entry.ours.clone(),
+            tolerated: Vec::new(),
+            claim: claim.clone(),
+        })
+    });
+    covered.collect()
+}
+
+/// `ok`, `missing`, or what it is instead.
+fn state(finding: &Finding<Key, Value>) -> String {
+    match &finding.found {
+        _ if finding.met => "ok".to_owned(),
+        None => "missing".to_owned(),
+        Some(found) => format!("is {found}, should be {}", finding.wanted),
+    }
+}
+
+/// Who made it so, as far as we know.
+fn origin(finding: &Finding<Key, Value>) -> String {
+    match &finding.journalled {
+        None => String::new(),
+        Some(None) => "  (set by lvsctl)".to_owned(),
+        Some(Some(previous)) => format!("  (set by lvsctl, was {previous})"),
+    }
+}
+
+/// One line an item, and a closing sentence.
+pub(super) fn write(
+    output: &mut dyn Write,
+    task: &Task,
+    findings: &[Finding<Key, Value>],
+) -> io::Result<()> {
+    let items: Vec<String> = findings.iter().map(|finding| finding.key.to_string()).collect();
+    let width = items.iter().map(String::len).max().unwrap_or_default();
+    for (finding, item) in findings.iter().zip(&items) {
+        writeln!(output, "{item:width$}  {}{}", state(finding), origin(finding))?;
+    }
+    let differing = findings.iter().filter(|finding| !finding.met).count();
+    let count = findings.len();
+    if differing == 0 {
+        writeln!(output, "{task} is up: all {count} items as wanted")
+    } else if differing == count {
+        writeln!(output, "{task} is down")
+    } else {
+        writeln!(output, "{task} is not as wanted: {differing} of {count} items differ")
+    }
+}
+
+/// `{"schema":1,"role":"real-server","mode":"tun","vips":["…"],"ok":false,"items":[{"item":"…",
+/// "ok":true,"found":"1","wanted":"1","set_by_lvsctl":true,"previous":"0"}]}`; what is missing is
+/// null.
+pub(super) fn write_json(
+    output: &mut dyn Write,
+    task: &Task,
+    findings: &[Finding<Key, Value>],
+) -> io::Result<()> {
+    let text = |value: Option<&Value>| value.map(ToString::to_string);
+    let item = |finding: &Finding<Key, Value>| {
+        json!({
+            "item": finding.key.to_string(),
+            "ok": finding.met,
+            "found": text(finding.found.as_ref()),
+            "wanted": finding.wanted.to_string(),
+            "set_by_lvsctl": finding.journalled.is_some(),
+            "previous": text(finding.journalled.as_ref().and_then(Option::as_ref)),
+        })
+    };
+    let items: Vec<Json> = findings.iter().map(item).collect();
+    let object = json!({
+        "schema": 1,
+        "role": task.role.name(),
+        "mode": task.mode.to_string(),
+        "vips": task.vips,
+        "ok": findings.iter().all(|finding| finding.met),
+        "items": items,
+    });
+    writeln!(output, "{object}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Mode, Role};
+    use super::*;
+    use crate::node::{InterfaceName, Key as HostKey};
+
+    fn task() -> Task {
+        Task {
+            role: Role::RealServer,
+            mode: Mode::Tun,
+            vips: vec!["192.0.2.1".parse().unwrap()],
+            listeners: Vec::new(),
+            scheduler: String::new(),
+            reals: Vec::new(),
+        }
+    }
+
+    fn finding(key: fn(InterfaceName) -> HostKey, found: Option<&str>) -> Finding<Key, Value> {
+        Finding {
+            key: Key::Host(key(InterfaceName::tunl0())),
+            wanted: Value::Host("up".to_owned()),
+            found: found.map(|text| Value::Host(text.to_owned())),
+            met: found == Some("up"),
+            journalled: found.map(|_| Some(Value::Host("down".to_owned()))),
+        }
+    }
+
+    fn told(findings: &[Finding<Key, Value>]) -> String {
+        let mut output = Vec::new();
+        write(&mut output, &task(), findings).unwrap();
+        String::from_utf8(output).unwrap()
+    }
+
+    #[test]
+    fn each_item_says_what_it_is_and_what_it_should_be() {
+        let (missing, differing, met) = (
+            finding(HostKey::Link, None),
+            finding(HostKey::LinkUp, Some("down")),
+            finding(HostKey::LinkUp, Some("up")),
+        );
+        assert_eq!(
+            told(&[missing.clone(), met.clone(), differing.clone()]),
+            "link tunl0      missing\n\
+             state of tunl0  ok  (set by lvsctl, was down)\n\
+             state of tunl0  is down, should be up  (set by lvsctl, was down)\n\
+             real server for 192.0.2.1 (tun) is not as wanted: 2 of 3 items differ\n"
+        );
+        assert!(told(&[met]).ends_with("(tun) is up: all 1 items as wanted\n"));
+        assert!(told(&[missing, differing]).ends_with("(tun) is down\n"));
+    }
+
+    #[test]
+    fn json_has_every_item() {
+        let mut output = Vec::new();
+        write_json(&mut output, &task(), &[finding(HostKey::LinkUp, Some("down"))]).unwrap();
+        let object: Json = serde_json::from_slice(&output).unwrap();
+        let expected = json!({
+            "schema": 1, "role": "real-server", "mode": "tun", "vips": ["192.0.2.1"], "ok": false,
+            "items": [{"item": "state of tunl0", "ok": false, "found": "down", "wanted": "up",
+                       "set_by_lvsctl": true, "previous": "down"}],
+        });
+        assert_eq!(object, expected);
+    }
+}

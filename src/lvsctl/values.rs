@@ -1,0 +1,174 @@
+//! Values of options: text in, checked values out.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::Listener;
+use crate::ipvs::Protocol;
+
+/// The kernel keeps weights as a signed number (`ip_vs_dest`, `atomic_t`).
+const HEAVIEST: u32 = i32::MAX as u32;
+
+/// A value that an option cannot have. Says what is wrong and what would do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidValue(String);
+
+/// A real server, as `--real` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RealServer {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its port in host byte order, where it was given.
+    pub port: Option<u16>,
+    /// Its share of new connections.
+    pub weight: u32,
+}
+
+fn invalid<T>(message: impl Into<String>) -> Result<T, InvalidValue> {
+    Err(InvalidValue(message.into()))
+}
+
+/// A virtual address: one unicast address, without a prefix.
+pub(super) fn virtual_address(text: &str) -> Result<IpAddr, InvalidValue> {
+    if let Some((address, _)) = text.split_once('/') {
+        return invalid(format!(
+            "a virtual address has no prefix length, it is always a host address: write {address}"
+        ));
+    }
+    unicast(text)
+}
+
+fn unicast(text: &str) -> Result<IpAddr, InvalidValue> {
+    let Ok(address) = text.parse::<IpAddr>() else {
+        return invalid("not an IP address: write one such as 192.168.10.10, not a host name");
+    };
+    let what = match address {
+        address if address.is_unspecified() => "the unspecified address",
+        address if address.is_multicast() => "a multicast address",
+        address if address.is_loopback() => "a loopback address",
+        IpAddr::V4(Ipv4Addr::BROADCAST) => "the broadcast address",
+        _ => return Ok(address),
+    };
+    invalid(format!("this is {what}: it takes a unicast address that other machines reach"))
+}
+
+/// `tcp:80`.
+pub(super) fn listener(text: &str) -> Result<Listener, InvalidValue> {
+    let Some((protocol, port)) = text.split_once(':') else {
+        return invalid("it takes a protocol and a port, such as tcp:80");
+    };
+    let protocol = match protocol {
+        "tcp" => Protocol::TCP,
+        "udp" => Protocol::UDP,
+        "sctp" => Protocol::SCTP,
+        _ => {
+            return invalid(format!("protocol {protocol:?} is not one of tcp, udp, sctp"));
+        }
+    };
+    let port = self::port(port)?;
+    Ok(Listener { protocol, port })
+}
+
+fn port(text: &str) -> Result<u16, InvalidValue> {
+    match text.parse() {
+        Ok(port) if port != 0 => Ok(port),
+        _ => invalid(format!("{text:?} is not a port: 1 to 65535")),
+    }
+}
+
+/// `192.168.10.2`, `192.168.10.2:80`, `192.168.10.2,weight=3`.
+pub(super) fn real_server(text: &str) -> Result<RealServer, InvalidValue> {
+    let mut parts = text.split(',');
+    let place = parts.next().unwrap_or_default();
+    let (address, port) = match place.rsplit_once(':') {
+        // More colons without brackets are an IPv6 address without a port.
+        Some((address, port)) if !address.contains(':') => {
+            (unicast(address)?, Some(self::port(port)?))
+        }
+        _ => match place.parse::<SocketAddr>() {
+            Ok(socket) => (unicast(&socket.ip().to_string())?, Some(socket.port())),
+            Err(_) => (unicast(place)?, None),
+        },
+    };
+    let mut weight = 1;
+    for part in parts {
+        weight = match part.split_once('=') {
+            Some(("weight", number)) => match number.parse() {
+                Ok(weight) if weight <= HEAVIEST => weight,
+                _ => return invalid(format!("{number:?} is not a weight: 0 to {HEAVIEST}")),
+            },
+            _ => return invalid(format!("{part:?} is not known: only weight=N may follow")),
+        };
+    }
+    Ok(RealServer { address, port, weight })
+}
+
+/// The name of a scheduler: at most 15 bytes (`IP_VS_SCHEDNAME_MAXLEN` is 16, `linux/ip_vs.h`).
+pub(super) fn scheduler(text: &str) -> Result<String, InvalidValue> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if (1..=15).contains(&text.len()) && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        invalid("the name of a scheduler has 1 to 15 letters and digits, such as rr, wrr, lc, wlc")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal<T: std::fmt::Debug>(result: Result<T, InvalidValue>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_vip_is_one_unicast_address() {
+        assert_eq!(virtual_address("192.168.10.10").unwrap(), IpAddr::from([192, 168, 10, 10]));
+        assert!(refusal(virtual_address("192.168.10.10/24")).contains("write 192.168.10.10"));
+        assert!(refusal(virtual_address("www")).contains("not an IP address"));
+        assert!(refusal(virtual_address("192.168.10.256")).contains("not an IP address"));
+        assert!(refusal(virtual_address("0.0.0.0")).contains("unspecified"));
+        assert!(refusal(virtual_address("224.0.0.81")).contains("multicast"));
+        assert!(refusal(virtual_address("127.0.0.2")).contains("loopback"));
+        assert!(refusal(virtual_address("255.255.255.255")).contains("broadcast"));
+        assert!(refusal(virtual_address("::1")).contains("loopback"));
+    }
+
+    #[test]
+    fn a_service_is_a_protocol_and_a_port() {
+        let web = listener("tcp:80").unwrap();
+        assert_eq!((web.protocol, web.port), (Protocol::TCP, 80));
+        assert_eq!(listener("sctp:2905").unwrap().protocol, Protocol::SCTP);
+        assert!(refusal(listener("80")).contains("such as tcp:80"));
+        assert!(refusal(listener("icmp:1")).contains("\"icmp\""));
+        for bad in ["tcp:0", "tcp:65536", "tcp:http", "tcp:"] {
+            assert!(refusal(listener(bad)).contains("1 to 65535"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_real_server_may_have_a_port_and_a_weight() {
+        let read =
+            |text| real_server(text).map(|real| (real.address.to_string(), real.port, real.weight));
+        let address = "192.168.10.2".to_owned();
+        assert_eq!(read("192.168.10.2").unwrap(), (address.clone(), None, 1));
+        assert_eq!(read("192.168.10.2:80,weight=3").unwrap(), (address, Some(80), 3));
+        assert_eq!(read("2001:db8::2").unwrap(), ("2001:db8::2".to_owned(), None, 1));
+        assert_eq!(read("[2001:db8::2]:80").unwrap(), ("2001:db8::2".to_owned(), Some(80), 1));
+        assert!(refusal(read("192.168.10.2,wieght=3")).contains("only weight=N"));
+        assert!(refusal(read("192.168.10.2,weight=-1")).contains("0 to 2147483647"));
+        assert!(refusal(read("192.168.10.2,weight=2147483648")).contains("0 to 2147483647"));
+        assert!(refusal(read("192.168.10.2:0")).contains("1 to 65535"));
+        assert!(refusal(read("224.0.0.1")).contains("multicast"));
+        assert!(refusal(read("real1")).contains("not an IP address"));
+        assert!(read("").is_err());
+    }
+
+    #[test]
+    fn a_scheduler_has_a_short_plain_name() {
+        assert_eq!(scheduler("rr").unwrap(), "rr");
+        for bad in ["", "sixteen-letters-", "r r", "../x"] {
+            assert!(scheduler(bad).is_err(), "{bad}");
+        }
+    }
+}
