@@ -1,0 +1,134 @@
+//! Bad input and machines that say no: one clear error, and nothing half done.
+
+use std::fs;
+
+use crate::support::{Host, IPVSADM, LVSCTL, Outcome, assert_same, root};
+
+/// Runs a command as root without the right to change the network.
+fn unprivileged(host: &Host, program: &str, line: &str) -> Outcome {
+    host.shell(&format!("setpriv --bounding-set -net_admin {program} {line}"))
+}
+
+#[test]
+fn ipvsadm_needs_the_right_to_change_the_network() {
+    root("modprobe ip_vs");
+    let host = Host::new();
+    for line in ["-Ln", "-C", "-A -t 192.0.2.1:80"] {
+        let theirs = unprivileged(&host, crate::support::REFERENCE, line);
+        let ours = unprivileged(&host, IPVSADM, line);
+        assert_eq!(ours.visible(), theirs.visible(), "{line}: {ours:?}");
+        assert_eq!(ours.status, 2);
+    }
+    assert_eq!(unprivileged(&host, IPVSADM, "-v").status, 0);
+}
+
+#[test]
+fn lvsctl_needs_the_right_to_change_the_network() {
+    root("modprobe ipip");
+    let host = Host::new();
+    let state = host.state_directory().display();
+    let line = format!("--state-dir {state} real-server up --mode tun --vip 192.168.10.10");
+    let before = host.everything();
+    let refused = unprivileged(&host, LVSCTL, &line);
+    assert_eq!(refused.status, 1, "{refused:?}");
+    assert!(refused.errors.contains("CAP_NET_ADMIN"), "{refused:?}");
+    assert_same(&host.everything(), &before, "after the refusal");
+}
+
+#[test]
+fn lvsctl_refuses_what_cannot_work_before_it_touches_anything() {
+    root("modprobe -a ip_vs ipip");
+    let host = Host::with_addresses();
+    let before = host.everything();
+    for (line, words) in [
+        ("real-server up --mode tun --vip 192.168.10", "192.168.10"),
+        ("real-server up --mode tun --vip 192.168.10.10/24", "192.168.10.10/24"),
+        ("real-server up --mode tun --vip 224.0.0.1", "224.0.0.1"),
+        ("real-server up --mode tun --vip 0.0.0.0", "0.0.0.0"),
+        ("real-server up --mode tun", "--vip"),
+        (
+            "director up --mode tun --vip 192.0.2.10 --service tcp:80 --real 192.0.2.10",
+            "192.0.2.10",
+        ),
+        ("director up --mode tun --vip 192.0.2.10 --service tcp:80 --real 192.0.2.2:81", "81"),
+        ("director up --mode tun --vip 192.0.2.10 --service tcp:99999 --real 192.0.2.2", "99999"),
+        ("director up --mode tun --vip 192.0.2.10 --service icmp:80 --real 192.0.2.2", "icmp"),
+        (
+            "director up --mode tun --vip 192.0.2.10 --service tcp:80 --real 192.0.2.2,weight=x",
+            "weight",
+        ),
+    ] {
+        let refused = host.lvsctl(line);
+        assert!(matches!(refused.status, 1 | 2), "{line}: {refused:?}");
+        assert!(refused.errors.contains(words), "{line}: {refused:?}");
+        assert_same(&host.everything(), &before, line);
+    }
+}
+
+#[test]
+fn what_the_kernel_refuses_is_explained_and_rolled_back() {
+    root("modprobe -a ip_vs ipip");
+    let host = Host::with_addresses();
+    let before = host.everything();
+    for (line, words) in [
+        (
+            "director up --mode tun --vip 192.0.2.10 --service tcp:80 --scheduler nosuch --real 192.0.2.2",
+            "ip_vs_nosuch",
+        ),
+        // No route leads there.
+        (
+            "director up --mode tun --vip 192.0.2.10 --service tcp:80 --real 255.255.255.255",
+            "unicast",
+        ),
+    ] {
+        let refused = host.lvsctl(line);
+        assert!(matches!(refused.status, 1 | 2), "{line}: {refused:?}");
+        assert!(refused.errors.contains(words), "{line}: {refused:?}");
+        assert_same(&host.everything(), &before, line);
+    }
+}
+
+#[test]
+fn a_damaged_journal_is_named_and_nothing_is_touched() {
+    root("modprobe -a ip_vs ipip");
+    let host = Host::new();
+    host.lvsctl("real-server up --mode tun --vip 192.168.10.10").success();
+    let up = host.everything();
+    let journals: Vec<_> = fs::read_dir(host.state_directory())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .collect();
+    let [journal] = journals.as_slice() else { panic!("{journals:?}") };
+    let whole = fs::read_to_string(journal).unwrap();
+    for damaged in [&whole[..whole.len() / 2], "", "{}", "[1, 2", "{\"schema\": 99}"] {
+        fs::write(journal, damaged).unwrap();
+        for line in ["up", "down", "status"] {
+            let refused =
+                host.lvsctl(&format!("real-server {line} --mode tun --vip 192.168.10.10"));
+            assert_eq!(refused.status, 1, "{line}: {refused:?}");
+            assert!(refused.errors.contains(journal.to_str().unwrap()), "{line}: {refused:?}");
+            assert_same(&host.everything(), &up, line);
+            assert_eq!(fs::read_to_string(journal).unwrap(), damaged);
+        }
+    }
+    fs::write(journal, whole).unwrap();
+    host.lvsctl("real-server down --mode tun --vip 192.168.10.10").success();
+    assert_ne!(host.everything(), up);
+}
+
+#[test]
+fn a_closed_pipe_is_a_quiet_end_and_a_full_disk_is_not() {
+    root("modprobe ip_vs");
+    let host = Host::with_addresses();
+    let fill = "for i in $(seq 1 250); do echo -A -t 10.0.0.$i:80 -s rr; done";
+    host.shell(&format!("{fill} | {IPVSADM} -R")).success();
+    for line in ["-Ln", "-Sn", "-Ln --stats"] {
+        let piped = host.shell(&format!("({IPVSADM} {line}; echo $? >&2) | head -1"));
+        assert_eq!(piped.errors, "0\n", "{line}");
+        assert_eq!(piped.output.lines().count(), 1);
+        let full = host.shell(&format!("{IPVSADM} {line} >/dev/full"));
+        assert_eq!(full.status, 1, "{full:?}");
+        assert!(full.errors.contains("No space left on device"), "{full:?}");
+    }
+}

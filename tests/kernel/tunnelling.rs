@@ -1,0 +1,235 @@
+//! `lvsctl --mode tun` with packets: a client, a director and two real servers on one switch.
+
+use crate::support::{Host, Network, assert_same, root};
+
+const VIP: &str = "192.168.10.10";
+const DIRECTOR_UP: &str = "director up --mode tun --vip 192.168.10.10 --service tcp:80 \
+     --scheduler rr --real 192.168.10.2 --real 192.168.10.3";
+
+struct Cluster {
+    client: Host,
+    director: Host,
+    real_servers: [Host; 2],
+}
+
+impl Cluster {
+    /// The experiment's hosts. All but the client filter by reverse path, strictly.
+    fn new() -> Self {
+        root("modprobe -a ip_vs ipip");
+        let network = Network::new();
+        let client = network.host("192.168.10.100/24");
+        let director = network.host("192.168.10.1/24");
+        let mut real_servers = [network.host("192.168.10.2/24"), network.host("192.168.10.3/24")];
+        for (server, name) in real_servers.iter_mut().zip(["r1", "r2"]) {
+            server.serve(80, name);
+        }
+        // The switch lives as long as its ports do.
+        std::mem::forget(network);
+        let cluster = Self { client, director, real_servers };
+        for host in cluster.servers() {
+            host.shell(
+                "cd /proc/sys/net/ipv4/conf; for device in all default eth0; do \
+                 echo 1 >$device/rp_filter; done",
+            )
+            .success();
+        }
+        cluster
+    }
+
+    fn servers(&self) -> [&Host; 3] {
+        [&self.director, &self.real_servers[0], &self.real_servers[1]]
+    }
+
+    fn everything(&self) -> String {
+        let host = |host: &Host| {
+            let lines = host.everything();
+            lines.lines().map(|line| format!("{}: {line}\n", host.name())).collect::<String>()
+        };
+        self.servers().map(host).concat()
+    }
+
+    fn up(&self, vip: &str) {
+        let director = DIRECTOR_UP.replace(VIP, vip);
+        self.director.lvsctl(&director).success();
+        for server in &self.real_servers {
+            server.lvsctl(&format!("real-server up --mode tun --vip {vip}")).success();
+        }
+    }
+
+    fn down(&self, vip: &str) {
+        self.director.lvsctl(&format!("director down --mode tun --vip {vip}")).success();
+        for server in &self.real_servers {
+            server.lvsctl(&format!("real-server down --mode tun --vip {vip}")).success();
+        }
+    }
+
+    /// Who answered to so many requests, sorted.
+    fn answers(&self, vip: &str, count: usize) -> Vec<String> {
+        let mut answers: Vec<_> = (0..count).map(|_| self.client.ask(vip, 80)).collect();
+        answers.sort();
+        answers
+    }
+}
+
+fn value(host: &Host, key: &str) -> String {
+    host.shell(&format!("cat /proc/sys/net/ipv4/conf/{key}")).success().trim().to_owned()
+}
+
+#[test]
+fn requests_are_answered_in_turn_and_nothing_is_left_afterwards() {
+    let cluster = Cluster::new();
+    let before = cluster.everything();
+    assert_eq!(cluster.answers(VIP, 1), ["nobody"]);
+
+    cluster.up(VIP);
+    assert_eq!(cluster.answers(VIP, 8), [["r1"; 4], ["r2"; 4]].concat());
+    for host in cluster.servers() {
+        let addresses = host.shell("ip -4 -oneline address show dev tunl0").success();
+        assert!(addresses.contains("192.168.10.10/32"), "{addresses}");
+        let route = host.shell("ip route show 192.168.10.10 dev tunl0").success();
+        assert!(route.contains("scope link"), "{route}");
+    }
+    for server in &cluster.real_servers {
+        for device in ["all", "tunl0"] {
+            assert_eq!(value(server, &format!("{device}/arp_ignore")), "1");
+            assert_eq!(value(server, &format!("{device}/arp_announce")), "2");
+        }
+        assert_eq!(value(server, "all/rp_filter"), "1", "not ours to change");
+    }
+    let table = "-A -t 192.168.10.10:80 -s rr\n\
+         -a -t 192.168.10.10:80 -r 192.168.10.2:80 -i -w 1 --tun-type ipip\n\
+         -a -t 192.168.10.10:80 -r 192.168.10.3:80 -i -w 1 --tun-type ipip\n";
+    assert_eq!(cluster.director.reference("-Sn").success(), table);
+
+    let up = cluster.everything();
+    cluster.up(VIP);
+    assert_same(&cluster.everything(), &up, "up twice is up once");
+
+    cluster.down(VIP);
+    assert_same(&cluster.everything(), &before, "after down");
+    assert_eq!(cluster.answers(VIP, 1), ["nobody"]);
+    for host in cluster.servers() {
+        assert!(!host.state_directory().join("journal").exists());
+    }
+}
+
+#[test]
+fn one_vip_goes_and_the_other_stays() {
+    let cluster = Cluster::new();
+    let before = cluster.everything();
+    let second = "192.168.10.11";
+    cluster.up(VIP);
+    let one = cluster.everything();
+    cluster.up(second);
+    assert_eq!(cluster.answers(second, 2), ["r1", "r2"]);
+    cluster.down(VIP);
+    assert_eq!(cluster.answers(VIP, 1), ["nobody"]);
+    assert_eq!(cluster.answers(second, 2), ["r1", "r2"]);
+    cluster.up(VIP);
+    cluster.down(second);
+    assert_eq!(cluster.answers(VIP, 2), ["r1", "r2"]);
+    assert_same(&cluster.everything(), &one, "after down of the second");
+    cluster.down(VIP);
+    assert_same(&cluster.everything(), &before, "after down");
+}
+
+#[test]
+fn what_others_set_up_stays_theirs() {
+    let cluster = Cluster::new();
+    let director = &cluster.director;
+    for line in [
+        "-A -t 192.168.10.20:443 -s wlc -p 60",
+        "-a -t 192.168.10.20:443 -r 192.168.10.2 -i -w 5",
+        "-A -t 192.168.10.10:80 -s lc",
+        "-a -t 192.168.10.10:80 -r 192.168.10.3 -i -w 9",
+        "-a -t 192.168.10.10:80 -r 192.168.10.4 -i -w 2",
+    ] {
+        director.reference(line).success();
+    }
+    let server = &cluster.real_servers[0];
+    // One address and one sysctl that lvsctl will want are there already.
+    server
+        .shell(
+            "ip link set tunl0 up; ip address add 192.168.10.10/32 dev tunl0; \
+             echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore",
+        )
+        .success();
+    let before = cluster.everything();
+
+    cluster.up(VIP);
+    let table = director.reference("-Sn").success();
+    assert!(table.contains("-A -t 192.168.10.10:80 -s rr\n"), "{table}");
+    assert!(table.contains("-r 192.168.10.3:80 -i -w 1 "), "{table}");
+    assert!(table.contains("-r 192.168.10.4:80 -i -w 2 "), "{table}");
+    cluster.down(VIP);
+    assert_same(&cluster.everything(), &before, "after down");
+}
+
+#[test]
+fn a_dry_run_prints_what_a_person_would_type() {
+    let cluster = Cluster::new();
+    for (host, line) in [
+        (&cluster.director, DIRECTOR_UP),
+        (&cluster.real_servers[0], "real-server up --mode tun --vip 192.168.10.10"),
+    ] {
+        let before = cluster.everything();
+        let script = host.lvsctl(&format!("--dry-run {line}")).success();
+        assert_same(&cluster.everything(), &before, "a dry run changes nothing");
+        host.shell(&format!("set -e\n{script}")).success();
+        let by_hand = host.everything();
+        assert_eq!(host.lvsctl(&format!("--dry-run {line}")).success(), "# nothing to do\n");
+        host.lvsctl(line).success();
+        assert_same(&host.everything(), &by_hand, "there was nothing left to do");
+        assert_ne!(cluster.everything(), before);
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_anywhere_is_finished_by_the_next() {
+    let cluster = Cluster::new();
+    let server = &cluster.real_servers[0];
+    let everything = |server: &Host| {
+        server
+            .shell(
+                "ip -oneline link show tunl0 | sed 's/qdisc [^ ]* //'; \
+                 ip -oneline address show; ip route show table all; cd /proc/sys/net/ipv4/conf; \
+                 grep . all/arp_* all/rp_filter tunl0/arp_* tunl0/rp_filter",
+            )
+            .success()
+    };
+    let before = everything(server);
+    let up = "real-server up --mode tun --vip 192.168.10.10";
+    let down = "real-server down --mode tun --vip 192.168.10.10";
+    server.lvsctl(up).success();
+    let complete = everything(server);
+
+    // A step is a rename of the journal, then a request or a write. Death at each of these calls,
+    // in turn, is death between any two steps.
+    let killed = |line: &str, number: u32| {
+        let state = server.state_directory().display();
+        let lvsctl = crate::support::LVSCTL;
+        let calls = "rename,sendto,write,unlink";
+        let run = server.shell(&format!(
+            "strace -f -o /dev/null -e trace={calls} -e inject={calls}:signal=KILL:when={number} \
+             {lvsctl} --state-dir {state} {line}"
+        ));
+        run.status != 0
+    };
+    for (line, other) in [(up, down), (down, up)] {
+        let mut deaths = 0;
+        server.lvsctl(other).success();
+        while killed(line, deaths + 1) {
+            deaths += 1;
+            assert!(deaths < 200, "{line} is not finished after {deaths} calls");
+            // Half of the times it is finished, half of the times taken back.
+            let next = if deaths % 2 == 0 { line } else { other };
+            server.lvsctl(next).success();
+            let goal = if next == up { &complete } else { &before };
+            assert_eq!(&everything(server), goal, "{line}, killed at call {deaths}, then {next}");
+            server.lvsctl(other).success();
+        }
+        assert!(deaths > 10, "{line} was killed {deaths} times only");
+    }
+    server.lvsctl(down).success();
+    assert_same(&everything(server), &before, "at the end");
+}

@@ -1,0 +1,70 @@
+//! What the commands say on a kernel that cannot load IPVS or IP tunnels. They run in a guest of
+//! their own: `scripts/test kernel`.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use support::{Host, in_guest};
+
+/// A host on a kernel whose requests for modules find nothing.
+fn host() -> Host {
+    in_guest();
+    fs::write("/proc/sys/kernel/modprobe", "/bin/false").unwrap();
+    assert!(!Path::new("/proc/net/ip_vs").exists(), "this guest has IPVS already");
+    Host::new()
+}
+
+#[test]
+fn ipvsadm_says_that_ipvs_is_missing() {
+    let host = host();
+    for line in ["-Ln", "-A -t 192.0.2.1:80", "-C", "-S", "-R", ""] {
+        let outcome = host.ipvsadm(line);
+        assert_eq!(outcome.status, 2, "{line}: {outcome:?}");
+        assert_eq!(outcome.output, "", "{line}");
+        assert_eq!(
+            outcome.errors,
+            "Can't initialize ipvs: Protocol not available\n\
+             Are you sure that IP Virtual Server is built in the kernel or as module?\n",
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn help_and_version_need_no_kernel() {
+    let host = host();
+    let version = "ipvsadm v1.31 2019/12/24 (compiled with popt and IPVS v1.2.1)\n";
+    assert_eq!(host.ipvsadm("-v").success(), version);
+    assert!(host.ipvsadm("-h").success().starts_with(version));
+}
+
+#[test]
+fn lvsctl_says_which_module_is_missing_and_leaves_nothing() {
+    let host = host();
+    let before = host.shell("ip -oneline link; ip route; grep -r . /proc/sys/net/ipv4/conf").output;
+    let server = host.lvsctl("real-server up --mode tun --vip 192.168.10.10");
+    assert_eq!(server.status, 1, "{server:?}");
+    assert!(server.errors.contains("ipip"), "{server:?}");
+
+    let director = host
+        .lvsctl("director up --mode tun --vip 192.168.10.10 --service tcp:80 --real 192.168.10.2");
+    assert_eq!(director.status, 1, "{director:?}");
+    assert!(director.errors.contains("ip_vs") || director.errors.contains("ipip"), "{director:?}");
+
+    let after = host.shell("ip -oneline link; ip route; grep -r . /proc/sys/net/ipv4/conf").output;
+    assert_eq!(before, after);
+    let down = host.lvsctl("real-server down --mode tun --vip 192.168.10.10");
+    assert_eq!(down.status, 0, "{down:?}");
+}

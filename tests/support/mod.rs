@@ -1,0 +1,246 @@
+//! Hosts for the kernel tests: each a network namespace of its own, in the guest of `scripts/lab`.
+
+#![allow(dead_code, unreachable_pub, reason = "every test binary uses a part of it")]
+
+mod shell;
+
+use std::fmt;
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+pub use shell::quoted;
+use shell::{Shell, enter};
+
+/// The reference: Debian's ipvsadm 1.31.
+pub const REFERENCE: &str = "/usr/sbin/ipvsadm";
+/// The drop-in under test.
+pub const IPVSADM: &str = env!("CARGO_BIN_EXE_ipvsadm");
+/// The companion under test.
+pub const LVSCTL: &str = env!("CARGO_BIN_EXE_lvsctl");
+
+/// Fails the test unless it runs in the guest: it changes the machine it runs on.
+pub fn in_guest() {
+    assert!(
+        Path::new("/run/lab-guest").exists(),
+        "this test changes the machine and needs a kernel with IPVS; run it in the guest: scripts/test kernel"
+    );
+}
+
+/// What a command answered.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub status: i32,
+    pub output: String,
+    pub errors: String,
+}
+
+impl Outcome {
+    /// What a script that calls the command can see: the reference's own part of it.
+    pub fn visible(&self) -> (i32, &str, &str) {
+        (self.status, &self.output, self.errors.lines().next().unwrap_or_default())
+    }
+
+    /// Asserts exit status 0 and gives standard output.
+    #[track_caller]
+    pub fn success(self) -> String {
+        assert_eq!(self.status, 0, "{self:?}");
+        self.output
+    }
+}
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "exit status {}\n--- standard output\n{}--- standard error\n{}---",
+            self.status, self.output, self.errors
+        )
+    }
+}
+
+/// A host: a network namespace with its loopback up. It goes when it is dropped.
+pub struct Host {
+    name: String,
+    state: PathBuf,
+    services: Vec<Child>,
+    shell: Mutex<Shell>,
+}
+
+impl Host {
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        in_guest();
+        let name = format!("host{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        root(&format!("ip netns add {name}"));
+        let state = PathBuf::from(format!("/run/state-{name}"));
+        let shell = Mutex::new(Shell::new(&name, &PathBuf::from(format!("/run/shell-{name}"))));
+        let host = Self { name, state, services: Vec::new(), shell };
+        host.shell("echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad; ip link set lo up")
+            .success();
+        host
+    }
+
+    /// A host on which destinations are routable: a dummy device with a few networks, as the
+    /// conformance cases want it.
+    pub fn with_addresses() -> Self {
+        let host = Self::new();
+        host.shell(
+            "ip link add dummy0 type dummy && ip link add eth0 type dummy && \
+             ip address add 192.0.2.1/24 dev dummy0 && ip address add 198.51.100.1/24 dev dummy0 && \
+             ip address add 2001:db8::1/64 dev dummy0 nodad && \
+             ip link set dummy0 up && ip link set eth0 up",
+        )
+        .success();
+        host
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs a piece of the test itself on this host.
+    pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let namespace = File::open(format!("/run/netns/{}", self.name)).unwrap();
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(move || {
+                // SAFETY: it moves this thread alone, which ends with the work.
+                #[allow(unsafe_code)]
+                let moved = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
+                assert_eq!(moved, 0, "{}", std::io::Error::last_os_error());
+                work()
+            });
+            thread.join().unwrap()
+        })
+    }
+
+    /// Runs lines of POSIX shell.
+    pub fn shell(&self, line: &str) -> Outcome {
+        self.shell.lock().unwrap().run(line)
+    }
+
+    /// Runs our ipvsadm with words separated by blanks.
+    pub fn ipvsadm(&self, line: &str) -> Outcome {
+        self.program(IPVSADM, line.split_whitespace())
+    }
+
+    /// Runs the reference with words separated by blanks.
+    pub fn reference(&self, line: &str) -> Outcome {
+        self.program(REFERENCE, line.split_whitespace())
+    }
+
+    /// Runs lvsctl with words separated by blanks, with a state directory of this host's own.
+    pub fn lvsctl(&self, line: &str) -> Outcome {
+        let state = self.state.display().to_string();
+        self.program(LVSCTL, ["--state-dir", &state].into_iter().chain(line.split_whitespace()))
+    }
+
+    /// Runs a program with arguments.
+    pub fn program<'a>(&self, program: &'a str, words: impl Iterator<Item = &'a str>) -> Outcome {
+        let words: Vec<_> = [program].into_iter().chain(words).map(quoted).collect();
+        self.shell(&format!("exec {}", words.join(" ")))
+    }
+
+    /// The state directory that [`Host::lvsctl`] uses.
+    pub fn state_directory(&self) -> &Path {
+        &self.state
+    }
+
+    /// Starts a web server of one line: it answers every connection with `answer`.
+    pub fn serve(&mut self, port: u16, answer: &str) {
+        let mut server = Command::new("ncat");
+        server.args(["-lk", &port.to_string(), "--sh-exec", &format!("echo {answer}")]);
+        server.stdout(Stdio::null()).stderr(Stdio::null());
+        enter(&mut server, &self.name);
+        self.services.push(server.spawn().unwrap());
+        for _ in 0..100 {
+            let listening = format!("ss -ltnH 'sport = :{port}'");
+            if !self.shell(&listening).success().is_empty() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("no server came up on port {port}");
+    }
+
+    /// Asks a server, and gives its answer, or `nobody`.
+    pub fn ask(&self, address: &str, port: u16) -> String {
+        let line = format!(
+            "timeout 2 bash -c 'exec 3<>/dev/tcp/{address}/{port} && cat <&3' || echo nobody"
+        );
+        self.shell(&line).output.trim().to_owned()
+    }
+
+    /// Everything that a set-up could leave behind, as text.
+    pub fn everything(&self) -> String {
+        let state = self.shell(
+            "ip -oneline link show | sed 's/qdisc [^ ]* //'; ip -oneline address show | sed 's/valid_lft.*//'; \
+             ip route show table all; ip -6 route show table all | sed 's/expires [0-9]*sec//'; \
+             grep -r . /proc/sys/net/ipv4/conf /proc/sys/net/ipv4/ip_forward | sort",
+        );
+        state.output + &self.reference("-Sn").success()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        for service in &mut self.services {
+            let _ = service.kill();
+            let _ = service.wait();
+        }
+        let _ = Command::new("ip").args(["netns", "delete", &self.name]).status();
+        let _ = fs::remove_dir_all(&self.state);
+    }
+}
+
+/// Hosts on one switch, each with one network card `eth0`.
+pub struct Network {
+    switch: Host,
+}
+
+impl Network {
+    pub fn new() -> Self {
+        let switch = Host::new();
+        switch.shell("ip link add bridge type bridge && ip link set bridge up").success();
+        Self { switch }
+    }
+
+    /// A new host on the switch, with an address such as `192.168.10.1/24`.
+    pub fn host(&self, address: &str) -> Host {
+        let host = Host::new();
+        let (name, switch) = (&host.name, &self.switch.name);
+        let port = format!("p{}", name.trim_start_matches("host").replace('-', "x"));
+        root(&format!(
+            "ip link add {port} netns {switch} type veth peer name eth0 netns {name} && \
+             ip -n {switch} link set {port} master bridge up && \
+             ip -n {name} address add {address} dev eth0 && ip -n {name} link set eth0 up && \
+             until ip -n {name} link show eth0 | grep -q 'state UP'; do sleep 0.1; done"
+        ));
+        host
+    }
+}
+
+/// Asserts that two texts are the same, and shows the lines in which they are not.
+#[track_caller]
+pub fn assert_same(found: &str, wanted: &str, when: &str) {
+    let only = |of: &str, other: &str| -> String {
+        let other: Vec<_> = other.lines().collect();
+        let lines = of.lines().filter(|line| !other.contains(line));
+        lines.map(|line| format!("  {line}\n")).collect()
+    };
+    assert!(
+        found == wanted,
+        "{when}\nfound, but not wanted:\n{}wanted, but not found:\n{}",
+        only(found, wanted),
+        only(wanted, found)
+    );
+}
+
+/// Runs a line of shell outside of any host, and asserts that it works.
+pub fn root(line: &str) {
+    let status = Command::new("sh").args(["-c", line]).status().unwrap();
+    assert!(status.success(), "{line}");
+}
