@@ -1,6 +1,7 @@
 //! One validated command line.
 
 use crate::ipvs::{Request, ServiceIdentity};
+use crate::netlink::Namespace;
 
 /// What one command line asks for; every value in it is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,17 @@ pub enum Command {
     Restore,
 }
 
+/// How a command is run: what does not depend on which one it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// `--netns`: where it is run.
+    pub namespace: Option<Namespace>,
+    /// `--no-load`: IPVS is not loaded only to be looked at.
+    pub no_load: bool,
+    /// `--explain`: cause and cure of errors, also where no terminal shows them.
+    pub explain: bool,
+}
+
 /// What `-L` lists, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
@@ -35,6 +47,8 @@ pub struct Listing {
     pub exact: bool,
     /// False with `--nosort`: the kernel's order.
     pub sorted: bool,
+    /// `--json`: one JSON object, without names, with every number in full.
+    pub json: bool,
 }
 
 /// What is listed.

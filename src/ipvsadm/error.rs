@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::ipvs::Request;
-use crate::netlink;
+use crate::netlink::{self, NamespaceError};
 
 use super::grammar::UsageError;
 use super::refusal::{Operation, error_number, general};
@@ -56,6 +56,12 @@ pub enum Error {
     /// The connection table does not look like one.
     #[error("unexpected input from {0}")]
     UnexpectedInput(&'static str),
+    /// An empty line in the connection table, with which the reference ends.
+    #[error("{0} has an empty line")]
+    EmptyLine(&'static str),
+    /// The network namespace of `--netns` cannot be entered.
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
     /// A line of a restore that cannot be parsed.
     #[error("line {number}: {source}")]
     Line {
@@ -89,7 +95,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(error) => error.exit_code(),
-            Self::Initialization(_) | Self::TooManyCommands(_) => 2,
+            Self::Initialization(_) | Self::Namespace(_) | Self::TooManyCommands(_) => 2,
             Self::Change { .. } => 255,
             Self::Line { source, .. } => source.exit_code(),
             Self::Output(_) if self.is_closed_pipe() => 0,
@@ -97,6 +103,7 @@ impl Error {
             | Self::CannotOpen { .. }
             | Self::CannotRead { .. }
             | Self::UnexpectedInput(_)
+            | Self::EmptyLine(_)
             | Self::Output(_) => 1,
         }
     }
@@ -107,43 +114,21 @@ impl Error {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// Cause and cure in our own words, for a person at a terminal.
+    /// Whether the reference says nothing at all, and only its status tells: a failed listing of
+    /// timeouts or daemons, an empty line in the connection table.
     #[must_use]
-    pub fn explanation(&self) -> Option<String> {
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Self::EmptyLine(_) | Self::Listing { operation: Operation::Other, .. })
+    }
+
+    /// The kernel's refusal or the failed exchange behind it.
+    pub(super) const fn of_kernel(&self) -> Option<&netlink::Error> {
         match self {
-            Self::Initialization(source) => Some(match source {
-                netlink::Error::NoFamily(_) => {
-                    "The kernel has no IPVS, or could not load it: try `modprobe ip_vs` as root."
-                        .to_owned()
-                }
-                source if source.errno() == Some(libc::EPERM) => {
-                    "IPVS needs CAP_NET_ADMIN in the initial user namespace: run this as root."
-                        .to_owned()
-                }
-                source => source.to_string(),
-            }),
-            Self::Change { operation, source } => match (operation, source.errno()) {
-                (Operation::AddService | Operation::EditService, Some(libc::ENOENT)) => Some(
-                    "The kernel could not load the module ip_vs_SCHEDULER or ip_vs_pe_ENGINE."
-                        .to_owned(),
-                ),
-                (_, Some(libc::ERANGE)) => {
-                    Some("The lower threshold may not exceed the upper one.".to_owned())
-                }
-                _ => detail(source),
-            },
-            Self::Listing { source, .. } => detail(source),
-            Self::CannotOpen { source, .. } => Some(source.to_string()),
+            Self::Initialization(source)
+            | Self::Change { source, .. }
+            | Self::Listing { source, .. } => Some(source),
             _ => None,
         }
-    }
-}
-
-/// What the first line does not say: the kernel's own words, or a failure without error number.
-fn detail(source: &netlink::Error) -> Option<String> {
-    match source {
-        netlink::Error::Refused { message, .. } => message.clone(),
-        source => Some(source.to_string()),
     }
 }
 
@@ -204,14 +189,10 @@ mod tests {
     }
 
     #[test]
-    fn explanations_add_what_the_first_line_lacks() {
-        let request = Request::Flush;
-        let plain = Error::change(&request, refused(libc::ESRCH));
-        assert_eq!(plain.explanation(), None);
-        let silent = Error::change(&request, netlink::Error::TimedOut(5));
-        let expected = "no answer from the kernel within 5 seconds";
-        assert_eq!(silent.explanation().as_deref(), Some(expected));
-        let no_family = Error::Initialization(netlink::Error::NoFamily("IPVS".to_owned()));
-        assert!(no_family.explanation().unwrap().contains("modprobe ip_vs"));
+    fn the_reference_is_silent_about_some() {
+        let listing = |operation| Error::listing(operation)(refused(libc::EPERM));
+        assert!(listing(Operation::Other).is_silent());
+        assert!(!listing(Operation::ListServices).is_silent());
+        assert!(!Error::change(&Request::Flush, refused(libc::EPERM)).is_silent());
     }
 }

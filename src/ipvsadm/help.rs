@@ -86,6 +86,14 @@ or of something else
   -c, --connection                     the connection table
       --timeout                        timeouts of connections
       --daemon                         synchronization daemons
+each of them also
+      --json                           as one JSON object, without names and with numbers in full
+      --no-load                        empty where IPVS is not loaded; with -S too
+
+With every command
+      --netns NAME|PATH|PID            in that network namespace
+      --explain                        a second line with cause and cure after an error, also where
+                                       no terminal shows it
 
 Options of daemons
       --syncid NUMBER                  group of directors that understand each other, 0 to 255
@@ -134,7 +142,7 @@ mod tests {
             real-server masquerading ipip gatewaying weight u-threshold l-threshold mcast-interface \
             timeout daemon stats rate thresholds persistent-conn nosort syncid exact ops pe \
             sched-flags mcast-group mcast-port mcast-ttl sync-maxlen tun-info tun-type tun-port \
-            tun-nocsum tun-csum tun-remcsum sort ipv6";
+            tun-nocsum tun-csum tun-remcsum json no-load netns explain sort ipv6";
         let in_help = |option: &str| {
             let words = HELP.split([' ', '\n', ',', '[', '=', ']']);
             words.into_iter().any(|word| word == option)

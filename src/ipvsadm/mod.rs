@@ -1,13 +1,17 @@
 //! The drop-in for ipvsadm 1.31.
 
 mod command;
+mod connection;
+mod connection_table;
 mod console;
 mod endpoint;
 mod error;
+mod explanation;
 #[cfg(test)]
 mod fake_names;
 mod grammar;
 mod help;
+mod json;
 mod lines;
 mod listing;
 mod names;
@@ -19,9 +23,12 @@ mod run;
 mod save;
 mod scheduler_flags;
 mod session;
+mod source;
 mod system_names;
+#[cfg(test)]
+mod tests;
 
-pub use command::{Command, Format, Listing, Subject};
+pub use command::{Command, Format, Listing, Manner, Subject};
 pub use console::Console;
 pub use error::Error;
 pub use grammar::{UsageError, command_line, parse, parse_restore_line};

@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, IsTerminal};
 use std::process::ExitCode;
 
 use crate::ipvs::Client;
+use crate::netlink::{Namespace, proc_net};
 
 use super::console::Console;
 use super::error::Error;
@@ -34,7 +35,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 /// Runs one command line as the program `program`, and gives the exit status.
 ///
 /// Of the process it uses the network namespace of this thread, the C library's names, and
-/// POSIXLY_CORRECT in the environment.
+/// POSIXLY_CORRECT in the environment. `--netns` moves this thread for good.
 ///
 /// # Examples
 ///
@@ -58,7 +59,23 @@ pub fn invoke(program: &str, words: &[String], console: &mut Console<'_>) -> u8 
         grammar::parse_restore_line(program, line, names, posixly_correct).map_err(Error::from)
     };
     match grammar::parse(program, words, names, posixly_correct) {
-        Ok(command) => run(&command, Client::connect, &mut parse_line, names, console),
-        Err(error) => console.report(&error.into()),
+        Ok((command, manner)) => {
+            console.explains |= manner.explain;
+            if let Some(Err(error)) = manner.namespace.as_ref().map(Namespace::enter) {
+                return console.report(&error.into(), || None);
+            }
+            let connect = || match manner.no_load && !is_loaded() {
+                true => Ok(None),
+                false => Client::connect().map(Some),
+            };
+            run(&command, connect, &mut parse_line, names, console)
+        }
+        Err(error) => console.report(&error.into(), || None),
     }
+}
+
+/// Whether the kernel has IPVS already: it shows its table there since its beginning, in every
+/// network namespace.
+fn is_loaded() -> bool {
+    proc_net().join("ip_vs").exists()
 }

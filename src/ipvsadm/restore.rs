@@ -21,6 +21,9 @@ const MOST_COMMANDS: usize = 2_000_000;
 /// Changes that go to the kernel in one go.
 const MOST_AT_ONCE: usize = 1024;
 
+/// Failures that are explained: each may read the whole table.
+const MOST_EXPLAINED: usize = 20;
+
 /// Parses standard input and applies it. Gives the status of the first line that failed, or 0.
 pub(super) fn restore<T: Transport>(
     session: &mut Session<'_, T>,
@@ -45,7 +48,7 @@ fn read(parse: &mut ParseLine<'_>, console: &mut Console<'_>) -> Result<Vec<(usi
             Ok(false) => break,
             Err(source) => {
                 let path = "standard input";
-                return Err(console.report(&Error::CannotRead { path, source }));
+                return Err(console.report(&Error::CannotRead { path, source }, || None));
             }
         }
         let words = words(&line);
@@ -61,12 +64,12 @@ fn read(parse: &mut ParseLine<'_>, console: &mut Console<'_>) -> Result<Vec<(usi
             // Nothing is applied any more; the rest is read for its mistakes.
             Ok(_) if failed.is_some() => {}
             Ok(_) if commands.len() == MOST_COMMANDS => {
-                return Err(console.report(&Error::TooManyCommands(MOST_COMMANDS)));
+                return Err(console.report(&Error::TooManyCommands(MOST_COMMANDS), || None));
             }
             Ok(command) => commands.push((number, command)),
             Err(source) => {
                 let source = Box::new(source);
-                let status = console.report(&Error::Line { number, source });
+                let status = console.report(&Error::Line { number, source }, || None);
                 failed.get_or_insert(status);
             }
         }
@@ -90,6 +93,7 @@ struct Applying<'a, 'names, 'streams, T> {
     console: &'a mut Console<'streams>,
     numbers: Vec<usize>,
     requests: Vec<Request>,
+    failures: usize,
     status: u8,
 }
 
@@ -98,7 +102,7 @@ struct Broken;
 
 impl<'a, 'names, 'streams, T: Transport> Applying<'a, 'names, 'streams, T> {
     fn new(session: &'a mut Session<'names, T>, console: &'a mut Console<'streams>) -> Self {
-        Self { session, console, numbers: Vec::new(), requests: Vec::new(), status: 0 }
+        Self { session, console, numbers: Vec::new(), requests: Vec::new(), failures: 0, status: 0 }
     }
 
     fn apply(mut self, commands: Vec<(usize, Command)>) -> u8 {
@@ -123,7 +127,7 @@ impl<'a, 'names, 'streams, T: Transport> Applying<'a, 'names, 'streams, T> {
         }
         self.send()?;
         if let Err(error) = self.session.execute(&command, self.console) {
-            self.failed(number, &error);
+            self.failed(number, &command, &error);
         }
         Ok(())
     }
@@ -138,20 +142,26 @@ impl<'a, 'names, 'streams, T: Transport> Applying<'a, 'names, 'streams, T> {
             Ok(results) => {
                 for ((number, request), result) in numbers.iter().zip(&requests).zip(results) {
                     if let Err(source) = result {
-                        self.failed(*number, &Error::change(request, source));
+                        let command = Command::Change(request.clone());
+                        self.failed(*number, &command, &Error::change(request, source));
                     }
                 }
                 Ok(())
             }
             Err(source) => {
-                self.failed(*first, &Error::change(request, source));
+                let command = Command::Change(request.clone());
+                self.failed(*first, &command, &Error::change(request, source));
                 Err(Broken)
             }
         }
     }
 
-    fn failed(&mut self, number: usize, error: &Error) {
-        let status = self.console.report_line(number, error);
+    fn failed(&mut self, number: usize, command: &Command, error: &Error) {
+        self.failures += 1;
+        let explained = self.failures <= MOST_EXPLAINED;
+        let status = self.console.report_line(number, error, || {
+            explained.then(|| self.session.explain(command, error)).flatten()
+        });
         if self.status == 0 {
             self.status = status;
         }

@@ -8,35 +8,38 @@ use super::console::Console;
 use super::error::Error;
 use super::restore::{self, ParseLine};
 use super::session::Session;
-use super::{Names, help};
+use super::{Names, explanation, help};
 
 /// Oldest IPVS that the reference works with.
 const OLDEST: Version = Version(0x0001_0104);
 
+const NOT_LOADED: &str = "IPVS is not loaded, and --no-load leaves it so: there is nothing to list";
+
 /// Runs a command and gives the exit status: 0; 1 where a listing failed; 2 where IPVS could not be
 /// reached or a value is wrong; 255 where the kernel refused a change.
 ///
-/// `connect` is called once, unless the command is `-h` or `-v`. `parse` reads the lines of `-R`.
+/// `connect` is called once, unless the command is `-h` or `-v`; it gives no client where IPVS is not
+/// loaded and shall not be, and the table then counts as empty. `parse` reads the lines of `-R`.
 pub fn run<T: Transport>(
     command: &Command,
-    connect: impl FnOnce() -> Result<Client<T>, netlink::Error>,
+    connect: impl FnOnce() -> Result<Option<Client<T>>, netlink::Error>,
     parse: &mut ParseLine<'_>,
     names: &dyn Names,
     console: &mut Console<'_>,
 ) -> u8 {
     let status = match execute(command, connect, parse, names, console) {
         Ok(status) => status,
-        Err(error) => console.report(&error),
+        Err(error) => console.report(&error, || explanation::of_error(&error)),
     };
     match console.output.flush().map_err(Error::Output) {
-        Err(error) if status == 0 => console.report(&error),
+        Err(error) if status == 0 => console.report(&error, || None),
         _ => status,
     }
 }
 
 fn execute<T: Transport>(
     command: &Command,
-    connect: impl FnOnce() -> Result<Client<T>, netlink::Error>,
+    connect: impl FnOnce() -> Result<Option<Client<T>>, netlink::Error>,
     parse: &mut ParseLine<'_>,
     names: &dyn Names,
     console: &mut Console<'_>,
@@ -53,12 +56,18 @@ fn execute<T: Transport>(
         _ => {}
     }
     let mut session = Session::open(connect, names)?;
-    warn_of_old_version(session.info().version, console);
+    match session.info() {
+        Some(info) => warn_of_old_version(info.version, console),
+        // Nobody can be told that standard error fails.
+        None => drop(writeln!(console.errors, "{NOT_LOADED}")),
+    }
     if *command == Command::Restore {
         return Ok(restore::restore(&mut session, parse, console));
     }
-    session.execute(command, console)?;
-    Ok(0)
+    Ok(match session.execute(command, console) {
+        Ok(()) => 0,
+        Err(error) => console.report(&error, || session.explain(command, &error)),
+    })
 }
 
 fn warn_of_old_version(version: Version, console: &mut Console<'_>) {
@@ -109,8 +118,9 @@ mod tests {
         let mut errors = Vec::new();
         let mut console =
             Console { input: &mut io::empty(), output, errors: &mut errors, explains: false };
-        let connect =
-            || -> Result<Client<Nowhere>, _> { Err(netlink::Error::NoFamily("IPVS".to_owned())) };
+        let connect = || -> Result<Option<Client<Nowhere>>, _> {
+            Err(netlink::Error::NoFamily("IPVS".to_owned()))
+        };
         let mut parse = |_: &[String]| Ok(Command::Help);
         let status = run(command, connect, &mut parse, &FakeNames(&[]), &mut console);
         (status, String::from_utf8(errors).unwrap())

@@ -6,15 +6,15 @@
 use std::io::{self, Write};
 
 use crate::ipvs::{
-    AddressFamily, Checksum, Client, Destination, Forwarding, Protocol, Service, ServiceFlags,
+    AddressFamily, Checksum, Destination, Forwarding, Protocol, Service, ServiceFlags,
     ServiceIdentity, Tunnel,
 };
 use crate::netlink::Transport;
 
 use super::endpoint::Endpoint;
 use super::error::Error;
-use super::refusal::Operation;
-use super::{Names, order, scheduler_flags};
+use super::source::Source;
+use super::{Names, scheduler_flags};
 
 /// Writes the whole table, services in the order of a listing.
 ///
@@ -22,17 +22,14 @@ use super::{Names, order, scheduler_flags};
 ///
 /// The kernel's refusal, or a failing write.
 pub(super) fn save<T: Transport>(
-    client: &mut Client<T>,
+    source: &mut Source<T>,
     names: Option<&dyn Names>,
     output: &mut dyn Write,
 ) -> Result<(), Error> {
-    let failed = Error::listing(Operation::ListServices);
-    let services = client.services().map_err(&failed)?;
-    for entry in order::sort_services(services) {
+    for entry in source.services(true)? {
         let identity = &entry.service.identity;
         write_service(output, &entry.service, names)?;
-        let destinations = client.destinations(identity).map_err(&failed)?;
-        for entry in order::sort_destinations(destinations) {
+        for entry in source.destinations(identity, true)? {
             write_destination(output, identity, &entry.destination, names)?;
         }
     }
@@ -75,12 +72,7 @@ fn write_destination(
     } = *destination;
     let name = service_option(service, names);
     let server = Endpoint::of_server(service, address, port).saved(names);
-    let method = match destination.forwarding {
-        Forwarding::Masquerade => "-m",
-        Forwarding::Tunnel => "-i",
-        // No option asks for local delivery; the kernel finds it out by itself.
-        Forwarding::DirectRouting | Forwarding::Local | Forwarding::Other(_) => "-g",
-    };
+    let method = method(destination.forwarding);
     write!(output, "-a {name} -r {server} {method} -w {weight}")?;
     if destination.forwarding == Forwarding::Tunnel {
         write_tunnel(output, destination.tunnel)?;
@@ -94,7 +86,16 @@ fn write_destination(
     writeln!(output)
 }
 
-fn write_tunnel(output: &mut dyn Write, tunnel: Tunnel) -> io::Result<()> {
+pub(super) const fn method(forwarding: Forwarding) -> &'static str {
+    match forwarding {
+        Forwarding::Masquerade => "-m",
+        Forwarding::Tunnel => "-i",
+        // No option asks for local delivery; the kernel finds it out by itself.
+        Forwarding::DirectRouting | Forwarding::Local | Forwarding::Other(_) => "-g",
+    }
+}
+
+pub(super) fn write_tunnel(output: &mut dyn Write, tunnel: Tunnel) -> io::Result<()> {
     let option = |checksum| match checksum {
         Checksum::None => "--tun-nocsum",
         Checksum::Full => "--tun-csum",
@@ -113,7 +114,7 @@ fn write_tunnel(output: &mut dyn Write, tunnel: Tunnel) -> io::Result<()> {
 }
 
 /// `-t 192.0.2.1:80`, `-f 5 -6`.
-fn service_option(identity: &ServiceIdentity, names: Option<&dyn Names>) -> String {
+pub(super) fn service_option(identity: &ServiceIdentity, names: Option<&dyn Names>) -> String {
     match *identity {
         ServiceIdentity::Mark { mark, family } => match family {
             AddressFamily::Ipv4 => format!("-f {mark}"),

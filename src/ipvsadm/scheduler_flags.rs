@@ -16,11 +16,16 @@ fn names(scheduler: &str) -> [(ServiceFlags, &'static str); 3] {
     ]
 }
 
-/// The flags of a service as `-b` takes them: `sh-fallback,sh-port`. Empty where none is set.
-pub(crate) fn saved(service: &Service) -> String {
+/// The names of the flags that a service has set.
+pub(crate) fn of(service: &Service) -> Vec<&'static str> {
     let set =
         names(&service.scheduler).into_iter().filter(|(flag, _)| service.flags.contains(*flag));
-    set.map(|(_, name)| name).collect::<Vec<_>>().join(",")
+    set.map(|(_, name)| name).collect()
+}
+
+/// The flags of a service as `-b` takes them: `sh-fallback,sh-port`. Empty where none is set.
+pub(crate) fn saved(service: &Service) -> String {
+    of(service).join(",")
 }
 
 /// The same as the reference lists them, which leaves out the third flag of `sh` and `mh`.

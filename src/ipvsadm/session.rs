@@ -6,28 +6,31 @@ use crate::netlink::{self, Transport};
 use super::command::Command;
 use super::console::Console;
 use super::error::Error;
-use super::{Names, help, listing, save};
+use super::source::Source;
+use super::{Names, explanation, help, json, listing, save};
 
 /// An initialized conversation with IPVS.
 pub(super) struct Session<'a, T> {
-    client: Client<T>,
-    info: Info,
+    source: Source<T>,
     names: &'a dyn Names,
 }
 
 impl<'a, T: Transport> Session<'a, T> {
-    /// Asks the kernel for its version, which is also how a lack of rights shows.
+    /// Starts a conversation; `connect` gives no client where IPVS is not loaded and shall not be.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Initialization`].
     pub(super) fn open(
-        connect: impl FnOnce() -> Result<Client<T>, netlink::Error>,
+        connect: impl FnOnce() -> Result<Option<Client<T>>, netlink::Error>,
         names: &'a dyn Names,
     ) -> Result<Self, Error> {
-        let mut client = connect().map_err(Error::Initialization)?;
-        let info = client.info().map_err(Error::Initialization)?;
-        Ok(Self { client, info, names })
+        Ok(Self { source: Source::open(connect)?, names })
     }
 
-    pub(super) const fn info(&self) -> Info {
-        self.info
+    /// Version and table size, where IPVS is loaded.
+    pub(super) fn info(&self) -> Option<Info> {
+        self.source.is_loaded().then(|| self.source.info())
     }
 
     /// Runs one command; a restore is its caller's business.
@@ -40,15 +43,16 @@ impl<'a, T: Transport> Session<'a, T> {
         match command {
             Command::Help => help::write_help(output)?,
             Command::Version => help::write_version(output)?,
-            Command::Change(request) => {
-                self.client.execute(request).map_err(|source| Error::change(request, source))?
+            Command::Change(request) => self.source.execute(request)?,
+            Command::List(listing) if listing.json => {
+                json::list(&mut self.source, listing, output)?;
             }
             Command::List(listing) => {
-                listing::list(&mut self.client, self.info, listing, self.names, output)?;
+                listing::list(&mut self.source, listing, self.names, output)?;
             }
             Command::Save { numeric } => {
                 let names = (!numeric).then_some(self.names);
-                save::save(&mut self.client, names, output)?;
+                save::save(&mut self.source, names, output)?;
             }
             Command::Restore => {}
         }
@@ -64,6 +68,11 @@ impl<'a, T: Transport> Session<'a, T> {
         &mut self,
         requests: &[Request],
     ) -> Result<Vec<Result<(), netlink::Error>>, netlink::Error> {
-        self.client.execute_all(requests)
+        self.source.execute_all(requests)
+    }
+
+    /// Cause and cure of a command's error. The table is read for it.
+    pub(super) fn explain(&mut self, command: &Command, error: &Error) -> Option<String> {
+        explanation::of_command(&mut self.source, command, error)
     }
 }

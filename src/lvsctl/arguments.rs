@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::values::{self, RealServer};
 use super::{Listener, Mode};
+use crate::netlink::Namespace;
 
 /// Sets up Linux Virtual Server directors and real servers, and takes that back without a trace.
 #[derive(Debug, Parser)]
@@ -25,6 +26,9 @@ pub(super) struct Options {
     /// Print one JSON object.
     #[arg(long, global = true)]
     pub(super) json: bool,
+    /// Work in this network namespace: a name of `ip netns`, a path, or the PID of a process.
+    #[arg(long, global = true, value_name = "NAME|PATH|PID")]
+    pub(super) netns: Option<Namespace>,
     /// Where the journal of what was changed is kept.
     #[arg(long, global = true, value_name = "DIR", default_value = "/run/lvsctl")]
     pub(super) state_dir: PathBuf,

@@ -18,6 +18,10 @@ pub(super) enum Verb {
 /// Runs a command and gives the exit code.
 pub(super) fn run(arguments: Arguments, output: &mut dyn Write) -> Result<u8, Error> {
     let (verb, task) = task_of(arguments.command)?;
+    if let Some(namespace) = &arguments.options.netns {
+        // Before anything is opened: sockets and files under /proc belong to the namespace.
+        namespace.enter()?;
+    }
     match verb {
         Verb::Change(direction) => change(&task, direction, &arguments.options, output),
         Verb::Status => compare(&task, &arguments.options, output),
@@ -60,6 +64,9 @@ fn change(
     if options.json {
         report::write_json(output, &report)?;
     } else if options.dry_run {
+        if let Some(namespace) = &options.netns {
+            writeln!(output, "# to be run in the network namespace {namespace}")?;
+        }
         report::write_dry(output, &report)?;
     } else {
         report::write(output, task, direction, &report)?;

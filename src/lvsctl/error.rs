@@ -4,6 +4,7 @@ use std::io;
 
 use super::machine;
 use super::report::FailedRun;
+use crate::netlink::NamespaceError;
 use crate::plan::{JournalError, LockError};
 
 /// A command that failed.
@@ -15,6 +16,9 @@ pub enum Error {
     /// What was asked for is not there yet.
     #[error("{0} is not supported yet: only --mode tun with IPv4 addresses is")]
     NotYet(String),
+    /// The network namespace of `--netns` cannot be entered.
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
     /// The machine cannot be read.
     #[error(transparent)]
     Machine(#[from] machine::Error),

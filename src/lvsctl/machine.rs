@@ -1,12 +1,11 @@
 //! This machine as the engine sees it: its network and its IPVS table in one map.
 
 use std::fmt;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ipvs::Client;
-use crate::netlink::Socket;
+use crate::netlink::{Socket, proc_net};
 use crate::node::{self, Host};
 use crate::plan::{Change, World};
 use crate::table::{self, Tables};
@@ -103,7 +102,7 @@ impl Machine {
 
     /// IPVS shows its table here since its beginning, in every network namespace.
     fn ipvs_is_loaded() -> bool {
-        Path::new("/proc/self/net/ip_vs").exists()
+        proc_net().join("ip_vs").exists()
     }
 }
 

@@ -10,6 +10,7 @@ mod error;
 mod extended_ack;
 mod family;
 mod incoming;
+mod namespace;
 mod outgoing;
 #[cfg(test)]
 pub(crate) mod played_kernel;
@@ -20,6 +21,7 @@ mod transport;
 
 pub use connection::Connection;
 pub use error::Error;
+pub use namespace::{Namespace, NamespaceError, proc_net};
 pub use outgoing::Payload;
 pub use socket::Socket;
 pub use transport::Transport;

@@ -13,6 +13,9 @@
 mod support;
 
 mod client;
+mod explanations;
 mod faults;
+mod json;
+mod network_namespaces;
 mod restore;
 mod tunnelling;

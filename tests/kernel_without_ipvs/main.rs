@@ -43,6 +43,27 @@ fn ipvsadm_says_that_ipvs_is_missing() {
 }
 
 #[test]
+fn an_explanation_tells_why_ipvs_is_missing() {
+    let host = host();
+    let outcome = host.ipvsadm("-Ln --explain");
+    let last = outcome.errors.lines().last().unwrap();
+    assert!(last.starts_with("IPVS: the module ip_vs is there, but"), "{outcome:?}");
+    assert_eq!(outcome.errors.lines().count(), 3, "{outcome:?}");
+}
+
+#[test]
+fn no_load_lists_an_empty_table_and_loads_nothing() {
+    let host = host();
+    let note = "IPVS is not loaded, and --no-load leaves it so: there is nothing to list\n";
+    for (line, lines) in [("-Ln", 3), ("-Lnc", 2), ("-S", 0), ("-L --json", 1)] {
+        let outcome = host.ipvsadm(&format!("{line} --no-load"));
+        assert_eq!((outcome.status, outcome.errors.as_str()), (0, note), "{line}: {outcome:?}");
+        assert_eq!(outcome.output.lines().count(), lines, "{line}: {outcome:?}");
+        assert!(!Path::new("/proc/net/ip_vs").exists());
+    }
+}
+
+#[test]
 fn help_and_version_need_no_kernel() {
     let host = host();
     let version = "ipvsadm v1.31 2019/12/24 (compiled with popt and IPVS v1.2.1)\n";

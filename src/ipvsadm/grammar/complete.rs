@@ -99,6 +99,7 @@ fn listing(line: &Line<'_>) -> Result<Listing, UsageError> {
         numeric: line.has(OptionId::Numeric),
         exact: line.has(OptionId::Exact),
         sorted: !line.has(OptionId::NoSort),
+        json: line.has(OptionId::Json),
     })
 }
 

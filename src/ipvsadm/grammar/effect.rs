@@ -108,6 +108,7 @@ impl Line<'_> {
                 let bytes = integer(text, 1..=MAXIMUM_MESSAGE);
                 self.maximum_length = Some(bytes.ok_or(UsageError::Illegal("sync-maxlen"))?);
             }
+            OptionId::NetworkNamespace => self.namespace = text.parse().ok(),
             // All that these say is that they were given.
             OptionId::Command(_)
             | OptionId::Numeric
@@ -122,6 +123,9 @@ impl Line<'_> {
             | OptionId::Exact
             | OptionId::OnePacket
             | OptionId::TunnelInfo
+            | OptionId::Json
+            | OptionId::NoLoad
+            | OptionId::Explain
             | OptionId::Sort => {}
         }
         Ok(())

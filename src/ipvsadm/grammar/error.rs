@@ -55,6 +55,9 @@ pub enum UsageError {
     /// An operand that belongs to nothing.
     #[error("unexpected argument {0}")]
     UnexpectedArgument(String),
+    /// An option of the whole run in a line of a restore.
+    #[error("the '{0}' option goes on the command line, not into a line of a restore")]
+    NotInRestore(&'static str),
     /// A scheduler flag that does not exist.
     #[error("invalid scheduler flag `{0}'")]
     InvalidSchedulerFlag(String),

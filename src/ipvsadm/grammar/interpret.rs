@@ -5,10 +5,10 @@ use super::complete::complete;
 use super::error::UsageError;
 use super::event::Event;
 use super::line::{Line, Surroundings};
-use super::options::Verb;
-use crate::ipvsadm::Command;
+use super::options::{OptionId, Verb};
+use crate::ipvsadm::{Command, Manner};
 
-/// The command that a line asks for.
+/// The command that a line asks for, and the manner of its run.
 ///
 /// # Errors
 ///
@@ -16,7 +16,7 @@ use crate::ipvsadm::Command;
 pub(super) fn interpret(
     events: impl IntoIterator<Item = Result<Event, UsageError>>,
     surroundings: Surroundings<'_>,
-) -> Result<Command, UsageError> {
+) -> Result<(Command, Manner), UsageError> {
     let no_command = || UsageError::NoCommand { program: surroundings.program.to_owned() };
     let mut events = events.into_iter();
     let mut operands = Vec::new();
@@ -30,8 +30,8 @@ pub(super) fn interpret(
     let verb = command.verb().ok_or_else(no_command)?;
     match verb {
         // These two act at once, whatever follows.
-        Verb::Help => return Ok(Command::Help),
-        Verb::Version => return Ok(Command::Version),
+        Verb::Help => return Ok((Command::Help, Manner::default())),
+        Verb::Version => return Ok((Command::Version, Manner::default())),
         _ => {}
     }
 
@@ -46,6 +46,20 @@ pub(super) fn interpret(
     match complete(&line)? {
         // A restore inside a restore, found out this late by the reference too.
         Command::Restore if surroundings.restore => Err(no_command()),
-        command => Ok(command),
+        command => Ok((command, manner(line)?)),
+    }
+}
+
+/// What the line says of the whole run.
+fn manner(line: Line<'_>) -> Result<Manner, UsageError> {
+    let of_the_run = [OptionId::NoLoad, OptionId::NetworkNamespace, OptionId::Explain];
+    let first = line.given.iter().find(|row| of_the_run.contains(&row.id));
+    match first.and_then(|row| row.name) {
+        Some(name) if line.surroundings.restore => Err(UsageError::NotInRestore(name)),
+        _ => Ok(Manner {
+            no_load: line.has(OptionId::NoLoad),
+            explain: line.has(OptionId::Explain),
+            namespace: line.namespace,
+        }),
     }
 }

@@ -58,6 +58,10 @@ static COMMANDS: &[(&str, [Rule; 14])] = &[
     ("tun-nocsum",        [__, __, __, __, __,  O,  O, __, __, __, __, __, __, __]),
     ("tun-csum",          [__, __, __, __, __,  O,  O, __, __, __, __, __, __, __]),
     ("tun-remcsum",       [__, __, __, __, __,  O,  O, __, __, __, __, __, __, __]),
+    ("json",              [__, __, __, __,  O, __, __, __, __, __, __, __, __, __]),
+    ("no-load",           [__, __, __, __,  O, __, __, __, __, __, __, __,  O, __]),
+    ("netns",             [ O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O]),
+    ("explain",           [ O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O]),
 ];
 
 /// Tunnel options by name, and what each tunnel type says to them, in the order of [`TunnelType`].

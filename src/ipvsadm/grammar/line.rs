@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::options::{OptionId, OptionRow, Verb};
 use crate::ipvs::{Checksum, DaemonState, Forwarding, Netmask, ServiceIdentity};
 use crate::ipvsadm::Names;
+use crate::netlink::Namespace;
 
 /// Encapsulation, in the order of the columns in [`legality`](super::legality).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,6 +73,8 @@ pub(super) struct Line<'a> {
     pub(super) port: Option<u16>,
     pub(super) time_to_live: Option<u8>,
     pub(super) maximum_length: Option<u16>,
+
+    pub(super) namespace: Option<Namespace>,
 }
 
 impl<'a> Line<'a> {
@@ -109,6 +112,7 @@ impl<'a> Line<'a> {
             port: None,
             time_to_live: None,
             maximum_length: None,
+            namespace: None,
         }
     }
 

@@ -22,7 +22,7 @@ mod scanner;
 mod tests;
 mod value;
 
-use super::{Command, Format, Listing, Names, Subject};
+use super::{Command, Format, Listing, Manner, Names, Subject};
 use interpret::interpret;
 use line::Surroundings;
 use scanner::Scanner;
@@ -44,15 +44,17 @@ pub fn parse(
     arguments: &[String],
     names: &dyn Names,
     posixly_correct: bool,
-) -> Result<Command, UsageError> {
+) -> Result<(Command, Manner), UsageError> {
     if arguments.is_empty() {
-        return Ok(Command::List(Listing {
+        let listing = Listing {
             subject: Subject::Table,
             format: Format::Default,
             numeric: false,
             exact: false,
             sorted: true,
-        }));
+            json: false,
+        };
+        return Ok((Command::List(listing), Manner::default()));
     }
     let surroundings = Surroundings { program, names, restore: false };
     match front_end::events(arguments, posixly_correct) {
@@ -64,7 +66,7 @@ pub fn parse(
 /// Reads one line of a restore, split into its elements.
 ///
 /// Like [`parse`], but a mark of 2^31 and more may be written as the negative number that ipvsadm
-/// 1.31 saves it as, and a restore inside the restore is refused. A line without elements is none:
+/// 1.31 saves it as, and a restore inside the restore is refused, as are options of the whole run. A line without elements is none:
 /// the caller skips it.
 ///
 /// # Errors
@@ -77,5 +79,6 @@ pub fn parse_restore_line(
     posixly_correct: bool,
 ) -> Result<Command, UsageError> {
     let surroundings = Surroundings { program, names, restore: true };
-    interpret(Scanner::new(elements, posixly_correct), surroundings)
+    let scanner = Scanner::new(elements, posixly_correct);
+    interpret(scanner, surroundings).map(|(command, _)| command)
 }

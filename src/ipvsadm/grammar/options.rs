@@ -69,6 +69,10 @@ pub(super) enum OptionId {
     TunnelNoChecksum,
     TunnelChecksum,
     TunnelRemoteChecksum,
+    Json,
+    NoLoad,
+    NetworkNamespace,
+    Explain,
     Sort,
     Ipv6,
 }
@@ -203,6 +207,12 @@ pub(super) static OPTIONS: &[OptionRow] = {
         option(Id::TunnelNoChecksum,      "tun-nocsum",        "tun-nocsum",      "",  None),
         option(Id::TunnelChecksum,        "tun-csum",          "tun-csum",        "",  None),
         option(Id::TunnelRemoteChecksum,  "tun-remcsum",       "tun-remcsum",     "",  None),
+
+        // Ours; the reference knows none of them.
+        option(Id::Json,                  "json",              "json",            "",  None),
+        option(Id::NoLoad,                "no-load",           "no-load",         "",  None),
+        option(Id::NetworkNamespace,      "netns",             "netns",           "",  Required),
+        option(Id::Explain,               "explain",           "explain",         "",  None),
 
         nameless(Id::Sort, "sort", ""),
         nameless(Id::Ipv6, "ipv6", "6"),

@@ -1,16 +1,11 @@
-//! The connection table, `-L -c`: a row is written as soon as its line is read, so a table of
-//! millions takes no more memory than one of ten.
+//! The connection table, `-L -c`: a row is written as soon as its line is read.
 
 use std::io::{self, BufRead, Write};
 
 use crate::ipvsadm::Names;
+use crate::ipvsadm::connection::Connection;
+use crate::ipvsadm::connection_table::ConnectionTable;
 use crate::ipvsadm::error::Error;
-use crate::ipvsadm::lines;
-
-use super::connection::Connection;
-
-/// The table of this process' network namespace.
-pub(super) const PATH: &str = "/proc/net/ip_vs_conn";
 
 const TITLE: &str = "\
 IPVS connection entries
@@ -22,27 +17,20 @@ IPVS connection entries
 pro expire state       source             virtual            destination        pe name          pe_data
 ";
 
-/// Writes the rows in the order of the input, whose first line is a title.
+/// Writes the rows in the order of the table.
 ///
 /// # Errors
 ///
-/// An input without a title, a line of another shape (the reference shows what is left over from
-/// the line before), or a failing read or write.
+/// What the table says, or a failing write.
 pub(super) fn write(
-    mut input: impl BufRead,
+    mut table: ConnectionTable<impl BufRead>,
     with_engine: bool,
     names: Option<&dyn Names>,
     output: &mut dyn Write,
 ) -> Result<(), Error> {
-    let cannot_read = |source| Error::CannotRead { path: PATH, source };
-    let mut line = Vec::new();
-    if !lines::read_line(&mut input, &mut line).map_err(cannot_read)? {
-        return Err(Error::UnexpectedInput(PATH));
-    }
     let title = if with_engine { TITLE_WITH_ENGINE } else { TITLE };
     output.write_all(title.as_bytes())?;
-    while lines::read_line(&mut input, &mut line).map_err(cannot_read)? {
-        let mut connection = Connection::parse(&line).ok_or(Error::UnexpectedInput(PATH))?;
+    while let Some(mut connection) = table.next()? {
         connection.engine = connection.engine.filter(|_| with_engine);
         write_row(output, &connection, names)?;
     }
@@ -104,7 +92,8 @@ TCP C0000201 9D1A C0000201 0050 C6336401 0050 TIME_WAIT       119
         names: Option<&dyn Names>,
     ) -> (String, Result<(), Error>) {
         let mut output = Vec::new();
-        let result = write(input.as_bytes(), with_engine, names, &mut output);
+        let result = ConnectionTable::new(input.as_bytes())
+            .and_then(|table| write(table, with_engine, names, &mut output));
         (String::from_utf8(output).unwrap(), result)
     }
 
@@ -162,7 +151,8 @@ LONGPROT 00:59  EST         0.0.0.1:1          0.0.0.7:0          198.51.100.1:8
     fn bytes_of_an_engine_stay_what_they_are() {
         let table = b"x\nUDP C0A80001 1 C0000201 1 C6336401 50 EST 59 sip \xff\xfe\n";
         let mut output = Vec::new();
-        write(&table[..], true, None, &mut output).unwrap();
+        let table = ConnectionTable::new(&table[..]).unwrap();
+        write(table, true, None, &mut output).unwrap();
         assert!(output.ends_with(b" sip                \xff\xfe\n"));
     }
 
@@ -182,8 +172,17 @@ LONGPROT 00:59  EST         0.0.0.1:1          0.0.0.7:0          198.51.100.1:8
         let message = result.unwrap_err().to_string();
         assert_eq!(message, "unexpected input from /proc/net/ip_vs_conn");
 
+        let (output, result) = listed(&format!("{TABLE}TCP\n{TABLE}"), false, None);
+        assert_eq!(output.lines().count(), 5);
+        let error = result.unwrap_err();
+        assert_eq!((error.exit_code(), error.is_silent()), (1, false));
+    }
+
+    #[test]
+    fn an_empty_line_ends_the_listing_in_silence() {
         let (output, result) = listed(&format!("{TABLE}\n{TABLE}"), false, None);
         assert_eq!(output.lines().count(), 5);
-        assert_eq!(result.unwrap_err().exit_code(), 1);
+        let error = result.unwrap_err();
+        assert_eq!((error.exit_code(), error.is_silent()), (1, true));
     }
 }

@@ -1,6 +1,5 @@
 //! What `-L` writes, byte for byte as the reference writes it.
 
-mod connection;
 mod connections;
 mod daemons;
 mod destination;
@@ -9,16 +8,15 @@ mod service;
 mod timeouts;
 mod title;
 
-use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::Write;
 
-use crate::ipvs::{Client, Info, ServiceEntry};
+use crate::ipvs::ServiceEntry;
 use crate::netlink::Transport;
 
+use super::Names;
 use super::command::{Format, Listing, Subject};
 use super::error::Error;
-use super::refusal::Operation;
-use super::{Names, order};
+use super::source::Source;
 
 /// How rows are written.
 #[derive(Clone, Copy)]
@@ -37,8 +35,7 @@ struct Style<'a> {
 /// The kernel's refusal, trouble with the connection table, or a failing write. Rows before it may
 /// have been written.
 pub(super) fn list<T: Transport>(
-    client: &mut Client<T>,
-    info: Info,
+    source: &mut Source<T>,
     listing: &Listing,
     names: &dyn Names,
     output: &mut dyn Write,
@@ -50,39 +47,31 @@ pub(super) fn list<T: Transport>(
     };
     match &listing.subject {
         Subject::Table => {
-            title::write_version(output, info)?;
+            title::write_version(output, source.info())?;
             title::write_columns(output, style.format)?;
-            let services = client.services().map_err(Error::listing(Operation::ListServices))?;
-            let services = if listing.sorted { order::sort_services(services) } else { services };
-            for entry in &services {
-                write_service(client, entry, listing.sorted, style, output)?;
+            for entry in &source.services(listing.sorted)? {
+                write_service(source, entry, listing.sorted, style, output)?;
             }
             Ok(())
         }
         Subject::Service(identity) => {
-            let entry =
-                client.service(identity).map_err(Error::listing(Operation::ListServices))?;
+            let entry = source.service(identity)?;
             title::write_columns(output, style.format)?;
-            write_service(client, &entry, listing.sorted, style, output)
+            write_service(source, &entry, listing.sorted, style, output)
         }
         Subject::Connections { engine_data } => {
-            let path = connections::PATH;
-            let file = File::open(path).map_err(|source| Error::CannotOpen { path, source })?;
-            connections::write(BufReader::new(file), *engine_data, style.names, output)
+            connections::write(source.connections()?, *engine_data, style.names, output)
         }
-        Subject::Timeouts => {
-            let timeouts = client.timeouts().map_err(Error::listing(Operation::Other))?;
-            Ok(timeouts::write_timeouts(output, timeouts)?)
-        }
-        Subject::Daemons => {
-            let daemons = client.daemons().map_err(Error::listing(Operation::Other))?;
-            Ok(daemons::write_daemons(output, &daemons)?)
-        }
+        Subject::Timeouts => match source.timeouts()? {
+            Some(timeouts) => Ok(timeouts::write_timeouts(output, timeouts)?),
+            None => Ok(()),
+        },
+        Subject::Daemons => Ok(daemons::write_daemons(output, &source.daemons()?)?),
     }
 }
 
 fn write_service<T: Transport>(
-    client: &mut Client<T>,
+    source: &mut Source<T>,
     entry: &ServiceEntry,
     sorted: bool,
     style: Style<'_>,
@@ -90,10 +79,7 @@ fn write_service<T: Transport>(
 ) -> Result<(), Error> {
     service::write_row(output, entry, style)?;
     let identity = &entry.service.identity;
-    let destinations =
-        client.destinations(identity).map_err(Error::listing(Operation::ListServices))?;
-    let destinations = if sorted { order::sort_destinations(destinations) } else { destinations };
-    for entry in &destinations {
+    for entry in &source.destinations(identity, sorted)? {
         destination::write_row(output, identity, entry, style)?;
     }
     Ok(())

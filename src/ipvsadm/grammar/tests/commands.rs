@@ -9,7 +9,8 @@ use crate::ipvs::{
     AddressFamily, Checksum, Daemon, DaemonState, Destination, Forwarding, Netmask, Protocol,
     Request, Service, ServiceFlags, ServiceIdentity, Timeouts, Tunnel,
 };
-use crate::ipvsadm::{Command, Format, Listing, Subject};
+use crate::ipvsadm::{Command, Format, Listing, Manner, Subject};
+use crate::netlink::Namespace;
 
 const WEB: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const REAL: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
@@ -19,10 +20,11 @@ const REAL: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 fn command(line: &str) -> Command {
     let read = parse("ipvsadm", &words(line), &FakeNames, false);
     let restored = parse_restore_line("ipvsadm", &words(line), &FakeNames, false);
-    if read != Ok(Command::Restore) {
-        assert_eq!(read, restored, "{line:?}");
+    let (read, _) = read.unwrap();
+    if read != Command::Restore {
+        assert_eq!(Ok(&read), restored.as_ref(), "{line:?}");
     }
-    read.unwrap()
+    read
 }
 
 #[track_caller]
@@ -243,8 +245,10 @@ fn listings() {
         numeric: false,
         exact: false,
         sorted: true,
+        json: false,
     };
-    assert_eq!(parse("ipvsadm", &[], &FakeNames, false), Ok(Command::List(everything.clone())));
+    let nothing = (Command::List(everything.clone()), Manner::default());
+    assert_eq!(parse("ipvsadm", &[], &FakeNames, false), Ok(nothing));
     assert_eq!(listing("-l --syncid 5"), everything);
     assert_eq!(
         listing("-LnX --nosort --sort --rate --thresholds"),
@@ -254,6 +258,7 @@ fn listings() {
             numeric: true,
             exact: true,
             sorted: false,
+            json: false,
         }
     );
     let format = |line| listing(line).format;
@@ -271,4 +276,39 @@ fn listings() {
         subject("-L -t 0.0.0.0"),
         Subject::Service(ServiceIdentity::tcp(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0))
     );
+}
+
+#[test]
+fn options_of_our_own() {
+    let everything = listing("-L");
+    assert_eq!(listing("-L --json"), Listing { json: true, ..everything });
+    assert_eq!(listing("-Lc --json").subject, Subject::Connections { engine_data: false });
+
+    let manner = |line: &str| parse("ipvsadm", &words(line), &FakeNames, false).unwrap().1;
+    assert_eq!(manner("-L --json"), Manner::default());
+    let all = Manner {
+        namespace: Some(Namespace::Named("blue".to_owned())),
+        no_load: true,
+        explain: true,
+    };
+    assert_eq!(manner("-S -n --netns=blue --no-load --explain"), all);
+    for command in [
+        "-A -f 1",
+        "-E -f 1",
+        "-D -f 1",
+        "-C",
+        "-L",
+        "-a -f 1 -r 192.0.2.1",
+        "-d -f 1 -r 192.0.2.1",
+        "-e -f 1 -r 192.0.2.1",
+        "--set 1 2 3",
+        "--start-daemon master",
+        "--stop-daemon master",
+        "-R",
+        "-S",
+        "-Z",
+    ] {
+        let manner = manner(&format!("{command} --explain --netns 1"));
+        assert_eq!((manner.namespace, manner.explain), (Some(Namespace::Process(1)), true));
+    }
 }

@@ -3,11 +3,10 @@
 use super::super::fake_names::FakeNames;
 use super::super::{UsageError, parse, parse_restore_line};
 use super::words;
-use crate::ipvsadm::Command;
 
 const HINT: &str = "Try `/sbin/ipvsadm -h' or '/sbin/ipvsadm --help' for more information.";
 
-fn refused(result: Result<Command, UsageError>) -> (String, u8) {
+fn refused<T: std::fmt::Debug>(result: Result<T, UsageError>) -> (String, u8) {
     let error = result.unwrap_err();
     (error.to_string(), error.exit_code())
 }
@@ -226,4 +225,32 @@ fn a_restore_has_no_restore_in_it() {
     assert_eq!(parse("-R foo").0, "unexpected argument foo");
     assert_eq!(parse("-R -q"), ("-q: unknown option".to_owned(), 255));
     assert_eq!(parse("-A -f -2147483649").1, 2);
+}
+
+#[test]
+fn options_of_our_own() {
+    for (line, text) in [
+        ("-A -f 1 --json", "Illegal 'json' option with the 'add-service' command"),
+        ("-S --json", "Illegal 'json' option with the 'save' command"),
+        ("-C --no-load", "Illegal 'no-load' option with the 'flush' command"),
+        ("-L --json --json", "multiple 'json' options specified"),
+        ("-L --netns a --netns=a", "multiple 'netns' options specified"),
+    ] {
+        assert_refused(line, text, 2);
+    }
+    assert_refused("-L --netns", "--netns: missing argument", 255);
+    assert_refused("--json -L", HINT, 255);
+}
+
+#[test]
+fn a_line_of_a_restore_has_no_option_of_the_whole_run() {
+    let parse = |line| parse_restore_line("/sbin/ipvsadm", &words(line), &FakeNames, false);
+    for (line, name) in
+        [("-C --netns blue", "netns"), ("-L --no-load", "no-load"), ("-C --explain", "explain")]
+    {
+        let text =
+            format!("the '{name}' option goes on the command line, not into a line of a restore");
+        assert_eq!(refused(parse(line)), (text, 2));
+    }
+    assert!(parse("-L --json").is_ok());
 }

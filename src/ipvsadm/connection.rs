@@ -4,7 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::ipvs::Protocol;
-use crate::ipvsadm::endpoint::Endpoint;
+
+use super::endpoint::Endpoint;
 
 /// A connection as the kernel tells it. Texts are bytes: the data of an engine comes from packets.
 pub(super) struct Connection<'a> {

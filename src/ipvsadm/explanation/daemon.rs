@@ -1,0 +1,86 @@
+//! Synchronization daemons that cannot be started or stopped.
+
+use crate::ipvs::{Daemon, DaemonState};
+
+use super::listed;
+
+pub(super) fn not_started(daemon: &Daemon, errno: i32, running: &[Daemon]) -> Option<String> {
+    let state = daemon.state.name();
+    let interface = daemon.interface.escape_debug();
+    match errno {
+        libc::EEXIST => {
+            let found = running.iter().find(|found| found.state == daemon.state)?;
+            Some(format!(
+                "The {} runs already: stop it first (--stop-daemon {state}).",
+                description(found)
+            ))
+        }
+        libc::ENODEV => Some(format!(
+            "There is no interface {interface} in this network namespace: name one of \
+             `ip link` with --mcast-interface."
+        )),
+        // `mixed_address_family_dests` in net/netfilter/ipvs/ip_vs_ctl.c.
+        libc::EINVAL => Some(
+            "No sync daemon runs while a real server is of another address family than its \
+             service; `ipvsadm -Ln` shows which."
+                .to_owned(),
+        ),
+        libc::EADDRNOTAVAIL => Some(format!(
+            "The interface {interface} has no address to send from: give it one, or name another \
+             with --mcast-interface."
+        )),
+        _ => None,
+    }
+}
+
+pub(super) fn not_running(state: DaemonState, running: &[Daemon]) -> String {
+    if running.is_empty() {
+        return "No sync daemon runs in this network namespace.".to_owned();
+    }
+    let running = listed(running.iter().map(description));
+    format!("No {} runs, but the {running}.", state.name())
+}
+
+fn description(daemon: &Daemon) -> String {
+    let Daemon { state, interface, sync_id, .. } = daemon;
+    format!("{} on {interface} with sync id {sync_id}", state.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn daemon(state: DaemonState) -> Daemon {
+        Daemon {
+            state,
+            interface: "eth1".to_owned(),
+            sync_id: 3,
+            maximum_length: None,
+            group: None,
+            port: None,
+            time_to_live: None,
+        }
+    }
+
+    #[test]
+    fn why_one_does_not_start() {
+        let master = daemon(DaemonState::Master);
+        let explain = |errno| not_started(&master, errno, std::slice::from_ref(&master));
+        assert_eq!(
+            explain(libc::EEXIST).unwrap(),
+            "The master on eth1 with sync id 3 runs already: stop it first (--stop-daemon master)."
+        );
+        assert!(explain(libc::ENODEV).unwrap().starts_with("There is no interface eth1 in this"));
+        assert!(explain(libc::EINVAL).unwrap().contains("another address family"));
+        assert!(explain(libc::EADDRNOTAVAIL).unwrap().contains("has no address to send from"));
+        assert_eq!(explain(libc::ENOMEM), None);
+    }
+
+    #[test]
+    fn what_runs_instead() {
+        let backup = [daemon(DaemonState::Backup)];
+        let expected = "No master runs, but the backup on eth1 with sync id 3.";
+        assert_eq!(not_running(DaemonState::Master, &backup), expected);
+        assert!(not_running(DaemonState::Master, &[]).starts_with("No sync daemon runs"));
+    }
+}

@@ -1,0 +1,52 @@
+//! A connection, or a template of persistence.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::ipvsadm::connection;
+use crate::ipvsadm::endpoint;
+
+/// Texts that are no UTF-8 have U+FFFD in place of what is not.
+#[derive(Serialize)]
+pub(super) struct Connection<'a> {
+    protocol: String,
+    state: Cow<'a, str>,
+    /// Seconds.
+    expires: u32,
+    client: Endpoint,
+    r#virtual: Endpoint,
+    destination: Endpoint,
+    persistence_engine: Option<Cow<'a, str>>,
+    engine_data: Option<Cow<'a, str>>,
+}
+
+#[derive(Serialize)]
+struct Endpoint {
+    address: IpAddr,
+    port: u16,
+}
+
+impl From<endpoint::Endpoint> for Endpoint {
+    fn from(endpoint::Endpoint { address, port, .. }: endpoint::Endpoint) -> Self {
+        Self { address, port }
+    }
+}
+
+impl<'a> From<&connection::Connection<'a>> for Connection<'a> {
+    fn from(connection: &connection::Connection<'a>) -> Self {
+        let (engine, data) = connection.engine.unzip();
+        Self {
+            // As services spell it.
+            protocol: String::from_utf8_lossy(connection.protocol).to_lowercase(),
+            state: String::from_utf8_lossy(connection.state),
+            expires: connection.seconds,
+            client: connection.client.into(),
+            r#virtual: connection.service.into(),
+            destination: connection.destination.into(),
+            persistence_engine: engine.map(String::from_utf8_lossy),
+            engine_data: data.map(String::from_utf8_lossy),
+        }
+    }
+}

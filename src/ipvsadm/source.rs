@@ -1,0 +1,114 @@
+//! What listings and saved tables are read from: a kernel that has answered, or none.
+
+use std::io::BufRead;
+
+use crate::ipvs::{
+    Client, Daemon, DestinationEntry, Info, Request, ServiceEntry, ServiceIdentity, Timeouts,
+    Version,
+};
+use crate::netlink::{self, Transport};
+
+use super::connection_table::ConnectionTable;
+use super::error::Error;
+use super::order;
+use super::refusal::Operation;
+
+/// An initialized conversation with IPVS. Without a client IPVS is not loaded, and everything in it
+/// counts as empty.
+pub(super) struct Source<T> {
+    client: Option<Client<T>>,
+    info: Info,
+}
+
+impl<T: Transport> Source<T> {
+    /// Asks the kernel for its version, which is also how a lack of rights shows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Initialization`].
+    pub(super) fn open(
+        connect: impl FnOnce() -> Result<Option<Client<T>>, netlink::Error>,
+    ) -> Result<Self, Error> {
+        let mut client = connect().map_err(Error::Initialization)?;
+        let info = match &mut client {
+            Some(client) => client.info().map_err(Error::Initialization)?,
+            None => Info { version: Version(0), table_size: 0 },
+        };
+        Ok(Self { client, info })
+    }
+
+    pub(super) const fn info(&self) -> Info {
+        self.info
+    }
+
+    pub(super) const fn is_loaded(&self) -> bool {
+        self.client.is_some()
+    }
+
+    /// All services, in the kernel's order or in that of a sorted listing.
+    pub(super) fn services(&mut self, sorted: bool) -> Result<Vec<ServiceEntry>, Error> {
+        let Some(client) = &mut self.client else { return Ok(Vec::new()) };
+        let services = client.services().map_err(Error::listing(Operation::ListServices))?;
+        Ok(if sorted { order::sort_services(services) } else { services })
+    }
+
+    /// One service.
+    pub(super) fn service(&mut self, identity: &ServiceIdentity) -> Result<ServiceEntry, Error> {
+        let found = match &mut self.client {
+            Some(client) => client.service(identity),
+            None => Err(netlink::Error::Refused { errno: libc::ESRCH, message: None }),
+        };
+        found.map_err(Error::listing(Operation::ListServices))
+    }
+
+    /// Destinations of a service.
+    pub(super) fn destinations(
+        &mut self,
+        service: &ServiceIdentity,
+        sorted: bool,
+    ) -> Result<Vec<DestinationEntry>, Error> {
+        let Some(client) = &mut self.client else { return Ok(Vec::new()) };
+        let destinations =
+            client.destinations(service).map_err(Error::listing(Operation::ListServices))?;
+        Ok(if sorted { order::sort_destinations(destinations) } else { destinations })
+    }
+
+    /// Timeouts; none where IPVS is not loaded.
+    pub(super) fn timeouts(&mut self) -> Result<Option<Timeouts>, Error> {
+        let timeouts = self.client.as_mut().map(Client::timeouts).transpose();
+        timeouts.map_err(Error::listing(Operation::Other))
+    }
+
+    /// Running daemons.
+    pub(super) fn daemons(&mut self) -> Result<Vec<Daemon>, Error> {
+        let Some(client) = &mut self.client else { return Ok(Vec::new()) };
+        client.daemons().map_err(Error::listing(Operation::Other))
+    }
+
+    /// The connection table.
+    pub(super) fn connections(&self) -> Result<ConnectionTable<Box<dyn BufRead>>, Error> {
+        if self.is_loaded() { ConnectionTable::open() } else { Ok(ConnectionTable::empty()) }
+    }
+
+    /// Makes a change.
+    pub(super) fn execute(&mut self, request: &Request) -> Result<(), Error> {
+        let client = self.loaded().map_err(Error::Initialization)?;
+        client.execute(request).map_err(|source| Error::change(request, source))
+    }
+
+    /// Sends many changes at once; the results come in their order.
+    ///
+    /// # Errors
+    ///
+    /// A broken conversation, after which nothing is known of any of them.
+    pub(super) fn execute_all(
+        &mut self,
+        requests: &[Request],
+    ) -> Result<Vec<Result<(), netlink::Error>>, netlink::Error> {
+        self.loaded()?.execute_all(requests)
+    }
+
+    fn loaded(&mut self) -> Result<&mut Client<T>, netlink::Error> {
+        self.client.as_mut().ok_or_else(|| netlink::Error::NoFamily("IPVS".to_owned()))
+    }
+}

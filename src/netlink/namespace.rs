@@ -1,0 +1,173 @@
+//! Network namespaces: a socket belongs to the one in which its thread was when it was opened.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// A network namespace, by what it is called on a command line.
+///
+/// # Examples
+///
+/// ```
+/// use lvs::netlink::Namespace;
+///
+/// assert_eq!("blue".parse(), Ok(Namespace::Named("blue".to_owned())));
+/// assert_eq!("4711".parse(), Ok(Namespace::Process(4711)));
+/// assert_eq!("/proc/1/ns/net".parse(), Ok(Namespace::Path("/proc/1/ns/net".into())));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Namespace {
+    /// A name of ip-netns(8), which is a file in `/run/netns`.
+    Named(String),
+    /// A file that holds a namespace.
+    Path(PathBuf),
+    /// The namespace of a process, by its PID.
+    Process(u32),
+}
+
+/// A namespace that cannot be entered.
+#[derive(Debug, thiserror::Error)]
+pub enum NamespaceError {
+    /// The name or the path leads nowhere.
+    #[error("no network namespace {0}; `ip netns list` shows those with a name")]
+    Missing(Namespace),
+    /// No process has that PID.
+    #[error("no process {0}: it has ended, or its PID is of another PID namespace")]
+    NoProcess(u32),
+    /// Entering asks for `CAP_SYS_ADMIN`, in the user namespace of the target too (setns(2)).
+    #[error("not permitted to enter the network namespace {0}: it takes root (CAP_SYS_ADMIN)")]
+    NotPermitted(Namespace),
+    /// The path leads to something else.
+    #[error("{0} is not a network namespace")]
+    Other(Namespace),
+    /// Anything else.
+    #[error("cannot enter the network namespace {namespace}: {source}")]
+    Failed {
+        /// Which one.
+        namespace: Namespace,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl FromStr for Namespace {
+    type Err = Infallible;
+
+    /// A text with a slash is a path, a number is a PID, and anything else a name.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        Ok(match text.parse() {
+            Ok(process) if is_number => Self::Process(process),
+            _ if text.contains('/') => Self::Path(text.into()),
+            _ => Self::Named(text.to_owned()),
+        })
+    }
+}
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => write!(f, "'{}'", name.escape_debug()),
+            Self::Path(path) => write!(f, "'{}'", path.display().to_string().escape_debug()),
+            Self::Process(process) => write!(f, "of process {process}"),
+        }
+    }
+}
+
+impl Namespace {
+    /// Moves the calling thread there; its sockets, and what it reads below [`proc_net`], are then
+    /// of that namespace. Threads that it starts later start there.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no such namespace, or no right to enter it.
+    pub fn enter(&self) -> Result<(), NamespaceError> {
+        self.open().and_then(|file| set(&file)).map_err(|source| self.failed(source))
+    }
+
+    fn open(&self) -> io::Result<File> {
+        let path = match self {
+            // Would be the directory itself.
+            Self::Named(name) if matches!(name.as_str(), "" | "." | "..") => {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            Self::Named(name) => Path::new("/run/netns").join(name),
+            Self::Path(path) => path.clone(),
+            Self::Process(process) => PathBuf::from(format!("/proc/{process}/ns/net")),
+        };
+        // A FIFO must not make us wait.
+        OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+    }
+
+    fn failed(&self, source: io::Error) -> NamespaceError {
+        match (self, source.kind()) {
+            (Self::Process(process), io::ErrorKind::NotFound) => {
+                NamespaceError::NoProcess(*process)
+            }
+            (_, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                NamespaceError::Missing(self.clone())
+            }
+            (_, io::ErrorKind::PermissionDenied) => NamespaceError::NotPermitted(self.clone()),
+            (_, io::ErrorKind::InvalidInput) => NamespaceError::Other(self.clone()),
+            _ => NamespaceError::Failed { namespace: self.clone(), source },
+        }
+    }
+}
+
+#[allow(unsafe_code)]
+fn set(namespace: &File) -> io::Result<()> {
+    // SAFETY: a bare system call on a descriptor that is open as long as `namespace` is borrowed;
+    // it changes nothing but the network namespace of this thread.
+    let result = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Where the kernel shows the network namespace of this thread. `/proc/net` is that of the
+/// process' first thread, which is another one where only this thread has moved.
+#[must_use]
+pub fn proc_net() -> &'static Path {
+    // Since Linux 3.17.
+    let of_thread = Path::new("/proc/thread-self/net");
+    if of_thread.exists() { of_thread } else { Path::new("/proc/net") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        let Ok(namespace) = text.parse::<Namespace>();
+        namespace.enter().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn texts_are_told_apart() {
+        let read = |text: &str| text.parse::<Namespace>().unwrap();
+        assert_eq!(read("0"), Namespace::Process(0));
+        assert_eq!(read("99999999999"), Namespace::Named("99999999999".to_owned()));
+        assert_eq!(read("+1"), Namespace::Named("+1".to_owned()));
+        assert_eq!(read("./1"), Namespace::Path("./1".into()));
+        assert_eq!(read(""), Namespace::Named(String::new()));
+    }
+
+    #[test]
+    fn what_cannot_be_entered_is_named() {
+        assert!(refused("no-such-name").starts_with("no network namespace 'no-such-name'; "));
+        assert!(refused("..").starts_with("no network namespace '..'; "));
+        assert!(refused("").starts_with("no network namespace ''; "));
+        assert!(refused("/no/such/path").starts_with("no network namespace '/no/such/path'; "));
+        assert!(refused("4294967295").starts_with("no process 4294967295: "));
+        assert_eq!(refused("/dev/null"), "'/dev/null' is not a network namespace");
+        assert!(refused("a\u{1b}[2J").contains("'a\\u{1b}[2J'"));
+    }
+
+    #[test]
+    fn the_namespace_of_this_thread_is_shown() {
+        assert!(proc_net().join("dev").exists());
+    }
+}

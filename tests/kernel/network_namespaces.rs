@@ -1,0 +1,78 @@
+//! `--netns` of both programs: a command of one namespace, run from another.
+
+use crate::support::{Host, assert_same, root};
+
+#[test]
+fn ipvsadm_runs_in_the_namespace_that_is_named() {
+    root("modprobe ip_vs");
+    let (here, there) = (Host::new(), Host::with_addresses());
+    let pid = there.shell("sleep 300 >/dev/null 2>&1 & echo $!").success();
+    let name = there.name();
+    let path = format!("/run/netns/{name}");
+    for (port, namespace) in [(80, name), (81, path.as_str()), (82, pid.trim())] {
+        let add = format!("-A -t 192.0.2.1:{port} -s rr --netns {namespace} ");
+        here.ipvsadm(&add).success();
+        let list = here.ipvsadm(&format!("-L -n --netns={namespace}")).success();
+        assert_same(&list, &there.ipvsadm("-L -n").success(), namespace);
+        assert!(list.contains(&format!("192.0.2.1:{port} rr")), "{list}");
+    }
+    assert_eq!(here.ipvsadm("-Sn").success(), "");
+
+    let mut there = there;
+    there.shell("ip address add 198.51.100.9/32 dev lo").success();
+    there.ipvsadm("-a -t 192.0.2.1:80 -r 198.51.100.9 -m").success();
+    there.serve(80, "there");
+    assert_eq!(there.ask("192.0.2.1", 80), "there");
+    let connections = format!("-L -n -c --netns {}", there.name());
+    assert!(here.ipvsadm(&connections).success().contains("198.51.100.9:80"));
+    assert_eq!(here.ipvsadm("-L -n -c").success().lines().count(), 2);
+    there.shell(&format!("kill {pid}")).success();
+}
+
+#[test]
+fn what_cannot_be_entered_is_one_clear_line() {
+    root("modprobe -a ip_vs ipip");
+    let host = Host::new();
+    let other = Host::new();
+    let before = host.everything();
+    for (namespace, words) in [
+        ("nosuch", "no network namespace 'nosuch'"),
+        ("/run/nosuch", "no network namespace '/run/nosuch'"),
+        ("999999", "no process 999999"),
+        ("/proc/1/ns/mnt", "'/proc/1/ns/mnt' is not a network namespace"),
+        ("/run", "is not a network namespace"),
+    ] {
+        let ours = host.ipvsadm(&format!("-C --netns {namespace}"));
+        assert_eq!((ours.status, ours.output.as_str()), (2, ""), "{ours:?}");
+        assert!(ours.errors.contains(words), "{ours:?}");
+        assert_eq!(ours.errors.lines().count(), 1, "{ours:?}");
+        let line = format!("--netns {namespace} real-server up --mode tun --vip 192.168.10.10");
+        let companion = host.lvsctl(&line);
+        assert_eq!(companion.status, 1, "{companion:?}");
+        assert!(companion.errors.contains(words), "{companion:?}");
+    }
+    let name = other.name();
+    let program = crate::support::IPVSADM;
+    let unprivileged =
+        host.shell(&format!("setpriv --bounding-set -sys_admin {program} -L --netns {name}"));
+    assert_eq!(unprivileged.status, 2, "{unprivileged:?}");
+    assert!(unprivileged.errors.contains("CAP_SYS_ADMIN"), "{unprivileged:?}");
+    assert_same(&host.everything(), &before, "after the refusals");
+}
+
+#[test]
+fn lvsctl_sets_up_and_takes_back_the_namespace_that_is_named() {
+    root("modprobe -a ip_vs ipip");
+    let (here, there) = (Host::new(), Host::new());
+    let name = there.name();
+    let (here_before, there_before) = (here.everything(), there.everything());
+    let run = |verb: &str| {
+        here.lvsctl(&format!("--netns {name} real-server {verb} --mode tun --vip 192.168.10.10"))
+    };
+    run("up").success();
+    assert!(there.everything().contains("192.168.10.10"));
+    assert_same(&here.everything(), &here_before, "up in the other namespace");
+    assert_eq!(run("status").status, 0);
+    run("down").success();
+    assert_same(&there.everything(), &there_before, "down");
+}
