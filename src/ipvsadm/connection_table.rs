@@ -13,6 +13,10 @@ use super::lines;
 /// What messages call the table, as the reference does.
 const PATH: &str = "/proc/net/ip_vs_conn";
 
+/// Connections in one chunk, and bytes of their lines.
+pub(super) const CHUNK_ROWS: usize = 1024;
+const CHUNK_BYTES: usize = 1 << 20;
+
 /// A table whose title has been read.
 pub(super) struct ConnectionTable<R> {
     input: R,
@@ -52,21 +56,51 @@ impl<R: BufRead> ConnectionTable<R> {
     ///
     /// # Errors
     ///
-    /// A failing read, an empty line, or one of another shape (the reference shows what is left
-    /// over from the line before).
+    /// A failing read, or as [`read`].
     pub(super) fn next(&mut self) -> Result<Option<Connection<'_>>, Error> {
         if !self.read_line()? {
             return Ok(None);
         }
-        match Connection::parse(&self.line) {
-            Some(connection) => Ok(Some(connection)),
-            None if self.line.is_empty() => Err(Error::EmptyLine(PATH)),
-            None => Err(Error::UnexpectedInput(PATH)),
+        read(&self.line).map(Some)
+    }
+
+    /// Fills `chunk` with the lines of the next connections, for [`read`]; false at the end of the
+    /// table. After a failure the chunk has the lines before it.
+    ///
+    /// # Errors
+    ///
+    /// A failing read.
+    pub(super) fn next_chunk(&mut self, chunk: &mut Vec<u8>) -> Result<bool, Error> {
+        chunk.clear();
+        for _ in 0..CHUNK_ROWS {
+            if !self.read_line()? {
+                return Ok(false);
+            }
+            chunk.append(&mut self.line);
+            chunk.push(b'\n');
+            if chunk.len() >= CHUNK_BYTES {
+                break;
+            }
         }
+        Ok(true)
     }
 
     fn read_line(&mut self) -> Result<bool, Error> {
         lines::read_line(&mut self.input, &mut self.line)
             .map_err(|source| Error::CannotRead { path: PATH, source })
+    }
+}
+
+/// The connection of a line, with its newline or without.
+///
+/// # Errors
+///
+/// An empty line, or one of another shape (the reference shows what is left over from the line
+/// before).
+pub(super) fn read(line: &[u8]) -> Result<Connection<'_>, Error> {
+    match Connection::parse(line) {
+        Some(connection) => Ok(connection),
+        None if line.trim_ascii().is_empty() => Err(Error::EmptyLine(PATH)),
+        None => Err(Error::UnexpectedInput(PATH)),
     }
 }

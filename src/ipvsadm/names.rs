@@ -4,8 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::ipvs::Protocol;
 
-/// A source of names; [`SystemNames`](super::Names) asks the C library, tests answer themselves.
-pub trait Names {
+/// A source of names; [`SystemNames`](super::SystemNames) asks the C library, tests answer themselves.
+///
+/// Many questions are asked at once, from several threads.
+pub trait Names: Sync {
     /// The first IPv4 address of a host name.
     fn address(&self, host: &str) -> Option<Ipv4Addr>;
     /// The port of a service name, in host byte order. The case counts.

@@ -13,6 +13,7 @@ use crate::netlink::Transport;
 
 use super::endpoint::Endpoint;
 use super::error::Error;
+use super::pools;
 use super::source::Source;
 use super::{Names, scheduler_flags};
 
@@ -26,14 +27,14 @@ pub(super) fn save<T: Transport>(
     names: Option<&dyn Names>,
     output: &mut dyn Write,
 ) -> Result<(), Error> {
-    for entry in source.services(true)? {
-        let identity = &entry.service.identity;
-        write_service(output, &entry.service, names)?;
-        for entry in source.destinations(identity, true)? {
-            write_destination(output, identity, &entry.destination, names)?;
-        }
-    }
-    Ok(())
+    let services = source.services(true)?;
+    pools::write(source, services, true, names, output, |output, pool, names| {
+        let service = &pool.service.service;
+        write_service(output, service, names)?;
+        pool.destinations.iter().try_for_each(|entry| {
+            write_destination(output, &service.identity, &entry.destination, names)
+        })
+    })
 }
 
 fn write_service(

@@ -90,3 +90,16 @@ fn a_file_of_fifty_thousand_rules_is_restored() {
     assert_eq!(host.ipvsadm("-Sn").success(), rules);
     host.ipvsadm("-C").success();
 }
+
+/// Where the daemon's thread has not run yet, the kernel does not answer, and the reference waits
+/// for ever.
+#[test]
+fn a_daemon_is_stopped_right_after_it_was_started() {
+    root("modprobe ip_vs");
+    let host = Host::with_addresses();
+    for _ in 0..5 {
+        let rules = "--start-daemon master --mcast-interface dummy0\n--stop-daemon master\n";
+        assert_eq!(restore(&host, rules).success(), "");
+        assert_eq!(host.ipvsadm("-L --daemon").success(), "");
+    }
+}

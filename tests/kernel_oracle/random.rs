@@ -1,232 +1,18 @@
 //! Random command lines, from a seed, that both programs must answer alike.
 //!
-//! `LVS_ORACLE_SEED` and `LVS_ORACLE_LINES` choose others than the default; a failure prints the
-//! seed of its run.
+//! `LVS_ORACLE_SEED`, `LVS_ORACLE_LINES` and `LVS_ORACLE_RESTORES` choose others than the default; a
+//! failure prints the seed of its run.
 
-use std::{env, io};
+use std::{env, fs, iter};
 
-use lvs::ipvsadm::{Console, invoke};
+use lvs::ipvsadm::{Command, Console, SystemNames, invoke, parse_restore_line};
 
 use super::Oracle;
+use super::lines::{Dice, line};
 use crate::support::{Outcome, REFERENCE};
 
 /// Lines that share a table before it is emptied.
 const RUN: usize = 25;
-
-/// Numbers from a seed (the splitmix64 generator).
-struct Dice(u64);
-
-impl Dice {
-    fn number(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ mixed >> 31) % u64::try_from(below).unwrap()).unwrap()
-    }
-
-    fn chance(&mut self, percent: usize) -> bool {
-        self.number(100) < percent
-    }
-
-    fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[self.number(choices.len())]
-    }
-}
-
-const COMMANDS: &[&str] = &[
-    "-A",
-    "-A",
-    "-A",
-    "-A",
-    "-E",
-    "-D",
-    "-a",
-    "-a",
-    "-a",
-    "-a",
-    "-e",
-    "-e",
-    "-d",
-    "-L",
-    "-L",
-    "-Z",
-    "-S",
-    "-C",
-    "--set",
-    "--add-service",
-    "--add-server",
-    "--list",
-    "-ln",
-    "-Ln",
-    "-Ln",
-    "-Sn",
-];
-const SERVICES: &[&str] = &[
-    "-t 192.0.2.1:80",
-    "-t 192.0.2.1:80",
-    "-t 192.0.2.1:80",
-    "-u 192.0.2.1:53",
-    "-t 192.0.2.2",
-    "--sctp-service 192.0.2.1:80",
-    "-t [2001:db8::80]:80",
-    "-f 1",
-    "-f 1 -6",
-    "-f 2147483647",
-    "--tcp-service=192.0.2.3:http",
-    "-t vip.example:https",
-    "-t10.0.0.1:80",
-    "-t 300.1.1.1:80",
-    "-t 2001:db8::80",
-    "-t",
-    "-f 0",
-    "-u :80",
-    "-u [::1]:domain",
-    "-t 3232235777:1",
-    "-f x",
-];
-const SERVICE_OPTIONS: &[&str] = &[
-    "-s rr",
-    "-s wrr",
-    "-s sh -b sh-port",
-    "-s mh -b mh-fallback,mh-port",
-    "-s lc",
-    "-p",
-    "-p 60",
-    "-p 0",
-    "-p300",
-    "-M 255.255.255.0",
-    "-M 64",
-    "-M 0.0.0.0",
-    "-o",
-    "--pe sip",
-    "-s nosuch",
-    "-b flag-1,flag-3",
-    "-b bogus",
-    "-s sed",
-    "--persistent=20",
-    "--scheduler wlc",
-    "-M 300",
-    "-op",
-];
-const SERVERS: &[&str] = &[
-    "-r 198.51.100.2",
-    "-r 198.51.100.2",
-    "-r 198.51.100.2:80",
-    "-r 198.51.100.3:8080",
-    "-r 198.51.100.4:http",
-    "-r [2001:db8::e]:80",
-    "-r 2001:db8::f",
-    "-r rs1.example",
-    "-r 224.0.0.1",
-    "-r 0.0.0.0:80",
-    "-r 198.51.100.5:99999",
-    "-r",
-    "--real-server=198.51.100.6",
-    "-r127.0.0.1",
-];
-const SERVER_OPTIONS: &[&str] = &[
-    "-m",
-    "-i",
-    "-g",
-    "-m",
-    "-i",
-    "-w 0",
-    "-w 5",
-    "-w 100000",
-    "-w -1",
-    "-w x",
-    "-x 10",
-    "-x 10 -y 5",
-    "-y 7",
-    "-i --tun-type gue --tun-port 6080",
-    "-i --tun-type gre --tun-csum",
-    "--tun-type ipip",
-    "-i --tun-type gue",
-    "--tun-remcsum",
-    "--tun-port 0",
-    "-mw9",
-    "--weight=3",
-    "--masquerading",
-];
-const LISTING_OPTIONS: &[&str] = &[
-    "-n",
-    "-n",
-    "-n",
-    "--stats",
-    "--rate",
-    "--thresholds",
-    "--persistent-conn",
-    "--tun-info",
-    "--exact",
-    "-X",
-    "--nosort",
-    "--sort",
-    "--daemon",
-    "--timeout",
-    "-c",
-    "--syncid 3",
-    "-nX",
-];
-const ODDITIES: &[&str] = &[
-    "-q",
-    "--bogus",
-    "foo",
-    "--",
-    "-",
-    "-6",
-    "-n=1",
-    "-A",
-    "-L",
-    "-h",
-    "--stats=1",
-    "-w",
-    "-C",
-    "-f",
-];
-
-/// One command line. Most make sense; marks from 2^31 on and `-b ,` are left to the fixed cases,
-/// since they are deliberate differences.
-fn line(dice: &mut Dice) -> String {
-    let command = dice.of(COMMANDS);
-    let mut words = Vec::new();
-    let mut some = |dice: &mut Dice, choices: &[&'static str], percent: usize| {
-        while dice.chance(percent) {
-            let word = dice.of(choices);
-            words.push(word);
-        }
-    };
-    match command {
-        "-A" | "-E" | "--add-service" => some(dice, SERVICE_OPTIONS, 45),
-        "-a" | "-e" | "-d" | "--add-server" => {
-            some(dice, SERVER_OPTIONS, if command == "-d" { 5 } else { 45 });
-            if dice.chance(96) {
-                words.push(dice.of(SERVERS));
-            }
-        }
-        "--set" => {
-            for _ in 0..if dice.chance(85) { 3 } else { dice.number(5) } {
-                words.push(dice.of(&["0", "1", "900", "2678400", "2678401", "x", "-1"]));
-            }
-        }
-        _ => some(dice, LISTING_OPTIONS, if command.starts_with("-S") { 5 } else { 50 }),
-    }
-    let service = match command {
-        "-A" | "-E" | "-D" | "-a" | "-e" | "-d" | "--add-service" | "--add-server" => 97,
-        "-L" | "-Z" | "-Ln" => 30,
-        _ => 3,
-    };
-    if dice.chance(service) {
-        // Before or after the others: the order counts for -r, -M and -6.
-        let place = dice.number(words.len() + 1);
-        words.insert(place, dice.of(SERVICES));
-    }
-    if dice.chance(6) {
-        let place = dice.number(words.len() + 1);
-        words.insert(place, dice.of(ODDITIES));
-    }
-    if words.is_empty() { command.to_owned() } else { format!("{command} {}", words.join(" ")) }
-}
 
 /// Answers to the lines, each from the table that the ones before it left, and the table at the end.
 fn answers(
@@ -247,24 +33,25 @@ fn reference(oracle: &Oracle, lines: &[String]) -> Vec<Outcome> {
 }
 
 /// Ours, within this process: starting one takes far longer than what it does.
+fn invoked(words: &str, input: &str) -> Outcome {
+    let words: Vec<_> = words.split(' ').map(str::to_owned).collect();
+    let (mut output, mut errors) = (Vec::new(), Vec::new());
+    let status = invoke(
+        REFERENCE,
+        &words,
+        &mut Console {
+            input: &mut input.as_bytes(),
+            output: &mut output,
+            errors: &mut errors,
+            explains: false,
+        },
+    );
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Outcome { status: status.into(), output: text(output), errors: text(errors) }
+}
+
 fn ours(oracle: &Oracle, lines: &[String]) -> Vec<Outcome> {
-    let run = |line: &String| {
-        let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
-        let (mut output, mut errors) = (Vec::new(), Vec::new());
-        let status = invoke(
-            REFERENCE,
-            &words,
-            &mut Console {
-                input: &mut io::empty(),
-                output: &mut output,
-                errors: &mut errors,
-                explains: false,
-            },
-        );
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Outcome { status: status.into(), output: text(output), errors: text(errors) }
-    };
-    oracle.host.inside(|| lines.iter().map(run).collect())
+    oracle.host.inside(|| lines.iter().map(|line| invoked(line, "")).collect())
 }
 
 /// What `-S` writes of thresholds is a deliberate difference.
@@ -285,11 +72,57 @@ fn without_thresholds(output: &str) -> String {
     kept
 }
 
+fn setting(name: &str, default: usize) -> usize {
+    env::var(name).map_or(default, |text| text.parse().expect(name))
+}
+
+/// Whether both programs go on after a line of a restore: what cannot be parsed is a deliberate
+/// difference, a listing that fails ends the reference, and where a daemon is stopped before its
+/// thread first ran, the kernel does not answer (`EINTR`) and the reference waits for ever.
+fn goes_on(line: &str) -> bool {
+    let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
+    let command = parse_restore_line(REFERENCE, &words, &SystemNames, false);
+    matches!(command, Ok(Command::Change(_))) && !line.contains("-daemon")
+}
+
+#[test]
+fn random_rules_are_restored_as_by_the_reference() {
+    let seed = setting("LVS_ORACLE_SEED", 1);
+    let oracle = Oracle::new();
+    let mut dice = Dice(u64::try_from(seed).unwrap() << 32);
+    let (mut asked, mut refused, mut wrong) = (0, 0, Vec::new());
+    for _ in 0..setting("LVS_ORACLE_RESTORES", 20) {
+        let rules: Vec<_> =
+            iter::repeat_with(|| line(&mut dice)).filter(|line| goes_on(line)).take(60).collect();
+        let rules = rules.join("\n") + "\n";
+        asked += rules.lines().count();
+        let file = "/run/oracle-rules";
+        fs::write(file, &rules).unwrap();
+        let answers = |restore: &dyn Fn() -> Outcome| {
+            oracle.reset();
+            let Outcome { output, errors, .. } = restore();
+            let tables = ["-Sn", "-Ln --thresholds", "-L --timeout", "-L --daemon"];
+            (output, errors, tables.map(|table| oracle.host.reference(table)))
+        };
+        let theirs = answers(&|| oracle.host.shell(&format!("{REFERENCE} -R <{file}")));
+        let ours = answers(&|| oracle.host.inside(|| invoked("-R", &rules)));
+        refused += theirs.1.lines().count();
+        if theirs != ours {
+            wrong.push(format!("rules:\n{rules}reference: {theirs:?}\nours: {ours:?}\n"));
+        }
+    }
+    println!("{asked} random rules from seed {seed}, {refused} refused by the kernel");
+    assert!(refused > asked / 10 && refused < asked, "{refused} of {asked} rules are refused");
+    assert!(
+        wrong.is_empty(),
+        "seed {seed}: {} restores differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
 #[test]
 fn random_lines_are_answered_as_by_the_reference() {
-    let setting = |name: &str, default: usize| {
-        env::var(name).map_or(default, |text| text.parse().expect(name))
-    };
     let seed = setting("LVS_ORACLE_SEED", 1);
     let wanted = setting("LVS_ORACLE_LINES", 2000);
     let oracle = Oracle::new();

@@ -67,7 +67,9 @@ impl fmt::Debug for Outcome {
 pub struct Host {
     name: String,
     state: PathBuf,
-    services: Vec<Child>,
+    /// Web servers, each with its port.
+    services: Vec<(u16, Child)>,
+    daemons: Vec<Child>,
     shell: Mutex<Shell>,
 }
 
@@ -79,7 +81,7 @@ impl Host {
         root(&format!("ip netns add {name}"));
         let state = PathBuf::from(format!("/run/state-{name}"));
         let shell = Mutex::new(Shell::new(&name, &PathBuf::from(format!("/run/shell-{name}"))));
-        let host = Self { name, state, services: Vec::new(), shell };
+        let host = Self { name, state, services: Vec::new(), daemons: Vec::new(), shell };
         host.shell("echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad; ip link set lo up")
             .success();
         host
@@ -156,7 +158,7 @@ impl Host {
         server.args(["-lk", &port.to_string(), "--sh-exec", &format!("echo {answer}")]);
         server.stdout(Stdio::null()).stderr(Stdio::null());
         enter(&mut server, &self.name);
-        self.services.push(server.spawn().unwrap());
+        self.services.push((port, server.spawn().unwrap()));
         for _ in 0..100 {
             let listening = format!("ss -ltnH 'sport = :{port}'");
             if !self.shell(&listening).success().is_empty() {
@@ -165,6 +167,21 @@ impl Host {
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
         panic!("no server came up on port {port}");
+    }
+
+    /// Ends the web server on a port.
+    pub fn stop_serving(&mut self, port: u16) {
+        let (ended, others): (Vec<_>, _) = self.services.drain(..).partition(|(at, _)| *at == port);
+        self.services = others;
+        end(ended.into_iter().map(|(_, server)| server));
+    }
+
+    /// Starts a daemon by a line of shell that ends in an `exec`. It goes with the host.
+    pub fn start(&mut self, line: &str) {
+        let mut daemon = Command::new("sh");
+        daemon.args(["-c", line]).stdin(Stdio::null());
+        enter(&mut daemon, &self.name);
+        self.daemons.push(daemon.spawn().unwrap());
     }
 
     /// Asks a server, and gives its answer, or `nobody`.
@@ -188,12 +205,18 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        for service in &mut self.services {
-            let _ = service.kill();
-            let _ = service.wait();
-        }
+        let servers = self.services.drain(..).map(|(_, server)| server);
+        end(servers.chain(self.daemons.drain(..)));
         let _ = Command::new("ip").args(["netns", "delete", &self.name]).status();
         let _ = fs::remove_dir_all(&self.state);
+    }
+}
+
+/// Ends processes.
+fn end(processes: impl Iterator<Item = Child>) {
+    for mut process in processes {
+        let _ = process.kill();
+        let _ = process.wait();
     }
 }
 

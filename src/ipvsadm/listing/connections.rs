@@ -1,11 +1,13 @@
-//! The connection table, `-L -c`: a row is written as soon as its line is read.
+//! The connection table, `-L -c`: a row is written as soon as its line is read; with names, a chunk
+//! of rows as soon as their names are looked up.
 
 use std::io::{self, BufRead, Write};
 
 use crate::ipvsadm::Names;
 use crate::ipvsadm::connection::Connection;
-use crate::ipvsadm::connection_table::ConnectionTable;
+use crate::ipvsadm::connection_table::{self, ConnectionTable};
 use crate::ipvsadm::error::Error;
+use crate::ipvsadm::lookups::Lookups;
 
 const TITLE: &str = "\
 IPVS connection entries
@@ -30,16 +32,32 @@ pub(super) fn write(
 ) -> Result<(), Error> {
     let title = if with_engine { TITLE_WITH_ENGINE } else { TITLE };
     output.write_all(title.as_bytes())?;
-    while let Some(mut connection) = table.next()? {
-        connection.engine = connection.engine.filter(|_| with_engine);
-        write_row(output, &connection, names)?;
+    let Some(names) = names else {
+        while let Some(connection) = table.next()? {
+            write_row(output, &connection, with_engine, None)?;
+        }
+        return Ok(());
+    };
+    let lookups = Lookups::new(names);
+    let mut chunk = Vec::new();
+    loop {
+        let more = table.next_chunk(&mut chunk);
+        lookups.write(output, |names, output| {
+            chunk.split_inclusive(|byte| *byte == b'\n').try_for_each(|line| {
+                write_row(output, &connection_table::read(line)?, with_engine, Some(names))
+                    .map_err(Error::Output)
+            })
+        })?;
+        if !more? {
+            return Ok(());
+        }
     }
-    Ok(())
 }
 
 fn write_row(
     output: &mut dyn Write,
     connection: &Connection<'_>,
+    with_engine: bool,
     names: Option<&dyn Names>,
 ) -> io::Result<()> {
     let (minutes, seconds) = (connection.seconds / 60, connection.seconds % 60);
@@ -53,7 +71,7 @@ fn write_row(
         connection.service.listed(names)
     )?;
     let destination = connection.destination.listed(names);
-    match connection.engine {
+    match connection.engine.filter(|_| with_engine) {
         None => writeln!(output, "{destination}"),
         // Narrower than its title says, in the reference too.
         Some((engine, data)) => {
@@ -76,6 +94,7 @@ fn write_left(output: &mut dyn Write, bytes: &[u8], width: usize) -> io::Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ipvsadm::connection_table::CHUNK_ROWS;
     use crate::ipvsadm::fake_names::FakeNames;
 
     /// As Linux 6.1 wrote it.
@@ -163,6 +182,21 @@ LONGPROT 00:59  EST         0.0.0.1:1          0.0.0.7:0          198.51.100.1:8
         let (output, result) = listed(&table, true, None);
         assert!(result.is_ok());
         assert!(output.ends_with(&format!(" {data}\n")));
+    }
+
+    #[test]
+    fn more_rows_than_a_chunk() {
+        let names = FakeNames(&[("vip.example", "192.0.2.1")]);
+        let line = "TCP C0000201 1 C0000201 50 C6336401 50 NONE 59\n";
+        let table = format!("x\n{}bad\n{line}", line.repeat(2 * CHUNK_ROWS + 1));
+        for (names, client) in
+            [(None, " 192.0.2.1:1 "), (Some(&names as &dyn Names), " vip.example:1 ")]
+        {
+            let (output, result) = listed(&table, false, names);
+            assert_eq!(output.lines().count(), 2 + 2 * CHUNK_ROWS + 1);
+            assert!(output.lines().skip(2).all(|row| row.contains(client)));
+            assert_eq!(result.unwrap_err().exit_code(), 1);
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::netlink::Transport;
 use super::Names;
 use super::command::{Format, Listing, Subject};
 use super::error::Error;
+use super::pools;
 use super::source::Source;
 
 /// How rows are written.
@@ -49,15 +50,13 @@ pub(super) fn list<T: Transport>(
         Subject::Table => {
             title::write_version(output, source.info())?;
             title::write_columns(output, style.format)?;
-            for entry in &source.services(listing.sorted)? {
-                write_service(source, entry, listing.sorted, style, output)?;
-            }
-            Ok(())
+            let services = source.services(listing.sorted)?;
+            write_pools(source, services, listing.sorted, style, output)
         }
         Subject::Service(identity) => {
             let entry = source.service(identity)?;
             title::write_columns(output, style.format)?;
-            write_service(source, &entry, listing.sorted, style, output)
+            write_pools(source, vec![entry], listing.sorted, style, output)
         }
         Subject::Connections { engine_data } => {
             connections::write(source.connections()?, *engine_data, style.names, output)
@@ -70,17 +69,19 @@ pub(super) fn list<T: Transport>(
     }
 }
 
-fn write_service<T: Transport>(
+fn write_pools<T: Transport>(
     source: &mut Source<T>,
-    entry: &ServiceEntry,
+    services: Vec<ServiceEntry>,
     sorted: bool,
     style: Style<'_>,
     output: &mut dyn Write,
 ) -> Result<(), Error> {
-    service::write_row(output, entry, style)?;
-    let identity = &entry.service.identity;
-    for entry in &source.destinations(identity, sorted)? {
-        destination::write_row(output, identity, entry, style)?;
-    }
-    Ok(())
+    pools::write(source, services, sorted, style.names, output, |output, pool, names| {
+        let style = Style { names, ..style };
+        service::write_row(output, &pool.service, style)?;
+        let identity = &pool.service.service.identity;
+        pool.destinations
+            .iter()
+            .try_for_each(|entry| destination::write_row(output, identity, entry, style))
+    })
 }

@@ -1,0 +1,37 @@
+//! Programs that administrators run around ipvsadm, with ours in the reference's place. In a guest:
+//! `scripts/test kernel`.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod keepalived;
+mod ldirectord;
+mod monitoring;
+mod resolver;
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use support::{Host, assert_same};
+
+/// Waits until the table, as the reference saves it, has these rules.
+#[track_caller]
+fn wait_for_rules(host: &Host, rules: &str, when: &str) {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let found = host.reference("-Sn").success();
+        if found == rules || Instant::now() > end {
+            return assert_same(&found, rules, when);
+        }
+        sleep(Duration::from_millis(200));
+    }
+}
