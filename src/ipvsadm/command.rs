@@ -21,6 +21,8 @@ pub enum Command {
     },
     /// `-R`.
     Restore,
+    /// `ipvsadm-restore`: the same, in place of what the table holds.
+    Replace,
 }
 
 /// How a command is run: what does not depend on which one it is.

@@ -21,6 +21,7 @@ mod pools;
 mod program;
 mod refusal;
 mod restore;
+mod rules_file;
 mod run;
 mod save;
 mod scheduler_flags;
@@ -29,13 +30,14 @@ mod source;
 mod system_names;
 #[cfg(test)]
 mod tests;
+mod wrapper;
 
 pub use command::{Command, Format, Listing, Manner, Subject};
 pub use console::Console;
 pub use error::Error;
 pub use grammar::{UsageError, command_line, parse, parse_restore_line};
 pub use names::Names;
-pub use program::{invoke, main};
+pub use program::{Program, invoke, main};
 pub use refusal::Operation;
 pub use restore::ParseLine;
 pub use run::run;

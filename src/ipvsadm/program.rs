@@ -8,16 +8,52 @@ use std::process::ExitCode;
 use crate::ipvs::Client;
 use crate::netlink::{Namespace, proc_net};
 
+use super::command::Command;
 use super::console::Console;
 use super::error::Error;
+use super::explanation;
 use super::grammar;
 use super::run::run;
 use super::system_names::SystemNames;
+use super::wrapper;
 
-/// The program `ipvsadm`. The first argument is the name that it was called by.
-pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+/// The programs that an administrator calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// `ipvsadm`.
+    Ipvsadm,
+    /// `ipvsadm-save`: writes the table to standard output or a file.
+    Save,
+    /// `ipvsadm-restore`: replaces the table by what standard input or a file says.
+    Restore,
+}
+
+impl Program {
+    /// The program that goes by that name: a path, of which the last part counts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lvs::ipvsadm::Program;
+    ///
+    /// assert_eq!(Program::called("/usr/sbin/ipvsadm-save"), Program::Save);
+    /// assert_eq!(Program::called("/opt/lvs/ipvsadm-1.31"), Program::Ipvsadm);
+    /// ```
+    #[must_use]
+    pub fn called(name: &str) -> Self {
+        match wrapper::file_name(name) {
+            "ipvsadm-save" => Self::Save,
+            "ipvsadm-restore" => Self::Restore,
+            _ => Self::Ipvsadm,
+        }
+    }
+}
+
+/// Runs a program as the whole of this process. The first argument is the name that it was called
+/// by; where `program` is not given, it decides.
+pub fn main(program: Option<Program>, arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mut words = arguments.map(|word| word.to_string_lossy().into_owned());
-    let program = words.next().unwrap_or_else(|| "ipvsadm".to_owned());
+    let name = words.next().unwrap_or_else(|| "ipvsadm".to_owned());
     let words: Vec<String> = words.collect();
     let mut output = BufWriter::with_capacity(64 * 1024, io::stdout().lock());
     let mut console = Console {
@@ -26,7 +62,13 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         errors: &mut io::stderr().lock(),
         explains: io::stderr().is_terminal(),
     };
-    let status = invoke(&program, &words, &mut console);
+    let run =
+        |command: &Command, console: &mut Console<'_>| execute("ipvsadm", command, false, console);
+    let status = match program.unwrap_or_else(|| Program::called(&name)) {
+        Program::Ipvsadm => invoke(&name, &words, &mut console),
+        Program::Save => wrapper::save(&name, &words, &mut console, run),
+        Program::Restore => wrapper::restore(&words, &mut console, run),
+    };
     // What could not be written has been reported; dropped, the buffer would try again.
     let _ = output.into_parts();
     ExitCode::from(status)
@@ -53,29 +95,41 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 /// assert!(output.starts_with(b"ipvsadm v1.31 "));
 /// ```
 pub fn invoke(program: &str, words: &[String], console: &mut Console<'_>) -> u8 {
-    let posixly_correct = env::var_os("POSIXLY_CORRECT").is_some();
-    let names = &SystemNames;
-    let mut parse_line = |line: &[String]| {
-        grammar::parse_restore_line(program, line, names, posixly_correct).map_err(Error::from)
-    };
-    match grammar::parse(program, words, names, posixly_correct) {
+    match grammar::parse(program, words, &SystemNames, posixly_correct()) {
         Ok((command, manner)) => {
             console.explains |= manner.explain;
             if let Some(Err(error)) = manner.namespace.as_ref().map(Namespace::enter) {
                 return console.report(&error.into(), || None);
             }
-            let connect = || match manner.no_load && !is_loaded() {
-                true => Ok(None),
-                false => Client::connect().map(Some),
-            };
-            run(&command, connect, &mut parse_line, names, console)
+            execute(program, &command, manner.no_load, console)
         }
-        Err(error) => console.report(&error.into(), || None),
+        Err(error) => {
+            let error = Error::from(error);
+            // The line was not read to its end.
+            console.explains |= words.iter().any(|word| word == "--explain");
+            console.report(&error, || explanation::of_error(&error))
+        }
     }
+}
+
+fn execute(program: &str, command: &Command, no_load: bool, console: &mut Console<'_>) -> u8 {
+    let (names, posixly_correct) = (&SystemNames, posixly_correct());
+    let mut parse_line = |line: &[String]| {
+        grammar::parse_restore_line(program, line, names, posixly_correct).map_err(Error::from)
+    };
+    let connect = || match no_load && !is_loaded() {
+        true => Ok(None),
+        false => Client::connect().map(Some),
+    };
+    run(command, connect, &mut parse_line, names, console)
 }
 
 /// Whether the kernel has IPVS already: it shows its table there since its beginning, in every
 /// network namespace.
 fn is_loaded() -> bool {
     proc_net().join("ip_vs").exists()
+}
+
+fn posixly_correct() -> bool {
+    env::var_os("POSIXLY_CORRECT").is_some()
 }

@@ -1,4 +1,4 @@
-//! `-R`: commands from standard input, one a line.
+//! `-R` and `ipvsadm-restore`: commands from standard input, one a line.
 //!
 //! Every line is parsed before the first is applied, so a mistake changes nothing. What the kernel
 //! refuses is reported, and the rest goes on.
@@ -33,6 +33,23 @@ pub(super) fn restore<T: Transport>(
     match read(parse, console) {
         Ok(commands) => Applying::new(session, console).apply(commands),
         Err(status) => status,
+    }
+}
+
+/// The same in place of what the table holds, which is cleared once all of the input is parsed.
+pub(super) fn replace<T: Transport>(
+    session: &mut Session<'_, T>,
+    parse: &mut ParseLine<'_>,
+    console: &mut Console<'_>,
+) -> u8 {
+    let commands = match read(parse, console) {
+        Ok(commands) => commands,
+        Err(status) => return status,
+    };
+    let clear = Command::Change(Request::Flush);
+    match session.execute(&clear, console) {
+        Ok(()) => Applying::new(session, console).apply(commands),
+        Err(error) => console.report(&error, || session.explain(&clear, &error)),
     }
 }
 

@@ -61,12 +61,13 @@ fn execute<T: Transport>(
         // Nobody can be told that standard error fails.
         None => drop(writeln!(console.errors, "{NOT_LOADED}")),
     }
-    if *command == Command::Restore {
-        return Ok(restore::restore(&mut session, parse, console));
-    }
-    Ok(match session.execute(command, console) {
-        Ok(()) => 0,
-        Err(error) => console.report(&error, || session.explain(command, &error)),
+    Ok(match command {
+        Command::Restore => restore::restore(&mut session, parse, console),
+        Command::Replace => restore::replace(&mut session, parse, console),
+        command => match session.execute(command, console) {
+            Ok(()) => 0,
+            Err(error) => console.report(&error, || session.explain(command, &error)),
+        },
     })
 }
 

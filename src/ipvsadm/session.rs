@@ -54,7 +54,7 @@ impl<'a, T: Transport> Session<'a, T> {
                 let names = (!numeric).then_some(self.names);
                 save::save(&mut self.source, names, output)?;
             }
-            Command::Restore => {}
+            Command::Restore | Command::Replace => {}
         }
         Ok(())
     }

@@ -17,12 +17,25 @@ mod wanted;
 use std::ffi::OsString;
 use std::io::{self, Write};
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 pub use error::Error;
 pub use machine::{Key, Machine, Value};
 pub use task::{Listener, Mode, Role, Task};
 pub use values::{InvalidValue, RealServer};
+
+/// The whole command line of `lvsctl`, for whoever checks manual pages and completions against it.
+///
+/// # Examples
+///
+/// ```
+/// let command = lvs::lvsctl::command_line();
+/// assert!(command.find_subcommand("director").is_some());
+/// ```
+#[must_use]
+pub fn command_line() -> clap::Command {
+    arguments::Arguments::command()
+}
 
 /// Runs one command line (`argv`, the program's name first) and gives the exit code: 0 done or as
 /// wanted, 1 failed, 2 misused, or not as wanted (`status`).

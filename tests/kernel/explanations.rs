@@ -110,6 +110,13 @@ fn addresses_that_no_real_server_can_have() {
 }
 
 #[test]
+fn prefixes() {
+    let rule = "With an IPv6 service -M takes a prefix length from 1 to 128";
+    explained(&host(), "-A -t [2001:db8::1]:80 -s rr -p 60 -M 0", rule);
+    explained(&host(), "-A -t [2001:db8::1]:80 -s rr -p 60 -M 129", rule);
+}
+
+#[test]
 fn thresholds() {
     let host = host();
     explained(&host, "-a -t 192.0.2.1:80 -r 198.51.100.9 -x 4 -y 5", "5 is above the upper one, 4");
@@ -172,4 +179,14 @@ fn a_restore_names_the_line_too() {
     assert_eq!(lines.len(), 4, "{outcome:?}");
     assert!(lines[1].starts_with("(line 1 of standard input) It is there just as"), "{outcome:?}");
     assert!(lines[3].contains("(line 2 of standard input) Scheduler nosuch: "), "{outcome:?}");
+}
+
+#[test]
+fn the_first_twenty_failures_of_a_restore_are_explained() {
+    let host = host();
+    let fill = "for i in $(seq 1 25); do echo -A -t 192.0.2.1:80 -s rr; done";
+    let outcome = host.shell(&format!("{fill} | {IPVSADM} -R --explain"));
+    assert_eq!(outcome.errors.matches("Service already exists").count(), 25);
+    assert_eq!(outcome.errors.matches("It is there just as asked for").count(), 20);
+    assert!(outcome.errors.ends_with("(line 25 of standard input)\n"), "{outcome:?}");
 }

@@ -1,4 +1,4 @@
-//! `-S` and `-R` on the kernel.
+//! `-S` and `-R` on the kernel, and the two programs around them.
 
 use crate::support::{Host, IPVSADM, root};
 
@@ -102,4 +102,95 @@ fn a_daemon_is_stopped_right_after_it_was_started() {
         assert_eq!(restore(&host, rules).success(), "");
         assert_eq!(host.ipvsadm("-L --daemon").success(), "");
     }
+}
+
+/// The program with that ending to its name.
+fn wrapper(name: &str) -> String {
+    format!("{IPVSADM}-{name}")
+}
+
+#[test]
+fn a_wrong_file_leaves_the_table_as_it_was() {
+    root("modprobe ip_vs");
+    let host = Host::with_addresses();
+    host.ipvsadm("-A -t 192.0.2.1:80 -s rr").success();
+    let before = host.ipvsadm("-Sn").success();
+    let restore = wrapper("restore");
+    for rules in ["-A -t 192.0.2.9:80\n-A -t bogus:80\n", "foo\n", "-A -t 192.0.2.9:80 -q\n"] {
+        let outcome = host.shell(&format!("printf '%b' '{rules}' | {restore}"));
+        assert_ne!(outcome.status, 0, "{rules}");
+        assert!(outcome.errors.starts_with("line "), "{outcome:?}");
+        assert_eq!(host.ipvsadm("-Sn").success(), before, "{rules}");
+    }
+    let outcome = host.shell(&format!("{restore} --file /run/no-such-rules"));
+    assert_eq!(outcome.status, 1, "{outcome:?}");
+    assert_eq!(host.ipvsadm("-Sn").success(), before);
+    host.shell(&format!("printf '# new\\n-A -t 192.0.2.9:80 -s wrr\\n' | {restore}")).success();
+    assert_eq!(host.ipvsadm("-Sn").success(), "-A -t 192.0.2.9:80 -s wrr\n");
+}
+
+#[test]
+fn a_table_is_saved_to_a_file_whole_or_not_at_all() {
+    root("modprobe ip_vs");
+    let host = Host::with_addresses();
+    let save = wrapper("save");
+    let directory = host.state_directory().join("small");
+    let (directory, rules) = (directory.display(), directory.join("rules").display().to_string());
+    host.ipvsadm("-A -t 192.0.2.1:80 -s rr").success();
+    host.shell(&format!("mkdir -p {directory} && mount -t tmpfs -o size=64k none {directory}"))
+        .success();
+    host.shell(&format!("{save} -n --file {rules}")).success();
+    assert_eq!(host.shell(&format!("cat {rules}")).output, "-A -t 192.0.2.1:80 -s rr\n");
+
+    let many: String = (0..250).map(|mark| format!("-A -f {} -s rr\n", mark + 1)).collect();
+    restore(&host, &many).success();
+    host.shell(&format!("head -c 60000 /dev/zero >{directory}/ballast; true"));
+    let outcome = host.shell(&format!("{save} -n --file {rules}"));
+    assert_eq!(outcome.status, 1, "{outcome:?}");
+    assert!(outcome.errors.contains("No space left on device"), "{outcome:?}");
+    assert!(outcome.errors.contains("untouched"), "{outcome:?}");
+    assert_eq!(host.shell(&format!("cat {rules}")).output, "-A -t 192.0.2.1:80 -s rr\n");
+    assert_eq!(host.shell(&format!("ls {directory}")).output, "ballast\nrules\n");
+
+    host.shell(&format!("rm {directory}/ballast; {save} -n --file={rules}")).success();
+    let saved = host.shell(&format!("cat {rules}")).output;
+    assert_eq!(saved, host.ipvsadm("-Sn").success());
+    host.ipvsadm("-C").success();
+    host.shell(&format!("{} --file {rules}", wrapper("restore"))).success();
+    assert_eq!(host.ipvsadm("-Sn").success(), saved);
+    host.shell(&format!("umount {directory}")).success();
+}
+
+#[test]
+fn a_link_to_ipvsadm_is_the_program_that_it_is_called() {
+    root("modprobe ip_vs");
+    let host = Host::with_addresses();
+    host.ipvsadm("-A -t 192.0.2.1:80 -s rr").success();
+    let links = host.state_directory().join("links");
+    let links = links.display();
+    host.shell(&format!(
+        "mkdir -p {links} && ln -s {IPVSADM} {links}/ipvsadm-save && \
+         cp {IPVSADM} {links}/ipvsadm-restore && cp {IPVSADM}-save {links}/keep"
+    ))
+    .success();
+    for save in ["ipvsadm-save", "keep"] {
+        let saved = host.shell(&format!("{links}/{save} -n")).success();
+        assert_eq!(saved, "-A -t 192.0.2.1:80 -s rr\n");
+    }
+    host.shell(&format!("{links}/ipvsadm-restore </dev/null")).success();
+    assert_eq!(host.ipvsadm("-Sn").success(), "");
+}
+
+/// As at boot, before the network: the loopback alone has an address.
+#[test]
+fn rules_are_restored_before_there_is_a_network() {
+    root("modprobe ip_vs");
+    let host = Host::new();
+    let rules = "-A -t 192.0.2.1:80 -s rr\n\
+         -a -t 192.0.2.1:80 -r 198.51.100.4:80 -g -w 1\n\
+         -a -t 192.0.2.1:80 -r 198.51.100.5:80 -i -w 1 --tun-type ipip\n\
+         -A -t [2001:db8::1]:80 -s rr\n\
+         -a -t [2001:db8::1]:80 -r [2001:db8::5]:80 -m -w 1\n";
+    restore(&host, rules).success();
+    assert_eq!(host.ipvsadm("-Sn").success(), rules);
 }

@@ -22,12 +22,15 @@ use std::path::PathBuf;
 
 use support::{Host, IPVSADM, Outcome, REFERENCE, root};
 
-/// A directory with one program under the name `ipvsadm`.
+/// A directory with one program under the name `ipvsadm`, and the two that belong to it.
 fn directory_of(program: &str) -> PathBuf {
     let directory = PathBuf::from("/run/oracle").join(program.replace('/', "_"));
     if fs::create_dir_all(&directory).is_ok() {
         // Several tests may get here at once; they all make the same link.
-        let _ = symlink(program, directory.join("ipvsadm"));
+        for wrapper in ["", "-save", "-restore"] {
+            let target = format!("{program}{wrapper}");
+            let _ = symlink(target, directory.join(format!("ipvsadm{wrapper}")));
+        }
     }
     directory
 }

@@ -21,6 +21,7 @@ use crate::netlink::{self, Transport};
 
 use super::command::{Command, Listing, Subject};
 use super::error::Error;
+use super::grammar::UsageError;
 use super::source::Source;
 use modules::Modules;
 use permission::Privileges;
@@ -45,6 +46,7 @@ pub(super) fn of_error(error: &Error) -> Option<String> {
     match error {
         Error::CannotOpen { source, .. } => Some(source.to_string()),
         Error::EmptyLine(_) => Some(error.to_string()),
+        Error::Usage(UsageError::Illegal("ipv6 netmask")) => Some(netmask::rule()),
         _ => None,
     }
 }

@@ -1,20 +1,18 @@
-//! A mask of persistence that the kernel does not take.
+//! A prefix length of persistence that nothing takes. IPv4 masks are not checked, not even 0.
 
 use crate::ipvs::Netmask;
 
+/// The kernel's refusal; the grammar lets no such value through.
 pub(super) fn explain(netmask: Netmask) -> Option<String> {
     match netmask {
-        Netmask::Ipv6(1..=128) => None,
-        Netmask::Ipv6(prefix) => Some(format!(
-            "The prefix length {prefix} is out of range: -M takes 1 to 128 with an IPv6 service."
-        )),
-        Netmask::Ipv4(mask) if mask.is_unspecified() => Some(
-            "The netmask 0.0.0.0 makes all clients one: -M needs at least one bit, such as \
-             128.0.0.0."
-                .to_owned(),
-        ),
-        Netmask::Ipv4(_) => None,
+        Netmask::Ipv4(_) | Netmask::Ipv6(1..=128) => None,
+        Netmask::Ipv6(prefix) => Some(format!("The prefix length {prefix} is no good. {}", rule())),
     }
+}
+
+/// What the grammar's refusal does not say.
+pub(super) fn rule() -> String {
+    "With an IPv6 service -M takes a prefix length from 1 to 128, such as -M 64.".to_owned()
 }
 
 #[cfg(test)]
@@ -24,12 +22,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn masks_that_no_kernel_takes() {
+    fn prefixes_that_no_kernel_takes() {
         let prefix = |prefix| explain(Netmask::Ipv6(prefix)).unwrap();
-        assert!(prefix(0).starts_with("The prefix length 0 is out of range"));
-        assert!(prefix(129).starts_with("The prefix length 129 is out of range"));
-        assert!(explain(Netmask::Ipv4(Ipv4Addr::UNSPECIFIED)).unwrap().contains("0.0.0.0"));
+        assert!(prefix(0).starts_with("The prefix length 0 is no good. With an IPv6 service"));
+        assert!(prefix(129).starts_with("The prefix length 129 is no good."));
         assert_eq!(explain(Netmask::Ipv6(64)), None);
-        assert_eq!(explain(Netmask::Ipv4(Ipv4Addr::new(255, 0, 255, 0))), None);
+        assert_eq!(explain(Netmask::Ipv4(Ipv4Addr::UNSPECIFIED)), None);
     }
 }

@@ -1,0 +1,35 @@
+# Completion of lvsctl for bash.
+
+_lvsctl() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words='' word
+    local role='' verb=''
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        case $word in
+            director | real-server | help) role=${role:-$word} ;;
+            up | down | status) verb=${verb:-$word} ;;
+        esac
+    done
+    case $previous in
+        --mode) words='nat tun dr' ;;
+        --scheduler) words='rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos' ;;
+        --state-dir)
+            mapfile -t COMPREPLY < <(compgen -d -- "$current")
+            return
+            ;;
+        --netns) words=$(ip netns list 2>/dev/null | cut -d' ' -f1) ;;
+        --vip | --service | --real) ;;
+        *)
+            words='--dry-run --json --netns --state-dir --help'
+            case $role,$verb in
+                ,) words="director real-server help $words --version" ;;
+                help,*) words='director real-server' ;;
+                *,) words="up down status $words" ;;
+                director,*) words="--mode --vip --service --scheduler --real $words" ;;
+                *) words="--mode --vip $words" ;;
+            esac
+            ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+
+complete -F _lvsctl lvsctl

@@ -1,0 +1,33 @@
+# Completion of lvsctl for fish.
+
+function __lvsctl_in
+    string match --quiet --regex -- "^$argv[1]\$" (commandline --cut-at-cursor --tokenize --current-process)
+end
+
+function __lvsctl_role
+    __lvsctl_in '(director|real-server|help)'
+end
+
+function __lvsctl_ready
+    __lvsctl_role
+    and __lvsctl_in '(up|down|status)'
+end
+
+complete -c lvsctl -f
+complete -c lvsctl -n 'not __lvsctl_role' -a director -d 'the machine that clients connect to'
+complete -c lvsctl -n 'not __lvsctl_role' -a real-server -d 'a machine that answers'
+complete -c lvsctl -n 'not __lvsctl_role' -a help -d 'print the options of a command'
+complete -c lvsctl -n '__lvsctl_role; and not __lvsctl_ready' -a up -d 'set this machine up'
+complete -c lvsctl -n '__lvsctl_role; and not __lvsctl_ready' -a down -d 'take that back'
+complete -c lvsctl -n '__lvsctl_role; and not __lvsctl_ready' -a status -d 'compare with what it should be'
+complete -c lvsctl -n __lvsctl_ready -l mode -x -a 'nat tun dr' -d 'how packets reach the real servers'
+complete -c lvsctl -n __lvsctl_ready -l vip -x -d 'virtual address'
+complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l service -x -d 'service, such as tcp:80'
+complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l scheduler -x -a 'rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos' -d 'who gets the next connection'
+complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l real -x -d 'real server'
+complete -c lvsctl -l dry-run -d 'print the steps as shell commands'
+complete -c lvsctl -l json -d 'print one JSON object'
+complete -c lvsctl -l netns -x -a '(ip netns list 2>/dev/null | string replace --regex " .*" "")' -d 'network namespace'
+complete -c lvsctl -l state-dir -x -a '(__fish_complete_directories)' -d 'where the journal is'
+complete -c lvsctl -s h -l help -d 'print a summary'
+complete -c lvsctl -n 'not __lvsctl_role' -s V -l version -d 'print the version'

@@ -1,0 +1,9 @@
+//! `ipvsadm-save`, under whatever name: writes the IPVS table to standard output or a file.
+
+use std::process::ExitCode;
+
+use lvs::ipvsadm::Program;
+
+fn main() -> ExitCode {
+    lvs::ipvsadm::main(Some(Program::Save), std::env::args_os())
+}
