@@ -39,6 +39,7 @@ _ipvsadm_short() {
 # The long options that go with a command.
 _ipvsadm_options() {
     local service='--tcp-service --udp-service --sctp-service --fwmark-service --ipv6'
+    [[ ! $1 || $1 == [hv] ]] || echo "--netns --explain"
     case $1 in
         A | E) echo "$service --scheduler --sched-flags --persistent --netmask --pe --ops" ;;
         D | Z) echo "$service" ;;
@@ -50,9 +51,9 @@ _ipvsadm_options() {
         d) echo "$service --real-server" ;;
         L | l)
             echo "$service --numeric --exact --stats --rate --thresholds --persistent-conn" \
-                "--tun-info --sort --nosort --connection --timeout --daemon --syncid"
+                "--tun-info --sort --nosort --connection --timeout --daemon --syncid --json --no-load"
             ;;
-        S) echo --numeric ;;
+        S) echo "--numeric --no-load" ;;
         --start-daemon)
             echo "--mcast-interface --syncid --sync-maxlen --mcast-group --mcast-port --mcast-ttl"
             ;;
@@ -100,6 +101,7 @@ _ipvsadm_values() {
             ;;
         --pe) echo sip ;;
         --tun-type) echo ipip gue gre ;;
+        --netns) (cd /run/netns 2>/dev/null && echo *) ;;
         --start-daemon | --stop-daemon) echo master backup ;;
         --mcast-interface) (cd /sys/class/net 2>/dev/null && echo *) ;;
     esac
@@ -108,7 +110,7 @@ _ipvsadm_values() {
 # Whether an option takes an argument that must be there.
 _ipvsadm_takes_argument() {
     case $1 in
-        [tufsbMrwxy] | --sctp-service | --pe | --tun-type | --tun-port | --syncid | --sync-maxlen) ;;
+        [tufsbMrwxy] | --sctp-service | --pe | --tun-type | --tun-port | --syncid | --sync-maxlen | --netns) ;;
         --mcast-* | --start-daemon | --stop-daemon) ;;
         *) return 1 ;;
     esac
@@ -170,7 +172,7 @@ _ipvsadm() {
     # What is before the last colon is not part of the word that bash replaces.
     local kept=''
     if [[ $current == *:* && $COMP_WORDBREAKS == *:* ]]; then kept=${current%"${current##*:}"}; fi
-    read -rd '' -a candidates <<<"${candidates-}"
+    read -rd '' -a candidates <<<"${candidates-}" || true
     for word in "${candidates[@]}"; do
         if [[ $word == "$current"* && " ${words[*]} " != *" $word "* ]]; then
             COMPREPLY+=("$prefix${word#"$kept"}")

@@ -126,6 +126,11 @@ complete -c ipvsadm -n '__ipvsadm_is L' -s c -l connection -d 'connection table'
 complete -c ipvsadm -n '__ipvsadm_is L' -l timeout -d 'timeouts'
 complete -c ipvsadm -n '__ipvsadm_is L' -l daemon -d 'synchronization daemons'
 
+complete -c ipvsadm -n '__ipvsadm_is L' -l json -d 'one JSON object'
+complete -c ipvsadm -n '__ipvsadm_is L S' -l no-load -d 'load no module'
+complete -c ipvsadm -n '__ipvsadm_command >/dev/null; and not __ipvsadm_is h v' -l netns -x -a '(ls /run/netns 2>/dev/null)' -d 'network namespace'
+complete -c ipvsadm -n '__ipvsadm_command >/dev/null; and not __ipvsadm_is h v' -l explain -d 'cause and cure of an error'
+
 complete -c ipvsadm -n '__ipvsadm_is L --start-daemon --stop-daemon' -l syncid -x -d 'group of directors, 0 to 255'
 complete -c ipvsadm -n '__ipvsadm_is --start-daemon' -l mcast-interface -x -a '(ls /sys/class/net)' -d 'interface'
 complete -c ipvsadm -n '__ipvsadm_is --start-daemon' -l sync-maxlen -x -d 'longest message'

@@ -17,15 +17,16 @@ _lvsctl() {
             return
             ;;
         --netns) words=$(ip netns list 2>/dev/null | cut -d' ' -f1) ;;
-        --vip | --service | --real) ;;
+        --device) words=$(cd /sys/class/net && echo *) ;;
+        --vip | --service | --real | --gateway) ;;
         *)
             words='--dry-run --json --netns --state-dir --help'
             case $role,$verb in
                 ,) words="director real-server help $words --version" ;;
                 help,*) words='director real-server' ;;
                 *,) words="up down status $words" ;;
-                director,*) words="--mode --vip --service --scheduler --real $words" ;;
-                *) words="--mode --vip $words" ;;
+                director,*) words="--mode --vip --device --service --scheduler --real $words" ;;
+                *) words="--mode --vip --device --gateway $words" ;;
             esac
             ;;
     esac

@@ -22,6 +22,8 @@ complete -c lvsctl -n '__lvsctl_role; and not __lvsctl_ready' -a down -d 'take t
 complete -c lvsctl -n '__lvsctl_role; and not __lvsctl_ready' -a status -d 'compare with what it should be'
 complete -c lvsctl -n __lvsctl_ready -l mode -x -a 'nat tun dr' -d 'how packets reach the real servers'
 complete -c lvsctl -n __lvsctl_ready -l vip -x -d 'virtual address'
+complete -c lvsctl -n __lvsctl_ready -l device -x -a '(ls /sys/class/net)' -d 'interface that faces the clients or the director'
+complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in real-server' -l gateway -x -d 'the director, through which answers go'
 complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l service -x -d 'service, such as tcp:80'
 complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l scheduler -x -a 'rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos' -d 'who gets the next connection'
 complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l real -x -d 'real server'

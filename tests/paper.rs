@@ -212,7 +212,7 @@ fn bash_offers_what_may_follow() {
         ("ipvsadm -A -s mh -b ", "mh-fallback mh-port flag-1 flag-2 flag-3"),
         ("ipvsadm -a -t x:1 -r x -i --tun-type g", "gue gre"),
         ("ipvsadm --start-daemon ", "master backup"),
-        ("ipvsadm --stop-daemon master --", "--syncid"),
+        ("ipvsadm --stop-daemon master --", "--netns --explain --syncid"),
         ("ipvsadm -A -srr -t x:1 --sch", "--scheduler --sched-flags"),
         ("ipvsadm-save -", "-n --file"),
         ("ipvsadm-restore --file Cargo.t", "Cargo.toml"),

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -7,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use super::values::{self, RealServer};
 use super::{Listener, Mode};
 use crate::netlink::Namespace;
+use crate::node::InterfaceName;
 
 /// Sets up Linux Virtual Server directors and real servers, and takes that back without a trace.
 #[derive(Debug, Parser)]
@@ -57,11 +59,11 @@ pub(super) enum DirectorCommand {
 #[derive(Debug, Subcommand)]
 pub(super) enum RealServerCommand {
     /// Make this machine a real server of the addresses.
-    Up(AddressFlags),
+    Up(RealServerFlags),
     /// Take that back.
-    Down(AddressFlags),
+    Down(RealServerFlags),
     /// Compare this machine with what it should be; exit 0 as it should, 2 not.
-    Status(AddressFlags),
+    Status(RealServerFlags),
 }
 
 #[derive(Debug, Args)]
@@ -71,7 +73,20 @@ pub(super) struct AddressFlags {
     pub(super) mode: Mode,
     /// Virtual address that clients connect to; may be repeated.
     #[arg(long = "vip", value_name = "VIP", required = true, value_parser = values::virtual_address)]
-    pub(super) vips: Vec<std::net::IpAddr>,
+    pub(super) vips: Vec<IpAddr>,
+    /// Interface that faces the clients (director) or the director (real server); by default the
+    /// one whose subnet holds the virtual address, or the gateway.
+    #[arg(long, value_name = "INTERFACE")]
+    pub(super) device: Option<InterfaceName>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RealServerFlags {
+    #[command(flatten)]
+    pub(super) addresses: AddressFlags,
+    /// The director, through which all answers go (nat); may be repeated, once a family.
+    #[arg(long = "gateway", value_name = "DIP", value_parser = values::gateway)]
+    pub(super) gateways: Vec<IpAddr>,
 }
 
 #[derive(Debug, Args)]
@@ -84,7 +99,8 @@ pub(super) struct DirectorFlags {
     /// Who gets the next connection.
     #[arg(long, default_value = "wlc", value_parser = values::scheduler)]
     pub(super) scheduler: String,
-    /// Real server of each service, such as 192.168.10.2,weight=3; may be repeated.
+    /// Real server of each service, such as 192.168.10.2,weight=3; may be repeated. Only nat may
+    /// have another port than the service.
     #[arg(long = "real", value_name = "RIP[:PORT][,weight=N]", value_parser = values::real_server)]
     pub(super) reals: Vec<RealServer>,
 }

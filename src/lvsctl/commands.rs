@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::arguments::{Arguments, Command, DirectorCommand, Options, RealServerCommand};
 use super::report::{self, Direction, FailedRun};
-use super::wanted::{Want, claims, reverse_path_filter_of_all, wanted};
+use super::wanted::{Found, Want, claims, reverse_path_filter_of_all, wanted};
 use super::{Error, Key, Machine, Task, Value, machine, state, status};
 use crate::plan::{Engine, Imagined, Journal, Lock, Report, World};
 
@@ -38,7 +38,7 @@ pub(super) fn task_of(command: Command) -> Result<(Verb, Task), Error> {
             DirectorCommand::Status(flags) => (Verb::Status, Task::of_director(flags)?),
         },
         Command::RealServer(command) => match command {
-            RealServerCommand::Up(flags) => (up, Task::of_real_server(flags)?),
+            RealServerCommand::Up(flags) => (up, Task::of_real_server(flags)?.complete()?),
             RealServerCommand::Down(flags) => (down, Task::of_real_server(flags)?),
             RealServerCommand::Status(flags) => (Verb::Status, Task::of_real_server(flags)?),
         },
@@ -55,11 +55,13 @@ fn change(
     let report = if options.dry_run {
         machine = machine.only_looking();
         let mut journal = state::journal(&options.state_dir)?.imagined();
-        execute(&mut Imagined::new(&mut machine), &mut journal, task, direction)?
+        let wanted = wanted_here(&mut machine, task, direction)?;
+        execute(&mut Imagined::new(&mut machine), &mut journal, task, &wanted, direction)?
     } else {
         let _lock = Lock::take(&options.state_dir)?;
         let mut journal = state::journal(&options.state_dir)?;
-        execute(&mut machine, &mut journal, task, direction)?
+        let wanted = wanted_here(&mut machine, task, direction)?;
+        execute(&mut machine, &mut journal, task, &wanted, direction)?
     };
     if options.json {
         report::write_json(output, &report)?;
@@ -78,16 +80,14 @@ fn execute<W>(
     world: &mut W,
     journal: &mut Journal<Key, Value>,
     task: &Task,
+    wanted: &[Want],
     direction: Direction,
 ) -> Result<Report<Key, Value>, Error>
 where
     W: World<Key = Key, Value = Value, Error = machine::Error>,
 {
     let run = match direction {
-        Direction::Up => {
-            let wanted = wanted_here(world, task)?;
-            Engine::new(world, journal).up(&claims(task), &wanted)
-        }
+        Direction::Up => Engine::new(world, journal).up(&claims(task), wanted),
         Direction::Down => {
             let mut claims = journal.claims();
             claims.retain(|claim| task.covers(claim));
@@ -97,20 +97,27 @@ where
     run.map_err(|failure| Error::Run(FailedRun(failure)))
 }
 
-/// What the task wants on this machine.
-fn wanted_here<W>(world: &mut W, task: &Task) -> Result<Vec<Want>, Error>
-where
-    W: World<Key = Key, Value = Value, Error = machine::Error>,
-{
-    let of_all = world.read(&reverse_path_filter_of_all())?;
-    let of_all = of_all.map(|value| value.to_string());
-    Ok(wanted(task, of_all.as_deref()))
+/// What the task wants on this machine; the way down needs the journal alone.
+fn wanted_here(
+    machine: &mut Machine,
+    task: &Task,
+    direction: Direction,
+) -> Result<Vec<Want>, Error> {
+    if direction == Direction::Down {
+        return Ok(Vec::new());
+    }
+    let reverse_path_filter = machine.read(&reverse_path_filter_of_all())?;
+    let found = Found {
+        surroundings: machine.surroundings()?,
+        reverse_path_filter: reverse_path_filter.map(|value| value.to_string()),
+    };
+    wanted(task, &found)
 }
 
 fn compare(task: &Task, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let mut machine = Machine::new()?.only_looking();
     let mut journal = state::journal(&options.state_dir)?;
-    let mut wanted = wanted_here(&mut machine, task)?;
+    let mut wanted = wanted_here(&mut machine, task, Direction::Up)?;
     wanted.extend(status::journalled(task, &journal));
     let findings = Engine::new(&mut machine, &mut journal).status(&wanted)?;
     if options.json {

@@ -13,9 +13,6 @@ pub enum Error {
     /// What was asked for makes no sense.
     #[error("{0}")]
     Usage(String),
-    /// What was asked for is not there yet.
-    #[error("{0} is not supported yet: only --mode tun with IPv4 addresses is")]
-    NotYet(String),
     /// The network namespace of `--netns` cannot be entered.
     #[error(transparent)]
     Namespace(#[from] NamespaceError),
@@ -49,7 +46,7 @@ impl Error {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::NotYet(_) => 2,
+            Self::Usage(_) => 2,
             _ => 1,
         }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ipvs::Client;
 use crate::netlink::{Socket, proc_net};
-use crate::node::{self, Host};
+use crate::node::{self, Host, Surroundings};
 use crate::plan::{Change, World};
 use crate::table::{self, Tables};
 
@@ -89,6 +89,15 @@ impl Machine {
         Self { only_looking: true, ..self }
     }
 
+    /// The addresses and routes that there are.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses to tell.
+    pub fn surroundings(&self) -> Result<Surroundings, Error> {
+        Ok(self.host.surroundings()?)
+    }
+
     fn tables(&mut self) -> Result<&mut Tables<Socket>, Error> {
         let tables = match self.tables.take() {
             Some(tables) => tables,
@@ -131,6 +140,21 @@ impl World for Machine {
             Some(Half::Table(change)) => Ok(self.tables()?.write(&change)?),
             None => Err(Error::Mismatch(change.key.to_string())),
         }
+    }
+
+    fn consequences(
+        &mut self,
+        change: &Change<Key, Value>,
+    ) -> Result<Vec<Change<Key, Value>>, Error> {
+        let Some(Half::Host(change)) = split(change) else {
+            return Ok(Vec::new());
+        };
+        let joined = |change: Change<node::Key, String>| Change {
+            key: Key::Host(change.key),
+            from: change.from.map(Value::Host),
+            to: change.to.map(Value::Host),
+        };
+        Ok(self.host.consequences(&change)?.into_iter().map(joined).collect())
     }
 
     fn command(change: &Change<Key, Value>) -> String {

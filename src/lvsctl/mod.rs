@@ -91,7 +91,7 @@ mod tests {
         assert!(errors.contains("write 192.0.2.1"), "{errors}");
         let (code, _, errors) = lvsctl("lvsctl director up --mode nat --vip 192.0.2.1");
         assert_eq!(code, 2);
-        assert!(errors.starts_with("lvsctl: --mode nat is not supported yet"), "{errors}");
+        assert!(errors.starts_with("lvsctl: director up needs at least one --service"), "{errors}");
     }
 
     #[test]

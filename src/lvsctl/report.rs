@@ -149,6 +149,8 @@ mod tests {
             role: super::super::Role::RealServer,
             mode: super::super::Mode::Tun,
             vips: vec!["192.0.2.1".parse().unwrap()],
+            device: None,
+            gateways: Vec::new(),
             listeners: Vec::new(),
             scheduler: String::new(),
             reals: Vec::new(),

@@ -104,6 +104,8 @@ mod tests {
             role: Role::RealServer,
             mode: Mode::Tun,
             vips: vec!["192.0.2.1".parse().unwrap()],
+            device: None,
+            gateways: Vec::new(),
             listeners: Vec::new(),
             scheduler: String::new(),
             reals: Vec::new(),

@@ -38,6 +38,11 @@ pub(super) fn virtual_address(text: &str) -> Result<IpAddr, InvalidValue> {
     unicast(text)
 }
 
+/// The address of a router, which may be link-local.
+pub(super) fn gateway(text: &str) -> Result<IpAddr, InvalidValue> {
+    unicast(text)
+}
+
 fn unicast(text: &str) -> Result<IpAddr, InvalidValue> {
     let Ok(address) = text.parse::<IpAddr>() else {
         return invalid("not an IP address: write one such as 192.168.10.10, not a host name");

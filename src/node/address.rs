@@ -1,13 +1,17 @@
 //! Addresses of interfaces.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use futures_util::TryStreamExt;
 use rtnetlink::packet_route::AddressFamily;
-use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
+use rtnetlink::packet_route::address::{
+    AddressAttribute, AddressHeaderFlags, AddressMessage, CacheInfo,
+};
 use rtnetlink::{Error, Handle};
 
 use super::link::is;
+use super::{AssignedAddress, InterfaceName};
 
 /// The address as the kernel lists it.
 pub(super) async fn find(
@@ -35,6 +39,24 @@ pub(super) async fn find(
     Ok(found)
 }
 
+/// Every address of these interfaces.
+pub(super) async fn list(
+    handle: &Handle,
+    names: &HashMap<u32, InterfaceName>,
+) -> Result<Vec<AssignedAddress>, Error> {
+    let mut messages = handle.address().get().execute();
+    let mut addresses = Vec::new();
+    while let Some(message) = messages.try_next().await? {
+        if let (Some(address), Some(device)) =
+            (address_of(&message), names.get(&message.header.index))
+        {
+            let prefix = message.header.prefix_len;
+            addresses.push(AssignedAddress { address, prefix, device: device.clone() });
+        }
+    }
+    Ok(addresses)
+}
+
 /// `IFA_LOCAL` where there is one: of a point-to-point interface, `IFA_ADDRESS` is the peer's
 /// (`linux/if_addr.h`).
 fn address_of(message: &AddressMessage) -> Option<IpAddr> {
@@ -51,13 +73,24 @@ fn address_of(message: &AddressMessage) -> Option<IpAddr> {
     })
 }
 
+/// An IPv6 address is added without duplicate address detection, since the real servers of direct
+/// routing have it too, and as a deprecated one (`preferred_lft 0`): clients reach it, but the
+/// machine's own connections do not take it as their source (RFC 6724, rule 3).
 pub(super) async fn add(
     handle: &Handle,
     index: u32,
     address: IpAddr,
     prefix: u8,
 ) -> Result<(), Error> {
-    handle.address().add(index, address, prefix).execute().await
+    let mut request = handle.address().add(index, address, prefix);
+    if address.is_ipv6() {
+        let message = request.message_mut();
+        message.header.flags |= AddressHeaderFlags::Nodad;
+        let mut lifetime = CacheInfo::default();
+        (lifetime.ifa_preferred, lifetime.ifa_valid) = (0, u32::MAX);
+        message.attributes.push(AddressAttribute::CacheInfo(lifetime));
+    }
+    request.execute().await
 }
 
 pub(super) async fn delete(

@@ -66,6 +66,11 @@ fn hint(errno: i32, what: &str) -> &'static str {
              package with the kernel's further modules (linux-modules-extra-… on Ubuntu, \
              kernel-modules-extra on Fedora), then try: modprobe ipip"
         }
+        libc::EOPNOTSUPP if what.contains("ip6_tunnel") => {
+            "; the kernel has no tunnels over IPv6: its module ip6_tunnel is not there. Install \
+             the package with the kernel's further modules (linux-modules-extra-… on Ubuntu, \
+             kernel-modules-extra on Fedora), then try: modprobe ip6_tunnel"
+        }
         libc::EEXIST if what.starts_with("ip route") => {
             "; another route leads there: see `ip route show`, and remove it first"
         }

@@ -1,12 +1,15 @@
 //! Synchronous reads and writes of the machine that we run on.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
 use rtnetlink::Handle;
 use tokio::runtime::{Builder, Runtime};
 
-use super::{DOWN, Error, InterfaceName, Key, PRESENT, UP, address, link, route};
+use super::{
+    DOWN, Error, InterfaceName, Key, PRESENT, Surroundings, UP, address, default_route, link, route,
+};
 use crate::plan::Change;
 
 /// netlink-proto never answers a request whose reply was lost in a full buffer.
@@ -59,6 +62,9 @@ impl Host {
                 let state = |link: link::Link| if link.up { UP } else { DOWN };
                 Ok(self.link(name)?.map(|link| state(link).to_owned()))
             }
+            Key::DefaultRoute(family) => {
+                self.wait(what(), default_route::find(&self.handle, *family))
+            }
             Key::Address { address, prefix, device } => {
                 let Some(link) = self.link(device)? else {
                     return Ok(None);
@@ -100,6 +106,10 @@ impl Host {
                     self.wait(what, link::delete(&self.handle, link.index))
                 }
             },
+            Key::DefaultRoute(family) => match to {
+                Some(to) => self.wait(what, default_route::set(&self.handle, *family, to)),
+                None => self.wait(what, default_route::delete(&self.handle, *family)),
+            },
             Key::LinkUp(name) => {
                 let link = self.existing(name)?;
                 self.wait(what, link::set_up(&self.handle, link.index, to == Some(UP)))
@@ -121,6 +131,48 @@ impl Host {
                 }
             }
         }
+    }
+
+    /// What the kernel changes by itself along with a change, each as it is and as it will be.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses to tell.
+    pub fn consequences(
+        &self,
+        change: &Change<Key, String>,
+    ) -> Result<Vec<Change<Key, String>>, Error> {
+        let (Key::Sysctl(sysctl), Some(value)) = (&change.key, &change.to) else {
+            return Ok(Vec::new());
+        };
+        if sysctl.consequences(value, &[]).is_empty() {
+            return Ok(Vec::new());
+        }
+        let names = self.names()?.into_values().collect::<Vec<_>>();
+        let mut changes = Vec::new();
+        for (sysctl, value) in sysctl.consequences(value, &names) {
+            let from = sysctl.read()?;
+            changes.push(Change { key: Key::Sysctl(sysctl), from, to: Some(value) });
+        }
+        Ok(changes)
+    }
+
+    /// The addresses and routes that there are.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses to tell.
+    pub fn surroundings(&self) -> Result<Surroundings, Error> {
+        let names = self.names()?;
+        let addresses = address::list(&self.handle, &names);
+        let addresses = self.wait("listing the addresses".to_owned(), addresses)?;
+        let routes = route::list(&self.handle, &names);
+        let routes = self.wait("listing the routes".to_owned(), routes)?;
+        Ok(Surroundings { addresses, routes })
+    }
+
+    fn names(&self) -> Result<HashMap<u32, InterfaceName>, Error> {
+        self.wait("listing the interfaces".to_owned(), link::names(&self.handle))
     }
 
     fn link(&self, name: &InterfaceName) -> Result<Option<link::Link>, Error> {

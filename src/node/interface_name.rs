@@ -37,6 +37,18 @@ impl InterfaceName {
         Self("tunl0".to_owned())
     }
 
+    /// `ip6tnl0`, the same of the module `ip6_tunnel`.
+    #[must_use]
+    pub fn ip6tnl0() -> Self {
+        Self("ip6tnl0".to_owned())
+    }
+
+    /// `lo`, the loopback.
+    #[must_use]
+    pub fn loopback() -> Self {
+        Self("lo".to_owned())
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {

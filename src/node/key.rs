@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InterfaceName, Sysctl};
+use super::{InterfaceName, Sysctl, default_route};
+use crate::ipvs::AddressFamily;
 use crate::plan::Change;
 
 /// Value of an address or a route that exists.
@@ -18,7 +19,7 @@ pub const UP: &str = "up";
 pub const DOWN: &str = "down";
 
 /// One thing that a machine has or has not. Values are text: the kind of a link, [`UP`] or
-/// [`DOWN`], [`PRESENT`], or what the file of a sysctl says.
+/// [`DOWN`], [`PRESENT`], a way, or what the file of a sysctl says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Key {
@@ -44,11 +45,20 @@ pub enum Key {
         /// The interface that it goes through.
         device: InterfaceName,
     },
+    /// The default route of the smallest metric, 0 for IPv4 and 1 for IPv6; its value is as
+    /// [`Key::through`] says.
+    DefaultRoute(AddressFamily),
     /// A kernel parameter.
     Sysctl(Sysctl),
 }
 
 impl Key {
+    /// Value of a default route through a gateway.
+    #[must_use]
+    pub fn through(gateway: IpAddr, device: &InterfaceName) -> String {
+        default_route::words(gateway, device)
+    }
+
     /// The change as a shell command.
     #[must_use]
     pub fn command(change: &Change<Self, String>) -> String {
@@ -58,15 +68,33 @@ impl Key {
             // Loading the module is what makes the device; adding it by hand comes too late then.
             Self::Link(name) => match to {
                 Some("ipip") if name.as_str() == "tunl0" => "modprobe ipip".to_owned(),
+                Some("ip6tnl") if name.as_str() == "ip6tnl0" => "modprobe ip6_tunnel".to_owned(),
                 Some(kind) => format!("ip link add {name} type {kind}"),
                 None => format!("ip link del {name}"),
             },
             Self::LinkUp(name) => format!("ip link set {name} {}", to.unwrap_or(DOWN)),
             Self::Address { address, prefix, device } => {
-                format!("ip address {verb} {address}/{prefix} dev {device}")
+                let options = match address {
+                    IpAddr::V6(_) if to.is_some() => " preferred_lft 0 nodad",
+                    _ => "",
+                };
+                format!("ip address {verb} {address}/{prefix} dev {device}{options}")
             }
             Self::Route { destination, prefix, device } => {
                 format!("ip route {verb} {destination}/{prefix} dev {device} scope link")
+            }
+            Self::DefaultRoute(family) => {
+                let (ip, metric) = match family {
+                    AddressFamily::Ipv4 => ("ip", ""),
+                    AddressFamily::Ipv6 => ("ip -6", " metric 1"),
+                };
+                match to {
+                    Some(to) => {
+                        let words = default_route::typed(to);
+                        format!("{ip} route replace default {words}{metric}")
+                    }
+                    None => format!("{ip} route del default{metric}"),
+                }
             }
             Self::Sysctl(sysctl) => {
                 format!("echo {} > {}", to.unwrap_or_default(), sysctl.path())
@@ -86,6 +114,8 @@ impl fmt::Display for Key {
             Self::Route { destination, prefix, device } => {
                 write!(f, "route {destination}/{prefix} dev {device}")
             }
+            Self::DefaultRoute(AddressFamily::Ipv4) => f.write_str("default route"),
+            Self::DefaultRoute(AddressFamily::Ipv6) => f.write_str("default route of IPv6"),
             Self::Sysctl(sysctl) => write!(f, "{sysctl}"),
         }
     }

@@ -1,7 +1,9 @@
 //! Network interfaces.
 
+use std::collections::HashMap;
+
 use futures_util::TryStreamExt;
-use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo};
+use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 use rtnetlink::{Error, Handle, LinkMessageBuilder, LinkUnspec};
 
 use super::InterfaceName;
@@ -37,8 +39,35 @@ pub(super) async fn find(handle: &Handle, name: &InterfaceName) -> Result<Option
     }))
 }
 
+/// The names of all interfaces, by index.
+pub(super) async fn names(handle: &Handle) -> Result<HashMap<u32, InterfaceName>, Error> {
+    let mut links = handle.link().get().execute();
+    let mut names = HashMap::new();
+    while let Some(message) = links.try_next().await? {
+        names.extend(named(&message));
+    }
+    Ok(names)
+}
+
+/// The name of an interface; `None` where there is none of that index.
+pub(super) async fn name(handle: &Handle, index: u32) -> Result<Option<InterfaceName>, Error> {
+    let mut links = handle.link().get().match_index(index).execute();
+    match links.try_next().await {
+        Err(error) if is(&error, libc::ENODEV) => Ok(None),
+        message => Ok(message?.and_then(|message| named(&message)).map(|(_, name)| name)),
+    }
+}
+
+fn named(message: &LinkMessage) -> Option<(u32, InterfaceName)> {
+    let name = message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::IfName(name) => name.parse().ok(),
+        _ => None,
+    });
+    Some((message.header.index, name?))
+}
+
 /// Where the kernel loads the module `ipip` for this request, the module makes `tunl0` of its own
-/// accord, and the request itself then fails with `EEXIST`: the interface is there, as wanted.
+/// accord (as `ip6_tunnel` makes `ip6tnl0`), and the request itself then fails with `EEXIST`: the interface is there, as wanted.
 pub(super) async fn add(handle: &Handle, name: &InterfaceName, kind: &str) -> Result<(), Error> {
     let message = LinkMessageBuilder::<LinkUnspec>::new_with_info_kind(InfoKind::from(kind))
         .name(name.to_string())

@@ -5,6 +5,7 @@
 //! process is in.
 
 mod address;
+mod default_route;
 mod error;
 mod host;
 mod interface_name;
@@ -12,6 +13,7 @@ mod key;
 mod link;
 mod namespace;
 mod route;
+mod surroundings;
 mod sysctl;
 
 pub use error::Error;
@@ -19,4 +21,5 @@ pub use host::Host;
 pub use interface_name::{InterfaceName, InvalidInterfaceName};
 pub use key::{DOWN, Key, PRESENT, UP};
 pub use namespace::namespace_cookie;
+pub use surroundings::{AssignedAddress, KnownRoute, Surroundings};
 pub use sysctl::{InvalidSysctl, Sysctl};

@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, InterfaceName};
+use crate::ipvs::AddressFamily;
 
 /// Longer values are not read; those of the network are a few numbers.
 const LONGEST_VALUE: u64 = 4096;
@@ -36,6 +37,45 @@ impl Sysctl {
     #[must_use]
     pub fn of_all_interfaces(name: &'static str) -> Self {
         Self(format!("net/ipv4/conf/all/{name}"))
+    }
+
+    /// `net/ipv6/conf/INTERFACE/NAME`: a parameter that an interface has for IPv6.
+    #[must_use]
+    pub fn of_interface_ipv6(interface: &InterfaceName, name: &'static str) -> Self {
+        Self(format!("net/ipv6/conf/{interface}/{name}"))
+    }
+
+    /// Whether packets of others are passed on, between all interfaces: `net/ipv4/ip_forward` or
+    /// `net/ipv6/conf/all/forwarding`.
+    #[must_use]
+    pub fn forwarding(family: AddressFamily) -> Self {
+        Self(forwarding(family).to_owned())
+    }
+
+    /// The parameters that the kernel sets by itself when this one is changed to `value`, with
+    /// what it sets them to, on a machine of these interfaces.
+    ///
+    /// Seen on Linux 6.1, and as `ip-sysctl` says of `ip_forward`: switching the forwarding of a
+    /// machine switches that of every interface and of those to come; for IPv4 it also makes a
+    /// router deaf to redirects and a host open to them.
+    pub(super) fn consequences(
+        &self,
+        value: &str,
+        interfaces: &[InterfaceName],
+    ) -> Vec<(Self, String)> {
+        let family = match &*self.0 {
+            path if path == forwarding(AddressFamily::Ipv4) => "ipv4",
+            path if path == forwarding(AddressFamily::Ipv6) => "ipv6",
+            _ => return Vec::new(),
+        };
+        let names = interfaces.iter().map(InterfaceName::as_str).chain(["default"]);
+        let parameter = |name| Self(format!("net/{family}/conf/{name}/forwarding"));
+        let mut all: Vec<_> = names.map(|name| (parameter(name), value.to_owned())).collect();
+        if family == "ipv4" {
+            let redirects = if value == "0" { "1" } else { "0" };
+            all.push((Self::of_all_interfaces("accept_redirects"), redirects.to_owned()));
+        }
+        all
     }
 
     /// The file.
@@ -69,6 +109,13 @@ impl Sysctl {
 
     fn error(&self, action: &'static str, source: io::Error) -> Error {
         Error::Sysctl { action, path: self.path(), source }
+    }
+}
+
+const fn forwarding(family: AddressFamily) -> &'static str {
+    match family {
+        AddressFamily::Ipv4 => "net/ipv4/ip_forward",
+        AddressFamily::Ipv6 => "net/ipv6/conf/all/forwarding",
     }
 }
 
@@ -128,6 +175,28 @@ mod tests {
         let interface = "eth0.100".parse().unwrap();
         let sysctl = Sysctl::of_interface(&interface, "arp_ignore");
         assert_eq!(sysctl.path(), "/proc/sys/net/ipv4/conf/eth0.100/arp_ignore");
+    }
+
+    #[test]
+    fn forwarding_switches_other_parameters_too() {
+        let interfaces = ["eth0".parse().unwrap()];
+        let of = |sysctl: &Sysctl, value| {
+            let all = sysctl.consequences(value, &interfaces).into_iter();
+            all.map(|(sysctl, value)| format!("{sysctl}={value}")).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            of(&Sysctl::forwarding(AddressFamily::Ipv4), "1"),
+            [
+                "net/ipv4/conf/eth0/forwarding=1",
+                "net/ipv4/conf/default/forwarding=1",
+                "net/ipv4/conf/all/accept_redirects=0",
+            ]
+        );
+        assert_eq!(
+            of(&Sysctl::forwarding(AddressFamily::Ipv6), "0"),
+            ["net/ipv6/conf/eth0/forwarding=0", "net/ipv6/conf/default/forwarding=0"]
+        );
+        assert!(of(&Sysctl::of_all_interfaces("rp_filter"), "1").is_empty());
     }
 
     #[test]

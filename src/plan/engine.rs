@@ -1,10 +1,10 @@
 //! Up, down, and what there is: the only place that decides about steps.
 
+use super::world::ChangeOf;
 use super::{Cause, Change, Entry, Failure, Finding, Journal, Note, Report, Wanted, World};
 
 type KeyOf<W> = <W as World>::Key;
 type ValueOf<W> = <W as World>::Value;
-type ChangeOf<W> = Change<KeyOf<W>, ValueOf<W>>;
 type CauseOf<W> = Cause<<W as World>::Error>;
 type FailureOf<W> = Box<Failure<KeyOf<W>, ValueOf<W>, <W as World>::Error>>;
 type ReportOf<W> = Report<KeyOf<W>, ValueOf<W>>;
@@ -106,10 +106,11 @@ impl<'a, W: World> Engine<'a, W> {
                 claimed |= self.journal.claim(&item.key, &item.claim);
                 continue;
             }
-            self.journal.record(item, found.clone());
-            self.journal.persist()?;
             let change =
-                Change { key: item.key.clone(), from: found, to: Some(item.value.clone()) };
+                Change { key: item.key.clone(), from: found.clone(), to: Some(item.value.clone()) };
+            let consequences = self.world.consequences(&change).map_err(Cause::World)?;
+            self.journal.record(item, found, consequences);
+            self.journal.persist()?;
             // Noted before the write, since one that fails may have had its effect nevertheless.
             let change = at.insert(change);
             self.world.write(change).map_err(Cause::World)?;
@@ -146,9 +147,8 @@ impl<'a, W: World> Engine<'a, W> {
         self.world.refresh();
         let (mut undone, mut stuck) = (Vec::new(), Vec::new());
         for change in at.iter().chain(done.iter().rev()) {
-            match self.take_back(change) {
-                Ok(step) => undone.extend(step),
-                Err(error) => stuck.push((change.key.clone(), Cause::World(error))),
+            if let Err(error) = self.take_back(change, &mut undone) {
+                stuck.push((change.key.clone(), Cause::World(error)));
             }
         }
         let keep: Vec<W::Key> = stuck.iter().map(|(key, _)| key.clone()).collect();
@@ -160,15 +160,39 @@ impl<'a, W: World> Engine<'a, W> {
     }
 
     /// Undoes a step of this run, unless it had no effect.
-    fn take_back(&mut self, change: &ChangeOf<W>) -> Result<Option<ChangeOf<W>>, W::Error> {
+    fn take_back(
+        &mut self,
+        change: &ChangeOf<W>,
+        undone: &mut Vec<ChangeOf<W>>,
+    ) -> Result<(), W::Error> {
         let found = self.world.read(&change.key)?;
-        if found == change.from {
-            return Ok(None);
+        if found != change.from {
+            let mut undo = change.clone().inverse();
+            undo.from = found;
+            self.world.write(&undo)?;
+            undone.push(undo);
         }
-        let mut undo = change.clone().inverse();
-        undo.from = found;
-        self.world.write(&undo)?;
-        Ok(Some(undo))
+        let entry = self.journal.entry(&change.key).cloned();
+        entry.map_or(Ok(()), |entry| self.restore_along(&entry, undone))
+    }
+
+    /// Sets back what changed along with an entry, once the entry itself is as it was before.
+    fn restore_along(
+        &mut self,
+        entry: &EntryOf<W>,
+        steps: &mut Vec<ChangeOf<W>>,
+    ) -> Result<(), W::Error> {
+        for (key, previous) in &entry.along {
+            let found = self.world.read(key)?;
+            // What is gone, as an interface may be, has no value to be set.
+            if found.as_ref().is_none_or(|found| found == previous) {
+                continue;
+            }
+            let change = Change { key: key.clone(), from: found, to: Some(previous.clone()) };
+            self.world.write(&change)?;
+            steps.push(change);
+        }
+        Ok(())
     }
 
     /// Goes on after a failure: the more is given back, the better.
@@ -208,6 +232,7 @@ impl<'a, W: World> Engine<'a, W> {
         let found = self.world.read(&entry.key)?;
         // As it was before, or gone altogether: nothing of ours is left.
         let Some(present) = found.clone().filter(|_| found != entry.previous) else {
+            self.restore_along(entry, steps)?;
             return Ok(None);
         };
         if entry.previous.is_some() && present != entry.ours {
@@ -220,6 +245,7 @@ impl<'a, W: World> Engine<'a, W> {
         let change = Change { key: entry.key.clone(), from: found, to: entry.previous.clone() };
         self.world.write(&change)?;
         steps.push(change);
+        self.restore_along(entry, steps)?;
         let left =
             self.world.read(&entry.key)?.filter(|left| Some(left) != entry.previous.as_ref());
         Ok(left.map(|found| Note::Remains { key: entry.key.clone(), found }))

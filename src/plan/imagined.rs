@@ -1,5 +1,6 @@
 //! A world in which changes are only imagined: what a dry run works on.
 
+use super::world::ChangeOf;
 use super::{Change, World};
 
 /// Reads the real world, keeps every change to itself.
@@ -33,8 +34,15 @@ impl<W: World> World for Imagined<'_, W> {
     }
 
     fn write(&mut self, change: &Change<W::Key, W::Value>) -> Result<(), W::Error> {
+        for change in self.consequences(change)? {
+            self.written.push((change.key, change.to));
+        }
         self.written.push((change.key.clone(), change.to.clone()));
         Ok(())
+    }
+
+    fn consequences(&mut self, change: &ChangeOf<W>) -> Result<Vec<ChangeOf<W>>, W::Error> {
+        self.real.consequences(change)
     }
 
     fn command(change: &Change<W::Key, W::Value>) -> String {

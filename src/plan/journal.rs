@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{JournalError, JournalFile, Wanted};
+use super::{Change, JournalError, JournalFile, Wanted};
 
 /// One key that was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,10 @@ pub struct Entry<K, V> {
     pub previous: Option<V>,
     /// The value that it was given.
     pub ours: V,
+    /// What changed along with it (see [`World::consequences`](super::World::consequences)), and
+    /// what that was before.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub along: Vec<(K, V)>,
     /// Who wants it. An entry that nobody claims is due to be given back.
     pub claims: Vec<String>,
 }
@@ -75,9 +79,14 @@ impl<K: Clone + PartialEq, V: Clone + PartialEq> Journal<K, V> {
         true
     }
 
-    /// Notes a change that is about to be made. The previous value of an earlier run that was
-    /// killed stays: it is the one from before the first change.
-    pub(super) fn record(&mut self, wanted: &Wanted<K, V>, found: Option<V>) {
+    /// Notes a change that is about to be made, and its consequences. The previous values of an
+    /// earlier run that was killed stay: they are those from before the first change.
+    pub(super) fn record(
+        &mut self,
+        wanted: &Wanted<K, V>,
+        found: Option<V>,
+        consequences: Vec<Change<K, V>>,
+    ) {
         self.claim(&wanted.key, &wanted.claim);
         match self.entries.iter_mut().find(|entry| entry.key == wanted.key) {
             Some(entry) => entry.ours = wanted.value.clone(),
@@ -85,6 +94,10 @@ impl<K: Clone + PartialEq, V: Clone + PartialEq> Journal<K, V> {
                 key: wanted.key.clone(),
                 previous: found,
                 ours: wanted.value.clone(),
+                along: consequences
+                    .into_iter()
+                    .filter_map(|change| Some((change.key, change.from?)))
+                    .collect(),
                 claims: vec![wanted.claim.clone()],
             }),
         }

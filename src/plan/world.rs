@@ -7,6 +7,9 @@ use serde::de::DeserializeOwned;
 
 use super::Change;
 
+/// A step in a world.
+pub(super) type ChangeOf<W> = Change<<W as World>::Key, <W as World>::Value>;
+
 /// A machine, or a part of one, as a map from keys to values.
 pub trait World {
     /// What can be changed. It is displayed to people and kept in the journal.
@@ -32,6 +35,20 @@ pub trait World {
     ///
     /// Where the change was refused, or its outcome is not known.
     fn write(&mut self, change: &Change<Self::Key, Self::Value>) -> Result<(), Self::Error>;
+
+    /// What the machine changes by itself along with this change, each as it is and as it will be.
+    /// Undoing the change need not undo these, so that they are journalled with it.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be told.
+    fn consequences(
+        &mut self,
+        change: &ChangeOf<Self>,
+    ) -> Result<Vec<ChangeOf<Self>>, Self::Error> {
+        let _ = change;
+        Ok(Vec::new())
+    }
 
     /// The change as the command that a person would type in a shell.
     fn command(change: &Change<Self::Key, Self::Value>) -> String;

@@ -51,6 +51,13 @@ fn lvsctl_refuses_what_cannot_work_before_it_touches_anything() {
             "192.0.2.10",
         ),
         ("director up --mode tun --vip 192.0.2.10 --service tcp:80 --real 192.0.2.2:81", "81"),
+        ("director up --mode dr --vip 192.0.2.10 --service tcp:80 --real 192.0.2.2:81", "81"),
+        ("director up --mode dr --vip 203.0.113.9 --service tcp:80 --real 192.0.2.2", "--device"),
+        ("director up --mode nat --vip 192.0.2.10 --service tcp:80 --real 2001:db8::2", "family"),
+        ("director up --mode nat --vip 192.0.2.10 --device a/b --service tcp:80", "a/b"),
+        ("real-server up --mode nat --vip 192.0.2.10", "--gateway"),
+        ("real-server up --mode nat --vip 192.0.2.10 --gateway 203.0.113.1", "--device"),
+        ("real-server up --mode dr --vip 192.0.2.10 --gateway 192.0.2.3", "--mode nat"),
         ("director up --mode tun --vip 192.0.2.10 --service tcp:99999 --real 192.0.2.2", "99999"),
         ("director up --mode tun --vip 192.0.2.10 --service icmp:80 --real 192.0.2.2", "icmp"),
         (

@@ -13,9 +13,12 @@
 mod support;
 
 mod client;
+mod direct_routing;
 mod explanations;
 mod faults;
 mod json;
+mod killed;
+mod nat;
 mod network_namespaces;
 mod restore;
 mod tunnelling;

@@ -1,5 +1,6 @@
 //! `lvsctl --mode tun` with packets: a client, a director and two real servers on one switch.
 
+use crate::killed;
 use crate::support::{Host, Network, assert_same, root};
 
 const VIP: &str = "192.168.10.10";
@@ -187,49 +188,9 @@ fn a_dry_run_prints_what_a_person_would_type() {
 #[test]
 fn a_run_that_is_killed_anywhere_is_finished_by_the_next() {
     let cluster = Cluster::new();
-    let server = &cluster.real_servers[0];
-    let everything = |server: &Host| {
-        server
-            .shell(
-                "ip -oneline link show tunl0 | sed 's/qdisc [^ ]* //'; \
-                 ip -oneline address show; ip route show table all; cd /proc/sys/net/ipv4/conf; \
-                 grep . all/arp_* all/rp_filter tunl0/arp_* tunl0/rp_filter",
-            )
-            .success()
-    };
-    let before = everything(server);
-    let up = "real-server up --mode tun --vip 192.168.10.10";
-    let down = "real-server down --mode tun --vip 192.168.10.10";
-    server.lvsctl(up).success();
-    let complete = everything(server);
-
-    // A step is a rename of the journal, then a request or a write. Death at each of these calls,
-    // in turn, is death between any two steps.
-    let killed = |line: &str, number: u32| {
-        let state = server.state_directory().display();
-        let lvsctl = crate::support::LVSCTL;
-        let calls = "rename,sendto,write,unlink";
-        let run = server.shell(&format!(
-            "strace -f -o /dev/null -e trace={calls} -e inject={calls}:signal=KILL:when={number} \
-             {lvsctl} --state-dir {state} {line}"
-        ));
-        run.status != 0
-    };
-    for (line, other) in [(up, down), (down, up)] {
-        let mut deaths = 0;
-        server.lvsctl(other).success();
-        while killed(line, deaths + 1) {
-            deaths += 1;
-            assert!(deaths < 200, "{line} is not finished after {deaths} calls");
-            // Half of the times it is finished, half of the times taken back.
-            let next = if deaths % 2 == 0 { line } else { other };
-            server.lvsctl(next).success();
-            let goal = if next == up { &complete } else { &before };
-            assert_eq!(&everything(server), goal, "{line}, killed at call {deaths}, then {next}");
-            server.lvsctl(other).success();
-        }
-        assert!(deaths > 10, "{line} was killed {deaths} times only");
-    }
-    server.lvsctl(down).success();
-    assert_same(&everything(server), &before, "at the end");
+    killed::anywhere(
+        &cluster.real_servers[0],
+        "real-server up --mode tun --vip 192.168.10.10",
+        "real-server down --mode tun --vip 192.168.10.10",
+    );
 }

@@ -23,7 +23,7 @@ fn host() -> Host {
     in_guest();
     fs::write("/proc/sys/kernel/modprobe", "/bin/false").unwrap();
     assert!(!Path::new("/proc/net/ip_vs").exists(), "this guest has IPVS already");
-    Host::new()
+    Host::without_modules()
 }
 
 #[test]

@@ -10,8 +10,8 @@ use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, Once};
 
 pub use shell::quoted;
 use shell::{Shell, enter};
@@ -75,6 +75,15 @@ pub struct Host {
 
 impl Host {
     pub fn new() -> Self {
+        static TUNNELS: Once = Once::new();
+        in_guest();
+        // Each of these modules makes an interface on every host, whoever loads it.
+        TUNNELS.call_once(|| root("modprobe -a ipip ip6_tunnel"));
+        Self::without_modules()
+    }
+
+    /// A host for which no module is loaded.
+    pub fn without_modules() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         in_guest();
         let name = format!("host{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
@@ -187,17 +196,20 @@ impl Host {
     /// Asks a server, and gives its answer, or `nobody`.
     pub fn ask(&self, address: &str, port: u16) -> String {
         let line = format!(
-            "timeout 2 bash -c 'exec 3<>/dev/tcp/{address}/{port} && cat <&3' || echo nobody"
+            "timeout 5 bash -c 'exec 3<>/dev/tcp/{address}/{port} && cat <&3' || echo nobody"
         );
         self.shell(&line).output.trim().to_owned()
     }
 
-    /// Everything that a set-up could leave behind, as text.
+    /// Everything that a set-up could leave behind, as text. From the first time that it is up,
+    /// `tunl0` has parameters for IPv6, and an interface a queueing discipline: the kernel keeps
+    /// them.
     pub fn everything(&self) -> String {
         let state = self.shell(
             "ip -oneline link show | sed 's/qdisc [^ ]* //'; ip -oneline address show | sed 's/valid_lft.*//'; \
              ip route show table all; ip -6 route show table all | sed 's/expires [0-9]*sec//'; \
-             grep -r . /proc/sys/net/ipv4/conf /proc/sys/net/ipv4/ip_forward | sort",
+             grep -r . /proc/sys/net/ipv[46]/conf /proc/sys/net/ipv4/ip_forward | \
+             grep -v ^/proc/sys/net/ipv6/conf/tunl0/ | sort",
         );
         state.output + &self.reference("-Sn").success()
     }
@@ -235,15 +247,23 @@ impl Network {
     /// A new host on the switch, with an address such as `192.168.10.1/24`.
     pub fn host(&self, address: &str) -> Host {
         let host = Host::new();
-        let (name, switch) = (&host.name, &self.switch.name);
-        let port = format!("p{}", name.trim_start_matches("host").replace('-', "x"));
-        root(&format!(
-            "ip link add {port} netns {switch} type veth peer name eth0 netns {name} && \
-             ip -n {switch} link set {port} master bridge up && \
-             ip -n {name} address add {address} dev eth0 && ip -n {name} link set eth0 up && \
-             until ip -n {name} link show eth0 | grep -q 'state UP'; do sleep 0.1; done"
-        ));
+        self.attach(&host, "eth0", &[address]);
         host
+    }
+
+    /// Gives a host a network card on the switch, with addresses.
+    pub fn attach(&self, host: &Host, device: &str, addresses: &[&str]) {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let (name, switch) = (&host.name, &self.switch.name);
+        let port = format!("port{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        root(&format!(
+            "ip link add {port} netns {switch} type veth peer name {device} netns {name} && \
+             ip -n {switch} link set {port} master bridge up && ip -n {name} link set {device} up && \
+             until ip -n {name} link show {device} | grep -q 'state UP'; do sleep 0.1; done"
+        ));
+        for address in addresses {
+            root(&format!("ip -n {name} address add {address} dev {device}"));
+        }
     }
 }
 

@@ -50,11 +50,22 @@ impl Machine {
             Some(value) => self.state.insert(key.to_owned(), value),
             None => self.state.remove(key),
         };
+        for (key, value) in consequences(key, value) {
+            self.state.insert(key.to_owned(), value);
+        }
         if key == "tunnel" && value.is_none() {
             self.state.retain(|key, _| !key.starts_with("tunnel/"));
         } else if key == "tunnel" {
             self.state.insert("tunnel/ignore".to_owned(), 0);
         }
+    }
+}
+
+/// Switching `forward` switches others too, as `ip_forward` does.
+fn consequences(key: &str, value: Option<u32>) -> Vec<(&'static str, u32)> {
+    match (key, value) {
+        ("forward", Some(value)) => vec![("card/forward", value), ("redirects", 1 - value)],
+        _ => Vec::new(),
     }
 }
 
@@ -87,6 +98,19 @@ impl World for Machine {
         }
         self.operate();
         if fails { Err(Refused) } else { Ok(()) }
+    }
+
+    fn consequences(
+        &mut self,
+        change: &Change<String, u32>,
+    ) -> Result<Vec<Change<String, u32>>, Refused> {
+        let all = consequences(&change.key, change.to).into_iter();
+        let change = |(key, to): (&str, u32)| Change {
+            key: key.to_owned(),
+            from: self.state.get(key).copied(),
+            to: Some(to),
+        };
+        Ok(all.map(change).collect())
     }
 
     fn command(change: &Change<String, u32>) -> String {

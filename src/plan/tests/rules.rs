@@ -21,6 +21,40 @@ fn up_then_down_is_as_before() {
     assert!(!place.path().exists());
 }
 
+/// What changes along with a step does not change back with it.
+fn hardened() -> Machine {
+    Machine::new(&[("forward", 0), ("card/forward", 1), ("redirects", 0)])
+}
+
+#[test]
+fn the_consequences_of_a_step_are_put_back_too() {
+    let place = Place::new();
+    let before = hardened();
+    let mut machine = before.clone();
+    place.up(&mut machine, &[want("a", "forward", 1)]).unwrap();
+    let report = place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(keys(&report.steps), ["forward", "card/forward", "redirects"]);
+    assert_eq!(machine.state, before.state);
+    // A roll-back does the same.
+    machine.fails_at_write = Some(machine.writes + 2);
+    place.up(&mut machine, &[want("a", "forward", 1), want("a", "b", 1)]).unwrap_err();
+    assert_eq!(machine.state, before.state);
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn an_imagined_step_has_its_consequences() {
+    let mut machine = hardened();
+    let wanted = [want("a", "forward", 1)];
+    let place = Place::new();
+    place.up(&mut machine, &wanted).unwrap();
+    let mut journal = place.journal().imagined();
+    let mut imagined = Imagined::new(&mut machine);
+    let report = Engine::new(&mut imagined, &mut journal).down(&claims(&wanted)).unwrap();
+    assert_eq!(keys(&report.steps), ["forward", "card/forward", "redirects"]);
+    assert_eq!(machine.state["forward"], 1);
+}
+
 #[test]
 fn up_twice_is_up_once() {
     let place = Place::new();

@@ -1,0 +1,129 @@
+//! What several modes want.
+
+use std::net::IpAddr;
+
+use super::{Found, Want};
+use crate::lvsctl::{Error, Key, Listener, Task, Value};
+use crate::node::{self, AssignedAddress, InterfaceName, PRESENT, Sysctl};
+use crate::plan::Wanted;
+use crate::table;
+
+pub(super) fn want(key: node::Key, value: &str, tolerated: &[&str], claim: &str) -> Want {
+    let value_of = |text: &str| Value::Host(text.to_owned());
+    Wanted {
+        key: Key::Host(key),
+        value: value_of(value),
+        tolerated: tolerated.iter().map(|text| value_of(text)).collect(),
+        claim: claim.to_owned(),
+    }
+}
+
+pub(super) fn sysctl(sysctl: Sysctl, value: &str, tolerated: &[&str], claim: &str) -> Want {
+    want(node::Key::Sysctl(sysctl), value, tolerated, claim)
+}
+
+pub(super) fn present(address: IpAddr, prefix: u8, device: &InterfaceName, claim: &str) -> Want {
+    let key = node::Key::Address { address, prefix, device: device.clone() };
+    want(key, PRESENT, &[], claim)
+}
+
+/// The length of the prefix that holds one address only. A virtual address has no other: with a
+/// shorter one the whole subnet would become local, or be looked for behind a tunnel.
+pub(super) const fn whole(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+/// The real server must not answer or announce the virtual address, which is the director's. The
+/// kernel takes the larger of the interface's value and that of all interfaces
+/// (`ip-sysctl`, `arp_ignore` and `arp_announce`). What is stricter already stays.
+pub(super) fn silence(device: Option<&InterfaceName>, claim: &str) -> Vec<Want> {
+    let of_device = device.into_iter().flat_map(|device| {
+        let own = |name| Sysctl::of_interface(device, name);
+        [
+            sysctl(own("arp_ignore"), "1", &["2", "8"], claim),
+            sysctl(own("arp_announce"), "2", &[], claim),
+        ]
+    });
+    let all = Sysctl::of_all_interfaces;
+    let of_all = [
+        sysctl(all("arp_ignore"), "1", &["2", "8"], claim),
+        sysctl(all("arp_announce"), "2", &[], claim),
+    ];
+    of_device.chain(of_all).collect()
+}
+
+/// A strict filter (1) drops without a word what comes from a client whom the machine reaches
+/// through another interface. The larger of both values counts (`ip-sysctl`, `rp_filter`), so that
+/// 2 on the interface makes up for a strict `all`, which is not ours to loosen.
+pub(super) fn loose_reverse_path_filter(
+    device: &InterfaceName,
+    found: &Found,
+    otherwise: &'static str,
+    claim: &str,
+) -> Want {
+    let key = Sysctl::of_interface(device, "rp_filter");
+    match found.reverse_path_filter.as_deref() {
+        Some("1") => sysctl(key, "2", &[], claim),
+        Some("2") => sysctl(key, "2", &["0", "1"], claim),
+        _ => sysctl(key, otherwise, &["0", "2"], claim),
+    }
+}
+
+/// Where the packets of clients come in by one interface and the way out is another, the first
+/// must not filter strictly. IPv6 has no such filter.
+pub(super) fn clients_are_heard(
+    vip: IpAddr,
+    device: &InterfaceName,
+    found: &Found,
+    claim: &str,
+) -> Option<Want> {
+    let way_out = found.surroundings.way_out(false)?;
+    let elsewhere = vip.is_ipv4() && way_out != device;
+    elsewhere.then(|| loose_reverse_path_filter(device, found, "2", claim))
+}
+
+/// The virtual address on a director's interface, where it answers whoever asks for it.
+pub(super) fn director_address(
+    task: &Task,
+    vip: IpAddr,
+    found: &Found,
+) -> Result<AssignedAddress, Error> {
+    let addresses = &found.surroundings.addresses;
+    let there = |address: &&AssignedAddress| {
+        address.address == vip
+            && match &task.device {
+                Some(device) => address.device == *device,
+                // These answer nobody, they belong to another role or mode.
+                None => !matches!(address.device.as_str(), "lo" | "tunl0" | "ip6tnl0"),
+            }
+    };
+    if let Some(address) = addresses.iter().find(there) {
+        return Ok(address.clone());
+    }
+    let device = task.device.as_ref().or_else(|| found.surroundings.on_link(vip));
+    let device = device.ok_or_else(|| {
+        Error::Usage(format!(
+            "no interface of this machine has a subnet that holds the virtual address {vip}: name \
+             the interface that faces the clients with --device"
+        ))
+    })?;
+    Ok(AssignedAddress { address: vip, prefix: whole(vip), device: device.clone() })
+}
+
+/// A service and its destinations.
+pub(super) fn service(task: &Task, vip: IpAddr, listener: Listener, claim: &str) -> Vec<Want> {
+    let entry = |key, value| Wanted {
+        key: Key::Table(key),
+        value: Value::Table(value),
+        tolerated: Vec::new(),
+        claim: claim.to_owned(),
+    };
+    let (service, destinations) = task.service(vip, listener);
+    let identity = service.identity;
+    let mut wanted = vec![entry(table::Key::Service(identity), table::Value::Service(service))];
+    wanted.extend(destinations.into_iter().map(|destination| {
+        let key = table::Key::of(identity, &destination);
+        entry(key, table::Value::Destination(destination))
+    }));
+    wanted
+}

@@ -1,0 +1,101 @@
+//! Network address translation: requests and answers both pass the director, which rewrites them.
+
+use std::net::IpAddr;
+
+use super::common::{clients_are_heard, director_address, present, sysctl, want};
+use super::{Found, Want};
+use crate::ipvs::AddressFamily;
+use crate::lvsctl::{Error, Task};
+use crate::node::{self, InterfaceName, Sysctl};
+
+/// Forwarding is first, since switching it changes other parameters.
+pub(super) fn director(
+    task: &Task,
+    vip: IpAddr,
+    found: &Found,
+    claim: &str,
+) -> Result<Vec<Want>, Error> {
+    let address = director_address(task, vip, found)?;
+    let mut devices = vec![&address.device];
+    for real in task.reals_for(vip) {
+        let route = found.surroundings.route_to(real.address);
+        devices.extend(route.map(|route| &route.device));
+    }
+    let mut unique: Vec<&InterfaceName> = Vec::new();
+    for device in devices {
+        if !unique.contains(&device) {
+            unique.push(device);
+        }
+    }
+    let mut wanted =
+        if vip.is_ipv4() { router(&unique, claim) } else { router_of_ipv6(&unique, found, claim) };
+    wanted.extend(clients_are_heard(vip, &address.device, found, claim));
+    wanted.push(present(vip, address.prefix, &address.device, claim));
+    Ok(wanted)
+}
+
+/// Redirects would teach real servers and clients of one segment a way around the director. They
+/// are sent where `all` or the interface says so (`ip-sysctl`, `send_redirects`).
+fn router(devices: &[&InterfaceName], claim: &str) -> Vec<Want> {
+    let mut wanted = vec![sysctl(Sysctl::forwarding(AddressFamily::Ipv4), "1", &[], claim)];
+    wanted.push(sysctl(Sysctl::of_all_interfaces("send_redirects"), "0", &[], claim));
+    wanted.extend(
+        devices
+            .iter()
+            .map(|device| sysctl(Sysctl::of_interface(device, "send_redirects"), "0", &[], claim)),
+    );
+    wanted
+}
+
+/// A router forgets the default routes that it was advertised, and takes no others, unless
+/// `accept_ra` is 2 on their interface (`ip-sysctl`). Whether it sends redirects cannot be set.
+fn router_of_ipv6(devices: &[&InterfaceName], found: &Found, claim: &str) -> Vec<Want> {
+    let way_out = found.surroundings.way_out(true);
+    let mut devices = devices.to_vec();
+    devices.extend(way_out.filter(|way_out| !devices.contains(way_out)));
+    let mut wanted: Vec<Want> = devices
+        .iter()
+        .map(|device| sysctl(Sysctl::of_interface_ipv6(device, "accept_ra"), "2", &["0"], claim))
+        .collect();
+    wanted.push(sysctl(Sysctl::forwarding(AddressFamily::Ipv6), "1", &[], claim));
+    wanted
+}
+
+/// The answers must pass the director. Without `--gateway` (down, status) nothing is wanted but
+/// what the journal has.
+///
+/// Redirects of any router would lead them around it: a machine that forwards listens to them
+/// where `all` and the interface say so, another where one of the two does (`ip-sysctl`,
+/// `accept_redirects`); for IPv6 the interface alone decides.
+pub(super) fn real_server(
+    task: &Task,
+    vip: IpAddr,
+    found: &Found,
+    claim: &str,
+) -> Result<Vec<Want>, Error> {
+    let same_family = |gateway: &&IpAddr| gateway.is_ipv4() == vip.is_ipv4();
+    let Some(gateway) = task.gateways.iter().copied().find(|gateway| same_family(&gateway)) else {
+        return Ok(Vec::new());
+    };
+    let device = task.device.as_ref().or_else(|| found.surroundings.on_link(gateway));
+    let device = device.ok_or_else(|| {
+        Error::Usage(format!(
+            "no interface of this machine has a subnet that holds --gateway {gateway}: give the \
+             director's address on the real servers' own network, or name the interface with \
+             --device"
+        ))
+    })?;
+    let family = AddressFamily::from(vip);
+    let redirects = match family {
+        AddressFamily::Ipv4 => vec![
+            Sysctl::of_all_interfaces("accept_redirects"),
+            Sysctl::of_interface(device, "accept_redirects"),
+        ],
+        AddressFamily::Ipv6 => vec![Sysctl::of_interface_ipv6(device, "accept_redirects")],
+    };
+    let mut wanted: Vec<Want> =
+        redirects.into_iter().map(|key| sysctl(key, "0", &[], claim)).collect();
+    let through = node::Key::through(gateway, device);
+    wanted.push(want(node::Key::DefaultRoute(family), &through, &[], claim));
+    Ok(wanted)
+}

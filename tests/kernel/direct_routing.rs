@@ -1,0 +1,275 @@
+//! `lvsctl --mode dr` with packets, and `--mode tun` over IPv6: a client, a director and two real
+//! servers on one switch.
+
+use crate::support::{Host, Network, assert_same, root};
+
+/// The addresses of one family, and the way to the real servers.
+struct Way {
+    mode: &'static str,
+    vip: &'static str,
+    second: &'static str,
+    reals: [&'static str; 2],
+    /// Where a real server has the virtual address.
+    device: &'static str,
+    table: &'static str,
+}
+
+const DR: Way = Way {
+    mode: "dr",
+    vip: "192.168.10.10",
+    second: "192.168.10.11",
+    reals: ["192.168.10.2", "192.168.10.3"],
+    device: "lo",
+    table: "-A -t 192.168.10.10:80 -s rr\n\
+            -a -t 192.168.10.10:80 -r 192.168.10.2:80 -g -w 1\n\
+            -a -t 192.168.10.10:80 -r 192.168.10.3:80 -g -w 1\n",
+};
+
+const DR_IPV6: Way = Way {
+    mode: "dr",
+    vip: "2001:db8:1::10",
+    second: "2001:db8:1::11",
+    reals: ["2001:db8:1::2", "2001:db8:1::3"],
+    device: "lo",
+    table: "-A -t [2001:db8:1::10]:80 -s rr\n\
+            -a -t [2001:db8:1::10]:80 -r [2001:db8:1::2]:80 -g -w 1\n\
+            -a -t [2001:db8:1::10]:80 -r [2001:db8:1::3]:80 -g -w 1\n",
+};
+
+const TUN_IPV6: Way = Way {
+    mode: "tun",
+    device: "ip6tnl0",
+    table: "-A -t [2001:db8:1::10]:80 -s rr\n\
+            -a -t [2001:db8:1::10]:80 -r [2001:db8:1::2]:80 -i -w 1 --tun-type ipip\n\
+            -a -t [2001:db8:1::10]:80 -r [2001:db8:1::3]:80 -i -w 1 --tun-type ipip\n",
+    ..DR_IPV6
+};
+
+struct Cluster {
+    client: Host,
+    director: Host,
+    real_servers: [Host; 2],
+}
+
+impl Cluster {
+    /// All but the client filter by reverse path, strictly.
+    fn new() -> Self {
+        root("modprobe -a ip_vs ip6_tunnel");
+        let network = Network::new();
+        let host = |number: u8| {
+            let host = Host::new();
+            let addresses = [format!("192.168.10.{number}/24"), format!("2001:db8:1::{number}/64")];
+            network.attach(&host, "eth0", &[&addresses[0], &addresses[1]]);
+            host
+        };
+        let (client, director, mut real_servers) = (host(100), host(1), [host(2), host(3)]);
+        for (server, name) in real_servers.iter_mut().zip(["r1", "r2"]) {
+            server.serve(80, name);
+        }
+        // The switch lives as long as its ports do.
+        std::mem::forget(network);
+        let cluster = Self { client, director, real_servers };
+        for host in cluster.servers() {
+            host.shell(
+                "for filter in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 1 >$filter; done",
+            )
+            .success();
+        }
+        cluster
+    }
+
+    fn servers(&self) -> [&Host; 3] {
+        [&self.director, &self.real_servers[0], &self.real_servers[1]]
+    }
+
+    fn everything(&self) -> String {
+        let host = |host: &Host| {
+            let lines = host.everything();
+            lines.lines().map(|line| format!("{}: {line}\n", host.name())).collect::<String>()
+        };
+        self.servers().map(host).concat()
+    }
+
+    fn real_servers_up(&self, way: &Way, vip: &str) {
+        for server in &self.real_servers {
+            server.lvsctl(&format!("real-server up --mode {} --vip {vip}", way.mode)).success();
+        }
+    }
+
+    fn up(&self, way: &Way, vip: &str) {
+        let (mode, [first, second]) = (way.mode, way.reals);
+        self.director
+            .lvsctl(&format!(
+                "director up --mode {mode} --vip {vip} --service tcp:80 --scheduler rr \
+                 --real {first} --real {second}"
+            ))
+            .success();
+        self.real_servers_up(way, vip);
+    }
+
+    fn down(&self, way: &Way, vip: &str) {
+        let mode = way.mode;
+        self.director.lvsctl(&format!("director down --mode {mode} --vip {vip}")).success();
+        for server in &self.real_servers {
+            server.lvsctl(&format!("real-server down --mode {mode} --vip {vip}")).success();
+        }
+    }
+
+    /// Who answered to so many requests, sorted. Before each the client forgets who has the address.
+    fn answers(&self, vip: &str, count: usize) -> Vec<String> {
+        let ask = || {
+            self.client.shell("ip neigh flush dev eth0").success();
+            self.client.ask(vip, 80)
+        };
+        let mut answers: Vec<_> = (0..count).map(|_| ask()).collect();
+        answers.sort();
+        answers
+    }
+
+    /// What the client knows of who has the address.
+    fn owner(&self, vip: &str) -> String {
+        self.client.shell(&format!("ip neigh show {vip} dev eth0")).success()
+    }
+}
+
+fn in_turn(way: &Way) {
+    let cluster = Cluster::new();
+    cluster.director.reference("-A -t 192.168.10.99:443 -s wlc -p 60").success();
+    let before = cluster.everything();
+    assert_eq!(cluster.answers(way.vip, 1), ["nobody"]);
+
+    cluster.real_servers_up(way, way.vip);
+    assert_eq!(cluster.answers(way.vip, 2), ["nobody", "nobody"]);
+    let owner = cluster.owner(way.vip);
+    assert!(!owner.contains("lladdr"), "a real server says that it has the address: {owner}");
+    cluster.up(way, way.vip);
+    let card = cluster.director.shell("ip link show eth0").success();
+    let mut words = card.split_whitespace().skip_while(|word| *word != "link/ether");
+    let hardware = words.nth(1).expect("a card has an address");
+    for _ in 0..4 {
+        assert_eq!(cluster.answers(way.vip, 2), ["r1", "r2"]);
+        let owner = cluster.owner(way.vip);
+        assert!(owner.contains(hardware), "not the director: {owner}");
+    }
+    // The kernel sums the counters up every two seconds.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let counters = cluster.director.reference("-Ln --stats").success();
+    for address in way.reals {
+        let line = counters.lines().find(|line| line.contains(address)).expect("it is listed");
+        let words: Vec<&str> = line.split_whitespace().collect();
+        // An earlier attempt that nobody answered may come late.
+        assert!(words[2].parse::<u32>().unwrap() >= 4, "{counters}");
+        assert_eq!(words[4], "0", "the answers go straight: {counters}");
+    }
+    for server in &cluster.real_servers {
+        let addresses = format!("ip -oneline address show dev {}", way.device);
+        let addresses = server.shell(&addresses).success();
+        let whole = if way.vip.contains(':') { 128 } else { 32 };
+        assert!(addresses.contains(&format!(" {}/{whole} ", way.vip)), "{addresses}");
+    }
+    let table = cluster.director.reference("-Sn").success();
+    assert!(table.contains(way.table), "{table}");
+
+    let up = cluster.everything();
+    cluster.up(way, way.vip);
+    assert_same(&cluster.everything(), &up, "up twice is up once");
+
+    cluster.up(way, way.second);
+    assert_eq!(cluster.answers(way.second, 2), ["r1", "r2"]);
+    cluster.down(way, way.vip);
+    assert_eq!(cluster.answers(way.vip, 1), ["nobody"]);
+    assert_eq!(cluster.answers(way.second, 2), ["r1", "r2"]);
+    cluster.down(way, way.second);
+    assert_same(&cluster.everything(), &before, "after down");
+}
+
+#[test]
+fn requests_are_answered_in_turn_and_by_the_director_s_card_alone() {
+    in_turn(&DR);
+}
+
+/// Nothing but the address's place on `lo` keeps the real servers silent here.
+#[test]
+fn neighbours_of_ipv6_find_the_director_alone() {
+    in_turn(&DR_IPV6);
+}
+
+#[test]
+fn tunnels_go_over_ipv6() {
+    in_turn(&TUN_IPV6);
+}
+
+#[test]
+fn a_real_server_of_direct_routing_is_as_wanted() {
+    let cluster = Cluster::new();
+    let server = &cluster.real_servers[0];
+    let lo = server.shell("ip link show lo").success();
+    server.lvsctl("real-server up --mode dr --vip 192.168.10.10").success();
+    let value = |key: &str| {
+        server.shell(&format!("cat /proc/sys/net/ipv4/conf/{key}")).success().trim().to_owned()
+    };
+    for device in ["all", "eth0"] {
+        assert_eq!(value(&format!("{device}/arp_ignore")), "1");
+        assert_eq!(value(&format!("{device}/arp_announce")), "2");
+        assert_eq!(value(&format!("{device}/rp_filter")), "1", "not ours to change");
+    }
+    assert_eq!(server.shell("cat /proc/sys/net/ipv4/ip_forward").success(), "0\n");
+    assert_eq!(server.shell("ip link show lo").success(), lo);
+}
+
+/// The request comes in by one card, the answer goes out by another.
+#[test]
+fn a_strict_filter_does_not_silence_a_real_server_with_another_way_out() {
+    let cluster = Cluster::new();
+    let (outside, elsewhere) = (Network::new(), Network::new());
+    let server = &cluster.real_servers[0];
+    let far = Host::new();
+    outside.attach(&far, "eth0", &["203.0.113.9/24"]);
+    outside.attach(&cluster.director, "eth1", &["203.0.113.1/24"]);
+    outside.attach(server, "eth1", &["203.0.113.2/24"]);
+    elsewhere.attach(server, "eth2", &["198.51.100.2/24"]);
+    server.shell("ip route add default via 198.51.100.1 dev eth2").success();
+    far.shell("ip route add 192.168.10.10 via 203.0.113.1").success();
+    let before = server.everything();
+    cluster
+        .director
+        .lvsctl(
+            "director up --mode dr --vip 192.168.10.10 --service tcp:80 --scheduler rr \
+             --real 192.168.10.2",
+        )
+        .success();
+    server.lvsctl("real-server up --mode dr --vip 192.168.10.10").success();
+    assert_eq!(far.ask("192.168.10.10", 80), "r1");
+    server.lvsctl("real-server down --mode dr --vip 192.168.10.10").success();
+    assert_same(&server.everything(), &before, "after down");
+}
+
+#[test]
+fn three_modes_live_on_one_director() {
+    root("modprobe ipip");
+    let cluster = Cluster::new();
+    let director = &cluster.director;
+    let before = director.everything();
+    let modes = ["nat", "dr", "tun"];
+    let line = |verb: &str, mode: &str, number: usize| {
+        format!(
+            "director {verb} --mode {mode} --vip 192.168.10.1{number} --service tcp:80 \
+             --scheduler rr --real 192.168.10.2"
+        )
+    };
+    let mut states = vec![before.clone()];
+    for (number, mode) in modes.iter().enumerate() {
+        director.lvsctl(&line("up", mode, number)).success();
+        states.push(director.everything());
+    }
+    for (number, mode) in modes.iter().enumerate() {
+        let status = director.lvsctl(&line("status", mode, number));
+        assert_eq!(status.status, 0, "{status:?}");
+    }
+    // Taken back in the reverse order, each leaves what was there before it.
+    for (number, mode) in modes.iter().enumerate().rev() {
+        states.pop();
+        director.lvsctl(&line("down", mode, number)).success();
+        assert_same(&director.everything(), states.last().unwrap(), mode);
+    }
+}
