@@ -6,11 +6,16 @@ use crate::ipvs::Protocol;
 
 use super::Names;
 
-/// Hosts as pairs of name and address, and the services `http`, `https` and `domain`.
+/// Hosts as pairs of name and address, and a few services.
 pub(crate) struct FakeNames(pub(crate) &'static [(&'static str, &'static str)]);
 
-const SERVICES: [(&str, u16, Protocol); 4] = [
+/// One host, where a test needs no more.
+pub(crate) const VIP_EXAMPLE: FakeNames = FakeNames(&[("vip.example", "192.0.2.10")]);
+
+/// An alias comes after the name that it stands for.
+const SERVICES: [(&str, u16, Protocol); 5] = [
     ("http", 80, Protocol::TCP),
+    ("www", 80, Protocol::TCP),
     ("https", 443, Protocol::TCP),
     ("http-alt", 8080, Protocol::TCP),
     ("domain", 53, Protocol::UDP),

@@ -9,8 +9,6 @@ mod complete;
 mod effect;
 mod error;
 mod event;
-#[cfg(test)]
-mod fake_names;
 mod front_end;
 mod interpret;
 mod legality;

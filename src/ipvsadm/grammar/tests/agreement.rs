@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::super::event::Event;
-use super::super::fake_names::FakeNames;
 use super::super::options::{Argument, OPTIONS, OptionRow};
 use super::super::scanner::Scanner;
 use super::super::{UsageError, front_end, parse, parse_restore_line};
 use super::words;
+use crate::ipvsadm::fake_names::VIP_EXAMPLE;
 
 fn scan(elements: &[String], posixly_correct: bool) -> Result<Vec<Event>, UsageError> {
     Scanner::new(elements, posixly_correct).collect()
@@ -217,12 +217,12 @@ proptest! {
         line in prop::collection::vec(prop_oneof![element(), any::<String>()], 0..6),
         posixly_correct: bool,
     ) {
-        let as_arguments = parse("ipvsadm", &line, &FakeNames, posixly_correct);
+        let as_arguments = parse("ipvsadm", &line, &VIP_EXAMPLE, posixly_correct);
         if line.is_empty() {
             prop_assert!(as_arguments.is_ok());
         } else if let Err(error) = as_arguments {
             prop_assert!(matches!(error.exit_code(), 2 | 255));
-            prop_assert!(parse_restore_line("ipvsadm", &line, &FakeNames, posixly_correct).is_err()
+            prop_assert!(parse_restore_line("ipvsadm", &line, &VIP_EXAMPLE, posixly_correct).is_err()
                 || matches!(error, UsageError::InvalidMark(_)));
         }
     }

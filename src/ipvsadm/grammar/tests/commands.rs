@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::super::fake_names::FakeNames;
 use super::super::{parse, parse_restore_line};
 use super::words;
 use crate::ipvs::{
     AddressFamily, Checksum, Daemon, DaemonState, Destination, Forwarding, Netmask, Protocol,
     Request, Service, ServiceFlags, ServiceIdentity, Timeouts, Tunnel,
 };
+use crate::ipvsadm::fake_names::VIP_EXAMPLE;
 use crate::ipvsadm::{Command, Format, Listing, Manner, Subject};
 use crate::netlink::Namespace;
 
@@ -18,8 +18,8 @@ const REAL: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 /// The command of a line, which the scanner alone reads the same.
 #[track_caller]
 fn command(line: &str) -> Command {
-    let read = parse("ipvsadm", &words(line), &FakeNames, false);
-    let restored = parse_restore_line("ipvsadm", &words(line), &FakeNames, false);
+    let read = parse("ipvsadm", &words(line), &VIP_EXAMPLE, false);
+    let restored = parse_restore_line("ipvsadm", &words(line), &VIP_EXAMPLE, false);
     let (read, _) = read.unwrap();
     if read != Command::Restore {
         assert_eq!(Ok(&read), restored.as_ref(), "{line:?}");
@@ -127,7 +127,7 @@ fn marks() {
     let identity = |line| service(line).identity;
     assert_eq!(identity("-A -f 4294967295"), mark(u32::MAX, AddressFamily::Ipv4));
     assert_eq!(identity("-A -f 7 -6"), mark(7, AddressFamily::Ipv6));
-    let restored = parse_restore_line("ipvsadm", &words("-D -f -1294967296"), &FakeNames, false);
+    let restored = parse_restore_line("ipvsadm", &words("-D -f -1294967296"), &VIP_EXAMPLE, false);
     assert_eq!(
         restored,
         Ok(Command::Change(Request::DeleteService(mark(3_000_000_000, AddressFamily::Ipv4))))
@@ -248,7 +248,7 @@ fn listings() {
         json: false,
     };
     let nothing = (Command::List(everything.clone()), Manner::default());
-    assert_eq!(parse("ipvsadm", &[], &FakeNames, false), Ok(nothing));
+    assert_eq!(parse("ipvsadm", &[], &VIP_EXAMPLE, false), Ok(nothing));
     assert_eq!(listing("-l --syncid 5"), everything);
     assert_eq!(
         listing("-LnX --nosort --sort --rate --thresholds"),
@@ -284,7 +284,7 @@ fn options_of_our_own() {
     assert_eq!(listing("-L --json"), Listing { json: true, ..everything });
     assert_eq!(listing("-Lc --json").subject, Subject::Connections { engine_data: false });
 
-    let manner = |line: &str| parse("ipvsadm", &words(line), &FakeNames, false).unwrap().1;
+    let manner = |line: &str| parse("ipvsadm", &words(line), &VIP_EXAMPLE, false).unwrap().1;
     assert_eq!(manner("-L --json"), Manner::default());
     let all = Manner {
         namespace: Some(Namespace::Named("blue".to_owned())),

@@ -1,8 +1,8 @@
 //! What is said about bad lines. The expected texts were seen of ipvsadm 1.31.
 
-use super::super::fake_names::FakeNames;
 use super::super::{UsageError, parse, parse_restore_line};
 use super::words;
+use crate::ipvsadm::fake_names::VIP_EXAMPLE;
 
 const HINT: &str = "Try `/sbin/ipvsadm -h' or '/sbin/ipvsadm --help' for more information.";
 
@@ -13,7 +13,7 @@ fn refused<T: std::fmt::Debug>(result: Result<T, UsageError>) -> (String, u8) {
 
 #[track_caller]
 fn assert_refused(line: &str, text: &str, exit_code: u8) {
-    let result = parse("/sbin/ipvsadm", &words(line), &FakeNames, false);
+    let result = parse("/sbin/ipvsadm", &words(line), &VIP_EXAMPLE, false);
     assert_eq!(
         result.map_err(|error| (error.to_string(), error.exit_code())),
         Err((text.to_owned(), exit_code)),
@@ -210,7 +210,7 @@ fn the_first_problem_of_a_line_wins() {
 
 #[test]
 fn with_posixly_correct_an_operand_ends_the_options() {
-    let parse = |line| refused(parse("/sbin/ipvsadm", &words(line), &FakeNames, true));
+    let parse = |line| refused(parse("/sbin/ipvsadm", &words(line), &VIP_EXAMPLE, true));
     assert_eq!(parse("foo -L"), (HINT.to_owned(), 255));
     assert_eq!(parse("-L foo -q"), ("unexpected argument foo".to_owned(), 2));
     assert_eq!(parse("--set 1 2 3 -q").0, "unexpected argument -q");
@@ -219,7 +219,7 @@ fn with_posixly_correct_an_operand_ends_the_options() {
 #[test]
 fn a_restore_has_no_restore_in_it() {
     let parse =
-        |line| refused(parse_restore_line("/sbin/ipvsadm", &words(line), &FakeNames, false));
+        |line| refused(parse_restore_line("/sbin/ipvsadm", &words(line), &VIP_EXAMPLE, false));
     assert_eq!(parse("-R"), (HINT.to_owned(), 255));
     assert_eq!(parse("# comment"), (HINT.to_owned(), 255));
     assert_eq!(parse("-R foo").0, "unexpected argument foo");
@@ -244,7 +244,7 @@ fn options_of_our_own() {
 
 #[test]
 fn a_line_of_a_restore_has_no_option_of_the_whole_run() {
-    let parse = |line| parse_restore_line("/sbin/ipvsadm", &words(line), &FakeNames, false);
+    let parse = |line| parse_restore_line("/sbin/ipvsadm", &words(line), &VIP_EXAMPLE, false);
     for (line, name) in
         [("-C --netns blue", "netns"), ("-L --no-load", "no-load"), ("-C --explain", "explain")]
     {

@@ -95,11 +95,11 @@ fn number(text: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::fake_names::FakeNames;
     use super::*;
+    use crate::ipvsadm::fake_names::VIP_EXAMPLE;
 
     fn read(text: &str) -> Option<(String, Option<u16>)> {
-        let (address, port) = address_and_port(text, Some(Protocol::TCP), &FakeNames)?;
+        let (address, port) = address_and_port(text, Some(Protocol::TCP), &VIP_EXAMPLE)?;
         Some((address.to_string(), port))
     }
 
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(read("vip.example:www"), written("192.0.2.10", 80));
         assert_eq!(read("nowhere.example:80"), None);
         assert_eq!(read("192.0.2.1:HTTP"), None);
-        assert_eq!(address_and_port("192.0.2.1:http", None, &FakeNames), None);
+        assert_eq!(address_and_port("192.0.2.1:http", None, &VIP_EXAMPLE), None);
     }
 
     #[test]

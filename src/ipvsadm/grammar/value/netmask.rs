@@ -24,12 +24,12 @@ pub(in super::super) fn netmask(
 mod tests {
     use std::net::Ipv4Addr;
 
-    use super::super::super::fake_names::FakeNames;
     use super::*;
+    use crate::ipvsadm::fake_names::VIP_EXAMPLE;
 
     #[test]
     fn any_bits_are_an_ipv4_mask() {
-        let read = |text| netmask(text, AddressFamily::Ipv4, &FakeNames);
+        let read = |text| netmask(text, AddressFamily::Ipv4, &VIP_EXAMPLE);
         let mask = |a, b, c, d| Some(Netmask::Ipv4(Ipv4Addr::new(a, b, c, d)));
         assert_eq!(read("255.255.255.0"), mask(255, 255, 255, 0));
         assert_eq!(read("255.0.255.0"), mask(255, 0, 255, 0));
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_mask_is_a_prefix_length() {
-        let read = |text| netmask(text, AddressFamily::Ipv6, &FakeNames);
+        let read = |text| netmask(text, AddressFamily::Ipv6, &VIP_EXAMPLE);
         assert_eq!(read("1"), Some(Netmask::Ipv6(1)));
         assert_eq!(read("64abc"), Some(Netmask::Ipv6(64)));
         assert_eq!(read("128"), Some(Netmask::Ipv6(128)));
