@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::netlink::proc_net;
+
 /// Version of IPVS in the kernel, as `0x00MMmmpp` on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u32);
@@ -20,4 +22,11 @@ pub struct Info {
     pub version: Version,
     /// Number of buckets of the connection table. Newer kernels say 0 until a service exists.
     pub table_size: u32,
+}
+
+/// Whether the kernel has IPVS already, told without loading it: it shows its table there since its
+/// beginning, in every network namespace.
+#[must_use]
+pub fn is_loaded() -> bool {
+    proc_net().join("ip_vs").exists()
 }

@@ -21,7 +21,7 @@ pub use address_family::AddressFamily;
 pub use client::Client;
 pub use daemon::{Daemon, DaemonState};
 pub use destination::{Checksum, Destination, DestinationEntry, Forwarding, Tunnel};
-pub use info::{Info, Version};
+pub use info::{Info, Version, is_loaded};
 pub use request::Request;
 pub use service::{Netmask, Protocol, Service, ServiceEntry, ServiceFlags, ServiceIdentity};
 pub use stats::{Rates, Stats};

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal};
 use std::process::ExitCode;
 
-use crate::ipvs::Client;
-use crate::netlink::{Namespace, proc_net};
+use crate::ipvs::{self, Client};
+use crate::netlink::Namespace;
 
 use super::command::Command;
 use super::console::Console;
@@ -117,17 +117,11 @@ fn execute(program: &str, command: &Command, no_load: bool, console: &mut Consol
     let mut parse_line = |line: &[String]| {
         grammar::parse_restore_line(program, line, names, posixly_correct).map_err(Error::from)
     };
-    let connect = || match no_load && !is_loaded() {
+    let connect = || match no_load && !ipvs::is_loaded() {
         true => Ok(None),
         false => Client::connect().map(Some),
     };
     run(command, connect, &mut parse_line, names, console)
-}
-
-/// Whether the kernel has IPVS already: it shows its table there since its beginning, in every
-/// network namespace.
-fn is_loaded() -> bool {
-    proc_net().join("ip_vs").exists()
 }
 
 fn posixly_correct() -> bool {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ipvs::Client;
-use crate::netlink::{Socket, proc_net};
+use crate::ipvs::{self, Client};
+use crate::netlink::Socket;
 use crate::node::{self, Host, Surroundings};
 use crate::plan::{Change, World};
 use crate::table::{self, Tables};
@@ -108,11 +108,6 @@ impl Machine {
         };
         Ok(self.tables.insert(tables))
     }
-
-    /// IPVS shows its table here since its beginning, in every network namespace.
-    fn ipvs_is_loaded() -> bool {
-        proc_net().join("ip_vs").exists()
-    }
 }
 
 impl World for Machine {
@@ -129,7 +124,7 @@ impl World for Machine {
     fn read(&mut self, key: &Key) -> Result<Option<Value>, Error> {
         Ok(match key {
             Key::Host(key) => self.host.read(key)?.map(Value::Host),
-            Key::Table(_) if self.only_looking && !Self::ipvs_is_loaded() => None,
+            Key::Table(_) if self.only_looking && !ipvs::is_loaded() => None,
             Key::Table(key) => self.tables()?.read(key)?.map(Value::Table),
         })
     }
