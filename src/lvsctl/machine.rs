@@ -11,7 +11,7 @@ use crate::plan::{Change, World};
 use crate::table::{self, Tables};
 
 /// What of a machine can be changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Key {
     /// Of its network.
@@ -137,6 +137,30 @@ impl World for Machine {
         }
     }
 
+    /// The entries of the table; whether one can be had does not depend on another's value.
+    fn in_batches(key: &Key) -> bool {
+        matches!(key, Key::Table(_))
+    }
+
+    fn arrange(changes: &mut [Change<Key, Value>]) {
+        changes.sort_by_cached_key(|change| entry(change).as_ref().map_or(0, table::rank));
+    }
+
+    fn write_all(&mut self, changes: &[Change<Key, Value>]) -> Vec<Result<(), Error>> {
+        let entries: Vec<_> = changes.iter().filter_map(entry).collect();
+        // One by one where they are of the host, or of both.
+        if entries.len() < changes.len() {
+            return changes.iter().map(|change| self.write(change)).collect();
+        }
+        match self.tables() {
+            Ok(tables) => {
+                let outcomes = tables.write_all(&entries).into_iter();
+                outcomes.map(|outcome| Ok(outcome?)).collect()
+            }
+            Err(error) => vec![Err(error)],
+        }
+    }
+
     fn consequences(
         &mut self,
         change: &Change<Key, Value>,
@@ -158,6 +182,14 @@ impl World for Machine {
             Some(Half::Table(change)) => table::command(&change),
             None => format!("# {}", change.key),
         }
+    }
+}
+
+/// The change as one of the table, if it is.
+fn entry(change: &Change<Key, Value>) -> Option<Change<table::Key, table::Value>> {
+    match split(change) {
+        Some(Half::Table(change)) => Some(change),
+        _ => None,
     }
 }
 

@@ -27,7 +27,10 @@ fn state(finding: &Finding<Key, Value>) -> String {
     match &finding.found {
         _ if finding.met => "ok".to_owned(),
         None => "missing".to_owned(),
-        Some(found) => format!("is {found}, should be {}", finding.wanted),
+        Some(found) => match &finding.wanted {
+            Some(wanted) => format!("is {found}, should be {wanted}"),
+            None => format!("is {found}, should not be there"),
+        },
     }
 }
 
@@ -63,8 +66,8 @@ pub(super) fn write(
 }
 
 /// `{"schema":1,"role":"real-server","mode":"tun","vips":["…"],"ok":false,"items":[{"item":"…",
-/// "ok":true,"found":"1","wanted":"1","set_by_lvsctl":true,"previous":"0"}]}`; what is missing is
-/// null.
+/// "ok":true,"found":"1","wanted":"1","set_by_lvsctl":true,"previous":"0"}]}`; what is missing or
+/// shall be is null.
 pub(super) fn write_json(
     output: &mut dyn Write,
     task: &Task,
@@ -76,7 +79,7 @@ pub(super) fn write_json(
             "item": finding.key.to_string(),
             "ok": finding.met,
             "found": text(finding.found.as_ref()),
-            "wanted": finding.wanted.to_string(),
+            "wanted": text(finding.wanted.as_ref()),
             "set_by_lvsctl": finding.journalled.is_some(),
             "previous": text(finding.journalled.as_ref().and_then(Option::as_ref)),
         })
@@ -115,7 +118,7 @@ mod tests {
     fn finding(key: fn(InterfaceName) -> HostKey, found: Option<&str>) -> Finding<Key, Value> {
         Finding {
             key: Key::Host(key(InterfaceName::tunl0())),
-            wanted: Value::Host("up".to_owned()),
+            wanted: Some(Value::Host("up".to_owned())),
             found: found.map(|text| Value::Host(text.to_owned())),
             met: found == Some("up"),
             journalled: found.map(|_| Some(Value::Host("down".to_owned()))),

@@ -33,8 +33,8 @@ impl<K, V> Change<K, V> {
 pub struct Wanted<K, V> {
     /// What it is about.
     pub key: K,
-    /// The value that is written where the one found does not do.
-    pub value: V,
+    /// The value that is written where the one found does not do; `None` where there shall be none.
+    pub value: Option<V>,
     /// Other values that do as well, and are left alone.
     pub tolerated: Vec<V>,
     /// Who wants it. A key may be wanted by several, each by an item of its own.
@@ -45,6 +45,6 @@ impl<K, V: PartialEq> Wanted<K, V> {
     /// Whether what was found needs no change.
     #[must_use]
     pub fn is_met_by(&self, found: Option<&V>) -> bool {
-        found.is_some_and(|found| *found == self.value || self.tolerated.contains(found))
+        found == self.value.as_ref() || found.is_some_and(|found| self.tolerated.contains(found))
     }
 }

@@ -1,5 +1,7 @@
 //! Up, down, and what there is: the only place that decides about steps.
 
+use std::collections::HashSet;
+
 use super::world::ChangeOf;
 use super::{Cause, Change, Entry, Failure, Finding, Journal, Note, Report, Wanted, World};
 
@@ -41,15 +43,15 @@ impl<'a, W: World> Engine<'a, W> {
         wanted: &[WantedOf<W>],
     ) -> Result<ReportOf<W>, FailureOf<W>> {
         let earlier = self.journal.entries().to_vec();
-        let (mut steps, mut at) = (Vec::new(), None);
-        let established = self.establish(wanted, &mut steps, &mut at);
+        let mut run = Run::default();
+        let established = self.establish(wanted, &mut run);
         if let Err(cause) = established.and_then(|()| self.verify(wanted)) {
-            return Err(self.roll_back(earlier, steps, at, cause));
+            return Err(self.roll_back(earlier, run, cause));
         }
-        let kept = |key: &W::Key, claim: &str| {
-            wanted.iter().any(|item| item.key == *key && item.claim == claim)
-        };
-        self.journal.release(claims, kept);
+        let steps = run.done;
+        let kept: HashSet<(&W::Key, &str)> =
+            wanted.iter().map(|item| (&item.key, item.claim.as_str())).collect();
+        self.journal.release(claims, |key, claim| kept.contains(&(key, claim)));
         self.give_back(steps)
     }
 
@@ -73,11 +75,8 @@ impl<'a, W: World> Engine<'a, W> {
     /// Where it cannot be read.
     pub fn status(&mut self, wanted: &[WantedOf<W>]) -> Result<Vec<FindingOf<W>>, W::Error> {
         self.world.refresh();
-        let mut findings: Vec<FindingOf<W>> = Vec::new();
-        for item in wanted {
-            if findings.iter().any(|finding| finding.key == item.key) {
-                continue;
-            }
+        let (mut findings, mut seen) = (Vec::new(), HashSet::new());
+        for item in wanted.iter().filter(|item| seen.insert(&item.key)) {
             let found = self.world.read(&item.key)?;
             findings.push(Finding {
                 key: item.key.clone(),
@@ -90,36 +89,91 @@ impl<'a, W: World> Engine<'a, W> {
         Ok(findings)
     }
 
-    /// Reads each value right before it is changed, not all at the start: some keys come into
-    /// being with others, as the sysctls of an interface do.
+    /// Items that the world takes in batches go together, the others one by one.
     fn establish(
         &mut self,
         wanted: &[WantedOf<W>],
-        steps: &mut Vec<ChangeOf<W>>,
-        at: &mut Option<ChangeOf<W>>,
+        run: &mut Run<ChangeOf<W>>,
     ) -> Result<(), CauseOf<W>> {
         self.world.refresh();
         let mut claimed = false;
-        for item in wanted {
-            let found = self.world.read(&item.key).map_err(Cause::World)?;
-            if item.is_met_by(found.as_ref()) {
-                claimed |= self.journal.claim(&item.key, &item.claim);
-                continue;
-            }
-            let change =
-                Change { key: item.key.clone(), from: found.clone(), to: Some(item.value.clone()) };
-            let consequences = self.world.consequences(&change).map_err(Cause::World)?;
-            self.journal.record(item, found, consequences);
-            self.journal.persist()?;
-            // Noted before the write, since one that fails may have had its effect nevertheless.
-            let change = at.insert(change);
-            self.world.write(change).map_err(Cause::World)?;
-            steps.extend(at.take());
+        for items in wanted.chunk_by(|one, next| in_batch::<W>(one) && in_batch::<W>(next)) {
+            claimed |= match items {
+                [item] => self.establish_one(item, run)?,
+                items => self.establish_batch(items, run)?,
+            };
         }
         if claimed {
             self.journal.persist()?;
         }
         Ok(())
+    }
+
+    /// Reads the value right before it is changed, not all at the start: some keys come into
+    /// being with others, as the sysctls of an interface do. Says whether a claim was added to what
+    /// was journalled already.
+    fn establish_one(
+        &mut self,
+        item: &WantedOf<W>,
+        run: &mut Run<ChangeOf<W>>,
+    ) -> Result<bool, CauseOf<W>> {
+        let found = self.world.read(&item.key).map_err(Cause::World)?;
+        if item.is_met_by(found.as_ref()) {
+            return Ok(self.journal.claim(&item.key, &item.claim));
+        }
+        let change = Change { key: item.key.clone(), from: found.clone(), to: item.value.clone() };
+        let consequences = self.world.consequences(&change).map_err(Cause::World)?;
+        self.journal.record(item, found, consequences);
+        self.journal.persist()?;
+        // Noted before the write, since one that fails may have had its effect nevertheless.
+        run.under_way.push(change);
+        self.carry_out(run)?;
+        Ok(false)
+    }
+
+    fn establish_batch(
+        &mut self,
+        items: &[WantedOf<W>],
+        run: &mut Run<ChangeOf<W>>,
+    ) -> Result<bool, CauseOf<W>> {
+        let (mut claimed, mut changed) = (false, HashSet::new());
+        for item in items {
+            if changed.contains(&item.key) {
+                claimed |= self.journal.claim(&item.key, &item.claim);
+                continue;
+            }
+            let found = self.world.read(&item.key).map_err(Cause::World)?;
+            if item.is_met_by(found.as_ref()) {
+                claimed |= self.journal.claim(&item.key, &item.claim);
+                continue;
+            }
+            changed.insert(&item.key);
+            self.journal.record(item, found.clone(), Vec::new());
+            let (key, to) = (item.key.clone(), item.value.clone());
+            run.under_way.push(Change { key, from: found, to });
+        }
+        if !run.under_way.is_empty() {
+            W::arrange(&mut run.under_way);
+            self.journal.persist()?;
+            self.carry_out(run)?;
+        }
+        Ok(claimed)
+    }
+
+    /// Makes the changes that are under way, all of them journalled.
+    fn carry_out(&mut self, run: &mut Run<ChangeOf<W>>) -> Result<(), CauseOf<W>> {
+        let outcomes = self.world.write_all(&run.under_way);
+        match outcomes.into_iter().enumerate().find_map(|(at, outcome)| Some((at, outcome.err()?)))
+        {
+            None => {
+                run.done.append(&mut run.under_way);
+                Ok(())
+            }
+            Some((at, error)) => {
+                run.failed = Some(at);
+                Err(Cause::World(error))
+            }
+        }
     }
 
     fn verify(&mut self, wanted: &[WantedOf<W>]) -> Result<(), CauseOf<W>> {
@@ -130,7 +184,10 @@ impl<'a, W: World> Engine<'a, W> {
                 return Err(Cause::NotAsWanted {
                     key: item.key.to_string(),
                     found: found.map_or_else(|| "missing".to_owned(), |found| found.to_string()),
-                    wanted: item.value.to_string(),
+                    wanted: item
+                        .value
+                        .as_ref()
+                        .map_or_else(|| "nothing".to_owned(), ToString::to_string),
                 });
             }
         }
@@ -140,22 +197,22 @@ impl<'a, W: World> Engine<'a, W> {
     fn roll_back(
         &mut self,
         earlier: Vec<EntryOf<W>>,
-        done: Vec<ChangeOf<W>>,
-        at: Option<ChangeOf<W>>,
+        run: Run<ChangeOf<W>>,
         cause: CauseOf<W>,
     ) -> FailureOf<W> {
         self.world.refresh();
         let (mut undone, mut stuck) = (Vec::new(), Vec::new());
-        for change in at.iter().chain(done.iter().rev()) {
+        for change in run.under_way.iter().rev().chain(run.done.iter().rev()) {
             if let Err(error) = self.take_back(change, &mut undone) {
                 stuck.push((change.key.clone(), Cause::World(error)));
             }
         }
-        let keep: Vec<W::Key> = stuck.iter().map(|(key, _)| key.clone()).collect();
-        self.journal.revert(earlier, &keep);
-        if let (Err(error), Some(first)) = (self.journal.persist(), done.first()) {
+        self.journal.revert(earlier, &stuck.iter().map(|(key, _)| key).collect());
+        if let (Err(error), Some(first)) = (self.journal.persist(), run.done.first()) {
             stuck.push((first.key.clone(), Cause::Journal(error)));
         }
+        let Run { done, mut under_way, failed } = run;
+        let at = failed.filter(|at| *at < under_way.len()).map(|at| under_way.swap_remove(at));
         Box::new(Failure { cause, done, at, undone, stuck })
     }
 
@@ -205,16 +262,27 @@ impl<'a, W: World> Engine<'a, W> {
             }));
         }
         let (mut notes, mut stuck) = (Vec::new(), Vec::new());
-        for entry in self.journal.unclaimed() {
-            match self.undo(&entry, &mut steps) {
-                Ok(note) => {
-                    notes.extend(note);
-                    self.journal.forget(&entry.key);
-                    if let Err(error) = self.journal.persist() {
-                        stuck.push((entry.key, Cause::Journal(error)));
+        let unclaimed = self.journal.unclaimed();
+        for entries in
+            unclaimed.chunk_by(|one, next| W::in_batches(&one.key) && W::in_batches(&next.key))
+        {
+            let mut settled = HashSet::new();
+            let outcomes = match entries {
+                [entry] => vec![self.undo(entry, &mut steps)],
+                entries => self.undo_batch(entries, &mut steps),
+            };
+            for (entry, outcome) in entries.iter().zip(outcomes) {
+                match outcome {
+                    Ok(note) => {
+                        notes.extend(note);
+                        settled.insert(&entry.key);
                     }
+                    Err(error) => stuck.push((entry.key.clone(), Cause::World(error))),
                 }
-                Err(error) => stuck.push((entry.key, Cause::World(error))),
+            }
+            self.journal.forget(&settled);
+            if let Err(error) = self.journal.persist() {
+                stuck.extend(entries.first().map(|entry| (entry.key.clone(), error.into())));
             }
         }
         if stuck.is_empty() {
@@ -229,20 +297,14 @@ impl<'a, W: World> Engine<'a, W> {
         entry: &EntryOf<W>,
         steps: &mut Vec<ChangeOf<W>>,
     ) -> Result<Option<NoteOf<W>>, W::Error> {
-        let found = self.world.read(&entry.key)?;
-        // As it was before, or gone altogether: nothing of ours is left.
-        let Some(present) = found.clone().filter(|_| found != entry.previous) else {
-            self.restore_along(entry, steps)?;
-            return Ok(None);
+        let change = match self.way_back(entry)? {
+            Undo::Nothing => {
+                self.restore_along(entry, steps)?;
+                return Ok(None);
+            }
+            Undo::LeftAlone(note) => return Ok(Some(note)),
+            Undo::Change(change) => change,
         };
-        if entry.previous.is_some() && present != entry.ours {
-            return Ok(Some(Note::Changed {
-                key: entry.key.clone(),
-                found: present,
-                ours: entry.ours.clone(),
-            }));
-        }
-        let change = Change { key: entry.key.clone(), from: found, to: entry.previous.clone() };
         self.world.write(&change)?;
         steps.push(change);
         self.restore_along(entry, steps)?;
@@ -250,4 +312,86 @@ impl<'a, W: World> Engine<'a, W> {
             self.world.read(&entry.key)?.filter(|left| Some(left) != entry.previous.as_ref());
         Ok(left.map(|found| Note::Remains { key: entry.key.clone(), found }))
     }
+
+    /// Undoes entries of one batch: an outcome for each, in their order, as far as one is known.
+    fn undo_batch(
+        &mut self,
+        entries: &[EntryOf<W>],
+        steps: &mut Vec<ChangeOf<W>>,
+    ) -> Vec<Result<Option<NoteOf<W>>, W::Error>> {
+        let (mut outcomes, mut changes) = (Vec::with_capacity(entries.len()), Vec::new());
+        for entry in entries {
+            outcomes.push(match self.way_back(entry) {
+                Ok(Undo::Nothing) => Ok(None),
+                Ok(Undo::LeftAlone(note)) => Ok(Some(note)),
+                Ok(Undo::Change(change)) => {
+                    changes.push((outcomes.len(), change));
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            });
+        }
+        let (places, changes): (Vec<usize>, Vec<ChangeOf<W>>) = changes.into_iter().unzip();
+        let mut written = self.world.write_all(&changes).into_iter();
+        for (place, change) in places.into_iter().zip(changes) {
+            match (written.next(), outcomes.get_mut(place)) {
+                (Some(Ok(())), _) => steps.push(change),
+                (Some(Err(error)), Some(outcome)) => *outcome = Err(error),
+                // Of this one and those behind it nothing is known: they stay in the journal.
+                (None, _) => {
+                    outcomes.truncate(place);
+                    break;
+                }
+                (Some(Err(_)), None) => {}
+            }
+        }
+        outcomes
+    }
+
+    /// What it takes to give an entry back.
+    fn way_back(&mut self, entry: &EntryOf<W>) -> Result<Undo<W>, W::Error> {
+        let found = self.world.read(&entry.key)?;
+        let key = entry.key.clone();
+        if found == entry.previous {
+            return Ok(Undo::Nothing);
+        }
+        Ok(match found {
+            // Whatever became of what we made: nobody wants it.
+            Some(found) if entry.previous.is_none() => {
+                Undo::Change(Change { key, from: Some(found), to: None })
+            }
+            found if found == entry.ours => {
+                Undo::Change(Change { key, from: found, to: entry.previous.clone() })
+            }
+            Some(found) => Undo::LeftAlone(Note::Changed { key, found, ours: entry.ours.clone() }),
+            // Gone altogether, as an interface may be: nothing of ours is left.
+            None => Undo::Nothing,
+        })
+    }
+}
+
+/// The steps of a run as far as it got.
+struct Run<C> {
+    /// Made, oldest first.
+    done: Vec<C>,
+    /// Journalled and sent: which of them were made is seen by reading again.
+    under_way: Vec<C>,
+    /// Which of those was refused first.
+    failed: Option<usize>,
+}
+
+impl<C> Default for Run<C> {
+    fn default() -> Self {
+        Self { done: Vec::new(), under_way: Vec::new(), failed: None }
+    }
+}
+
+enum Undo<W: World> {
+    Nothing,
+    LeftAlone(NoteOf<W>),
+    Change(ChangeOf<W>),
+}
+
+fn in_batch<W: World>(item: &WantedOf<W>) -> bool {
+    W::in_batches(&item.key)
 }

@@ -1,5 +1,7 @@
 //! A world in which changes are only imagined: what a dry run works on.
 
+use std::collections::HashMap;
+
 use super::world::ChangeOf;
 use super::{Change, World};
 
@@ -7,13 +9,13 @@ use super::{Change, World};
 #[derive(Debug)]
 pub struct Imagined<'a, W: World> {
     real: &'a mut W,
-    written: Vec<(W::Key, Option<W::Value>)>,
+    written: HashMap<W::Key, Option<W::Value>>,
 }
 
 impl<'a, W: World> Imagined<'a, W> {
     /// The world as it is, before the first imagined change.
-    pub const fn new(real: &'a mut W) -> Self {
-        Self { real, written: Vec::new() }
+    pub fn new(real: &'a mut W) -> Self {
+        Self { real, written: HashMap::new() }
     }
 }
 
@@ -27,22 +29,30 @@ impl<W: World> World for Imagined<'_, W> {
     }
 
     fn read(&mut self, key: &W::Key) -> Result<Option<W::Value>, W::Error> {
-        match self.written.iter().rev().find(|(written, _)| written == key) {
-            Some((_, value)) => Ok(value.clone()),
+        match self.written.get(key) {
+            Some(value) => Ok(value.clone()),
             None => self.real.read(key),
         }
     }
 
     fn write(&mut self, change: &Change<W::Key, W::Value>) -> Result<(), W::Error> {
         for change in self.consequences(change)? {
-            self.written.push((change.key, change.to));
+            self.written.insert(change.key, change.to);
         }
-        self.written.push((change.key.clone(), change.to.clone()));
+        self.written.insert(change.key.clone(), change.to.clone());
         Ok(())
     }
 
     fn consequences(&mut self, change: &ChangeOf<W>) -> Result<Vec<ChangeOf<W>>, W::Error> {
         self.real.consequences(change)
+    }
+
+    fn in_batches(key: &W::Key) -> bool {
+        W::in_batches(key)
+    }
+
+    fn arrange(changes: &mut [ChangeOf<W>]) {
+        W::arrange(changes);
     }
 
     fn command(change: &Change<W::Key, W::Value>) -> String {

@@ -1,5 +1,8 @@
 //! What was changed, what it was before, and who still wants it.
 
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Change, JournalError, JournalFile, Wanted};
@@ -12,8 +15,8 @@ pub struct Entry<K, V> {
     pub key: K,
     /// Its value before the first change; `None` where there was none.
     pub previous: Option<V>,
-    /// The value that it was given.
-    pub ours: V,
+    /// The value that it was given; `None` where it was removed.
+    pub ours: Option<V>,
     /// What changed along with it (see [`World::consequences`](super::World::consequences)), and
     /// what that was before.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
@@ -29,19 +32,22 @@ pub struct Entry<K, V> {
 pub struct Journal<K, V> {
     file: Option<JournalFile>,
     entries: Vec<Entry<K, V>>,
+    /// Where in `entries` a key is.
+    places: HashMap<K, usize>,
 }
 
-impl<K: Clone + PartialEq, V: Clone + PartialEq> Journal<K, V> {
+impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
     /// A journal that [`Journal::persist`] writes to that file.
     #[must_use]
-    pub const fn new(file: JournalFile, entries: Vec<Entry<K, V>>) -> Self {
-        Self { file: Some(file), entries }
+    pub fn new(file: JournalFile, entries: Vec<Entry<K, V>>) -> Self {
+        let places = places(&entries);
+        Self { file: Some(file), entries, places }
     }
 
     /// The same entries, never to be written: for a dry run.
     #[must_use]
     pub fn imagined(&self) -> Self {
-        Self { file: None, entries: self.entries.clone() }
+        Self { file: None, entries: self.entries.clone(), places: self.places.clone() }
     }
 
     /// All entries, oldest first.
@@ -53,24 +59,28 @@ impl<K: Clone + PartialEq, V: Clone + PartialEq> Journal<K, V> {
     /// The entry of a key.
     #[must_use]
     pub fn entry(&self, key: &K) -> Option<&Entry<K, V>> {
-        self.entries.iter().find(|entry| entry.key == *key)
+        self.places.get(key).and_then(|place| self.entries.get(*place))
     }
 
     /// Every claim, once, in the order of their first appearance.
     #[must_use]
     pub fn claims(&self) -> Vec<String> {
-        let mut claims = Vec::new();
+        let (mut claims, mut seen) = (Vec::new(), HashSet::new());
         for claim in self.entries.iter().flat_map(|entry| &entry.claims) {
-            if !claims.contains(claim) {
+            if seen.insert(claim) {
                 claims.push(claim.clone());
             }
         }
         claims
     }
 
+    fn entry_mut(&mut self, key: &K) -> Option<&mut Entry<K, V>> {
+        self.places.get(key).and_then(|place| self.entries.get_mut(*place))
+    }
+
     /// Adds a claim to the entry of a key, if there is one. Says whether that was new.
     pub(super) fn claim(&mut self, key: &K, claim: &str) -> bool {
-        let entry = self.entries.iter_mut().find(|entry| entry.key == *key);
+        let entry = self.entry_mut(key);
         let Some(entry) = entry.filter(|entry| !entry.claims.iter().any(|held| held == claim))
         else {
             return false;
@@ -88,27 +98,30 @@ impl<K: Clone + PartialEq, V: Clone + PartialEq> Journal<K, V> {
         consequences: Vec<Change<K, V>>,
     ) {
         self.claim(&wanted.key, &wanted.claim);
-        match self.entries.iter_mut().find(|entry| entry.key == wanted.key) {
-            Some(entry) => entry.ours = wanted.value.clone(),
-            None => self.entries.push(Entry {
-                key: wanted.key.clone(),
-                previous: found,
-                ours: wanted.value.clone(),
-                along: consequences
-                    .into_iter()
-                    .filter_map(|change| Some((change.key, change.from?)))
-                    .collect(),
-                claims: vec![wanted.claim.clone()],
-            }),
+        if let Some(entry) = self.entry_mut(&wanted.key) {
+            entry.ours = wanted.value.clone();
+            return;
         }
+        self.places.insert(wanted.key.clone(), self.entries.len());
+        self.entries.push(Entry {
+            key: wanted.key.clone(),
+            previous: found,
+            ours: wanted.value.clone(),
+            along: consequences
+                .into_iter()
+                .filter_map(|change| Some((change.key, change.from?)))
+                .collect(),
+            claims: vec![wanted.claim.clone()],
+        });
     }
 
     /// Takes the claims off every entry, except where `keep` says otherwise. Says whether any was.
     pub(super) fn release(&mut self, claims: &[String], keep: impl Fn(&K, &str) -> bool) -> bool {
+        let claims: HashSet<&str> = claims.iter().map(String::as_str).collect();
         let mut released = false;
         for Entry { key, claims: held, .. } in &mut self.entries {
             let before = held.len();
-            held.retain(|claim| !claims.contains(claim) || keep(key, claim));
+            held.retain(|claim| !claims.contains(claim.as_str()) || keep(key, claim));
             released |= held.len() < before;
         }
         released
@@ -120,21 +133,30 @@ impl<K: Clone + PartialEq, V: Clone + PartialEq> Journal<K, V> {
         unclaimed.cloned().collect()
     }
 
-    /// Forgets a key.
-    pub(super) fn forget(&mut self, key: &K) {
-        self.entries.retain(|entry| entry.key != *key);
+    /// Forgets keys.
+    pub(super) fn forget(&mut self, keys: &HashSet<&K>) {
+        self.entries.retain(|entry| !keys.contains(&entry.key));
+        self.places = places(&self.entries);
     }
 
     /// Goes back to earlier entries, but keeps the present ones of the keys given.
-    pub(super) fn revert(&mut self, earlier: Vec<Entry<K, V>>, keep: &[K]) {
+    pub(super) fn revert(&mut self, earlier: Vec<Entry<K, V>>, keep: &HashSet<&K>) {
         let present = std::mem::replace(&mut self.entries, earlier);
+        self.places = places(&self.entries);
         for entry in present.into_iter().filter(|entry| keep.contains(&entry.key)) {
-            match self.entries.iter_mut().find(|earlier| earlier.key == entry.key) {
+            match self.entry_mut(&entry.key) {
                 Some(earlier) => *earlier = entry,
-                None => self.entries.push(entry),
+                None => {
+                    self.places.insert(entry.key.clone(), self.entries.len());
+                    self.entries.push(entry);
+                }
             }
         }
     }
+}
+
+fn places<K: Clone + Eq + Hash, V>(entries: &[Entry<K, V>]) -> HashMap<K, usize> {
+    entries.iter().enumerate().map(|(place, entry)| (entry.key.clone(), place)).collect()
 }
 
 impl<K: Serialize, V: Serialize> Journal<K, V> {

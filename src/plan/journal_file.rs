@@ -1,6 +1,7 @@
 //! The journal on the disk: one JSON file, replaced whole.
 
 use std::fs::{self, File};
+use std::hash::Hash;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -52,7 +53,7 @@ impl JournalFile {
     /// Where the file cannot be read, or is not a journal of this format.
     pub fn load<K, V>(path: PathBuf, epoch: String) -> Result<Journal<K, V>, JournalError>
     where
-        K: Clone + PartialEq + DeserializeOwned,
+        K: Clone + Eq + Hash + DeserializeOwned,
         V: Clone + PartialEq + DeserializeOwned,
     {
         let mut file = Self { path, epoch, void: false };

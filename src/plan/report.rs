@@ -22,8 +22,8 @@ pub enum Note<K, V> {
         key: K,
         /// What it is.
         found: V,
-        /// What we had set it to.
-        ours: V,
+        /// What we had set it to; `None` where we had removed it.
+        ours: Option<V>,
     },
     /// The undo was accepted, and did nothing.
     Remains {
@@ -37,8 +37,11 @@ pub enum Note<K, V> {
 impl<K: fmt::Display, V: fmt::Display> fmt::Display for Note<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Changed { key, found, ours } => {
+            Self::Changed { key, found, ours: Some(ours) } => {
                 write!(f, "{key} was set to {ours} and is {found} now: left alone")
+            }
+            Self::Changed { key, found, ours: None } => {
+                write!(f, "{key} was removed and is {found} now: left alone")
             }
             Self::Remains { key, found } => {
                 write!(f, "{key} ({found}) stays: it cannot be removed")
@@ -52,8 +55,8 @@ impl<K: fmt::Display, V: fmt::Display> fmt::Display for Note<K, V> {
 pub struct Finding<K, V> {
     /// What was looked at.
     pub key: K,
-    /// What it should be.
-    pub wanted: V,
+    /// What it should be; `None` where there should be none.
+    pub wanted: Option<V>,
     /// What it is.
     pub found: Option<V>,
     /// Whether that does.

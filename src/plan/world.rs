@@ -1,6 +1,7 @@
 //! What the engine works on, so that a test can play a machine.
 
 use std::fmt::{Debug, Display};
+use std::hash::Hash;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,7 +14,7 @@ pub(super) type ChangeOf<W> = Change<<W as World>::Key, <W as World>::Value>;
 /// A machine, or a part of one, as a map from keys to values.
 pub trait World {
     /// What can be changed. It is displayed to people and kept in the journal.
-    type Key: Clone + Debug + Display + PartialEq + Serialize + DeserializeOwned;
+    type Key: Clone + Debug + Display + Eq + Hash + Serialize + DeserializeOwned;
     /// What it can be.
     type Value: Clone + Debug + Display + PartialEq + Serialize + DeserializeOwned;
     /// What can go wrong.
@@ -35,6 +36,26 @@ pub trait World {
     ///
     /// Where the change was refused, or its outcome is not known.
     fn write(&mut self, change: &Change<Self::Key, Self::Value>) -> Result<(), Self::Error>;
+
+    /// Whether changes of this key may be made many at a time, by [`World::write_all`].
+    ///
+    /// They are then read, journalled and written together, so that none may depend on another,
+    /// nor have [`World::consequences`].
+    fn in_batches(key: &Self::Key) -> bool {
+        let _ = key;
+        false
+    }
+
+    /// Puts changes of one batch into an order in which every state between is safe.
+    fn arrange(changes: &mut [ChangeOf<Self>]) {
+        let _ = changes;
+    }
+
+    /// Makes many changes and tells the outcome of each, in their order. Where the conversation
+    /// breaks, the last outcome is its error, and nothing is known of the changes behind it.
+    fn write_all(&mut self, changes: &[ChangeOf<Self>]) -> Vec<Result<(), Self::Error>> {
+        changes.iter().map(|change| self.write(change)).collect()
+    }
 
     /// What the machine changes by itself along with this change, each as it is and as it will be.
     /// Undoing the change need not undo these, so that they are journalled with it.

@@ -6,9 +6,11 @@
 mod command;
 mod error;
 mod key;
+mod order;
 mod tables;
 
 pub use command::command;
 pub use error::Error;
 pub use key::{Key, Value};
+pub use order::rank;
 pub use tables::Tables;

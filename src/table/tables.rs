@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Error, Key, Value, command};
 use crate::ipvs::{Client, Request, ServiceFlags, ServiceIdentity};
-use crate::netlink::Transport;
+use crate::netlink::{self, Transport};
 use crate::plan::Change;
 
 /// A client, and the entries that it has read.
@@ -55,24 +55,46 @@ impl<T: Transport> Tables<T> {
     /// Where the kernel refuses it.
     pub fn write(&mut self, change: &Change<Key, Value>) -> Result<(), Error> {
         let request = request(change)?;
-        self.client.execute(&request).map_err(|source| Error::Change {
-            command: command(change),
-            scheduler: match &change.to {
-                Some(Value::Service(service)) => service.scheduler.clone(),
-                _ => String::new(),
-            },
-            source,
-        })?;
+        self.client.execute(&request).map_err(|source| refused(change, source))?;
+        self.note(change);
+        Ok(())
+    }
+
+    /// Makes many changes in few datagrams, and tells the outcome of each, in their order. Where the
+    /// conversation breaks, the last outcome is its error, and nothing is known of the changes
+    /// behind it.
+    pub fn write_all(&mut self, changes: &[Change<Key, Value>]) -> Vec<Result<(), Error>> {
+        let requests = match changes.iter().map(request).collect::<Result<Vec<_>, _>>() {
+            Ok(requests) => requests,
+            Err(mismatch) => return vec![Err(mismatch)],
+        };
+        let mut outcomes = Vec::with_capacity(changes.len());
+        let heard = self.client.execute_each(&requests, |outcome| outcomes.push(outcome));
+        outcomes.extend(heard.err().map(Err));
+        let mut told = Vec::with_capacity(outcomes.len());
+        for (change, outcome) in changes.iter().zip(outcomes) {
+            if outcome.is_ok() {
+                self.note(change);
+            }
+            told.push(outcome.map_err(|source| refused(change, source)));
+        }
+        told
+    }
+
+    /// Keeps what was read up to date.
+    fn note(&mut self, change: &Change<Key, Value>) {
         match &change.to {
             Some(value) => {
                 self.entries.insert(change.key, value.clone());
             }
-            // With a service go its destinations.
-            None => self
-                .entries
-                .retain(|key, _| *key != change.key && Key::Service(key.service()) != change.key),
+            None => {
+                self.entries.remove(&change.key);
+                // With a service go its destinations.
+                if let Key::Service(gone) = change.key {
+                    self.entries.retain(|key, _| key.service() != gone);
+                }
+            }
         }
-        Ok(())
     }
 
     fn list(&mut self, of: Option<ServiceIdentity>) -> Result<(), Error> {
@@ -99,6 +121,14 @@ impl<T: Transport> Tables<T> {
         self.listed.insert(of);
         Ok(())
     }
+}
+
+fn refused(change: &Change<Key, Value>, source: netlink::Error) -> Error {
+    let scheduler = match &change.to {
+        Some(Value::Service(service)) => service.scheduler.clone(),
+        _ => String::new(),
+    };
+    Error::Change { command: command(change), scheduler, source }
 }
 
 fn request(change: &Change<Key, Value>) -> Result<Request, Error> {

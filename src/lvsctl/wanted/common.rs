@@ -12,7 +12,7 @@ pub(super) fn want(key: node::Key, value: &str, tolerated: &[&str], claim: &str)
     let value_of = |text: &str| Value::Host(text.to_owned());
     Wanted {
         key: Key::Host(key),
-        value: value_of(value),
+        value: Some(value_of(value)),
         tolerated: tolerated.iter().map(|text| value_of(text)).collect(),
         claim: claim.to_owned(),
     }
@@ -114,7 +114,7 @@ pub(super) fn director_address(
 pub(super) fn service(task: &Task, vip: IpAddr, listener: Listener, claim: &str) -> Vec<Want> {
     let entry = |key, value| Wanted {
         key: Key::Table(key),
-        value: Value::Table(value),
+        value: Some(Value::Table(value)),
         tolerated: Vec::new(),
         claim: claim.to_owned(),
     };

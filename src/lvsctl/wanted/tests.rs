@@ -49,7 +49,7 @@ fn script(task: &Task, found: &Found) -> Vec<String> {
     let mut steps: Vec<Change<Key, Value>> = Vec::new();
     for item in wanted(task, found).unwrap() {
         if !steps.iter().any(|step| step.key == item.key) {
-            steps.push(Change { key: item.key, from: None, to: Some(item.value) });
+            steps.push(Change { key: item.key, from: None, to: item.value });
         }
     }
     report::commands(&steps)
@@ -103,7 +103,7 @@ fn the_reverse_path_filter_ends_up_loose() {
             let met = item.is_met_by(Some(&Value::Host(own.to_string())));
             assert_eq!(met, all.max(own) != 1, "all {all}, own {own}");
         }
-        let Value::Host(written) = item.value else { panic!("a sysctl is text") };
+        let Some(Value::Host(written)) = item.value else { panic!("a sysctl is text") };
         assert_ne!(all.max(written.parse().unwrap()), 1, "all {all}");
     }
 }

@@ -57,6 +57,23 @@ fn killed_everywhere(before: &[Run], run: Run, cure: &[Run], end: &[(&str, u32)]
     }
 }
 
+#[test]
+fn a_batch_killed_anywhere_is_given_back() {
+    for dies_at in 0.. {
+        let place = Place::new();
+        let mut machine = Machine::new(&[("entry/b", 5)]);
+        let wanted = ["a", "b", "c"].map(|name| want("web", &format!("entry/{name}"), 1));
+        machine.dies_at = Some(dies_at);
+        let survived = survives(|| drop(place.up(&mut machine, &wanted).unwrap()));
+        machine.dies_at = None;
+        place.down(&mut machine, &["web"]).unwrap();
+        assert_eq!(machine.state, Machine::new(&[("entry/b", 5)]).state, "killed at {dies_at}");
+        if survived {
+            return;
+        }
+    }
+}
+
 const NOTHING: [(&str, u32); 2] = [("ignore", 0), ("foreign", 5)];
 const WITH_A: [(&str, u32); 5] =
     [("ignore", 1), ("foreign", 5), ("tunnel", 1), ("tunnel/ignore", 1), ("a", 1)];

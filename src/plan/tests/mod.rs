@@ -6,11 +6,14 @@ use std::path::PathBuf;
 
 use super::*;
 
+mod absent;
+mod batches;
 mod files;
 mod killed;
 mod rules;
 
-/// Keys are words; `tunnel/…` are sysctls, which come and go with the key `tunnel`.
+/// Keys are words; `tunnel/…` are sysctls, which come and go with the key `tunnel`, and `entry/…`
+/// are written in batches.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Machine {
     state: BTreeMap<String, u32>,
@@ -23,6 +26,10 @@ struct Machine {
     fails_late: bool,
     /// Keys on which a write is accepted and does nothing.
     deaf: Vec<String>,
+    /// How many changes were written together, each time.
+    batches: Vec<usize>,
+    /// Of a batch, no more outcomes than that are heard.
+    breaks_after: Option<usize>,
 }
 
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -113,6 +120,25 @@ impl World for Machine {
         Ok(all.map(change).collect())
     }
 
+    /// As entries of a table are.
+    fn in_batches(key: &String) -> bool {
+        key.starts_with("entry/")
+    }
+
+    /// What is added goes first.
+    fn arrange(changes: &mut [Change<String, u32>]) {
+        changes.sort_by_key(|change| change.from.is_some());
+    }
+
+    fn write_all(&mut self, changes: &[Change<String, u32>]) -> Vec<Result<(), Refused>> {
+        self.batches.push(changes.len());
+        changes
+            .iter()
+            .take(self.breaks_after.unwrap_or(usize::MAX))
+            .map(|change| self.write(change))
+            .collect()
+    }
+
     fn command(change: &Change<String, u32>) -> String {
         format!("set {} {:?}", change.key, change.to)
     }
@@ -155,7 +181,12 @@ fn claims(wanted: &[Wanted<String, u32>]) -> Vec<String> {
 }
 
 fn want(claim: &str, key: &str, value: u32) -> Wanted<String, u32> {
-    Wanted { key: key.to_owned(), value, tolerated: Vec::new(), claim: claim.to_owned() }
+    Wanted {
+        key: key.to_owned(),
+        value: Some(value),
+        tolerated: Vec::new(),
+        claim: claim.to_owned(),
+    }
 }
 
 /// What a real server wants for one address, in small.

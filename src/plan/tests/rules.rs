@@ -119,7 +119,7 @@ fn what_someone_changed_since_is_left_with_a_note() {
     place.up(&mut machine, &server("a")).unwrap();
     machine.set("ignore", Some(2));
     let report = place.down(&mut machine, &["a"]).unwrap();
-    let note = Note::Changed { key: "ignore".to_owned(), found: 2, ours: 1 };
+    let note = Note::Changed { key: "ignore".to_owned(), found: 2, ours: Some(1) };
     assert_eq!(note.to_string(), "ignore was set to 1 and is 2 now: left alone");
     assert_eq!(report.notes, [note]);
     assert_eq!(machine.state, Machine::new(&[("ignore", 2)]).state);
@@ -281,7 +281,7 @@ fn status_says_what_is_and_what_was() {
     let findings = Engine::new(&mut machine, &mut journal).status(&server("a")).unwrap();
     let met: Vec<bool> = findings.iter().map(|finding| finding.met).collect();
     assert_eq!(met, [true, true, false, true]);
-    assert_eq!((findings[2].found, findings[2].wanted), (Some(3), 1));
+    assert_eq!((findings[2].found, findings[2].wanted), (Some(3), Some(1)));
     assert_eq!(findings[2].journalled, Some(Some(0)));
 }
 

@@ -1,0 +1,35 @@
+//! Keys that shall have no value.
+
+use super::*;
+
+fn absent(claim: &str, key: &str) -> Wanted<String, u32> {
+    Wanted { value: None, ..want(claim, key, 0) }
+}
+
+#[test]
+fn what_shall_not_be_there_is_removed_and_put_back() {
+    for key in ["old", "entry/old"] {
+        let place = Place::new();
+        let mut machine = Machine::new(&[(key, 7)]);
+        let before = machine.state.clone();
+        let wanted = [absent("a", key), absent("a", "never")];
+        let report = place.up(&mut machine, &wanted).unwrap();
+        assert_eq!(keys(&report.steps), [key]);
+        assert!(machine.state.is_empty());
+        assert_eq!(place.up(&mut machine, &wanted).unwrap().steps, []);
+        place.down(&mut machine, &["a"]).unwrap();
+        assert_eq!(machine.state, before);
+        assert!(!place.path().exists());
+    }
+}
+
+#[test]
+fn what_someone_put_in_its_place_is_left_with_a_note() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("old", 7)]);
+    place.up(&mut machine, &[absent("a", "old")]).unwrap();
+    machine.set("old", Some(8));
+    let report = place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(report.notes[0].to_string(), "old was removed and is 8 now: left alone");
+    assert_eq!(machine.state["old"], 8);
+}
