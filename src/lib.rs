@@ -60,6 +60,7 @@
 //! [`ipvsadm`], [`lvsctl`] and [`node`] are public for the two programs and their tests. What the
 //! programs read and write is stable, the functions behind it may change.
 
+pub mod cluster;
 pub mod ipvs;
 pub mod ipvsadm;
 pub mod lvsctl;

@@ -3,11 +3,13 @@
 use std::fmt;
 
 use clap::ValueEnum;
+use serde::Deserialize;
 
-use crate::ipvs::Protocol;
+use crate::ipvs::{Forwarding, Protocol};
 
 /// How packets reach the real servers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// Network address translation
     Nat,
@@ -15,6 +17,18 @@ pub enum Mode {
     Tun,
     /// Direct routing
     Dr,
+}
+
+impl Mode {
+    /// What IPVS calls it.
+    #[must_use]
+    pub const fn forwarding(self) -> Forwarding {
+        match self {
+            Self::Nat => Forwarding::Masquerade,
+            Self::Tun => Forwarding::Tunnel,
+            Self::Dr => Forwarding::DirectRouting,
+        }
+    }
 }
 
 impl fmt::Display for Mode {
@@ -28,11 +42,11 @@ impl fmt::Display for Mode {
 }
 
 /// What a machine is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Role {
-    /// Hands connections on.
+    /// Hands connections on
     Director,
-    /// Answers them.
+    /// Answers them
     RealServer,
 }
 

@@ -1,0 +1,108 @@
+//! What is said of the directors and of the real servers as machines.
+
+use std::net::IpAddr;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::Unicast;
+use super::duration::Seconds;
+use crate::ipvs::{Daemon, DaemonState, Timeouts};
+use crate::node::InterfaceName;
+
+/// `[director]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(in crate::cluster) struct Director {
+    pub(in crate::cluster) vip_device: Option<InterfaceName>,
+    pub(in crate::cluster) assign_vips: bool,
+    pub(in crate::cluster) timeouts: Option<TimeoutsTable>,
+    pub(in crate::cluster) sync: Vec<Spanned<Sync>>,
+}
+
+impl Default for Director {
+    fn default() -> Self {
+        Self { vip_device: None, assign_vips: true, timeouts: None, sync: Vec::new() }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(in crate::cluster) struct TimeoutsTable {
+    tcp: Option<Seconds>,
+    tcp_fin: Option<Seconds>,
+    udp: Option<Seconds>,
+}
+
+impl TimeoutsTable {
+    pub(in crate::cluster) fn timeouts(&self) -> Timeouts {
+        let seconds = |time: Option<Seconds>| time.map_or(0, |time| time.0);
+        let Self { tcp, tcp_fin, udp } = self;
+        Timeouts { tcp: seconds(*tcp), tcp_fin: seconds(*tcp_fin), udp: seconds(*udp) }
+    }
+}
+
+/// `[[director.sync]]`: a connection synchronization daemon.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(in crate::cluster) struct Sync {
+    pub(in crate::cluster) state: DaemonState,
+    interface: InterfaceName,
+    #[serde(default)]
+    id: u8,
+    maximum_length: Option<u16>,
+    group: Option<Group>,
+    port: Option<u16>,
+    ttl: Option<u8>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "IpAddr")]
+struct Group(IpAddr);
+
+impl TryFrom<IpAddr> for Group {
+    type Error = String;
+
+    fn try_from(group: IpAddr) -> Result<Self, String> {
+        if group.is_multicast() {
+            Ok(Self(group))
+        } else {
+            Err(format!("{group} is not a multicast group, such as 224.0.0.81"))
+        }
+    }
+}
+
+impl Sync {
+    pub(in crate::cluster) fn daemon(&self) -> Daemon {
+        Daemon {
+            state: self.state,
+            interface: self.interface.to_string(),
+            sync_id: self.id.into(),
+            maximum_length: self.maximum_length,
+            group: self.group.map(|group| group.0),
+            port: self.port,
+            time_to_live: self.ttl,
+        }
+    }
+
+    /// What the kernel takes for "not said".
+    pub(in crate::cluster) fn zero(&self) -> Option<&'static str> {
+        let is = |number: Option<u16>| number == Some(0);
+        match self {
+            sync if is(sync.port) => Some("port"),
+            sync if is(sync.maximum_length) => Some("maximum-length"),
+            sync if sync.ttl == Some(0) => Some("ttl"),
+            _ => None,
+        }
+    }
+}
+
+/// `[real-server]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(in crate::cluster) struct RealServerSettings {
+    /// The interface that faces the director.
+    pub(in crate::cluster) device: Option<InterfaceName>,
+    /// Where answers go in NAT, one of each family; the first director of the family otherwise.
+    pub(in crate::cluster) gateways: Vec<Spanned<Unicast>>,
+}

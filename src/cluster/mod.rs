@@ -1,0 +1,21 @@
+//! The cluster file: one text for every machine, and what it makes of each.
+//!
+//! [`Cluster::load`] reads and checks it as a whole, so that nothing is touched for a file that
+//! cannot work. [`Cluster::role`] finds by its own addresses what a machine is, and
+//! [`Cluster::duties`] says what such a machine must have, as plain data: how it comes to have that
+//! is not this room's business. The keys of the file are in `lvs-cluster(5)`.
+
+mod check;
+mod derive;
+mod duty;
+mod error;
+mod file;
+mod kind;
+#[cfg(test)]
+mod tests;
+
+pub use derive::RoleError;
+pub use duty::{AddressDuty, Duty};
+pub use error::Error;
+pub use file::{Cluster, Listen};
+pub use kind::{Listener, Mode, Role};
