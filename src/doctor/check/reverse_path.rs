@@ -1,0 +1,119 @@
+//! The reverse path filter drops, without a word, what comes in by another interface than the
+//! answer would leave by.
+
+use crate::doctor::case::{Case, Fault};
+use crate::doctor::expectation::is_fallback_tunnel;
+use crate::ipvs::Forwarding;
+use crate::node::{Effective, InterfaceName, Sysctl};
+
+/// Of `rp_filter`.
+const STRICT: u32 = 1;
+
+/// Tunnels that take packets for a virtual address and filter strictly.
+fn strict_tunnels(case: &Case<'_>) -> Vec<Effective> {
+    let tunnels = case.network().links.iter().filter(|link| is_fallback_tunnel(&link.name));
+    let served = case
+        .held()
+        .any(|served| served.forwarding == Forwarding::Tunnel && served.address.is_ipv4());
+    if !served {
+        return Vec::new();
+    }
+    let strict = tunnels
+        .filter(|link| link.up && link.kind != "ip6tnl" && link.kind != "sit")
+        .filter_map(|link| case.effective("rp_filter", &link.name))
+        .filter(|effective| effective.value() == STRICT);
+    strict.collect()
+}
+
+/// What was written to `default`, and came too late for the tunnel.
+fn came_too_late(case: &Case<'_>, effective: &Effective) -> bool {
+    let default = case.number(&Sysctl::of_default("rp_filter"));
+    effective.all == 0 && default.is_some_and(|default| default != STRICT)
+}
+
+/// A filter for all cannot be undone by a 0 on the interface, but is outdone by a 2.
+fn loosen(case: &Case<'_>, effective: &Effective, otherwise: u32) -> Vec<crate::doctor::Step> {
+    let value = if effective.all == 0 { otherwise } else { 2 };
+    vec![case.set(Sysctl::of_interface(&effective.device, "rp_filter"), value)]
+}
+
+pub(super) fn not_strict_on_tunnel(case: &Case<'_>) -> Vec<Fault> {
+    let mut strict = strict_tunnels(case);
+    strict.retain(|effective| !came_too_late(case, effective));
+    let fault = |effective: Effective| Fault {
+        title: format!(
+            "{} drops what the director sends: its packets come from clients whom the machine \
+             reaches by another interface",
+            effective.device
+        ),
+        found: effective.to_string(),
+        expected: "0 or 2".to_owned(),
+        repair: loosen(case, &effective, 0),
+    };
+    strict.into_iter().map(fault).collect()
+}
+
+pub(super) fn not_in_default_alone(case: &Case<'_>) -> Vec<Fault> {
+    let mut strict = strict_tunnels(case);
+    strict.retain(|effective| came_too_late(case, effective));
+    let fault = |effective: Effective| Fault {
+        title: format!(
+            "{} drops what the director sends: its filter was to be loosened by \
+             net/ipv4/conf/default, which counts for interfaces to come only",
+            effective.device
+        ),
+        found: effective.to_string(),
+        expected: "0 or 2 on the interface itself".to_owned(),
+        repair: loosen(case, &effective, 0),
+    };
+    strict.into_iter().map(fault).collect()
+}
+
+/// Packets were dropped, and the clients of this interface are reached by another one.
+fn deaf(case: &Case<'_>, device: &InterfaceName) -> Option<Fault> {
+    let dropped = *case.facts.counters.get("TcpExt IPReversePathFilter")?;
+    let way_out = case.surroundings.way_out(false)?;
+    let effective = case.effective("rp_filter", device)?;
+    if dropped == 0 || way_out == device || effective.value() != STRICT {
+        return None;
+    }
+    Some(Fault {
+        title: format!(
+            "{device} drops clients from afar: they come in by it, and would be answered by \
+             {way_out}"
+        ),
+        found: format!("{effective}; {dropped} packets dropped so far"),
+        expected: format!("2, or the way out by {device}"),
+        repair: loosen(case, &effective, 2),
+    })
+}
+
+/// Each interface once.
+fn each(devices: Vec<&InterfaceName>) -> Vec<&InterfaceName> {
+    let mut unique = Vec::new();
+    for device in devices {
+        if !unique.contains(&device) {
+            unique.push(device);
+        }
+    }
+    unique
+}
+
+pub(super) fn real_server_hears_clients(case: &Case<'_>) -> Vec<Fault> {
+    let direct = case.silent().filter(|served| served.forwarding == Forwarding::DirectRouting);
+    let devices = each(direct.filter_map(|served| case.facing(served.address)).collect());
+    devices.into_iter().filter_map(|device| deaf(case, device)).collect()
+}
+
+pub(super) fn director_hears_clients(case: &Case<'_>) -> Vec<Fault> {
+    let addresses = case.virtual_addresses().into_iter().filter(|address| address.is_ipv4());
+    let addresses: Vec<_> = addresses.collect();
+    let devices = addresses.iter().filter_map(|address| {
+        case.surroundings.on_link(*address).filter(|_| case.is_own(*address))
+    });
+    let real_server = real_server_hears_clients(case);
+    if !real_server.is_empty() {
+        return Vec::new();
+    }
+    each(devices.collect()).into_iter().filter_map(|device| deaf(case, device)).collect()
+}

@@ -1,0 +1,1 @@
+//! Checks on machines that are made up.
