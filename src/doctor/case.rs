@@ -45,10 +45,9 @@ impl<'a> Case<'a> {
         self.expectation.served.iter().filter(|served| served.forwarding != Forwarding::Masquerade)
     }
 
-    /// Sockets that wait for clients. `None` where they are not known, and where a firewall that
-    /// translates may lead packets to a socket of another address.
+    /// Sockets that wait for clients; `None` where not all of them are known.
     pub(super) fn listeners(&self) -> Option<&'a [Listener]> {
-        self.facts.listeners.as_deref().filter(|_| !self.facts.kernel.nat_loaded)
+        self.facts.listeners.as_deref().filter(|_| !self.facts.kernel.hidden_listeners)
     }
 
     pub(super) fn services(&self) -> &'a [Destinations] {
@@ -87,9 +86,10 @@ impl<'a> Case<'a> {
         self.places(address).next().is_some()
     }
 
-    /// The interface on whose wire a virtual address may be asked for.
+    /// The interface on whose wire neighbours may ask for a virtual address: that whose subnet
+    /// holds it. Elsewhere nobody asks.
     pub(super) fn facing(&self, address: IpAddr) -> Option<&InterfaceName> {
-        let device = &self.surroundings.route_to(address)?.device;
+        let device = self.surroundings.on_link(address)?;
         self.network().link(device).filter(|link| link.arp).map(|_| device)
     }
 

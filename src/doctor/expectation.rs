@@ -102,12 +102,12 @@ fn forwarding(mode: &str) -> Option<Forwarding> {
     })
 }
 
-/// Whether the IPVS table has a service on that address.
+/// Whether the IPVS table has a service on that address; one of a mark may be on any.
 pub(super) fn directs(facts: &Facts, address: IpAddr) -> bool {
     let mut services = facts.table.iter().flat_map(|table| &table.services);
     services.any(|entry| match entry.service.service.identity {
         ServiceIdentity::Address { address: virtual_address, .. } => virtual_address == address,
-        ServiceIdentity::Mark { .. } => false,
+        ServiceIdentity::Mark { family, .. } => family == address.into(),
     })
 }
 

@@ -44,8 +44,9 @@ pub struct Kernel {
     pub release: String,
     /// Whether IPVS is there in this moment.
     pub ipvs_loaded: bool,
-    /// Whether something translates addresses besides IPVS (`nf_nat`).
-    pub nat_loaded: bool,
+    /// Whether clients may be heard where no socket of TCP or UDP shows it: a firewall translates
+    /// addresses (`nf_nat`), or there is SCTP.
+    pub hidden_listeners: bool,
 }
 
 /// The IPVS table and what belongs to it.

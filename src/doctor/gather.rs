@@ -40,7 +40,9 @@ impl Facts {
         let kernel = Kernel {
             release: text("/proc/sys/kernel/osrelease").trim().to_owned(),
             ipvs_loaded: ipvs::is_loaded(),
-            nat_loaded: Path::new("/sys/module/nf_nat").exists(),
+            hidden_listeners: ["nf_nat", "sctp"]
+                .iter()
+                .any(|module| Path::new("/sys/module").join(module).exists()),
         };
         // Opening IPVS would load it.
         let table = kernel.ipvs_loaded.then(table).and_then(|table| {

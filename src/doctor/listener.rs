@@ -82,7 +82,10 @@ fn read(input: impl BufRead, protocol: Protocol, state: &str) -> io::Result<Vec<
 /// Words of 32 bits in the machine's byte order, then a port.
 fn endpoint(text: &str) -> Option<(IpAddr, u16)> {
     let (digits, port) = text.split_once(':')?;
-    let words = digits.as_bytes().chunks(8).map(|word| {
+    let (words, []) = digits.as_bytes().as_chunks::<8>() else {
+        return None;
+    };
+    let words = words.iter().map(|word| {
         let word = u32::from_str_radix(std::str::from_utf8(word).ok()?, 16).ok()?;
         Some(word.to_ne_bytes())
     });
@@ -116,11 +119,7 @@ mod tests {
     #[test]
     #[cfg(target_endian = "little")]
     fn addresses_of_both_families_are_read() {
-        let (address, port) = endpoint("B80D01200000000000000000 0A000000:0035".trim())
-            .unwrap_or((IpAddr::from([0; 4]), 0));
-        assert_eq!((address, port), (IpAddr::from([0; 4]), 0), "a blank is no digit");
-        let (address, port) =
-            endpoint("B80D01200000000000000000 0A000000:0035".replace(' ', "").as_str()).unwrap();
+        let (address, port) = endpoint("B80D012000000000000000000A000000:0035").unwrap();
         assert_eq!((address.to_string().as_str(), port), ("2001:db8::a", 53));
         for bad in ["", ":", "00:50", "0000000G:0050", "00000000:", "00000000:10000"] {
             assert_eq!(endpoint(bad), None, "{bad:?}");

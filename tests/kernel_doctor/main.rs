@@ -14,6 +14,7 @@
 mod support;
 
 mod cluster;
+mod command;
 mod direct_routing;
 mod healthy;
 mod nat;

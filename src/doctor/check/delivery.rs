@@ -70,7 +70,10 @@ pub(super) fn director_has_the_address(case: &Case<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
     for address in case.virtual_addresses() {
         // What is marked as a duplicate is another check's.
-        if local(address) || case.places(address).any(|state| state.duplicate) {
+        if address.is_unspecified()
+            || local(address)
+            || case.places(address).any(|state| state.duplicate)
+        {
             continue;
         }
         let journalled = case.facts.journal.iter().find_map(|entry| match &entry.key {

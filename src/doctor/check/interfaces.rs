@@ -18,7 +18,7 @@ pub(super) fn one_interface_a_subnet(case: &Case<'_>) -> Vec<Fault> {
             let address = state.assigned.address;
             address.is_ipv4()
                 && state.assigned.prefix < whole(address)
-                && link.is_some_and(|link| link.up && link.carrier && link.arp)
+                && link.is_some_and(|link| link.up && link.carrier && link.arp && !link.enslaved)
         })
         .collect();
     let mut faults = Vec::new();
