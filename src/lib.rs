@@ -58,7 +58,7 @@
 //! | [`ipvsadm::command_line`] | `clap::Command` |
 //! | `netlink::Connection`, `netlink::Payload` | traits of `netlink-packet-core` and `netlink-packet-generic`; for that they are hidden here |
 //!
-//! [`ipvsadm`], [`lvsctl`] and [`node`] are public for the two programs and their tests. What the
+//! [`ipvsadm`], [`doctor`], [`lvsctl`] and [`node`] are public for the two programs and their tests. What the
 //! programs read and write is stable, the functions behind it may change.
 
 pub mod doctor;

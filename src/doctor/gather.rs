@@ -51,6 +51,10 @@ impl Facts {
         let listeners = Listener::all();
         let listeners =
             listeners.map_err(|error| note("the listening sockets", error.to_string())).ok();
+        // Only on a director does it matter who else is one.
+        let services = table.as_ref().is_some_and(|table| !table.services.is_empty());
+        let claims = journal.iter().flat_map(|entry| &entry.claims);
+        let director = services || claims.into_iter().any(|claim| claim.starts_with("director "));
         Self {
             schema: SCHEMA,
             kernel,
@@ -58,7 +62,7 @@ impl Facts {
             table,
             listeners,
             journal,
-            controllers: controllers(),
+            controllers: if director { controllers() } else { Vec::new() },
             names_in_rules: RULES.iter().flat_map(|path| names(&text(path))).collect(),
             counters: counters(),
             unread,

@@ -17,11 +17,10 @@ use super::{AssignedAddress, Error, Host, InterfaceName, KnownRoute, Surrounding
 use super::{address, link, route};
 use crate::ipvs::AddressFamily;
 
-/// Parameters of each interface, and of `all` and `default`.
-const OF_INTERFACES: [&str; 8] = [
+/// Parameters of each interface, and of `all`.
+const OF_INTERFACES: [&str; 7] = [
     "accept_redirects",
     "arp_announce",
-    "arp_filter",
     "arp_ignore",
     "forwarding",
     "proxy_arp",
@@ -30,7 +29,7 @@ const OF_INTERFACES: [&str; 8] = [
 ];
 
 /// Parameters of IPVS (`ipvs-sysctl`); of this network namespace.
-const OF_IPVS: [&str; 8] = [
+const OF_IPVS: [&str; 7] = [
     "backup_only",
     "drop_entry",
     "drop_packet",
@@ -38,7 +37,6 @@ const OF_IPVS: [&str; 8] = [
     "expire_quiescent_template",
     "pmtu_disc",
     "secure_tcp",
-    "sync_version",
 ];
 
 /// The network of a machine, in one namespace.
@@ -343,9 +341,9 @@ fn sysctls(links: &[LinkState]) -> Result<BTreeMap<String, String>, Error> {
     let mut wanted: Vec<Sysctl> = BOTH.map(Sysctl::forwarding).into();
     for parameter in OF_INTERFACES {
         wanted.push(Sysctl::of_all_interfaces(parameter));
-        wanted.push(Sysctl::of_default(parameter));
         wanted.extend(links.iter().map(|link| Sysctl::of_interface(&link.name, parameter)));
     }
+    wanted.push(Sysctl::of_default("rp_filter"));
     wanted.extend(OF_IPVS.map(Sysctl::of_ipvs));
     let mut values = BTreeMap::new();
     for sysctl in wanted {

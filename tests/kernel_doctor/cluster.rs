@@ -49,15 +49,17 @@ impl Cluster {
         root("modprobe -a ip_vs ip_vs_rr");
         let inside = Network::new();
         let nat = way.gateway.is_some();
+        let ipv6 = way.vip.contains(':');
+        let address = |ipv4, of_ipv6| if ipv6 { [of_ipv6] } else { [ipv4] };
         let (client, director, mut real) = (Host::new(), Host::new(), Host::new());
-        inside.attach(&director, "eth0", &["192.168.10.1/24", "2001:db8:1::1/64"]);
-        inside.attach(&real, "eth0", &["192.168.10.2/24", "2001:db8:1::2/64"]);
+        inside.attach(&director, "eth0", &address("192.168.10.1/24", "2001:db8:1::1/64"));
+        inside.attach(&real, "eth0", &address("192.168.10.2/24", "2001:db8:1::2/64"));
         let outside = nat.then(Network::new);
         if let Some(outside) = &outside {
-            outside.attach(&client, "eth0", &["198.51.100.100/24", "2001:db8:2::100/64"]);
-            outside.attach(&director, "eth1", &["198.51.100.1/24", "2001:db8:2::1/64"]);
+            outside.attach(&client, "eth0", &address("198.51.100.100/24", "2001:db8:2::100/64"));
+            outside.attach(&director, "eth1", &address("198.51.100.1/24", "2001:db8:2::1/64"));
         } else {
-            inside.attach(&client, "eth0", &["192.168.10.100/24", "2001:db8:1::100/64"]);
+            inside.attach(&client, "eth0", &address("192.168.10.100/24", "2001:db8:1::100/64"));
         }
         for host in [&director, &real] {
             host.shell("for it in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 1 >$it; done")
@@ -107,11 +109,9 @@ impl Cluster {
         assert_eq!(self.client.shell(&line).output.trim(), "nobody");
     }
 
-    /// Who has which address is asked anew.
+    /// Who has the address is asked anew.
     fn forget(&self) {
-        for host in [&self.client, &self.director, &self.real] {
-            host.shell("ip neigh flush all").success();
-        }
+        self.client.shell("ip neigh flush all").success();
     }
 }
 

@@ -9,6 +9,10 @@ use crate::support::Host;
 fn a_machine_without_lvs_is_well() {
     let host = Host::new();
     is_healthy(&host, "none");
+    let text = host.lvsctl("doctor").success();
+    assert!(text.starts_with("neither director nor real server: "), "{text}");
+    assert!(text.ends_with(" checks, nothing wrong\n"), "{text}");
+    assert_eq!(host.lvsctl("doctor --watch 1").success(), "nothing moved in 1 s\n");
     host.shell(
         "ip link add eth0 type dummy; ip link set eth0 up; ip address add 192.0.2.1/24 dev eth0; \
          ip route add default via 192.0.2.254; \

@@ -1,5 +1,6 @@
 //! `lvsctl doctor` on a real kernel: silent where all is well, and right where one thing is broken.
-//! They run in a guest: `scripts/test kernel`.
+//! They run in a guest: `scripts/test kernel`. Setting up hosts takes most of the time, so that each
+//! test breaks the same few of them in turn.
 
 #![allow(
     clippy::expect_used,
@@ -14,9 +15,11 @@
 mod support;
 
 mod cluster;
-mod command;
 mod direct_routing;
+mod director;
 mod healthy;
 mod nat;
-mod table;
+mod only_looks;
+mod repairs;
+mod snapshot;
 mod tunnelling;

@@ -1,12 +1,15 @@
 //! What goes wrong with NAT.
 
 use crate::cluster::{Breakage, Cluster, NAT, NAT_IPV6, is_found};
+use crate::only_looks;
 
 #[test]
 fn a_nat_that_is_broken_in_one_way_is_mended() {
     let cluster = Cluster::up(NAT);
     let (director, real) = (&cluster.director, &cluster.real);
     cluster.is_well();
+    only_looks::at_files_and_asks_the_kernel(&cluster);
+    only_looks::where_it_may(&cluster);
     let sysctls = "cd /proc/sys/net/ipv4;";
     for (id, host, felt, by) in [
         ("N1", director, true, "echo 0 >ip_forward"),

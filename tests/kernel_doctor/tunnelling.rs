@@ -1,6 +1,7 @@
 //! What goes wrong with tunnels.
 
 use crate::cluster::{Breakage, Cluster, TUN, TUN_IPV6, is_found, run};
+use crate::{repairs, snapshot};
 
 #[test]
 fn a_real_server_that_is_broken_in_one_way_is_mended() {
@@ -18,9 +19,16 @@ fn a_real_server_that_is_broken_in_one_way_is_mended() {
         let by = format!("cd /proc/sys/net/ipv4/conf; {by}");
         cluster.breaks(&Breakage { id, host, by: &by, felt });
     }
-    by_hand(&cluster);
     let (host, by) = (&cluster.director, "echo 0 >/proc/sys/net/ipv4/vs/pmtu_disc");
     cluster.breaks(&Breakage { id: "M2", host, by, felt: false });
+    let strict =
+        "for it in all default eth0; do echo 1 >$it/rp_filter; done; echo 2 >tunl0/rp_filter";
+    cluster.real.shell(&format!("cd /proc/sys/net/ipv4/conf; {strict}")).success();
+    cluster.is_well();
+    snapshot::are_read_elsewhere(&cluster);
+    snapshot::of_counters_show_what_moved(&cluster);
+    repairs::are_made_and_taken_back(&cluster);
+    by_hand(&cluster);
 }
 
 /// Set up by hand, as it stands in many a tutorial.

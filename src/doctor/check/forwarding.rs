@@ -86,8 +86,8 @@ pub(super) fn no_redirects(case: &Case<'_>) -> Vec<Fault> {
 
 /// On a real server, by the route that lvsctl set.
 fn heeded_redirects(case: &Case<'_>) -> Option<Fault> {
-    let (_, _, value) = journalled_way(case).find(|(family, ..)| *family == AddressFamily::Ipv4)?;
-    let device: InterfaceName = value.split(' ').nth(3)?.parse().ok()?;
+    let way = journalled_ways(case).find(|way| way.family == AddressFamily::Ipv4)?;
+    let device = way.device;
     let effective = case.effective("accept_redirects", &device)?;
     if effective.value() == 0 {
         return None;
@@ -102,44 +102,44 @@ fn heeded_redirects(case: &Case<'_>) -> Option<Fault> {
     })
 }
 
-/// The default routes through the director that lvsctl set, `via ADDRESS dev INTERFACE`.
-fn journalled_way<'a>(
-    case: &Case<'a>,
-) -> impl Iterator<Item = (AddressFamily, &'a node::Key, &'a str)> {
-    case.facts.journal.iter().filter_map(|entry| match &entry.key {
-        Some(key @ node::Key::DefaultRoute(family)) => Some((*family, key, entry.value.as_str())),
-        _ => None,
+/// A default route through the director that lvsctl set.
+struct Way<'a> {
+    family: AddressFamily,
+    director: IpAddr,
+    device: InterfaceName,
+    key: &'a node::Key,
+    value: &'a str,
+}
+
+/// Their values say `via ADDRESS dev INTERFACE`.
+fn journalled_ways<'a>(case: &Case<'a>) -> impl Iterator<Item = Way<'a>> {
+    case.facts.journal.iter().filter_map(|entry| {
+        let (Some(key @ node::Key::DefaultRoute(family)), value) = (&entry.key, &entry.value)
+        else {
+            return None;
+        };
+        let mut words = value.split(' ');
+        let (director, device) = (words.nth(1)?.parse().ok()?, words.nth(1)?.parse().ok()?);
+        Some(Way { family: *family, director, device, key, value })
     })
 }
 
 pub(super) fn answers_pass_the_director(case: &Case<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for (family, key, value) in journalled_way(case) {
-        let mut words = value.split(' ');
-        let (Some(director), Some(device)) = (words.nth(1), words.nth(1)) else {
-            continue;
-        };
-        let (Ok(director), Ok(device)) =
-            (director.parse::<IpAddr>(), device.parse::<InterfaceName>())
-        else {
-            continue;
-        };
-        let mut defaults =
+    if case.network().policy_rules > 0 {
+        return faults;
+    }
+    for Way { family, director, device, key, value } in journalled_ways(case) {
+        let defaults =
             case.network().routes.iter().filter(|route| {
                 route.prefix == 0 && AddressFamily::from(route.destination) == family
             });
-        let best = defaults.clone().map(|route| route.metric).min();
-        let met = defaults.any(|route| {
-            Some(route.metric) == best && route.gateway == Some(director) && route.device == device
-        });
-        if met || case.network().policy_rules > 0 {
+        let metric = defaults.clone().map(|route| route.metric).min();
+        let best: Vec<_> = defaults.filter(|route| Some(route.metric) == metric).collect();
+        if best.iter().any(|it| it.gateway == Some(director) && it.device == device) {
             continue;
         }
-        let found = case.network().routes.iter().find(|route| {
-            route.prefix == 0
-                && AddressFamily::from(route.destination) == family
-                && Some(route.metric) == best
-        });
+        let found = best.first();
         let replaced = found.filter(|route| route.metric <= preferred(family));
         let from = replaced.and_then(|route| {
             route.gateway.map(|gateway| node::Key::through(gateway, &route.device))

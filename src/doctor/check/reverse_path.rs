@@ -1,6 +1,9 @@
 //! The reverse path filter drops, without a word, what comes in by another interface than the
 //! answer would leave by.
 
+use std::net::IpAddr;
+
+use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault};
 use crate::doctor::expectation::is_fallback_tunnel;
 use crate::ipvs::Forwarding;
@@ -32,7 +35,7 @@ fn came_too_late(case: &Case<'_>, effective: &Effective) -> bool {
 }
 
 /// A filter for all cannot be undone by a 0 on the interface, but is outdone by a 2.
-fn loosen(case: &Case<'_>, effective: &Effective, otherwise: u32) -> Vec<crate::doctor::Step> {
+fn loosen(case: &Case<'_>, effective: &Effective, otherwise: u32) -> Vec<Step> {
     let value = if effective.all == 0 { otherwise } else { 2 };
     vec![case.set(Sysctl::of_interface(&effective.device, "rp_filter"), value)]
 }
@@ -88,32 +91,21 @@ fn deaf(case: &Case<'_>, device: &InterfaceName) -> Option<Fault> {
     })
 }
 
-/// Each interface once.
-fn each(devices: Vec<&InterfaceName>) -> Vec<&InterfaceName> {
-    let mut unique = Vec::new();
-    for device in devices {
-        if !unique.contains(&device) {
-            unique.push(device);
-        }
+/// The faults of the interfaces that face these addresses, each interface once.
+fn deaf_to(case: &Case<'_>, addresses: impl Iterator<Item = IpAddr>) -> Vec<Fault> {
+    let mut devices: Vec<&InterfaceName> = Vec::new();
+    for address in addresses.filter(|address| address.is_ipv4() && case.is_own(*address)) {
+        let device = case.facing(address);
+        devices.extend(device.filter(|device| !devices.contains(device)));
     }
-    unique
+    devices.into_iter().filter_map(|device| deaf(case, device)).collect()
 }
 
 pub(super) fn real_server_hears_clients(case: &Case<'_>) -> Vec<Fault> {
     let direct = case.silent().filter(|served| served.forwarding == Forwarding::DirectRouting);
-    let devices = each(direct.filter_map(|served| case.facing(served.address)).collect());
-    devices.into_iter().filter_map(|device| deaf(case, device)).collect()
+    deaf_to(case, direct.map(|served| served.address))
 }
 
 pub(super) fn director_hears_clients(case: &Case<'_>) -> Vec<Fault> {
-    let addresses = case.virtual_addresses().into_iter().filter(|address| address.is_ipv4());
-    let addresses: Vec<_> = addresses.collect();
-    let devices = addresses.iter().filter_map(|address| {
-        case.surroundings.on_link(*address).filter(|_| case.is_own(*address))
-    });
-    let real_server = real_server_hears_clients(case);
-    if !real_server.is_empty() {
-        return Vec::new();
-    }
-    each(devices.collect()).into_iter().filter_map(|device| deaf(case, device)).collect()
+    deaf_to(case, case.virtual_addresses().into_iter())
 }

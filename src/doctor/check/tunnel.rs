@@ -23,8 +23,8 @@ pub(super) fn is_up(case: &Case<'_>) -> Vec<Fault> {
         let Some(served) = tunnelled(ipv4).filter(|_| link.is_none_or(|link| !link.up)) else {
             continue;
         };
-        // A tunnel of another kind may do its work, as that of GUE or GRE.
-        let other = ["gre0", "fou", "sit0"].iter().any(|name| {
+        // A tunnel of another kind may do its work.
+        let other = ["gre0", "sit0"].iter().any(|name| {
             let links = &case.network().links;
             links.iter().any(|link| link.name.as_str() == *name && link.up)
         });

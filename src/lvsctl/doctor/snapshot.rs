@@ -30,7 +30,7 @@ pub(in crate::lvsctl) fn write(
     Ok(if facts.unread.is_empty() { 0 } else { 3 })
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 pub(super) fn read(path: &Path) -> Result<Facts, Error> {
     let mut text = Vec::new();
     let read = File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut text));
