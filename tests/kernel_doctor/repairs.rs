@@ -1,6 +1,7 @@
 //! `lvsctl doctor --fix` and `--undo`.
 
 use crate::cluster::{Cluster, is_healthy};
+use crate::support::{Host, LVSCTL};
 
 pub(crate) fn are_made_and_taken_back(cluster: &Cluster) {
     let (real, director) = (&cluster.real, &cluster.director);
@@ -14,6 +15,15 @@ pub(crate) fn are_made_and_taken_back(cluster: &Cluster) {
     let refused = real.lvsctl("doctor --fix");
     assert_eq!(refused.status, 2, "{refused:?}");
     assert!(refused.errors.contains("add --yes"), "{refused:?}");
+    let asked = |host: &Host, answer| {
+        let state = host.state_directory().display();
+        host.shell(&format!(
+            "echo {answer} | script -qec '{LVSCTL} --state-dir {state} doctor --fix' /dev/null"
+        ))
+    };
+    let declined = asked(real, "n");
+    assert!(declined.output.contains("do it? [y/N] "), "{declined:?}");
+    assert!(declined.output.contains("nothing was changed"), "{declined:?}");
     let shown = real.lvsctl("doctor --fix --dry-run");
     assert_eq!((shown.status, real.everything()), (1, broken), "{shown:?}");
     let done = real.lvsctl("doctor --fix --yes");
@@ -38,7 +48,8 @@ pub(crate) fn are_made_and_taken_back(cluster: &Cluster) {
         .shell("cd /proc/sys/net/ipv4; echo 3 >vs/drop_entry; ip address del 192.168.10.10/32 dev tunl0")
         .success();
     let broken = director.everything();
-    director.lvsctl("doctor --fix --yes").success();
+    let agreed = asked(director, "y");
+    assert_eq!(agreed.status, 0, "{agreed:?}");
     is_healthy(director, "director");
     assert_eq!(director.shell("cat /proc/sys/net/ipv4/vs/drop_entry").success(), "0\n");
     director.lvsctl("doctor --undo").success();

@@ -12,20 +12,22 @@ use crate::node::{Effective, InterfaceName, Sysctl};
 /// Of `rp_filter`.
 const STRICT: u32 = 1;
 
-/// Tunnels that take packets for a virtual address and filter strictly.
+/// Tunnels that take packets for a virtual address of IPv4, and filter strictly.
 fn strict_tunnels(case: &Case<'_>) -> Vec<Effective> {
-    let tunnels = case.network().links.iter().filter(|link| is_fallback_tunnel(&link.name));
-    let served = case
-        .held()
-        .any(|served| served.forwarding == Forwarding::Tunnel && served.address.is_ipv4());
-    if !served {
-        return Vec::new();
+    let mut tunnels: Vec<InterfaceName> = Vec::new();
+    for served in case.silent().filter(|served| served.forwarding == Forwarding::Tunnel) {
+        let places = case.places(served.address).map(|state| state.assigned.device.clone());
+        tunnels.extend(places.filter(is_fallback_tunnel));
+        tunnels.extend(served.journalled.then(InterfaceName::tunl0));
     }
-    let strict = tunnels
-        .filter(|link| link.up && link.kind != "ip6tnl" && link.kind != "sit")
-        .filter_map(|link| case.effective("rp_filter", &link.name))
-        .filter(|effective| effective.value() == STRICT);
-    strict.collect()
+    tunnels.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+    tunnels.dedup();
+    let up = |device: &InterfaceName| case.network().link(device).is_some_and(|link| link.up);
+    let values = tunnels.iter().filter(|device| up(device));
+    values
+        .filter_map(|device| case.effective("rp_filter", device))
+        .filter(|effective| effective.value() == STRICT)
+        .collect()
 }
 
 /// What was written to `default`, and came too late for the tunnel.

@@ -41,7 +41,7 @@ pub(super) fn run(
     if options.dry_run {
         return Ok(diagnosis.exit_code());
     }
-    if !yes && !agreed(output)? {
+    if !yes && !agreed(options, output)? {
         writeln!(output, "nothing was changed")?;
         return Ok(diagnosis.exit_code());
     }
@@ -114,11 +114,12 @@ fn wanted(id: &str, step: &Step, journal: &Journal<Key, Value>) -> Option<Wanted
     Some(Wanted { key, value, tolerated: Vec::new(), claim })
 }
 
-fn agreed(output: &mut dyn Write) -> Result<bool, Error> {
+/// Asks a person; a program is told to say so at once.
+fn agreed(options: &Options, output: &mut dyn Write) -> Result<bool, Error> {
     let input = io::stdin();
-    if !input.is_terminal() {
+    if options.json || !input.is_terminal() {
         return Err(Error::Usage(
-            "doctor --fix asks before it changes anything, and standard input is not a terminal: \
+            "doctor --fix asks before it changes anything, which takes a terminal and no --json: \
              add --yes"
                 .to_owned(),
         ));
