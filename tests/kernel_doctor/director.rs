@@ -15,6 +15,7 @@ fn a_director_that_is_broken_in_one_way_is_mended() {
     another_owner_of_the_table_is_named(&cluster);
     names_in_the_rules_of_the_boot_are_found(&cluster);
     services_that_refuse_clients_are_found(&cluster);
+    a_hash_that_refuses_clients_is_mended(&cluster);
     connections_that_do_not_come_about_are_noticed(&cluster);
 }
 
@@ -118,7 +119,6 @@ fn services_that_refuse_clients_are_found(cluster: &Cluster) {
     };
     for (id, by) in [
         ("H3", two("rr -p 300")),
-        ("H15", format!("ipvsadm -D -t 192.168.10.10:443; {}", two("sh"))),
         ("H17", "echo 3 >/proc/sys/net/ipv4/vs/drop_entry".to_owned()),
         ("H17", "echo 3 >/proc/sys/net/ipv4/vs/secure_tcp".to_owned()),
         ("H1", "ipvsadm --set 60 0 0".to_owned()),
@@ -126,6 +126,36 @@ fn services_that_refuse_clients_are_found(cluster: &Cluster) {
     ] {
         cluster.breaks(&Breakage { id, host, by: &by, felt: false });
     }
+}
+
+/// A hash sends a part of the clients to the server that is to get none.
+fn a_hash_that_refuses_clients_is_mended(cluster: &Cluster) {
+    let (client, host) = (&cluster.client, &cluster.director);
+    let clients = "$(seq 101 116)";
+    client
+        .shell(&format!(
+            "for i in {clients}; do echo address add 192.168.10.$i/24 dev eth0; done | ip -batch -"
+        ))
+        .success();
+    let refused = || {
+        let count = client.shell(&format!(
+            "for i in {clients}; do \
+             ncat -s 192.168.10.$i 192.168.10.10 80 </dev/null || echo $i; done"
+        ));
+        count.output.lines().filter(|line| line.parse::<u8>().is_ok()).count()
+    };
+    host.reference(&format!("-a {WEB} -r 192.168.10.3 -g -w 0")).success();
+    assert_eq!(refused(), 0);
+    host.reference(&format!("-E {WEB} -s sh")).success();
+    assert_ne!(refused(), 0);
+    let finding = is_found(host, "H15");
+    run(host, &finding, "fix");
+    is_healthy(host, "director");
+    assert_eq!(refused(), 0);
+    run(host, &finding, "undo");
+    is_found(host, "H15");
+    host.reference(&format!("-d {WEB} -r 192.168.10.3")).success();
+    host.reference(&format!("-E {WEB} -s rr")).success();
 }
 
 /// Connections that nobody answers, on a director that knows of no others.

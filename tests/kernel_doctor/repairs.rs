@@ -26,6 +26,8 @@ pub(crate) fn are_made_and_taken_back(cluster: &Cluster) {
     assert!(declined.output.contains("nothing was changed"), "{declined:?}");
     let shown = real.lvsctl("doctor --fix --dry-run");
     assert_eq!((shown.status, real.everything()), (1, broken), "{shown:?}");
+    let shown = real.lvsctl("doctor --fix --dry-run --json");
+    assert!(shown.output.contains("\"findings\":[{"), "{shown:?}");
     let done = real.lvsctl("doctor --fix --yes");
     assert_eq!(done.status, 0, "{done:?}");
     // Silence first, the address last.

@@ -159,7 +159,8 @@ pub(super) fn not_all_are_full(case: &Case<'_>) -> Vec<Fault> {
 }
 
 /// `sh` keeps a place for a server of weight 0, and refuses whom it would send there unless it may
-/// fall back (`IP_VS_SVC_F_SCHED_SH_FALLBACK`, flag-1).
+/// fall back (`IP_VS_SVC_F_SCHED_SH_FALLBACK`, flag-1). `mh` does so for one whose weight was above
+/// 0 once, which cannot be told from outside.
 pub(super) fn hash_has_a_fallback(case: &Case<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
     for entry in case.services() {
@@ -241,7 +242,7 @@ pub(super) fn connections_are_established(case: &Case<'_>) -> Vec<Fault> {
                 it.service == (address, port).into() && it.destination.ip() == destination.address
             })
             .count();
-        // Since Linux 4.19 these count as active, before that as inactive.
+        // Linux 6.1 counts them among the active ones; not every kernel did.
         let known = u64::from(entry.active_connections) + u64::from(entry.inactive_connections);
         if waiting < SUSPICIOUS || known > waiting as u64 {
             continue;

@@ -3,7 +3,7 @@
 use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault};
 use crate::ipvs::Forwarding;
-use crate::node::{self, InterfaceName, UP};
+use crate::node::{self, DOWN, InterfaceName, UP};
 use crate::plan::Change;
 
 /// The interface is missing, or down.
@@ -31,14 +31,6 @@ pub(super) fn is_up(case: &Case<'_>) -> Vec<Fault> {
         if other {
             continue;
         }
-        let mut repair = Vec::new();
-        if link.is_none() {
-            let (key, to) = (node::Key::Link(device.clone()), Some(kind.to_owned()));
-            repair.push(Step::Host(Change { key, from: None, to }));
-        }
-        let key = node::Key::LinkUp(device.clone());
-        let from = Some(node::DOWN.to_owned());
-        repair.push(Step::Host(Change { key, from, to: Some(UP.to_owned()) }));
         faults.push(Fault {
             title: format!(
                 "{device} is {}: nobody unpacks what the director sends for {}",
@@ -50,10 +42,21 @@ pub(super) fn is_up(case: &Case<'_>) -> Vec<Fault> {
                 Some(_) => format!("{device} is there, and down"),
             },
             expected: format!("{device} of kind {kind}, up"),
-            repair,
+            repair: bring_up(case, &device, kind),
         });
     }
     faults
+}
+
+/// The steps to a tunnel that is up.
+fn bring_up(case: &Case<'_>, device: &InterfaceName, kind: &str) -> Vec<Step> {
+    let step = |key, from: Option<&str>, to: &str| {
+        Step::Host(Change { key, from: from.map(str::to_owned), to: Some(to.to_owned()) })
+    };
+    let missing = case.network().link(device).is_none();
+    let make = missing.then(|| step(node::Key::Link(device.clone()), None, kind));
+    let up = step(node::Key::LinkUp(device.clone()), Some(DOWN), UP);
+    make.into_iter().chain([up]).collect()
 }
 
 fn on(case: &Case<'_>, address: std::net::IpAddr, ipv4: bool) -> bool {
@@ -74,15 +77,6 @@ pub(super) fn takes_the_family(case: &Case<'_>) -> Vec<Fault> {
         if !wrong || right {
             continue;
         }
-        let device = InterfaceName::ip6tnl0();
-        let mut repair = Vec::new();
-        if case.network().link(&device).is_none() {
-            let (key, to) = (node::Key::Link(device.clone()), Some("ip6tnl".to_owned()));
-            repair.push(Step::Host(Change { key, from: None, to }));
-        }
-        let key = node::Key::LinkUp(device);
-        let from = Some(node::DOWN.to_owned());
-        repair.push(Step::Host(Change { key, from, to: Some(UP.to_owned()) }));
         faults.push(Fault {
             title: format!(
                 "{} is on tunl0, which unpacks IPv4 only: its packets are thrown away",
@@ -90,7 +84,7 @@ pub(super) fn takes_the_family(case: &Case<'_>) -> Vec<Fault> {
             ),
             found: format!("{} on tunl0, and no other tunnel is up", served.address),
             expected: "ip6tnl0 for IPv6 in IPv6 (sit0 for IPv6 in IPv4), up".to_owned(),
-            repair,
+            repair: bring_up(case, &InterfaceName::ip6tnl0(), "ip6tnl"),
         });
     }
     faults

@@ -20,48 +20,26 @@ pub(super) fn run(
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
     let (repairs, by_hand) = repairs(diagnosis);
-    if !options.json {
-        report::write(output, diagnosis, None, false)?;
-    }
-    if repairs.is_empty() {
-        if options.json {
-            report::write(output, diagnosis, None, true)?;
-        } else if !by_hand.is_empty() {
-            writeln!(output, "nothing that lvsctl mends by itself; by hand:")?;
-        }
-        tell(output, &by_hand, options)?;
-        return Ok(diagnosis.exit_code());
+    let only_shown = repairs.is_empty() || options.dry_run;
+    if only_shown || !options.json {
+        report::write(output, diagnosis, None, options.json)?;
     }
     if !options.json {
-        writeln!(output, "\nto be done:")?;
-        for (_, step) in &repairs {
-            writeln!(output, "  {}", step.fix())?;
-        }
+        tell(output, "to be done:", repairs.iter().map(|(_, step)| step))?;
+        tell(output, "to be done by hand:", by_hand.iter())?;
     }
-    if options.dry_run {
+    if only_shown {
         return Ok(diagnosis.exit_code());
     }
     if !yes && !agreed(options, output)? {
         writeln!(output, "nothing was changed")?;
         return Ok(diagnosis.exit_code());
     }
-    let mut machine = Machine::new()?;
-    let lock = Lock::take(&options.state_dir)?;
-    let mut journal = state::journal(&options.state_dir)?;
-    let wanted: Vec<Wanted<Key, Value>> =
-        repairs.iter().filter_map(|(id, step)| wanted(id, step, &journal)).collect();
-    // No claim is given up: what an earlier run mended stays mended.
-    let run = Engine::new(&mut machine, &mut journal).up(&[], &wanted);
-    let done = run.map_err(|failure| Error::Run(FailedRun(failure)))?;
-    drop(lock);
+    let steps = mend(&repairs, options)?;
     if !options.json {
-        for command in commands(&done.steps) {
+        for command in steps {
             writeln!(output, "+ {command}")?;
         }
-        if !by_hand.is_empty() {
-            writeln!(output, "to be done by hand:")?;
-        }
-        tell(output, &by_hand, options)?;
         writeln!(output, "\nafterwards:")?;
     }
     let again = super::diagnose(&super::facts(options), None);
@@ -69,13 +47,31 @@ pub(super) fn run(
     Ok(again.exit_code())
 }
 
-fn tell(output: &mut dyn Write, by_hand: &[Step], options: &Options) -> io::Result<()> {
-    if !options.json {
-        for step in by_hand {
-            writeln!(output, "  {}", step.fix())?;
-        }
+fn tell<'a>(
+    output: &mut dyn Write,
+    title: &str,
+    steps: impl ExactSizeIterator<Item = &'a Step>,
+) -> io::Result<()> {
+    if steps.len() > 0 {
+        writeln!(output, "\n{title}")?;
+    }
+    for step in steps {
+        writeln!(output, "  {}", step.fix())?;
     }
     Ok(())
+}
+
+/// Makes the repairs, and gives the commands that they came to.
+fn mend(repairs: &[(&'static str, Step)], options: &Options) -> Result<Vec<String>, Error> {
+    let mut machine = Machine::new()?;
+    let _lock = Lock::take(&options.state_dir)?;
+    let mut journal = state::journal(&options.state_dir)?;
+    let wanted: Vec<Wanted<Key, Value>> =
+        repairs.iter().filter_map(|(id, step)| wanted(id, step, &journal)).collect();
+    // No claim is given up: what an earlier run mended stays mended.
+    let run = Engine::new(&mut machine, &mut journal).up(&[], &wanted);
+    let done = run.map_err(|failure| Error::Run(FailedRun(failure)))?;
+    Ok(commands(&done.steps))
 }
 
 /// The steps that the engine can make, in a safe order, and those that are left to a person.
