@@ -115,7 +115,7 @@ fn every_word_of_lvsctl_is_in_its_page_and_completions() {
     let mut words = BTreeSet::new();
     lvsctl_words(&lvs::lvsctl::command_line(), &mut words);
     assert!(words.contains("--mode") && words.contains("real-server"), "{words:?}");
-    let page = page("man/lvsctl.8");
+    let page = page("man/lvsctl.8") + &page("man/lvsctl-doctor.8");
     let [bash, zsh, fish] =
         ["lvsctl.bash", "_lvsctl", "lvsctl.fish"].map(|name| read(&format!("completions/{name}")));
     for word in words {
@@ -133,8 +133,22 @@ fn every_word_of_lvsctl_is_in_its_page_and_completions() {
 }
 
 #[test]
+fn every_check_of_the_doctor_is_in_its_page() {
+    let page = page("man/lvsctl-doctor.8");
+    for check in lvs::doctor::CHECKS {
+        let title = format!("{} ({})", check.id, check.severity);
+        assert!(page.lines().any(|line| line.trim() == title), "{title}");
+    }
+    let titles = page.lines().filter(|line| {
+        let last = line.trim().rsplit_once(' ').map_or("", |(_, last)| last);
+        matches!(last, "(failure)" | "(warning)" | "(advice)")
+    });
+    assert_eq!(titles.count(), lvs::doctor::CHECKS.len());
+}
+
+#[test]
 fn pages_are_well_formed() {
-    for page in ["ipvsadm", "ipvsadm-save", "ipvsadm-restore", "lvsctl"] {
+    for page in ["ipvsadm", "ipvsadm-save", "ipvsadm-restore", "lvsctl", "lvsctl-doctor"] {
         let (_, findings) = run("mandoc", &["-Tlint", &format!("man/{page}.8")]);
         // What else is installed here is not the page's business.
         let elsewhere =
@@ -219,6 +233,10 @@ fn bash_offers_what_may_follow() {
         ("lvsctl real-server up --mode tun --v", "--vip"),
         ("lvsctl director up --mode ", "nat tun dr"),
         ("lvsctl real-server up --s", "--state-dir"),
+        ("lvsctl d", "director doctor"),
+        ("lvsctl doctor --symptom c", "client-reset"),
+        ("lvsctl doctor --f", "--fix --from"),
+        ("lvsctl snapshot Cargo.t", "Cargo.toml"),
     ];
     let replies = bash(&lines.map(|(line, _)| line));
     for ((line, expected), reply) in lines.iter().zip(replies) {

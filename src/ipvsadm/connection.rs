@@ -8,21 +8,21 @@ use crate::ipvs::Protocol;
 use super::endpoint::Endpoint;
 
 /// A connection as the kernel tells it. Texts are bytes: the data of an engine comes from packets.
-pub(super) struct Connection<'a> {
-    pub(super) protocol: &'a [u8],
-    pub(super) client: Endpoint,
-    pub(super) service: Endpoint,
-    pub(super) destination: Endpoint,
-    pub(super) state: &'a [u8],
+pub(crate) struct Connection<'a> {
+    pub(crate) protocol: &'a [u8],
+    pub(crate) client: Endpoint,
+    pub(crate) service: Endpoint,
+    pub(crate) destination: Endpoint,
+    pub(crate) state: &'a [u8],
     /// Until the kernel forgets it.
-    pub(super) seconds: u32,
+    pub(crate) seconds: u32,
     /// Name of the persistence engine and its data, up to the first blank.
-    pub(super) engine: Option<(&'a [u8], &'a [u8])>,
+    pub(crate) engine: Option<(&'a [u8], &'a [u8])>,
 }
 
 impl<'a> Connection<'a> {
     /// Reads a line; `None` where it does not have this shape.
-    pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse(line: &'a [u8]) -> Option<Self> {
         let mut fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
         let protocol = fields.next()?;
         // Other protocols (`IP` of a marked template, `AH`, `ESP`) have no named ports.

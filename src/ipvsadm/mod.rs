@@ -33,7 +33,9 @@ mod tests;
 mod wrapper;
 
 pub use command::{Command, Format, Listing, Manner, Subject};
+pub(crate) use connection_table::ConnectionTable;
 pub use console::Console;
+pub(crate) use endpoint::Endpoint;
 pub use error::Error;
 pub use grammar::{UsageError, command_line, parse, parse_restore_line};
 pub use names::Names;

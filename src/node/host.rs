@@ -18,7 +18,7 @@ const SECONDS: u64 = 10;
 /// This machine, in the network namespace that the process is in.
 pub struct Host {
     runtime: Runtime,
-    handle: Handle,
+    pub(super) handle: Handle,
 }
 
 impl fmt::Debug for Host {
@@ -183,7 +183,7 @@ impl Host {
         self.link(name)?.ok_or_else(|| Error::NoInterface(name.to_string()))
     }
 
-    fn wait<T>(
+    pub(super) fn wait<T>(
         &self,
         what: String,
         answer: impl Future<Output = Result<T, rtnetlink::Error>>,

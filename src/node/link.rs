@@ -58,7 +58,7 @@ pub(super) async fn name(handle: &Handle, index: u32) -> Result<Option<Interface
     }
 }
 
-fn named(message: &LinkMessage) -> Option<(u32, InterfaceName)> {
+pub(super) fn named(message: &LinkMessage) -> Option<(u32, InterfaceName)> {
     let name = message.attributes.iter().find_map(|attribute| match attribute {
         LinkAttribute::IfName(name) => name.parse().ok(),
         _ => None,

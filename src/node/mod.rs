@@ -5,10 +5,12 @@
 //! process is in.
 
 mod address;
+mod combined;
 mod default_route;
 mod error;
 mod host;
 mod interface_name;
+mod inventory;
 mod key;
 mod link;
 mod namespace;
@@ -16,9 +18,11 @@ mod route;
 mod surroundings;
 mod sysctl;
 
+pub use combined::{Combination, Effective};
 pub use error::Error;
 pub use host::Host;
 pub use interface_name::{InterfaceName, InvalidInterfaceName};
+pub use inventory::{AddressState, Inventory, LinkState, Prefix, Source};
 pub use key::{DOWN, Key, PRESENT, UP};
 pub use namespace::namespace_cookie;
 pub use surroundings::{AssignedAddress, KnownRoute, Surroundings};
