@@ -1,12 +1,6 @@
 //! Manual pages, completions and the unit, held against the option tables.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may fail loudly"
-)]
+#![cfg(test)]
 
 use std::collections::BTreeSet;
 use std::fs;
