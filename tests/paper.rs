@@ -1,12 +1,6 @@
 //! Manual pages, completions and the unit, held against the option tables.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may fail loudly"
-)]
+#![cfg(test)]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -241,6 +235,65 @@ fn bash_offers_what_may_follow() {
     let replies = bash(&lines.map(|(line, _)| line));
     for ((line, expected), reply) in lines.iter().zip(replies) {
         assert_eq!(reply, *expected, "{line}");
+    }
+}
+
+/// What zsh offers at the end of each line: typed at a terminal, Tab and all. The completion system
+/// shows its matches on the way.
+fn zsh(lines: &[&str]) -> Vec<String> {
+    let script = r#"
+        zmodload zsh/zpty
+        zpty shell zsh -fi
+        zpty -w shell 'PS1=; fpath=(completions $fpath); autoload -U compinit; compinit -uD
+            compadd() { builtin compadd -O words "$@"; print -rn -- $words ""; builtin compadd "$@" }
+            offers() { print -n "<offers:"; _main_complete; print -n ">" }
+            zle -C offers complete-word offers; bindkey "\t" offers; print "<rea""dy>"'
+        zpty -r shell seen '*<ready>*'
+        for line in "$@"; do
+            zpty -wn shell "$line"$'\t'
+            zpty -r shell seen '*<offers:*>*'
+            print -r -- ${${seen#*<offers:}%>*}
+            zpty -wn shell $'\C-u'
+        done"#;
+    let arguments = ["60", "zsh", "-fc", script, "zsh"];
+    let (good, text) = run("timeout", &[&arguments[..], lines].concat());
+    assert!(good, "{text}");
+    text.lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// What fish offers at the end of each line.
+fn fish(lines: &[&str]) -> Vec<String> {
+    let offers = |line: &&str| {
+        let files = "source completions/ipvsadm.fish; source completions/lvsctl.fish";
+        let script = format!("{files}; complete -C '{line}'");
+        let (good, text) = run("fish", &["--no-config", "-c", &script]);
+        assert!(good, "{text}");
+        let words = text.lines().filter_map(|line| line.split('\t').next());
+        words.collect::<Vec<_>>().join(" ")
+    };
+    lines.iter().map(offers).collect()
+}
+
+#[test]
+fn zsh_and_fish_offer_what_may_follow() {
+    let lines = [
+        (
+            "ipvsadm -A -t 192.0.2.1:80 -s ",
+            "dh fo lblc lblcr lc mh none nq ovf rr sed sh twos wlc wrr",
+        ),
+        ("ipvsadm -A -t 192.0.2.1:80 -s mh -b mh-", "mh-fallback mh-port"),
+        ("ipvsadm -a -t 192.0.2.1:80 -r 198.51.100.2 -i --tun-type ", "gre gue ipip"),
+        ("ipvsadm --start-daemon ", "backup master"),
+        ("lvsctl director up --mode ", "dr nat tun"),
+    ];
+    let typed = lines.map(|(line, _)| line);
+    for (shell, replies) in [("zsh", zsh(&typed)), ("fish", fish(&typed))] {
+        assert_eq!(replies.len(), lines.len(), "{shell}: {replies:?}");
+        for ((line, expected), reply) in lines.iter().zip(replies) {
+            let mut offered: Vec<_> = reply.split(' ').collect();
+            offered.sort();
+            assert_eq!(offered.join(" "), *expected, "{shell}: {line}");
+        }
     }
 }
 

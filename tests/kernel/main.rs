@@ -1,13 +1,6 @@
 //! Tests on a real kernel with IPVS. They run in a guest: `scripts/test kernel`.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test may fail loudly"
-)]
+#![cfg(test)]
 
 #[path = "../support/mod.rs"]
 mod support;
