@@ -91,8 +91,8 @@ pub struct Journalled {
     pub claims: Vec<String>,
     /// What of this machine was set; `None` for an entry of the IPVS table.
     pub key: Option<node::Key>,
-    /// To what.
-    pub value: String,
+    /// To what; `None` where it was removed.
+    pub value: Option<String>,
 }
 
 /// Something that could not be read, so that nothing is known of it.

@@ -73,7 +73,7 @@ fn table(connections: u32) -> Table {
 }
 
 fn journalled(claim: &str) -> Vec<Journalled> {
-    vec![Journalled { claims: vec![claim.to_owned()], key: None, value: String::new() }]
+    vec![Journalled { claims: vec![claim.to_owned()], key: None, value: None }]
 }
 
 fn diagnosed(facts: &Facts) -> Diagnosis {

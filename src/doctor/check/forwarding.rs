@@ -114,7 +114,7 @@ struct Way<'a> {
 /// Their values say `via ADDRESS dev INTERFACE`.
 fn journalled_ways<'a>(case: &Case<'a>) -> impl Iterator<Item = Way<'a>> {
     case.facts.journal.iter().filter_map(|entry| {
-        let (Some(key @ node::Key::DefaultRoute(family)), value) = (&entry.key, &entry.value)
+        let (Some(key @ node::Key::DefaultRoute(family)), Some(value)) = (&entry.key, &entry.value)
         else {
             return None;
         };

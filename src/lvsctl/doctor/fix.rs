@@ -81,11 +81,7 @@ fn repairs(diagnosis: &Diagnosis) -> (Vec<(&'static str, Step)>, Vec<Step>) {
     let (mut repairs, mut by_hand): (Vec<(&'static str, Step)>, Vec<Step>) = Default::default();
     for finding in findings {
         // Half a repair may be worse than none.
-        let whole = finding.repair.iter().all(|step| match step {
-            Step::Host(change) => change.to.is_some(),
-            Step::Table(change) => change.to.is_some(),
-            Step::Shell { .. } => false,
-        });
+        let whole = !finding.repair.iter().any(|step| matches!(step, Step::Shell { .. }));
         for step in &finding.repair {
             let known = repairs.iter().any(|(_, known)| known == step) || by_hand.contains(step);
             match known {
@@ -101,8 +97,8 @@ fn repairs(diagnosis: &Diagnosis) -> (Vec<(&'static str, Step)>, Vec<Step>) {
 /// What somebody wants already stays theirs, and goes when they are done with it.
 fn wanted(id: &str, step: &Step, journal: &Journal<Key, Value>) -> Option<Wanted<Key, Value>> {
     let (key, value) = match step {
-        Step::Host(change) => (Key::Host(change.key.clone()), Value::Host(change.to.clone()?)),
-        Step::Table(change) => (Key::Table(change.key), Value::Table(change.to.clone()?)),
+        Step::Host(change) => (Key::Host(change.key.clone()), change.to.clone().map(Value::Host)),
+        Step::Table(change) => (Key::Table(change.key), change.to.clone().map(Value::Table)),
         Step::Shell { .. } => return None,
     };
     let theirs = journal.entry(&key).and_then(|entry| entry.claims.first().cloned());

@@ -90,5 +90,9 @@ fn entry(entry: &crate::plan::Entry<Key, Value>) -> Journalled {
         Key::Host(key) => Some(key.clone()),
         Key::Table(_) => None,
     };
-    Journalled { claims: entry.claims.clone(), key, value: entry.ours.to_string() }
+    Journalled {
+        claims: entry.claims.clone(),
+        key,
+        value: entry.ours.as_ref().map(ToString::to_string),
+    }
 }
