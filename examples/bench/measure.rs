@@ -57,6 +57,7 @@ pub(crate) fn own(words: &[&str]) -> String {
 /// In a process of its own: a child inherits the peak of the process that started it (`exec_mmap` of
 /// fs/exec.c), and the one that measures has read large files.
 #[allow(unsafe_code)]
+#[allow(clippy::zombie_processes, reason = "wait4 waits for it")]
 pub(crate) fn run(input: &str, output: &str, program: &str, words: &[&str]) {
     let mut command = Command::new(program);
     command.args(words).stdin(File::open(input).unwrap()).stdout(File::create(output).unwrap());

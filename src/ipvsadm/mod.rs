@@ -1,5 +1,6 @@
 //! The drop-in for ipvsadm 1.31.
 
+mod columns;
 mod command;
 mod connection;
 mod connection_table;
@@ -12,12 +13,14 @@ mod fake_names;
 mod grammar;
 mod help;
 mod json;
+mod kernel_table;
 mod lines;
 mod listing;
 mod lookups;
 mod names;
 mod order;
 mod pools;
+mod proc_text;
 mod program;
 mod refusal;
 mod restore;

@@ -106,15 +106,15 @@ fn check<const COLUMNS: usize>(
 ) -> Result<(), UsageError> {
     let mut exclusive = None;
     for &(name, rules) in table {
-        let is_given = given.iter().any(|row| row.name == Some(name));
-        match (rules.get(column), is_given) {
-            (Some(Rule::Required), false) => {
+        let is_given = || given.iter().any(|row| row.name == Some(name));
+        match rules.get(column) {
+            Some(Rule::Required) if !is_given() => {
                 return Err(UsageError::MissingOption { name, user, kind });
             }
-            (Some(Rule::Illegal), true) => {
+            Some(Rule::Illegal) if is_given() => {
                 return Err(UsageError::IllegalOption { name, user, kind });
             }
-            (Some(Rule::Exclusive), true) => {
+            Some(Rule::Exclusive) if is_given() => {
                 if let Some(first) = exclusive.replace(name) {
                     return Err(UsageError::Conflict { later: name, first, user, kind });
                 }

@@ -118,7 +118,9 @@ pub(super) fn long(spelling: &str) -> Option<&'static OptionRow> {
 
 /// The row with that short spelling.
 pub(super) fn short(spelling: char) -> Option<&'static OptionRow> {
-    OPTIONS.iter().find(|row| row.shorts.contains(spelling))
+    let spelling = u8::try_from(spelling).ok()?;
+    // Not `contains`: a table is read for it thousands of times, and these have one or two letters.
+    OPTIONS.iter().find(|row| row.shorts.bytes().any(|short| short == spelling))
 }
 
 const fn command(
