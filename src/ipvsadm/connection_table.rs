@@ -7,6 +7,7 @@ use std::io::{self, BufRead, BufReader};
 use crate::netlink::proc_net;
 
 use super::connection::Connection;
+use super::connection_choice::Choice;
 use super::error::Error;
 use super::lines;
 
@@ -52,16 +53,23 @@ impl<R: BufRead> ConnectionTable<R> {
         if table.read_line()? { Ok(table) } else { Err(Error::UnexpectedInput(PATH)) }
     }
 
-    /// The next connection, in the kernel's order.
+    /// Hands out the connections that are chosen, in the kernel's order.
     ///
     /// # Errors
     ///
-    /// A failing read, or as [`read`].
-    pub(super) fn next(&mut self) -> Result<Option<Connection<'_>>, Error> {
-        if !self.read_line()? {
-            return Ok(None);
+    /// A failing read, as [`read`], or what `work` says.
+    pub(super) fn each(
+        &mut self,
+        choice: &Choice,
+        mut work: impl FnMut(&Connection<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        while self.read_line()? {
+            let connection = read(&self.line)?;
+            if choice.includes(&connection) {
+                work(&connection)?;
+            }
         }
-        read(&self.line).map(Some)
+        Ok(())
     }
 
     /// Fills `chunk` with the lines of the next connections, for [`read`]; false at the end of the

@@ -1,6 +1,6 @@
 //! An address and a port as one text: `192.0.2.1:80`, `[2001:db8::1]:https`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::ipvs::{Protocol, ServiceIdentity};
 
@@ -76,8 +76,7 @@ impl Endpoint {
         row.push_str(if brackets { "[" } else { "" });
         match (host, self.address) {
             (Some(host), _) => row.push_str(host),
-            (None, IpAddr::V4(address)) => append_ipv4(row, address),
-            (None, IpAddr::V6(address)) => row.push_str(&ipv6_text(address)),
+            (None, address) => append_address(row, address),
         }
         row.push_str(if brackets { "]:" } else { ":" });
         match service {
@@ -95,8 +94,12 @@ pub(crate) fn cut(text: &mut String, most: usize) {
     }
 }
 
-fn append_ipv4(row: &mut String, address: Ipv4Addr) {
-    let [a, b, c, d] = address.octets();
+/// Appends an address in numbers.
+pub(crate) fn append_address(row: &mut String, address: IpAddr) {
+    let [a, b, c, d] = match address {
+        IpAddr::V4(address) => address.octets(),
+        IpAddr::V6(address) => return row.push_str(&ipv6_text(address)),
+    };
     row.number(a.into());
     for octet in [b, c, d] {
         row.push('.');

@@ -3,6 +3,8 @@
 mod columns;
 mod command;
 mod connection;
+mod connection_choice;
+mod connection_counts;
 mod connection_table;
 mod console;
 mod endpoint;
@@ -29,6 +31,7 @@ mod run;
 mod save;
 mod scheduler_flags;
 mod session;
+mod slow_walk;
 mod source;
 mod system_names;
 #[cfg(test)]
@@ -36,6 +39,7 @@ mod tests;
 mod wrapper;
 
 pub use command::{Command, Format, Listing, Manner, Subject};
+pub use connection_choice::{Choice, CountBy, Network, Place};
 pub use console::Console;
 pub use error::Error;
 pub use grammar::{UsageError, command_line, parse, parse_restore_line};

@@ -62,6 +62,11 @@ static COMMANDS: &[(&str, [Rule; 14])] = &[
     ("no-load",           [__, __, __, __,  O, __, __, __, __, __, __, __,  O, __]),
     ("netns",             [ O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O]),
     ("explain",           [ O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O]),
+    ("client",             [__, __, __, __,  O, __, __, __, __, __, __, __, __, __]),
+    ("vip",                [__, __, __, __,  O, __, __, __, __, __, __, __, __, __]),
+    ("real",               [__, __, __, __,  O, __, __, __, __, __, __, __, __, __]),
+    ("state",              [__, __, __, __,  O, __, __, __, __, __, __, __, __, __]),
+    ("count-by",           [__, __, __, __,  O, __, __, __, __, __, __, __, __, __]),
 ];
 
 /// Tunnel options by name, and what each tunnel type says to them, in the order of [`TunnelType`].

@@ -73,6 +73,11 @@ pub(super) enum OptionId {
     NoLoad,
     NetworkNamespace,
     Explain,
+    Client,
+    VirtualAddress,
+    Destination,
+    State,
+    CountBy,
     Sort,
     Ipv6,
 }
@@ -215,6 +220,11 @@ pub(super) static OPTIONS: &[OptionRow] = {
         option(Id::NoLoad,                "no-load",           "no-load",         "",  None),
         option(Id::NetworkNamespace,      "netns",             "netns",           "",  Required),
         option(Id::Explain,               "explain",           "explain",         "",  None),
+        option(Id::Client,                "client",            "client",          "",  Required),
+        option(Id::VirtualAddress,        "vip",               "vip",             "",  Required),
+        option(Id::Destination,           "real",              "real",            "",  Required),
+        option(Id::State,                 "state",             "state",           "",  Required),
+        option(Id::CountBy,               "count-by",          "count-by",        "",  Required),
 
         nameless(Id::Sort, "sort", ""),
         nameless(Id::Ipv6, "ipv6", "6"),

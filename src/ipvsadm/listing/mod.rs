@@ -63,8 +63,9 @@ pub(super) fn list<T: Transport>(
             title::write_columns(output, style.format)?;
             write_pools(source, &[entry], None, listing.sorted, style, output)
         }
-        Subject::Connections { engine_data } => {
-            connections::write(source.connections()?, *engine_data, style.names, output)
+        Subject::Connections { engine_data, choice } => {
+            let table = source.connections()?;
+            connections::write(table, choice, *engine_data, style.names, output)
         }
         Subject::Timeouts => match source.timeouts()? {
             Some(timeouts) => Ok(timeouts::write_timeouts(output, timeouts)?),

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::integer::{WHITE_SPACE, integer};
 use crate::ipvs::Protocol;
-use crate::ipvsadm::Names;
+use crate::ipvsadm::{Names, Network};
 
 /// `address[:port]`, of a service or a real server; no port where none is written.
 ///
@@ -39,6 +39,24 @@ pub(in super::super) fn address_and_port(
         Some((address, text)) => Some((host(address, names)?.into(), Some(port(text)?))),
         None => Some((host(text, names)?.into(), None)),
     }
+}
+
+/// `address[/prefix]`: a network, or the one address.
+pub(in super::super) fn network(text: &str, names: &dyn Names) -> Option<Network> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix)),
+        None => (text, None),
+    };
+    let address = match address.parse::<Ipv6Addr>() {
+        Ok(address) => address.into(),
+        Err(_) => IpAddr::V4(host(address, names)?),
+    };
+    let whole = if address.is_ipv6() { 128 } else { 32 };
+    let prefix = match prefix {
+        Some(prefix) => integer(prefix, 0..=whole)?,
+        None => whole,
+    };
+    Some(Network { address, prefix })
 }
 
 /// A multicast address: IPv6 if there is a colon in it, else IPv4 in four decimal numbers.
@@ -109,6 +127,22 @@ mod tests {
 
     fn written(address: &str, port: impl Into<Option<u16>>) -> Option<(String, Option<u16>)> {
         Some((address.to_owned(), port.into()))
+    }
+
+    #[test]
+    fn networks() {
+        let network = |text| {
+            let Network { address, prefix } = network(text, &VIP_EXAMPLE)?;
+            Some(format!("{address}/{prefix}"))
+        };
+        assert_eq!(network("192.0.2.0/24").as_deref(), Some("192.0.2.0/24"));
+        assert_eq!(network("10/8").as_deref(), Some("0.0.0.10/8"), "as everywhere");
+        assert_eq!(network("192.0.2.1").as_deref(), Some("192.0.2.1/32"));
+        assert_eq!(network("::/0").as_deref(), Some("::/0"));
+        assert_eq!(network("2001:db8::1").as_deref(), Some("2001:db8::1/128"));
+        for wrong in ["", "/8", "192.0.2.0/33", "192.0.2.0/", "::/129", "192.0.2.0/-1", "no.name"] {
+            assert_eq!(network(wrong), None, "{wrong}");
+        }
     }
 
     #[test]
