@@ -3,6 +3,8 @@
 //! Every line is parsed before the first is applied, so a mistake changes nothing. What the kernel
 //! refuses is reported, and the rest goes on.
 
+use std::borrow::Cow;
+
 use crate::ipvs::Request;
 use crate::netlink::Transport;
 
@@ -68,7 +70,11 @@ fn read(parse: &mut ParseLine<'_>, console: &mut Console<'_>) -> Result<Vec<(usi
                 return Err(console.report(&Error::CannotRead { path, source }, || None));
             }
         }
-        let text = String::from_utf8_lossy(&line);
+        let text = match str::from_utf8(&line) {
+            Ok(text) => Cow::Borrowed(text),
+            // Slower to find out.
+            Err(_) => String::from_utf8_lossy(&line),
+        };
         let words: Vec<&str> = words(&text).collect();
         if words.is_empty() {
             continue;

@@ -123,10 +123,25 @@ pub(super) fn long(spelling: &str) -> Option<&'static OptionRow> {
 
 /// The row with that short spelling.
 pub(super) fn short(spelling: char) -> Option<&'static OptionRow> {
-    let spelling = u8::try_from(spelling).ok()?;
-    // Not `contains`: a table is read for it thousands of times, and these have one or two letters.
-    OPTIONS.iter().find(|row| row.shorts.bytes().any(|short| short == spelling))
+    BY_SHORT.get(spelling as usize).copied().flatten()
 }
+
+/// The rows by their short spellings, which a restore looks up once a word.
+#[allow(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+static BY_SHORT: [Option<&OptionRow>; 128] = {
+    let mut rows = [None; 128];
+    let mut row = 0;
+    while row < OPTIONS.len() {
+        let shorts = OPTIONS[row].shorts.as_bytes();
+        let mut place = 0;
+        while place < shorts.len() {
+            rows[shorts[place] as usize] = Some(&OPTIONS[row]);
+            place += 1;
+        }
+        row += 1;
+    }
+    rows
+};
 
 const fn command(
     verb: Verb,
