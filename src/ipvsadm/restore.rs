@@ -103,7 +103,7 @@ fn read(parse: &mut ParseLine<'_>, console: &mut Console<'_>) -> Result<Vec<(usi
 
 /// The words of a line up to a comment. `ipvsadm` is left out wherever it stands.
 fn words(line: &str) -> impl Iterator<Item = &str> {
-    line.split([' ', '\t', '\r', '\n'])
+    line.split(|c| matches!(c, ' ' | '\t' | '\r' | '\n'))
         .filter(|word| !word.is_empty())
         .take_while(|word| !word.starts_with('#'))
         .filter(|word| *word != "ipvsadm")
