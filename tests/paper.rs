@@ -300,7 +300,10 @@ fn zsh_and_fish_offer_what_may_follow() {
 /// A value that each option takes, so that only the option can be what is wrong with a line.
 fn value(long: &str) -> &'static str {
     match long {
-        "tcp-service" | "udp-service" | "sctp-service" | "real-server" => "192.0.2.1:80",
+        "tcp-service" | "udp-service" | "sctp-service" | "real-server" | "vip" | "real" => {
+            "192.0.2.1:80"
+        }
+        "count-by" => "client",
         "start-daemon" | "stop-daemon" => "master",
         "netmask" => "255.255.255.0",
         "mcast-group" => "224.0.0.81",

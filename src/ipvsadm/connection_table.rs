@@ -7,6 +7,7 @@ use std::io::{self, BufRead, BufReader};
 use crate::netlink::proc_net;
 
 use super::connection::Connection;
+use super::connection_choice::Choice;
 use super::error::Error;
 use super::lines;
 
@@ -52,7 +53,7 @@ impl<R: BufRead> ConnectionTable<R> {
         if table.read_line()? { Ok(table) } else { Err(Error::UnexpectedInput(PATH)) }
     }
 
-    /// The next connection, in the kernel's order.
+    /// The next connection; `None` after the last.
     ///
     /// # Errors
     ///
@@ -62,6 +63,24 @@ impl<R: BufRead> ConnectionTable<R> {
             return Ok(None);
         }
         read(&self.line).map(Some)
+    }
+
+    /// Hands out the connections that are chosen, in the kernel's order.
+    ///
+    /// # Errors
+    ///
+    /// A failing read, as [`read`], or what `work` says.
+    pub(super) fn each(
+        &mut self,
+        choice: &Choice,
+        mut work: impl FnMut(&Connection<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        while let Some(connection) = self.next()? {
+            if choice.includes(&connection) {
+                work(&connection)?;
+            }
+        }
+        Ok(())
     }
 
     /// Fills `chunk` with the lines of the next connections, for [`read`]; false at the end of the

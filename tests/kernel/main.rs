@@ -11,6 +11,7 @@ mod explanations;
 mod faults;
 mod json;
 mod killed;
+mod listing;
 mod nat;
 mod network_namespaces;
 mod restore;
