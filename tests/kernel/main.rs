@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bonding;
 mod client;
 mod direct_routing;
 mod explanations;
