@@ -51,7 +51,8 @@ _ipvsadm_options() {
         d) echo "$service --real-server" ;;
         L | l)
             echo "$service --numeric --exact --stats --rate --thresholds --persistent-conn" \
-                "--tun-info --sort --nosort --connection --timeout --daemon --syncid --json --no-load"
+                "--tun-info --sort --nosort --connection --timeout --daemon --syncid --json --no-load" \
+                "--client --vip --real --state --count-by"
             ;;
         S) echo "--numeric --no-load" ;;
         --start-daemon)
@@ -101,6 +102,11 @@ _ipvsadm_values() {
             ;;
         --pe) echo sip ;;
         --tun-type) echo ipip gue gre ;;
+        --count-by) echo client vip real state ;;
+        --state)
+            echo NONE ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK \
+                LISTEN SYNACK UDP ASSURED
+            ;;
         --netns) (cd /run/netns 2>/dev/null && echo *) ;;
         --start-daemon | --stop-daemon) echo master backup ;;
         --mcast-interface) (cd /sys/class/net 2>/dev/null && echo *) ;;
@@ -111,6 +117,7 @@ _ipvsadm_values() {
 _ipvsadm_takes_argument() {
     case $1 in
         [tufsbMrwxy] | --sctp-service | --pe | --tun-type | --tun-port | --syncid | --sync-maxlen | --netns) ;;
+        --client | --vip | --real | --state | --count-by) ;;
         --mcast-* | --start-daemon | --stop-daemon) ;;
         *) return 1 ;;
     esac

@@ -43,6 +43,11 @@ function __ipvsadm_is
     and contains -- $command $argv
 end
 
+# Whether the word before the cursor is one of these.
+function __ipvsadm_after
+    contains -- (commandline --cut-at-cursor --tokenize --current-process)[-1] $argv
+end
+
 # The table as ipvsadm -S writes it; nothing where it may not be read. Completion loads no module.
 function __ipvsadm_table
     set -q __ipvsadm_loaded
@@ -81,6 +86,7 @@ complete -c ipvsadm -n 'not __ipvsadm_command' -s d -l delete-server -d 'delete 
 complete -c ipvsadm -n 'not __ipvsadm_command' -l set -d 'set timeouts: tcp tcpfin udp'
 complete -c ipvsadm -n 'not __ipvsadm_command' -l start-daemon -x -a 'master backup' -d 'start a synchronization daemon'
 complete -c ipvsadm -n 'not __ipvsadm_command' -l stop-daemon -x -a 'master backup' -d 'stop a synchronization daemon'
+complete -c ipvsadm -n '__ipvsadm_after --start-daemon --stop-daemon' -a 'master backup'
 complete -c ipvsadm -n 'not __ipvsadm_command' -s R -l restore -d 'read commands from standard input'
 complete -c ipvsadm -n 'not __ipvsadm_command' -s S -l save -d 'write the table as commands'
 complete -c ipvsadm -n 'not __ipvsadm_command' -s h -l help -d 'print the options'
@@ -123,6 +129,11 @@ complete -c ipvsadm -n '__ipvsadm_is L' -l tun-info -d 'encapsulation'
 complete -c ipvsadm -n '__ipvsadm_is L' -l sort -d 'sorted, as it is anyhow'
 complete -c ipvsadm -n '__ipvsadm_is L' -l nosort -d 'in the order of the kernel'
 complete -c ipvsadm -n '__ipvsadm_is L' -s c -l connection -d 'connection table'
+complete -c ipvsadm -n '__ipvsadm_is L' -l client -x -d 'connections of these clients'
+complete -c ipvsadm -n '__ipvsadm_is L' -l vip -x -d 'connections to this virtual address'
+complete -c ipvsadm -n '__ipvsadm_is L' -l real -x -d 'connections to this real server'
+complete -c ipvsadm -n '__ipvsadm_is L' -l state -x -a 'NONE ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK LISTEN SYNACK UDP ASSURED' -d 'connections in this state'
+complete -c ipvsadm -n '__ipvsadm_is L' -l count-by -x -a 'client vip real state' -d 'connections, counted'
 complete -c ipvsadm -n '__ipvsadm_is L' -l timeout -d 'timeouts'
 complete -c ipvsadm -n '__ipvsadm_is L' -l daemon -d 'synchronization daemons'
 

@@ -5,7 +5,7 @@ _lvsctl() {
     local role='' verb=''
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
-            director | real-server | help) role=${role:-$word} ;;
+            director | real-server | doctor | snapshot | help) role=${role:-$word} ;;
             up | down | status) verb=${verb:-$word} ;;
         esac
     done
@@ -18,12 +18,21 @@ _lvsctl() {
             ;;
         --netns) words=$(ip netns list 2>/dev/null | cut -d' ' -f1) ;;
         --device) words=$(cd /sys/class/net && echo *) ;;
-        --vip | --service | --real | --gateway) ;;
+        --symptom)
+            words='no-syn no-synack client-reset some-clients uploads-hang after-minutes after-reboot'
+            ;;
+        --from | snapshot)
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+            ;;
+        --vip | --service | --real | --gateway | --watch) ;;
         *)
             words='--dry-run --json --netns --state-dir --help'
             case $role,$verb in
-                ,) words="director real-server help $words --version" ;;
-                help,*) words='director real-server' ;;
+                ,) words="director real-server doctor snapshot help $words --version" ;;
+                help,*) words='director real-server doctor snapshot' ;;
+                doctor,*) words="--fix --yes --undo --symptom --watch --from $words" ;;
+                snapshot,*) ;;
                 *,) words="up down status $words" ;;
                 director,*) words="--mode --vip --device --service --scheduler --real $words" ;;
                 *) words="--mode --vip --device --gateway $words" ;;

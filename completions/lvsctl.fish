@@ -5,7 +5,7 @@ function __lvsctl_in
 end
 
 function __lvsctl_role
-    __lvsctl_in '(director|real-server|help)'
+    __lvsctl_in '(director|real-server|doctor|snapshot|help)'
 end
 
 function __lvsctl_ready
@@ -13,13 +13,20 @@ function __lvsctl_ready
     and __lvsctl_in '(up|down|status)'
 end
 
+function __lvsctl_sets_up
+    __lvsctl_in '(director|real-server|help)'
+    and not __lvsctl_ready
+end
+
 complete -c lvsctl -f
 complete -c lvsctl -n 'not __lvsctl_role' -a director -d 'the machine that clients connect to'
 complete -c lvsctl -n 'not __lvsctl_role' -a real-server -d 'a machine that answers'
+complete -c lvsctl -n 'not __lvsctl_role' -a doctor -d 'what is wrong, and what mends it'
+complete -c lvsctl -n 'not __lvsctl_role' -a snapshot -d 'write what the doctor looks at'
 complete -c lvsctl -n 'not __lvsctl_role' -a help -d 'print the options of a command'
-complete -c lvsctl -n '__lvsctl_role; and not __lvsctl_ready' -a up -d 'set this machine up'
-complete -c lvsctl -n '__lvsctl_role; and not __lvsctl_ready' -a down -d 'take that back'
-complete -c lvsctl -n '__lvsctl_role; and not __lvsctl_ready' -a status -d 'compare with what it should be'
+complete -c lvsctl -n __lvsctl_sets_up -a up -d 'set this machine up'
+complete -c lvsctl -n __lvsctl_sets_up -a down -d 'take that back'
+complete -c lvsctl -n __lvsctl_sets_up -a status -d 'compare with what it should be'
 complete -c lvsctl -n __lvsctl_ready -l mode -x -a 'nat tun dr' -d 'how packets reach the real servers'
 complete -c lvsctl -n __lvsctl_ready -l vip -x -d 'virtual address'
 complete -c lvsctl -n __lvsctl_ready -l device -x -a '(ls /sys/class/net)' -d 'interface that faces the clients or the director'
@@ -27,6 +34,13 @@ complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in real-server' -l gateway -
 complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l service -x -d 'service, such as tcp:80'
 complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l scheduler -x -a 'rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos' -d 'who gets the next connection'
 complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l real -x -d 'real server'
+complete -c lvsctl -n '__lvsctl_in doctor' -l fix -d 'make the repairs, after showing them'
+complete -c lvsctl -n '__lvsctl_in doctor' -l yes -d 'do not ask'
+complete -c lvsctl -n '__lvsctl_in doctor' -l undo -d 'take back every repair'
+complete -c lvsctl -n '__lvsctl_in doctor' -l symptom -x -a 'no-syn no-synack client-reset some-clients uploads-hang after-minutes after-reboot' -d 'what is seen'
+complete -c lvsctl -n '__lvsctl_in doctor' -l watch -x -d 'show the counters that move in so many seconds'
+complete -c lvsctl -n '__lvsctl_in doctor' -l from -r -F -d 'read what snapshot wrote'
+complete -c lvsctl -n '__lvsctl_in snapshot' -F
 complete -c lvsctl -l dry-run -d 'print the steps as shell commands'
 complete -c lvsctl -l json -d 'print one JSON object'
 complete -c lvsctl -l netns -x -a '(ip netns list 2>/dev/null | string replace --regex " .*" "")' -d 'network namespace'

@@ -9,6 +9,7 @@
 //! | [`plan`] | the one engine: wanted state, found state, steps between, journal, verify, roll back |
 //! | [`node`] | this machine: links, addresses, routes and sysctls |
 //! | [`ipvsadm`] | the drop-in for ipvsadm 1.31 |
+//! | [`doctor`] | what is wrong with a machine, why, and what mends it |
 //! | [`lvsctl`] | the companion: directors and real servers, set up and taken back |
 //!
 //! The way of one `ipvsadm` command: argv -> clap (built from one option table) -> events in argv
@@ -57,10 +58,11 @@
 //! | [`ipvsadm::command_line`] | `clap::Command` |
 //! | `netlink::Connection`, `netlink::Payload` | traits of `netlink-packet-core` and `netlink-packet-generic`; for that they are hidden here |
 //!
-//! [`ipvsadm`], [`lvsctl`] and [`node`] are public for the two programs and their tests. What the
+//! [`ipvsadm`], [`doctor`], [`lvsctl`] and [`node`] are public for the two programs and their tests. What the
 //! programs read and write is stable, the functions behind it may change.
 
 pub mod cluster;
+pub mod doctor;
 pub mod ipvs;
 pub mod ipvsadm;
 pub mod lvsctl;

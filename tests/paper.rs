@@ -1,12 +1,6 @@
 //! Manual pages, completions and the unit, held against the option tables.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test may fail loudly"
-)]
+#![cfg(test)]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -115,7 +109,7 @@ fn every_word_of_lvsctl_is_in_its_page_and_completions() {
     let mut words = BTreeSet::new();
     lvsctl_words(&lvs::lvsctl::command_line(), &mut words);
     assert!(words.contains("--mode") && words.contains("real-server"), "{words:?}");
-    let page = page("man/lvsctl.8");
+    let page = page("man/lvsctl.8") + &page("man/lvsctl-doctor.8");
     let [bash, zsh, fish] =
         ["lvsctl.bash", "_lvsctl", "lvsctl.fish"].map(|name| read(&format!("completions/{name}")));
     for word in words {
@@ -133,8 +127,22 @@ fn every_word_of_lvsctl_is_in_its_page_and_completions() {
 }
 
 #[test]
+fn every_check_of_the_doctor_is_in_its_page() {
+    let page = page("man/lvsctl-doctor.8");
+    for check in lvs::doctor::CHECKS {
+        let title = format!("{} ({})", check.id, check.severity);
+        assert!(page.lines().any(|line| line.trim() == title), "{title}");
+    }
+    let titles = page.lines().filter(|line| {
+        let last = line.trim().rsplit_once(' ').map_or("", |(_, last)| last);
+        matches!(last, "(failure)" | "(warning)" | "(advice)")
+    });
+    assert_eq!(titles.count(), lvs::doctor::CHECKS.len());
+}
+
+#[test]
 fn pages_are_well_formed() {
-    for page in ["ipvsadm", "ipvsadm-save", "ipvsadm-restore", "lvsctl"] {
+    for page in ["ipvsadm", "ipvsadm-save", "ipvsadm-restore", "lvsctl", "lvsctl-doctor"] {
         let (_, findings) = run("mandoc", &["-Tlint", &format!("man/{page}.8")]);
         // What else is installed here is not the page's business.
         let elsewhere =
@@ -219,6 +227,10 @@ fn bash_offers_what_may_follow() {
         ("lvsctl real-server up --mode tun --v", "--vip"),
         ("lvsctl director up --mode ", "nat tun dr"),
         ("lvsctl real-server up --s", "--state-dir"),
+        ("lvsctl d", "director doctor"),
+        ("lvsctl doctor --symptom c", "client-reset"),
+        ("lvsctl doctor --f", "--fix --from"),
+        ("lvsctl snapshot Cargo.t", "Cargo.toml"),
     ];
     let replies = bash(&lines.map(|(line, _)| line));
     for ((line, expected), reply) in lines.iter().zip(replies) {
@@ -226,10 +238,72 @@ fn bash_offers_what_may_follow() {
     }
 }
 
+/// What zsh offers at the end of each line: typed at a terminal, Tab and all. The completion system
+/// shows its matches on the way.
+fn zsh(lines: &[&str]) -> Vec<String> {
+    let script = r#"
+        zmodload zsh/zpty
+        zpty shell zsh -fi
+        zpty -w shell 'PS1=; fpath=(completions $fpath); autoload -U compinit; compinit -uD
+            compadd() { builtin compadd -O words "$@"; print -rn -- $words ""; builtin compadd "$@" }
+            offers() { print -n "<offers:"; _main_complete; print -n ">" }
+            zle -C offers complete-word offers; bindkey "\t" offers; print "<rea""dy>"'
+        zpty -r shell seen '*<ready>*'
+        for line in "$@"; do
+            zpty -wn shell "$line"$'\t'
+            zpty -r shell seen '*<offers:*>*'
+            print -r -- ${${seen#*<offers:}%>*}
+            zpty -wn shell $'\C-u'
+        done"#;
+    let arguments = ["60", "zsh", "-fc", script, "zsh"];
+    let (good, text) = run("timeout", &[&arguments[..], lines].concat());
+    assert!(good, "{text}");
+    text.lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// What fish offers at the end of each line.
+fn fish(lines: &[&str]) -> Vec<String> {
+    let offers = |line: &&str| {
+        let files = "source completions/ipvsadm.fish; source completions/lvsctl.fish";
+        let script = format!("{files}; complete -C '{line}'");
+        let (good, text) = run("fish", &["--no-config", "-c", &script]);
+        assert!(good, "{text}");
+        let words = text.lines().filter_map(|line| line.split('\t').next());
+        words.collect::<Vec<_>>().join(" ")
+    };
+    lines.iter().map(offers).collect()
+}
+
+#[test]
+fn zsh_and_fish_offer_what_may_follow() {
+    let lines = [
+        (
+            "ipvsadm -A -t 192.0.2.1:80 -s ",
+            "dh fo lblc lblcr lc mh none nq ovf rr sed sh twos wlc wrr",
+        ),
+        ("ipvsadm -A -t 192.0.2.1:80 -s mh -b mh-", "mh-fallback mh-port"),
+        ("ipvsadm -a -t 192.0.2.1:80 -r 198.51.100.2 -i --tun-type ", "gre gue ipip"),
+        ("ipvsadm --start-daemon ", "backup master"),
+        ("lvsctl director up --mode ", "dr nat tun"),
+    ];
+    let typed = lines.map(|(line, _)| line);
+    for (shell, replies) in [("zsh", zsh(&typed)), ("fish", fish(&typed))] {
+        assert_eq!(replies.len(), lines.len(), "{shell}: {replies:?}");
+        for ((line, expected), reply) in lines.iter().zip(replies) {
+            let mut offered: Vec<_> = reply.split(' ').collect();
+            offered.sort();
+            assert_eq!(offered.join(" "), *expected, "{shell}: {line}");
+        }
+    }
+}
+
 /// A value that each option takes, so that only the option can be what is wrong with a line.
 fn value(long: &str) -> &'static str {
     match long {
-        "tcp-service" | "udp-service" | "sctp-service" | "real-server" => "192.0.2.1:80",
+        "tcp-service" | "udp-service" | "sctp-service" | "real-server" | "vip" | "real" => {
+            "192.0.2.1:80"
+        }
+        "count-by" => "client",
         "start-daemon" | "stop-daemon" => "master",
         "netmask" => "255.255.255.0",
         "mcast-group" => "224.0.0.81",

@@ -164,7 +164,7 @@ impl Destination {
 }
 
 /// A destination as the kernel lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DestinationEntry {
     /// What was configured.
     pub destination: Destination,

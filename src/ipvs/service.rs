@@ -236,7 +236,7 @@ impl Service {
 }
 
 /// A service as the kernel lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceEntry {
     /// What was configured; `flags` has [`ServiceFlags::HASHED`] set by the kernel.
     pub service: Service,

@@ -1,9 +1,11 @@
 //! Counters and rates of a service or a destination.
 
+use serde::{Deserialize, Serialize};
+
 /// Totals since the entry was made or zeroed, and the estimated rates.
 ///
 /// Kernels before 4.1 keep 32-bit counters; they are widened here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stats {
     /// Connections scheduled.
     pub connections: u64,
@@ -20,7 +22,7 @@ pub struct Stats {
 }
 
 /// Moving averages, each a second, as the kernel estimates them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rates {
     /// Connections a second.
     pub connections: u64,

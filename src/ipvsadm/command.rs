@@ -3,6 +3,8 @@
 use crate::ipvs::{Request, ServiceIdentity};
 use crate::netlink::Namespace;
 
+use super::connection_choice::Choice;
+
 /// What one command line asks for; every value in it is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -54,7 +56,7 @@ pub struct Listing {
 }
 
 /// What is listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// The whole table.
     Table,
@@ -64,6 +66,8 @@ pub enum Subject {
     Connections {
         /// `--persistent-conn`: with the data of persistence engines.
         engine_data: bool,
+        /// Which of them.
+        choice: Choice,
     },
     /// Timeouts of connections.
     Timeouts,

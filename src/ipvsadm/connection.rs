@@ -1,29 +1,28 @@
 //! A line of `/proc/net/ip_vs_conn`: protocol, client, virtual and destination address each with a
 //! port, state, seconds, and for templates of a persistence engine its name and data.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use crate::ipvs::Protocol;
 
 use super::endpoint::Endpoint;
+use super::proc_text::{address, decimal, fields, port};
 
 /// A connection as the kernel tells it. Texts are bytes: the data of an engine comes from packets.
-pub(super) struct Connection<'a> {
-    pub(super) protocol: &'a [u8],
-    pub(super) client: Endpoint,
-    pub(super) service: Endpoint,
-    pub(super) destination: Endpoint,
-    pub(super) state: &'a [u8],
+pub(crate) struct Connection<'a> {
+    pub(crate) protocol: &'a [u8],
+    pub(crate) client: Endpoint,
+    pub(crate) service: Endpoint,
+    pub(crate) destination: Endpoint,
+    pub(crate) state: &'a [u8],
     /// Until the kernel forgets it.
-    pub(super) seconds: u32,
+    pub(crate) seconds: u32,
     /// Name of the persistence engine and its data, up to the first blank.
-    pub(super) engine: Option<(&'a [u8], &'a [u8])>,
+    pub(crate) engine: Option<(&'a [u8], &'a [u8])>,
 }
 
 impl<'a> Connection<'a> {
     /// Reads a line; `None` where it does not have this shape.
-    pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
-        let mut fields = line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
+    pub(crate) fn parse(line: &'a [u8]) -> Option<Self> {
+        let mut fields = fields(line);
         let protocol = fields.next()?;
         // Other protocols (`IP` of a marked template, `AH`, `ESP`) have no named ports.
         let known = match protocol {
@@ -34,8 +33,8 @@ impl<'a> Connection<'a> {
         };
         let mut endpoint = || {
             Some(Endpoint {
-                address: address(text(fields.next()?)?)?,
-                port: u16::from_str_radix(text(fields.next()?)?, 16).ok()?,
+                address: address(fields.next()?)?,
+                port: port(fields.next()?)?,
                 protocol: known,
             })
         };
@@ -45,30 +44,16 @@ impl<'a> Connection<'a> {
             service: endpoint()?,
             destination: endpoint()?,
             state: fields.next()?,
-            seconds: text(fields.next()?)?.parse().ok()?,
+            seconds: decimal(fields.next()?)?,
             engine: fields.next().zip(fields.next()),
         })
     }
 }
 
-/// IPv6 as its eight groups; IPv4 as eight hexadecimal digits, or as a dotted quad.
-fn address(text: &str) -> Option<IpAddr> {
-    if let Ok(address) = text.parse::<Ipv6Addr>() {
-        return Some(address.into());
-    }
-    if let Ok(address) = text.parse::<Ipv4Addr>() {
-        return Some(address.into());
-    }
-    let bits = u32::from_str_radix(text, 16).ok()?;
-    Some(Ipv4Addr::from_bits(bits).into())
-}
-
-fn text(field: &[u8]) -> Option<&str> {
-    str::from_utf8(field).ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use proptest::prelude::*;
 
     use super::*;

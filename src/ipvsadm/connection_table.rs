@@ -7,6 +7,7 @@ use std::io::{self, BufRead, BufReader};
 use crate::netlink::proc_net;
 
 use super::connection::Connection;
+use super::connection_choice::Choice;
 use super::error::Error;
 use super::lines;
 
@@ -14,11 +15,11 @@ use super::lines;
 const PATH: &str = "/proc/net/ip_vs_conn";
 
 /// Connections in one chunk, and bytes of their lines.
-pub(super) const CHUNK_ROWS: usize = 1024;
+pub(crate) const CHUNK_ROWS: usize = 1024;
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// A table whose title has been read.
-pub(super) struct ConnectionTable<R> {
+pub(crate) struct ConnectionTable<R> {
     input: R,
     line: Vec<u8>,
 }
@@ -29,14 +30,14 @@ impl ConnectionTable<Box<dyn BufRead>> {
     /// # Errors
     ///
     /// Where it cannot be opened, or lacks its title.
-    pub(super) fn open() -> Result<Self, Error> {
+    pub(crate) fn open() -> Result<Self, Error> {
         let file = File::open(proc_net().join("ip_vs_conn"))
             .map_err(|source| Error::CannotOpen { path: PATH, source })?;
         Self::new(Box::new(BufReader::new(file)))
     }
 
     /// A table without connections.
-    pub(super) fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self { input: Box::new(io::empty()), line: Vec::new() }
     }
 }
@@ -47,21 +48,39 @@ impl<R: BufRead> ConnectionTable<R> {
     /// # Errors
     ///
     /// An input without a line, or a failing read.
-    pub(super) fn new(input: R) -> Result<Self, Error> {
+    pub(crate) fn new(input: R) -> Result<Self, Error> {
         let mut table = Self { input, line: Vec::new() };
         if table.read_line()? { Ok(table) } else { Err(Error::UnexpectedInput(PATH)) }
     }
 
-    /// The next connection, in the kernel's order.
+    /// The next connection; `None` after the last.
     ///
     /// # Errors
     ///
     /// A failing read, or as [`read`].
-    pub(super) fn next(&mut self) -> Result<Option<Connection<'_>>, Error> {
+    pub(crate) fn next(&mut self) -> Result<Option<Connection<'_>>, Error> {
         if !self.read_line()? {
             return Ok(None);
         }
         read(&self.line).map(Some)
+    }
+
+    /// Hands out the connections that are chosen, in the kernel's order.
+    ///
+    /// # Errors
+    ///
+    /// A failing read, as [`read`], or what `work` says.
+    pub(super) fn each(
+        &mut self,
+        choice: &Choice,
+        mut work: impl FnMut(&Connection<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        while let Some(connection) = self.next()? {
+            if choice.includes(&connection) {
+                work(&connection)?;
+            }
+        }
+        Ok(())
     }
 
     /// Fills `chunk` with the lines of the next connections, for [`read`]; false at the end of the
@@ -70,7 +89,7 @@ impl<R: BufRead> ConnectionTable<R> {
     /// # Errors
     ///
     /// A failing read.
-    pub(super) fn next_chunk(&mut self, chunk: &mut Vec<u8>) -> Result<bool, Error> {
+    pub(crate) fn next_chunk(&mut self, chunk: &mut Vec<u8>) -> Result<bool, Error> {
         chunk.clear();
         for _ in 0..CHUNK_ROWS {
             if !self.read_line()? {
@@ -97,7 +116,7 @@ impl<R: BufRead> ConnectionTable<R> {
 ///
 /// An empty line, or one of another shape (the reference shows what is left over from the line
 /// before).
-pub(super) fn read(line: &[u8]) -> Result<Connection<'_>, Error> {
+pub(crate) fn read(line: &[u8]) -> Result<Connection<'_>, Error> {
     match Connection::parse(line) {
         Some(connection) => Ok(connection),
         None if line.trim_ascii().is_empty() => Err(Error::EmptyLine(PATH)),

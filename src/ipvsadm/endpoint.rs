@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use crate::ipvs::{Protocol, ServiceIdentity};
 
 use super::Names;
+use super::columns::Columns;
 
 /// Longest text that the reference writes, in bytes.
 const MOST: usize = 59;
@@ -30,9 +31,18 @@ impl Endpoint {
 
     /// As listings show it, silently cut at 59 characters as the reference cuts it.
     pub(crate) fn listed(self, names: Option<&dyn Names>) -> String {
+        let mut text = String::with_capacity(MOST);
+        self.append_listed(&mut text, names);
+        text
+    }
+
+    /// Appends what listings show.
+    pub(crate) fn append_listed(self, row: &mut String, names: Option<&dyn Names>) {
         let host = names.and_then(|names| names.host(self.address));
         let service = names.and_then(|names| names.service(self.port, self.protocol?));
-        cut(self.text(host, service), MOST)
+        let start = row.len();
+        self.append(row, host.as_deref(), service.as_deref());
+        cut(row, start + MOST);
     }
 
     /// As a saved table holds it: a name only where it reads back to the same value and the
@@ -50,33 +60,51 @@ impl Endpoint {
             let same = names.port(&name, protocol) == Some(self.port);
             (same && reads_as_name(&name)).then_some(name)
         });
-        let text = self.text(host, service);
+        let text = self.text(host.as_deref(), service.as_deref());
         if text.len() <= MOST { text } else { self.text(None, None) }
     }
 
-    fn text(self, host: Option<String>, service: Option<String>) -> String {
-        let port = service.unwrap_or_else(|| self.port.to_string());
-        match self.address {
-            IpAddr::V4(address) => {
-                let host = host.unwrap_or_else(|| address.to_string());
-                format!("{host}:{port}")
-            }
-            // Names of IPv6 hosts stand in brackets too.
-            IpAddr::V6(address) => {
-                let host = host.unwrap_or_else(|| ipv6_text(address));
-                format!("[{host}]:{port}")
-            }
+    fn text(self, host: Option<&str>, service: Option<&str>) -> String {
+        let mut text = String::with_capacity(MOST);
+        self.append(&mut text, host, service);
+        text
+    }
+
+    fn append(self, row: &mut String, host: Option<&str>, service: Option<&str>) {
+        // Names of IPv6 hosts stand in brackets too.
+        let brackets = self.address.is_ipv6();
+        row.push_str(if brackets { "[" } else { "" });
+        match (host, self.address) {
+            (Some(host), _) => row.push_str(host),
+            (None, address) => append_address(row, address),
+        }
+        row.push_str(if brackets { "]:" } else { ":" });
+        match service {
+            Some(service) => row.push_str(service),
+            None => row.number(self.port.into()),
         }
     }
 }
 
 /// Cuts a text to at most so many bytes, at a character's boundary.
-pub(crate) fn cut(mut text: String, most: usize) -> String {
+pub(crate) fn cut(text: &mut String, most: usize) {
     if text.len() > most {
         let end = (0..=most).rev().find(|end| text.is_char_boundary(*end));
         text.truncate(end.unwrap_or(0));
     }
-    text
+}
+
+/// Appends an address in numbers.
+pub(crate) fn append_address(row: &mut String, address: IpAddr) {
+    let [a, b, c, d] = match address {
+        IpAddr::V4(address) => address.octets(),
+        IpAddr::V6(address) => return row.push_str(&ipv6_text(address)),
+    };
+    row.number(a.into());
+    for octet in [b, c, d] {
+        row.push('.');
+        row.number(octet.into());
+    }
 }
 
 /// Whether a name cannot be taken for a number, a comment, a bracket or two words when it is read.

@@ -84,6 +84,11 @@ LISTING, of services and real servers
       --sort                           in order (the default; accepted everywhere)
 or of something else
   -c, --connection                     the connection table
+      --client ADDRESS[/PREFIX]        of these clients only
+      --vip ADDRESS[:PORT]             to this virtual address only
+      --real ADDRESS[:PORT]            to this real server only
+      --state STATE                    in this state only
+      --count-by client|vip|real|state counted, the most first, without names
       --timeout                        timeouts of connections
       --daemon                         synchronization daemons
 each of them also
@@ -142,7 +147,8 @@ mod tests {
             real-server masquerading ipip gatewaying weight u-threshold l-threshold mcast-interface \
             timeout daemon stats rate thresholds persistent-conn nosort syncid exact ops pe \
             sched-flags mcast-group mcast-port mcast-ttl sync-maxlen tun-info tun-type tun-port \
-            tun-nocsum tun-csum tun-remcsum json no-load netns explain sort ipv6";
+            tun-nocsum tun-csum tun-remcsum json no-load netns explain client vip real state count-by \
+            sort ipv6";
         let in_help = |option: &str| {
             let words = HELP.split([' ', '\n', ',', '[', '=', ']']);
             words.into_iter().any(|word| word == option)

@@ -1,7 +1,10 @@
 //! The drop-in for ipvsadm 1.31.
 
+mod columns;
 mod command;
 mod connection;
+mod connection_choice;
+mod connection_counts;
 mod connection_table;
 mod console;
 mod endpoint;
@@ -12,12 +15,14 @@ mod fake_names;
 mod grammar;
 mod help;
 mod json;
+mod kernel_table;
 mod lines;
 mod listing;
 mod lookups;
 mod names;
 mod order;
 mod pools;
+mod proc_text;
 mod program;
 mod refusal;
 mod restore;
@@ -26,6 +31,7 @@ mod run;
 mod save;
 mod scheduler_flags;
 mod session;
+mod slow_walk;
 mod source;
 mod system_names;
 #[cfg(test)]
@@ -33,7 +39,10 @@ mod tests;
 mod wrapper;
 
 pub use command::{Command, Format, Listing, Manner, Subject};
+pub use connection_choice::{Choice, CountBy, Network, Place};
+pub(crate) use connection_table::ConnectionTable;
 pub use console::Console;
+pub(crate) use endpoint::Endpoint;
 pub use error::Error;
 pub use grammar::{UsageError, command_line, parse, parse_restore_line};
 pub use names::Names;

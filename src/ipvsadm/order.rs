@@ -12,20 +12,27 @@ use crate::ipvs::{DestinationEntry, ServiceEntry, ServiceIdentity};
 
 /// Sorts services by mark, family, protocol, address and port.
 pub(crate) fn sort_services(services: Vec<ServiceEntry>) -> Vec<ServiceEntry> {
-    merge_sort(services, &|left, right| {
+    let order = order_of_services(&services);
+    arranged(services, order)
+}
+
+/// The places of services in the order in which they are sorted.
+pub(crate) fn order_of_services(services: &[ServiceEntry]) -> Vec<usize> {
+    order_of(services, |left, right| {
         compare_services(&left.service.identity, &right.service.identity)
     })
 }
 
 /// Sorts destinations by address and port.
 pub(crate) fn sort_destinations(destinations: Vec<DestinationEntry>) -> Vec<DestinationEntry> {
-    merge_sort(destinations, &|left, right| {
+    let order = order_of(&destinations, |left, right| {
         let (left, right) = (&left.destination, &right.destination);
         first_difference([
             compare_addresses(left.address, right.address),
             difference(left.port.into(), right.port.into()),
         ])
-    })
+    });
+    arranged(destinations, order)
 }
 
 fn compare_services(left: &ServiceIdentity, right: &ServiceIdentity) -> i32 {
@@ -78,22 +85,57 @@ fn first_difference(differences: impl IntoIterator<Item = i32>) -> i32 {
     differences.find(|difference| *difference != 0).unwrap_or(0)
 }
 
-fn merge_sort<T>(mut left: Vec<T>, compare: &impl Fn(&T, &T) -> i32) -> Vec<T> {
-    let length = left.len();
-    if length < 2 {
-        return left;
+/// The places of values in their order. The values are large; only their places are moved about.
+fn order_of<T>(values: &[T], compare: impl Fn(&T, &T) -> i32) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..values.len()).collect();
+    merge_sort(&mut places, &mut Vec::with_capacity(values.len()), &|left, right| match (
+        values.get(left),
+        values.get(right),
+    ) {
+        (Some(left), Some(right)) => compare(left, right),
+        _ => 0,
+    });
+    places
+}
+
+/// Values in the order of their places, moved in the memory that they are in: to touch more takes
+/// longer than to sort.
+fn arranged<T>(mut values: Vec<T>, mut places: Vec<usize>) -> Vec<T> {
+    for start in 0..places.len() {
+        // A circle of values that go to each other's places.
+        let mut here = start;
+        while let Some(place) = places.get_mut(here) {
+            let from = std::mem::replace(place, here);
+            if from == start {
+                break;
+            }
+            values.swap(here, from);
+            here = from;
+        }
     }
-    let right = left.split_off(length / 2);
-    let mut left = merge_sort(left, compare).into_iter().peekable();
-    let mut right = merge_sort(right, compare).into_iter().peekable();
-    let mut sorted = Vec::with_capacity(length);
-    while let (Some(first), Some(second)) = (left.peek(), right.peek()) {
-        let next = if compare(first, second) <= 0 { left.next() } else { right.next() };
-        sorted.extend(next);
+    values
+}
+
+fn merge_sort(
+    places: &mut [usize],
+    merged: &mut Vec<usize>,
+    compare: &impl Fn(usize, usize) -> i32,
+) {
+    if places.len() < 2 {
+        return;
     }
-    sorted.extend(left);
-    sorted.extend(right);
-    sorted
+    let (left, right) = places.split_at_mut(places.len() / 2);
+    merge_sort(left, merged, compare);
+    merge_sort(right, merged, compare);
+    merged.clear();
+    let mut left = left.iter().copied().peekable();
+    let mut right = right.iter().copied().peekable();
+    while let (Some(&first), Some(&second)) = (left.peek(), right.peek()) {
+        merged.extend(if compare(first, second) <= 0 { left.next() } else { right.next() });
+    }
+    merged.extend(left);
+    merged.extend(right);
+    places.copy_from_slice(merged);
 }
 
 #[cfg(test)]
@@ -106,7 +148,8 @@ mod tests {
     use crate::ipvs::{AddressFamily, Protocol};
 
     fn sorted(identities: Vec<ServiceIdentity>) -> Vec<ServiceIdentity> {
-        merge_sort(identities, &compare_services)
+        let order = order_of(&identities, compare_services);
+        arranged(identities, order)
     }
 
     fn tcp(text: &str) -> ServiceIdentity {
@@ -190,13 +233,15 @@ mod tests {
         ) {
             let mut expected = values.clone();
             expected.sort_by_key(|(key, _)| *key);
-            let sorted = merge_sort(values, &|left, right| difference(left.0, right.0));
+            let order = order_of(&values, |left, right| difference(left.0, right.0));
+            let sorted = arranged(values, order);
             prop_assert_eq!(sorted, expected);
         }
 
         #[test]
         fn nothing_is_lost_whatever_the_relation(values in prop::collection::vec(any::<u32>(), 0..200)) {
-            let mut sorted = merge_sort(values.clone(), &|left, right| difference(*left, *right));
+            let order = order_of(&values, |left, right| difference(*left, *right));
+            let mut sorted = arranged(values.clone(), order);
             let mut expected = values;
             sorted.sort_unstable();
             expected.sort_unstable();

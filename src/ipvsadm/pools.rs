@@ -7,17 +7,20 @@ use crate::netlink::Transport;
 
 use super::Names;
 use super::error::Error;
+use super::kernel_table::KernelTable;
 use super::lookups::Lookups;
+use super::order;
 use super::source::Source;
 
 /// A service and its destinations.
-pub(super) struct Pool {
-    pub(super) service: ServiceEntry,
+pub(super) struct Pool<'a> {
+    pub(super) service: &'a ServiceEntry,
     pub(super) destinations: Vec<DestinationEntry>,
 }
 
-/// Writes services in the order given, each with its destinations as soon as they are read; with
-/// names, all at the end, when the names of all have been looked up side by side.
+/// Writes services, which come in the kernel's order, each with its destinations as soon as they are
+/// read; with names, all at the end, when the names of all have been looked up side by side.
+/// Destinations are those of `seen`, or are asked for where there is none.
 ///
 /// # Errors
 ///
@@ -25,16 +28,25 @@ pub(super) struct Pool {
 /// pools before them, and the service that they belong to.
 pub(super) fn write<T: Transport>(
     source: &mut Source<T>,
-    services: Vec<ServiceEntry>,
+    services: &[ServiceEntry],
+    seen: Option<&KernelTable>,
     sorted: bool,
     names: Option<&dyn Names>,
     output: &mut dyn Write,
-    write_pool: impl Fn(&mut dyn Write, &Pool, Option<&dyn Names>) -> io::Result<()>,
+    write_pool: impl Fn(&mut dyn Write, &Pool<'_>, Option<&dyn Names>) -> io::Result<()>,
 ) -> Result<(), Error> {
     let mut pools = Vec::new();
     let mut end = Ok(());
-    for service in services {
-        let (destinations, result) = match source.destinations(&service.service.identity, sorted) {
+    let places =
+        if sorted { order::order_of_services(services) } else { (0..services.len()).collect() };
+    for place in places {
+        let Some(service) = services.get(place) else { continue };
+        let destinations = match seen {
+            Some(table) if sorted => Ok(order::sort_destinations(table.destinations(place))),
+            Some(table) => Ok(table.destinations(place)),
+            None => source.destinations(&service.service.identity, sorted),
+        };
+        let (destinations, result) = match destinations {
             Ok(destinations) => (destinations, Ok(())),
             Err(error) => (Vec::new(), Err(error)),
         };

@@ -114,7 +114,7 @@ pub fn invoke(program: &str, words: &[String], console: &mut Console<'_>) -> u8 
 
 fn execute(program: &str, command: &Command, no_load: bool, console: &mut Console<'_>) -> u8 {
     let (names, posixly_correct) = (&SystemNames, posixly_correct());
-    let mut parse_line = |line: &[String]| {
+    let mut parse_line = |line: &[&str]| {
         grammar::parse_restore_line(program, line, names, posixly_correct).map_err(Error::from)
     };
     let connect = || match no_load && !ipvs::is_loaded() {

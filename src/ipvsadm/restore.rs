@@ -3,6 +3,8 @@
 //! Every line is parsed before the first is applied, so a mistake changes nothing. What the kernel
 //! refuses is reported, and the rest goes on.
 
+use std::borrow::Cow;
+
 use crate::ipvs::Request;
 use crate::netlink::Transport;
 
@@ -13,7 +15,7 @@ use super::lines;
 use super::session::Session;
 
 /// Reads one line's words, without `ipvsadm` in front, as a command.
-pub type ParseLine<'a> = dyn FnMut(&[String]) -> Result<Command, Error> + 'a;
+pub type ParseLine<'a> = dyn FnMut(&[&str]) -> Result<Command, Error> + 'a;
 
 /// Most commands that are kept, some 500 MB of them.
 const MOST_COMMANDS: usize = 2_000_000;
@@ -68,7 +70,12 @@ fn read(parse: &mut ParseLine<'_>, console: &mut Console<'_>) -> Result<Vec<(usi
                 return Err(console.report(&Error::CannotRead { path, source }, || None));
             }
         }
-        let words = words(&line);
+        let text = match str::from_utf8(&line) {
+            Ok(text) => Cow::Borrowed(text),
+            // Slower to find out.
+            Err(_) => String::from_utf8_lossy(&line),
+        };
+        let words: Vec<&str> = words(&text).collect();
         if words.is_empty() {
             continue;
         }
@@ -95,13 +102,11 @@ fn read(parse: &mut ParseLine<'_>, console: &mut Console<'_>) -> Result<Vec<(usi
 }
 
 /// The words of a line up to a comment. `ipvsadm` is left out wherever it stands.
-fn words(line: &[u8]) -> Vec<String> {
-    line.split(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split([' ', '\t', '\r', '\n'])
         .filter(|word| !word.is_empty())
-        .take_while(|word| !word.starts_with(b"#"))
-        .filter(|word| *word != b"ipvsadm")
-        .map(|word| String::from_utf8_lossy(word).into_owned())
-        .collect()
+        .take_while(|word| !word.starts_with('#'))
+        .filter(|word| *word != "ipvsadm")
 }
 
 /// Commands on their way to the kernel: changes wait until many can go at once.
@@ -193,7 +198,7 @@ mod tests {
     use crate::ipvsadm::UsageError;
 
     /// A grammar of three words; all else is refused.
-    fn parse(words: &[String]) -> Result<Command, Error> {
+    fn parse(words: &[&str]) -> Result<Command, Error> {
         match words.join(" ").as_str() {
             "clear" => Ok(Command::Change(Request::Flush)),
             "version" => Ok(Command::Version),
@@ -216,7 +221,7 @@ mod tests {
 
     #[test]
     fn words_of_a_line() {
-        let words = |line: &str| words(line.as_bytes());
+        let words = |line| words(line).collect::<Vec<_>>();
         assert_eq!(words("-A\t-t  a:80 -s rr \r"), ["-A", "-t", "a:80", "-s", "rr"]);
         assert_eq!(words("ipvsadm -C"), ["-C"]);
         assert_eq!(words("-C ipvsadm"), ["-C"]);

@@ -122,7 +122,7 @@ mod tests {
         let connect = || -> Result<Option<Client<Nowhere>>, _> {
             Err(netlink::Error::NoFamily("IPVS".to_owned()))
         };
-        let mut parse = |_: &[String]| Ok(Command::Help);
+        let mut parse = |_: &[&str]| Ok(Command::Help);
         let status = run(command, connect, &mut parse, &FakeNames(&[]), &mut console);
         (status, String::from_utf8(errors).unwrap())
     }

@@ -27,8 +27,9 @@ pub(super) fn save<T: Transport>(
     names: Option<&dyn Names>,
     output: &mut dyn Write,
 ) -> Result<(), Error> {
-    let services = source.services(true)?;
-    pools::write(source, services, true, names, output, |output, pool, names| {
+    let services = source.services(false)?;
+    // The kernel's own table has neither thresholds nor tunnels.
+    pools::write(source, &services, None, true, names, output, |output, pool, names| {
         let service = &pool.service.service;
         write_service(output, service, names)?;
         pool.destinations.iter().try_for_each(|entry| {

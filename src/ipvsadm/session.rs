@@ -3,11 +3,11 @@
 use crate::ipvs::{Client, Info, Request};
 use crate::netlink::{self, Transport};
 
-use super::command::Command;
+use super::command::{Command, Listing, Subject};
 use super::console::Console;
 use super::error::Error;
 use super::source::Source;
-use super::{Names, explanation, help, json, listing, save};
+use super::{Names, explanation, help, json, listing, save, slow_walk};
 
 /// An initialized conversation with IPVS.
 pub(super) struct Session<'a, T> {
@@ -39,6 +39,9 @@ impl<'a, T: Transport> Session<'a, T> {
         command: &Command,
         console: &mut Console<'_>,
     ) -> Result<(), Error> {
+        if let Command::List(Listing { subject: Subject::Connections { .. }, .. }) = command {
+            self.warn_of_slow_walk(console);
+        }
         let output = &mut *console.output;
         match command {
             Command::Help => help::write_help(output)?,
@@ -57,6 +60,17 @@ impl<'a, T: Transport> Session<'a, T> {
             Command::Restore | Command::Replace => {}
         }
         Ok(())
+    }
+
+    /// Only where somebody waits: a script has no use for the warning, and pays for it.
+    fn warn_of_slow_walk(&self, console: &mut Console<'_>) {
+        if console.explains
+            && self.source.is_loaded()
+            && let Some(warning) = slow_walk::warning()
+        {
+            // Nobody can be told that standard error fails.
+            let _ = writeln!(console.errors, "{warning}");
+        }
     }
 
     /// Sends many changes at once; the results come in their order.

@@ -10,6 +10,7 @@ use crate::netlink::{self, Transport};
 
 use super::connection_table::ConnectionTable;
 use super::error::Error;
+use super::kernel_table::KernelTable;
 use super::order;
 use super::refusal::Operation;
 
@@ -71,6 +72,12 @@ impl<T: Transport> Source<T> {
         let destinations =
             client.destinations(service).map_err(Error::listing(Operation::ListServices))?;
         Ok(if sorted { order::sort_destinations(destinations) } else { destinations })
+    }
+
+    /// The destinations of all services at once, as far as the plain listing shows them; `None` where
+    /// the kernel has no such table, or it is not that of `services`, which come in its order.
+    pub(super) fn kernel_table(&self, services: &[ServiceEntry]) -> Option<KernelTable> {
+        if self.is_loaded() { KernelTable::open(services) } else { None }
     }
 
     /// Timeouts; none where IPVS is not loaded.

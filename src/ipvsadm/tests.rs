@@ -106,7 +106,7 @@ fn ipvsadm(line: &str, refused: Option<u8>) -> (u8, String, String) {
         true => Ok(None),
         false => Client::new(PlayedKernel::new(|seen: &[Seen]| answer(seen, refused))).map(Some),
     };
-    let mut parse = |_: &[String]| Ok(Command::Help);
+    let mut parse = |_: &[&str]| Ok(Command::Help);
     let status = run(&command, connect, &mut parse, &FakeNames(&[]), &mut console);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status, text(output), text(errors))

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::doctor::DoctorFlags;
 use super::values::{self, RealServer};
 use super::{Listener, Mode};
 use crate::netlink::Namespace;
@@ -38,6 +39,20 @@ pub(super) struct Options {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    #[command(flatten)]
+    Setup(SetupCommand),
+    /// Say what is wrong with this machine, why, and what mends it; exit 0 nothing, 1 a failure,
+    /// 2 warnings only, 3 something could not be looked at.
+    Doctor(DoctorFlags),
+    /// Write all that the doctor looks at to a file, for `doctor --from`.
+    Snapshot {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SetupCommand {
     /// The machine that clients connect to, and that hands connections on.
     #[command(subcommand)]
     Director(DirectorCommand),

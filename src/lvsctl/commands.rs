@@ -2,10 +2,12 @@
 
 use std::io::Write;
 
-use super::arguments::{Arguments, Command, DirectorCommand, Options, RealServerCommand};
+use super::arguments::{
+    Arguments, Command, DirectorCommand, Options, RealServerCommand, SetupCommand,
+};
 use super::report::{self, Direction, FailedRun};
 use super::wanted::{Found, Want, claims, reverse_path_filter_of_all, wanted};
-use super::{Error, Key, Machine, Task, Value, machine, state, status};
+use super::{Error, Key, Machine, Task, Value, doctor, machine, state, status};
 use crate::plan::{Engine, Imagined, Journal, Lock, Report, World};
 
 /// What is done with a task.
@@ -17,27 +19,43 @@ pub(super) enum Verb {
 
 /// Runs a command and gives the exit code.
 pub(super) fn run(arguments: Arguments, output: &mut dyn Write) -> Result<u8, Error> {
-    let (verb, task) = task_of(arguments.command)?;
-    if let Some(namespace) = &arguments.options.netns {
-        // Before anything is opened: sockets and files under /proc belong to the namespace.
-        namespace.enter()?;
-    }
+    let options = &arguments.options;
+    let (verb, task) = match arguments.command {
+        Command::Setup(command) => task_of(command)?,
+        Command::Doctor(flags) => {
+            enter(options)?;
+            return doctor::run(&flags, options, output);
+        }
+        Command::Snapshot { file } => {
+            enter(options)?;
+            return doctor::snapshot(&file, options, output);
+        }
+    };
+    enter(options)?;
     match verb {
-        Verb::Change(direction) => change(&task, direction, &arguments.options, output),
-        Verb::Status => compare(&task, &arguments.options, output),
+        Verb::Change(direction) => change(&task, direction, options, output),
+        Verb::Status => compare(&task, options, output),
+    }
+}
+
+/// Before anything is opened: sockets and files under /proc belong to the namespace.
+fn enter(options: &Options) -> Result<(), Error> {
+    match &options.netns {
+        Some(namespace) => Ok(namespace.enter()?),
+        None => Ok(()),
     }
 }
 
 /// The verb and the task of a command, checked.
-pub(super) fn task_of(command: Command) -> Result<(Verb, Task), Error> {
+pub(super) fn task_of(command: SetupCommand) -> Result<(Verb, Task), Error> {
     let (up, down) = (Verb::Change(Direction::Up), Verb::Change(Direction::Down));
     Ok(match command {
-        Command::Director(command) => match command {
+        SetupCommand::Director(command) => match command {
             DirectorCommand::Up(flags) => (up, Task::of_director(flags)?.complete()?),
             DirectorCommand::Down(flags) => (down, Task::of_director(flags)?),
             DirectorCommand::Status(flags) => (Verb::Status, Task::of_director(flags)?),
         },
-        Command::RealServer(command) => match command {
+        SetupCommand::RealServer(command) => match command {
             RealServerCommand::Up(flags) => (up, Task::of_real_server(flags)?.complete()?),
             RealServerCommand::Down(flags) => (down, Task::of_real_server(flags)?),
             RealServerCommand::Status(flags) => (Verb::Status, Task::of_real_server(flags)?),

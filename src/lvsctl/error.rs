@@ -1,6 +1,7 @@
 //! What can go wrong with a command.
 
 use std::io;
+use std::path::PathBuf;
 
 use super::machine;
 use super::report::FailedRun;
@@ -36,6 +37,24 @@ pub enum Error {
     /// A step failed; what was done was taken back, as far as it goes.
     #[error("{0}")]
     Run(FailedRun),
+    /// A file that was named on the command line.
+    #[error("cannot {action} {}: {source}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file that is not a snapshot.
+    #[error("{} is not what `lvsctl snapshot` wrote: {reason}", path.display())]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),

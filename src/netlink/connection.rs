@@ -17,8 +17,9 @@ use super::{Error, Payload, Transport, outgoing};
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// The kernel puts as much of a listing into one datagram as the largest buffer it has been offered
-/// holds, 32 KiB at most (`max_recvmsg_len` of net/netlink). Twice that leaves no datagram cut.
-const RECEIVE_BUFFER: usize = 64 << 10;
+/// holds, 32 KiB at most (`max_recvmsg_len` of net/netlink). From 128 KiB on the C library maps memory
+/// of its own for a buffer, of which only what is used has to be there.
+const RECEIVE_BUFFER: usize = 128 << 10;
 
 /// How often an interrupted listing is tried before giving up.
 const ATTEMPTS: u32 = 5;
@@ -234,7 +235,7 @@ impl<T: Transport> Connection<T> {
 }
 
 impl<T: fmt::Debug> fmt::Debug for Connection<T> {
-    // Without the 64 KiB of the buffer.
+    // Without the buffer.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
             .field("transport", &self.transport)

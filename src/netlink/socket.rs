@@ -1,6 +1,7 @@
 //! The real transport: a generic netlink socket.
 
 use std::ffi::{c_int, c_void};
+use std::fmt;
 use std::io;
 use std::mem::size_of;
 use std::os::fd::AsRawFd;
@@ -31,6 +32,21 @@ const RECEIVE_BUFFER: c_int = 4 << 20;
 pub struct Socket {
     // Never cloned: a clone closes the same descriptor once more when it is dropped.
     socket: netlink_sys::Socket,
+    ahead: Ahead,
+}
+
+/// A datagram that came with the one before. The end of a listing is a datagram of its own, as is
+/// the acknowledgement of a query, and a system call is most of what either costs.
+#[derive(Default)]
+struct Ahead {
+    bytes: Vec<u8>,
+    length: Option<usize>,
+}
+
+impl fmt::Debug for Ahead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ahead").field("length", &self.length).finish_non_exhaustive()
+    }
 }
 
 impl Socket {
@@ -53,7 +69,7 @@ impl Socket {
             socket.set_rx_buf_sz(RECEIVE_BUFFER)?;
         }
         set_option(&socket, libc::SO_RCVTIMEO, &time_value(TIME_LIMIT))?;
-        Ok(Self { socket })
+        Ok(Self { socket, ahead: Ahead::default() })
     }
 }
 
@@ -64,8 +80,57 @@ impl Transport for Socket {
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // MSG_TRUNC: the length of the datagram is told even where it does not fit.
-        retried(|| self.socket.recv(&mut &mut *buffer, libc::MSG_TRUNC))
+        let ahead = &mut self.ahead;
+        if let Some(length) = ahead.length.take() {
+            // Both are cut where the datagram is longer than its buffer was.
+            for (to, from) in buffer.iter_mut().zip(ahead.bytes.iter().take(length)) {
+                *to = *from;
+            }
+            return Ok(length);
+        }
+        if ahead.bytes.len() != buffer.len() {
+            // Fresh zeros are not touched, so they take no memory until a datagram fills them.
+            ahead.bytes = vec![0; buffer.len()];
+        }
+        let (first, second) = retried(|| receive_two(&self.socket, buffer, &mut ahead.bytes))?;
+        ahead.length = second;
+        Ok(first)
+    }
+}
+
+/// Waits for a datagram, and takes another one along where there is one. Lengths are those of the
+/// datagrams, also where one does not fit (`MSG_TRUNC`).
+#[allow(unsafe_code)]
+fn receive_two(
+    socket: &netlink_sys::Socket,
+    first: &mut [u8],
+    second: &mut [u8],
+) -> io::Result<(usize, Option<usize>)> {
+    let mut places = [first, second]
+        .map(|buffer| libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() });
+    let mut messages = places.each_mut().map(|place| {
+        // SAFETY: all bytes 0 are a valid `mmsghdr`: numbers, and pointers to nothing.
+        let mut message: libc::mmsghdr = unsafe { std::mem::zeroed() };
+        message.msg_hdr.msg_iov = place;
+        message.msg_hdr.msg_iovlen = 1;
+        message
+    });
+    // SAFETY: the descriptor is open as long as `socket` is borrowed; both messages are live, and
+    // lead to places that lead to buffers of the lengths told, borrowed exclusively.
+    let count = unsafe {
+        libc::recvmmsg(
+            socket.as_raw_fd(),
+            messages.as_mut_ptr(),
+            2,
+            (libc::MSG_WAITFORONE | libc::MSG_TRUNC) as _,
+            std::ptr::null_mut(),
+        )
+    };
+    let [first, second] = messages.map(|message| message.msg_len as usize);
+    match count {
+        1 => Ok((first, None)),
+        2 => Ok((first, Some(second))),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) async fn list(
 
 /// `IFA_LOCAL` where there is one: of a point-to-point interface, `IFA_ADDRESS` is the peer's
 /// (`linux/if_addr.h`).
-fn address_of(message: &AddressMessage) -> Option<IpAddr> {
+pub(super) fn address_of(message: &AddressMessage) -> Option<IpAddr> {
     let mut attributes = message.attributes.iter();
     let local = attributes.clone().find_map(|attribute| match attribute {
         AddressAttribute::Local(address) => Some(*address),

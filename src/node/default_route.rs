@@ -12,7 +12,6 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use futures_util::TryStreamExt;
-use netlink_packet_core::{Emitable, Parseable};
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RoutePreference,
     RouteProtocol, RouteScope, RouteType,
@@ -20,11 +19,8 @@ use rtnetlink::packet_route::route::{
 use rtnetlink::{Error, Handle, RouteMessageBuilder};
 
 use super::link::{self, is};
-use super::{InterfaceName, route};
+use super::{InterfaceName, message, route};
 use crate::ipvs::AddressFamily;
-
-/// Stands between the words and the message, in hexadecimal digits.
-const MESSAGE: &str = " message ";
 
 /// The smallest metric. To IPv6 a 0 means "not said", which becomes 1024 (`IP6_RT_PRIO_USER`).
 pub(super) const fn metric(family: AddressFamily) -> u32 {
@@ -39,14 +35,9 @@ pub(super) fn words(gateway: IpAddr, device: &InterfaceName) -> String {
     format!("via {gateway} dev {device}")
 }
 
-/// The words without the message: what a person would type.
-pub(super) fn typed(value: &str) -> &str {
-    value.split_once(MESSAGE).map_or(value, |(words, _)| words)
-}
-
 /// The route in that place.
 pub(super) async fn find(handle: &Handle, family: AddressFamily) -> Result<Option<String>, Error> {
-    let Some(message) = message(handle, family).await? else {
+    let Some(message) = kept(handle, family).await? else {
         return Ok(None);
     };
     let mut value = String::new();
@@ -59,41 +50,34 @@ pub(super) async fn find(handle: &Handle, family: AddressFamily) -> Result<Optio
     {
         let _ = write!(value, "dev {name}");
     }
-    let value = value.trim_end().to_owned();
-    if is_plain(&message) {
-        return Ok(Some(value));
-    }
-    let mut bytes = vec![0; message.buffer_len()];
-    message.emit(&mut bytes);
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Some(value + MESSAGE + &digits))
+    let words = value.trim_end();
+    Ok(Some(if is_plain(&message) { words.to_owned() } else { message::value(words, &message) }))
 }
 
 /// Puts a route there, in place of the one that was. In one request: there is no moment without.
 pub(super) async fn set(handle: &Handle, family: AddressFamily, value: &str) -> Result<(), Error> {
     let unreadable = || Error::InvalidNla(format!("{value:?} is not a default route"));
-    let message = match value.split_once(MESSAGE) {
-        Some((_, digits)) => decode(digits).ok_or_else(unreadable)?,
-        None => {
-            let (gateway, device) = read(value).ok_or_else(unreadable)?;
-            let link = link::find(handle, &device).await?;
-            let index = link.ok_or_else(unreadable)?.index;
-            let mut message = RouteMessageBuilder::<IpAddr>::new()
-                .output_interface(index)
-                .protocol(RouteProtocol::Boot)
-                .build();
-            message.header.address_family = route::family(family);
-            message.attributes.push(RouteAttribute::Gateway(RouteAddress::from(gateway)));
-            message.attributes.push(RouteAttribute::Priority(metric(family)));
-            message
-        }
+    let message = if message::has_message(value) {
+        message::decode(value).ok_or_else(unreadable)?
+    } else {
+        let (gateway, device) = read(value).ok_or_else(unreadable)?;
+        let link = link::find(handle, &device).await?;
+        let index = link.ok_or_else(unreadable)?.index;
+        let mut message = RouteMessageBuilder::<IpAddr>::new()
+            .output_interface(index)
+            .protocol(RouteProtocol::Boot)
+            .build();
+        message.header.address_family = route::family(family);
+        message.attributes.push(RouteAttribute::Gateway(RouteAddress::from(gateway)));
+        message.attributes.push(RouteAttribute::Priority(metric(family)));
+        message
     };
     handle.route().add(message).replace().execute().await
 }
 
 /// Leaves the place empty.
 pub(super) async fn delete(handle: &Handle, family: AddressFamily) -> Result<(), Error> {
-    let Some(message) = message(handle, family).await? else {
+    let Some(message) = kept(handle, family).await? else {
         return Ok(());
     };
     match handle.route().del(message).execute().await {
@@ -103,7 +87,7 @@ pub(super) async fn delete(handle: &Handle, family: AddressFamily) -> Result<(),
 }
 
 /// The kernel's message, without what it reports but does not take back.
-async fn message(handle: &Handle, family: AddressFamily) -> Result<Option<RouteMessage>, Error> {
+async fn kept(handle: &Handle, family: AddressFamily) -> Result<Option<RouteMessage>, Error> {
     let mut filter = RouteMessageBuilder::<IpAddr>::new().protocol(RouteProtocol::Unspec).build();
     filter.header.address_family = route::family(family);
     let mut routes = handle.route().get(filter).execute();
@@ -126,15 +110,6 @@ async fn message(handle: &Handle, family: AddressFamily) -> Result<Option<RouteM
         }
     }
     Ok(found)
-}
-
-fn decode(digits: &str) -> Option<RouteMessage> {
-    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else {
-        return None;
-    };
-    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let bytes: Vec<u8> = pairs.iter().map(byte).collect::<Option<_>>()?;
-    RouteMessage::parse(&bytes).ok()
 }
 
 fn read(value: &str) -> Option<(IpAddr, InterfaceName)> {
@@ -196,10 +171,8 @@ mod tests {
         let gateway = RouteAddress::from(IpAddr::from([192, 0, 2, 1]));
         message.attributes.push(RouteAttribute::Gateway(gateway));
         assert!(!is_plain(&message), "its protocol is not boot");
-        let mut bytes = vec![0; message.buffer_len()];
-        message.emit(&mut bytes);
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(decode(&digits).unwrap(), message);
+        let value = message::value("", &message);
+        assert_eq!(message::decode::<RouteMessage>(&value).unwrap(), message);
         message.header.protocol = RouteProtocol::Boot;
         assert!(is_plain(&message));
     }
@@ -212,9 +185,5 @@ mod tests {
         for bad in ["", "via", "via x dev eth0", "via 192.0.2.1 dev a/b", "via 192.0.2.1 dev a b"] {
             assert_eq!(read(bad), None, "{bad:?}");
         }
-        for bad in ["0", "xx", "00", "0\u{e9}0"] {
-            assert_eq!(decode(bad), None, "{bad:?}");
-        }
-        assert_eq!(typed("dev ppp0 message 0200"), "dev ppp0");
     }
 }

@@ -42,6 +42,20 @@ pub enum Error {
         /// The kind that is needed.
         wanted: String,
     },
+    /// It is a port of another interface.
+    #[error("{port} is a port of {found} already; release it first: ip link set {port} nomaster")]
+    OtherMaster {
+        /// The port.
+        port: String,
+        /// Whose it is.
+        found: String,
+    },
+    /// A route leads through other interfaces too, or is one of an `ip nexthop` object.
+    #[error(
+        "{0} has several ways, or one by a nexthop object: it cannot be taken from one interface \
+         alone and put back. Remove it, or make it a route with one way"
+    )]
+    SharedRoute(String),
     /// A file under `/proc/sys`.
     #[error("cannot {action} {path}: {source}{}", sysctl_hint(source))]
     Sysctl {
@@ -70,6 +84,16 @@ fn hint(errno: i32, what: &str) -> &'static str {
             "; the kernel has no tunnels over IPv6: its module ip6_tunnel is not there. Install \
              the package with the kernel's further modules (linux-modules-extra-… on Ubuntu, \
              kernel-modules-extra on Fedora), then try: modprobe ip6_tunnel"
+        }
+        libc::EOPNOTSUPP if what.contains("type bond") => {
+            "; the kernel has no bonds: its module bonding is not there. Install the package with \
+             the kernel's further modules, then try: modprobe bonding"
+        }
+        libc::ENOTEMPTY if what.contains("type bond") => {
+            "; it has ports, and is in another mode: release them first (ip link set PORT nomaster)"
+        }
+        libc::EBUSY if what.contains("type bond") => {
+            "; it is up, and in another mode: set it down first"
         }
         libc::EEXIST if what.starts_with("ip route") => {
             "; another route leads there: see `ip route show`, and remove it first"

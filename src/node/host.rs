@@ -8,7 +8,8 @@ use rtnetlink::Handle;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    DOWN, Error, InterfaceName, Key, PRESENT, Surroundings, UP, address, default_route, link, route,
+    DOWN, Error, InterfaceName, Key, PRESENT, Surroundings, UP, address, bond_mode, default_route,
+    link, message, route, whole_address, whole_route,
 };
 use crate::plan::Change;
 
@@ -18,7 +19,7 @@ const SECONDS: u64 = 10;
 /// This machine, in the network namespace that the process is in.
 pub struct Host {
     runtime: Runtime,
-    handle: Handle,
+    pub(super) handle: Handle,
 }
 
 impl fmt::Debug for Host {
@@ -62,6 +63,28 @@ impl Host {
                 let state = |link: link::Link| if link.up { UP } else { DOWN };
                 Ok(self.link(name)?.map(|link| state(link).to_owned()))
             }
+            Key::Port(name) => {
+                let Some(master) = self.link(name)?.and_then(|link| link.master) else {
+                    return Ok(None);
+                };
+                let found = self.wait(what(), link::name(&self.handle, master))?;
+                Ok(found.map(String::from))
+            }
+            Key::Mtu(name) => Ok(self.link(name)?.map(|link| link.mtu.to_string())),
+            Key::WholeAddress { address, prefix, device } => {
+                let Some(link) = self.link(device)? else {
+                    return Ok(None);
+                };
+                let found =
+                    whole_address::find(&self.handle, link.index, *address, *prefix, device);
+                self.wait(what(), found)
+            }
+            Key::WholeRoute(route) => {
+                let Some(link) = self.link(&route.device)? else {
+                    return Ok(None);
+                };
+                self.wait(what(), whole_route::find(&self.handle, link.index, route))
+            }
             Key::DefaultRoute(family) => {
                 self.wait(what(), default_route::find(&self.handle, *family))
             }
@@ -95,6 +118,9 @@ impl Host {
         match &change.key {
             Key::Sysctl(sysctl) => sysctl.write(to.unwrap_or_default()),
             Key::Link(name) => match (to, &change.from) {
+                (Some(kind), Some(found)) if both_bonds(kind, found) => {
+                    self.wait(what, link::change(&self.handle, name, kind))
+                }
                 (Some(kind), Some(found)) => Err(Error::OtherKind {
                     name: name.to_string(),
                     found: found.clone(),
@@ -114,9 +140,50 @@ impl Host {
                 let link = self.existing(name)?;
                 self.wait(what, link::set_up(&self.handle, link.index, to == Some(UP)))
             }
+            Key::Port(name) => {
+                let link = self.existing(name)?;
+                if let (Some(found), Some(_)) = (&change.from, to) {
+                    let (port, found) = (name.to_string(), found.clone());
+                    return Err(Error::OtherMaster { port, found });
+                }
+                let master = match to.map(str::parse::<InterfaceName>) {
+                    Some(Ok(master)) => Some(self.existing(&master)?.index),
+                    Some(Err(error)) => {
+                        return Err(Error::Garbled { what, reason: error.to_string() });
+                    }
+                    None => None,
+                };
+                self.wait(what, link::set_master(&self.handle, &link, master))
+            }
+            Key::Mtu(name) => {
+                let link = self.existing(name)?;
+                match to.unwrap_or_default().parse() {
+                    Ok(mtu) => self.wait(what, link::set_mtu(&self.handle, link.index, mtu)),
+                    Err(_) => Err(Error::Garbled { what, reason: "not a number".to_owned() }),
+                }
+            }
+            Key::WholeAddress { address, prefix, device } => {
+                let index = self.existing(device)?.index;
+                match to {
+                    Some(to) => self.wait(what, whole_address::add(&self.handle, index, to)),
+                    None => {
+                        let gone = whole_address::delete(&self.handle, index, *address, *prefix);
+                        self.wait(what, gone)
+                    }
+                }
+            }
+            Key::WholeRoute(route) => {
+                let index = self.existing(&route.device)?.index;
+                match to {
+                    Some(to) => self.wait(what, whole_route::add(&self.handle, index, to)),
+                    None => self.wait(what, whole_route::delete(&self.handle, index, route)),
+                }
+            }
             Key::Address { address, prefix, device } => {
                 let link = self.existing(device)?;
-                if to.is_some() {
+                if let Some(to) = to.filter(|to| message::has_message(to)) {
+                    self.wait(what, whole_address::add(&self.handle, link.index, to))
+                } else if to.is_some() {
                     self.wait(what, address::add(&self.handle, link.index, *address, *prefix))
                 } else {
                     self.wait(what, address::delete(&self.handle, link.index, *address, *prefix))
@@ -142,6 +209,12 @@ impl Host {
         &self,
         change: &Change<Key, String>,
     ) -> Result<Vec<Change<Key, String>>, Error> {
+        if let Key::Port(port) = &change.key {
+            let key = Key::LinkUp(port.clone());
+            let to = if change.to.is_some() { UP } else { DOWN };
+            let from = self.read(&key)?;
+            return Ok(vec![Change { key, from, to: Some(to.to_owned()) }]);
+        }
         let (Key::Sysctl(sysctl), Some(value)) = (&change.key, &change.to) else {
             return Ok(Vec::new());
         };
@@ -155,6 +228,42 @@ impl Host {
             changes.push(Change { key: Key::Sysctl(sysctl), from, to: Some(value) });
         }
         Ok(changes)
+    }
+
+    /// Whether the interface that a key is about is gone, so that it has no value to be given back.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses to tell.
+    pub fn is_lost(&self, key: &Key) -> Result<bool, Error> {
+        match key.device() {
+            Some(device) => Ok(self.link(device)?.is_none()),
+            None => Ok(false),
+        }
+    }
+
+    /// What an interface has that goes over to a bond of which it becomes a port: the routes through
+    /// it and its addresses, in an order in which they can be removed, and its MTU. Nothing where
+    /// there is no such interface.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses to tell, and where a route leads through other interfaces too.
+    pub fn belongings(&self, device: &InterfaceName) -> Result<Vec<(Key, String)>, Error> {
+        let Some(link) = self.link(device)? else {
+            return Ok(Vec::new());
+        };
+        let routes = whole_route::list(&self.handle, link.index, device);
+        let routes = self.wait(format!("listing the routes through {device}"), routes)?;
+        let routes = routes.map_err(|shared| Error::SharedRoute(shared.0.to_string()))?;
+        let addresses = whole_address::list(&self.handle, link.index, device);
+        let addresses = self.wait(format!("listing the addresses of {device}"), addresses)?;
+        let address = |(address, prefix, value)| {
+            (Key::WholeAddress { address, prefix, device: device.clone() }, value)
+        };
+        let routes = routes.into_iter().map(|(route, value)| (Key::WholeRoute(route), value));
+        let mtu = (Key::Mtu(device.clone()), link.mtu.to_string());
+        Ok(routes.chain(addresses.into_iter().map(address)).chain([mtu]).collect())
     }
 
     /// The addresses and routes that there are.
@@ -183,7 +292,7 @@ impl Host {
         self.link(name)?.ok_or_else(|| Error::NoInterface(name.to_string()))
     }
 
-    fn wait<T>(
+    pub(super) fn wait<T>(
         &self,
         what: String,
         answer: impl Future<Output = Result<T, rtnetlink::Error>>,
@@ -198,4 +307,8 @@ impl Host {
             Err(_) => Err(Error::TimedOut { what, seconds: SECONDS }),
         }
     }
+}
+
+fn both_bonds(one: &str, other: &str) -> bool {
+    bond_mode::options(one).is_some() && bond_mode::options(other).is_some()
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InterfaceName, Sysctl, default_route};
+use super::{InterfaceName, Sysctl, WholeRoute, default_route, message};
 use crate::ipvs::AddressFamily;
 use crate::plan::Change;
 
@@ -19,15 +19,21 @@ pub const UP: &str = "up";
 pub const DOWN: &str = "down";
 
 /// One thing that a machine has or has not. Values are text: the kind of a link, [`UP`] or
-/// [`DOWN`], [`PRESENT`], a way, or what the file of a sysctl says.
+/// [`DOWN`], [`PRESENT`], a way, or what the file of a sysctl says. Where words cannot say all, they
+/// are those for people, and the kernel's message stands behind them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Key {
-    /// A network interface; its value is its kind, as `ip -d link` calls it.
+    /// A network interface; its value is its kind, as `ip -d link` calls it, with the options of a
+    /// bond ([`BondMode::value`](super::BondMode::value)).
     Link(InterfaceName),
     /// Whether it is up; one that does not exist is neither up nor down.
     LinkUp(InterfaceName),
-    /// An address of an interface.
+    /// The interface of which one is a port; its value is the name.
+    Port(InterfaceName),
+    /// How long the packets of an interface can be, in bytes.
+    Mtu(InterfaceName),
+    /// An address of an interface. It may be given a value of [`Key::WholeAddress`] too.
     Address {
         /// The address.
         address: IpAddr,
@@ -36,6 +42,17 @@ pub enum Key {
         /// The interface that has it.
         device: InterfaceName,
     },
+    /// An address with all that the kernel keeps of it: label, scope, lifetimes and so on.
+    WholeAddress {
+        /// The address.
+        address: IpAddr,
+        /// Length of its prefix in bits.
+        prefix: u8,
+        /// The interface that has it.
+        device: InterfaceName,
+    },
+    /// A route with all that the kernel keeps of it.
+    WholeRoute(WholeRoute),
     /// A route of the main table without a gateway, of scope link.
     Route {
         /// Where it leads.
@@ -59,6 +76,20 @@ impl Key {
         default_route::words(gateway, device)
     }
 
+    /// The interface that it is about, and cannot have a value without.
+    pub(super) fn device(&self) -> Option<&InterfaceName> {
+        match self {
+            Self::LinkUp(device)
+            | Self::Port(device)
+            | Self::Mtu(device)
+            | Self::Address { device, .. }
+            | Self::WholeAddress { device, .. }
+            | Self::WholeRoute(WholeRoute { device, .. })
+            | Self::Route { device, .. } => Some(device),
+            Self::Link(_) | Self::DefaultRoute(_) | Self::Sysctl(_) => None,
+        }
+    }
+
     /// The change as a shell command.
     #[must_use]
     pub fn command(change: &Change<Self, String>) -> String {
@@ -69,16 +100,32 @@ impl Key {
             Self::Link(name) => match to {
                 Some("ipip") if name.as_str() == "tunl0" => "modprobe ipip".to_owned(),
                 Some("ip6tnl") if name.as_str() == "ip6tnl0" => "modprobe ip6_tunnel".to_owned(),
+                Some(kind) if change.from.is_some() => format!("ip link set {name} type {kind}"),
                 Some(kind) => format!("ip link add {name} type {kind}"),
                 None => format!("ip link del {name}"),
             },
             Self::LinkUp(name) => format!("ip link set {name} {}", to.unwrap_or(DOWN)),
-            Self::Address { address, prefix, device } => {
-                let options = match address {
-                    IpAddr::V6(_) if to.is_some() => " preferred_lft 0 nodad",
-                    _ => "",
+            Self::Port(name) => match to {
+                Some(master) => {
+                    format!("ip link set {name} down && ip link set {name} master {master}")
+                }
+                None => format!("ip link set {name} nomaster"),
+            },
+            Self::Mtu(name) => format!("ip link set {name} mtu {}", to.unwrap_or_default()),
+            Self::Address { address, prefix, device }
+            | Self::WholeAddress { address, prefix, device } => {
+                let options = match (address, to) {
+                    (_, Some(to)) if to != PRESENT => format!(" {}", message::typed(to)),
+                    (IpAddr::V6(_), Some(_)) => " preferred_lft 0 nodad".to_owned(),
+                    (_, None) => peer(change.from.as_deref()),
+                    _ => String::new(),
                 };
                 format!("ip address {verb} {address}/{prefix} dev {device}{options}")
+            }
+            Self::WholeRoute(route) => {
+                let options = to.map(|to| format!(" {}", message::typed(to))).unwrap_or_default();
+                let (ip, words, device) = (route.ip(), route.words(), &route.device);
+                format!("{ip} route {verb} {words} dev {device}{options}")
             }
             Self::Route { destination, prefix, device } => {
                 format!("ip route {verb} {destination}/{prefix} dev {device} scope link")
@@ -90,7 +137,7 @@ impl Key {
                 };
                 match to {
                     Some(to) => {
-                        let words = default_route::typed(to);
+                        let words = message::typed(to);
                         format!("{ip} route replace default {words}{metric}")
                     }
                     None => format!("{ip} route del default{metric}"),
@@ -103,12 +150,25 @@ impl Key {
     }
 }
 
+/// Without it the kernel does not find an address that has one.
+fn peer(value: Option<&str>) -> String {
+    let mut words = value.unwrap_or_default().split(' ').skip_while(|word| *word != "peer");
+    match (words.next(), words.next()) {
+        (Some(_), Some(peer)) => format!(" peer {peer}"),
+        _ => String::new(),
+    }
+}
+
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Link(name) => write!(f, "link {name}"),
             Self::LinkUp(name) => write!(f, "state of {name}"),
-            Self::Address { address, prefix, device } => {
+            Self::Port(name) => write!(f, "master of {name}"),
+            Self::Mtu(name) => write!(f, "MTU of {name}"),
+            Self::WholeRoute(route) => route.fmt(f),
+            Self::Address { address, prefix, device }
+            | Self::WholeAddress { address, prefix, device } => {
                 write!(f, "address {address}/{prefix} dev {device}")
             }
             Self::Route { destination, prefix, device } => {

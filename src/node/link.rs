@@ -3,17 +3,22 @@
 use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
-use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use rtnetlink::packet_route::link::{
+    InfoData, InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+};
 use rtnetlink::{Error, Handle, LinkMessageBuilder, LinkUnspec};
 
-use super::InterfaceName;
+use super::{InterfaceName, bond_mode};
 
 /// What is needed of an interface.
 pub(super) struct Link {
     pub(super) index: u32,
-    /// As `ip -d link` calls it; `device` for hardware, which has none.
+    /// As `ip -d link` calls it, with the options of a bond; `device` for hardware, which has none.
     pub(super) kind: String,
     pub(super) up: bool,
+    /// The index of the interface whose port it is.
+    pub(super) master: Option<u32>,
+    pub(super) mtu: u32,
 }
 
 pub(super) async fn find(handle: &Handle, name: &InterfaceName) -> Result<Option<Link>, Error> {
@@ -22,21 +27,37 @@ pub(super) async fn find(handle: &Handle, name: &InterfaceName) -> Result<Option
         Err(error) if is(&error, libc::ENODEV) => return Ok(None),
         message => message?,
     };
-    Ok(message.map(|message| {
-        let infos = message.attributes.iter().filter_map(|attribute| match attribute {
-            LinkAttribute::LinkInfo(infos) => Some(infos),
-            _ => None,
-        });
-        let kind = infos.flatten().find_map(|info| match info {
-            LinkInfo::Kind(kind) => Some(kind.to_string()),
-            _ => None,
-        });
-        Link {
-            index: message.header.index,
-            kind: kind.unwrap_or_else(|| "device".to_owned()),
-            up: message.header.flags.contains(LinkFlags::Up),
+    Ok(message.as_ref().map(of))
+}
+
+fn of(message: &LinkMessage) -> Link {
+    let (mut kind, mut options) = (None, None);
+    let (mut master, mut mtu) = (None, 0);
+    for attribute in &message.attributes {
+        match attribute {
+            LinkAttribute::LinkInfo(infos) => {
+                for info in infos {
+                    match info {
+                        LinkInfo::Kind(found) => kind = Some(found.to_string()),
+                        LinkInfo::Data(InfoData::Bond(found)) => {
+                            options = Some(bond_mode::value(found))
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            LinkAttribute::Controller(index) => master = Some(*index),
+            LinkAttribute::Mtu(found) => mtu = *found,
+            _ => {}
         }
-    }))
+    }
+    Link {
+        index: message.header.index,
+        kind: options.or(kind).unwrap_or_else(|| "device".to_owned()),
+        up: message.header.flags.contains(LinkFlags::Up),
+        master,
+        mtu,
+    }
 }
 
 /// The names of all interfaces, by index.
@@ -58,7 +79,7 @@ pub(super) async fn name(handle: &Handle, index: u32) -> Result<Option<Interface
     }
 }
 
-fn named(message: &LinkMessage) -> Option<(u32, InterfaceName)> {
+pub(super) fn named(message: &LinkMessage) -> Option<(u32, InterfaceName)> {
     let name = message.attributes.iter().find_map(|attribute| match attribute {
         LinkAttribute::IfName(name) => name.parse().ok(),
         _ => None,
@@ -67,15 +88,30 @@ fn named(message: &LinkMessage) -> Option<(u32, InterfaceName)> {
 }
 
 /// Where the kernel loads the module `ipip` for this request, the module makes `tunl0` of its own
-/// accord (as `ip6_tunnel` makes `ip6tnl0`), and the request itself then fails with `EEXIST`: the interface is there, as wanted.
+/// accord (as `ip6_tunnel` makes `ip6tnl0`), and the request itself then fails with `EEXIST`: the
+/// interface is there, as wanted. So does `bonding` with `bond0`, whose options are set then.
 pub(super) async fn add(handle: &Handle, name: &InterfaceName, kind: &str) -> Result<(), Error> {
-    let message = LinkMessageBuilder::<LinkUnspec>::new_with_info_kind(InfoKind::from(kind))
-        .name(name.to_string())
-        .build();
-    match handle.link().add(message).execute().await {
+    match handle.link().add(message(name, kind)).execute().await {
+        Err(error) if is(&error, libc::EEXIST) && bond_mode::options(kind).is_some() => {
+            change(handle, name, kind).await
+        }
         Err(error) if is(&error, libc::EEXIST) => Ok(()),
         result => result,
     }
+}
+
+/// Sets the options of a link.
+pub(super) async fn change(handle: &Handle, name: &InterfaceName, kind: &str) -> Result<(), Error> {
+    handle.link().change(message(name, kind)).execute().await
+}
+
+fn message(name: &InterfaceName, kind: &str) -> LinkMessage {
+    let builder = |kind| LinkMessageBuilder::<LinkUnspec>::new_with_info_kind(kind);
+    let builder = match bond_mode::options(kind) {
+        Some(options) => builder(InfoKind::Bond).set_info_data(InfoData::Bond(options)),
+        None => builder(InfoKind::from(kind)),
+    };
+    builder.name(name.to_string()).build()
 }
 
 /// The kernel accepts this for `tunl0`, and keeps it as long as `ipip` is loaded.
@@ -87,6 +123,24 @@ pub(super) async fn set_up(handle: &Handle, index: u32, up: bool) -> Result<(), 
     let message = LinkUnspec::new_with_index(index);
     let message = if up { message.up() } else { message.down() };
     handle.link().set(message.build()).execute().await
+}
+
+/// Makes an interface a port of another, or of none. It must be down to become one of a bond_mode, which
+/// brings it up; a bond that gives it back leaves it down.
+pub(super) async fn set_master(
+    handle: &Handle,
+    link: &Link,
+    master: Option<u32>,
+) -> Result<(), Error> {
+    if link.up && master.is_some() {
+        set_up(handle, link.index, false).await?;
+    }
+    let message = LinkUnspec::new_with_index(link.index).controller(master.unwrap_or(0)).build();
+    handle.link().set(message).execute().await
+}
+
+pub(super) async fn set_mtu(handle: &Handle, index: u32, mtu: u32) -> Result<(), Error> {
+    handle.link().set(LinkUnspec::new_with_index(index).mtu(mtu).build()).execute().await
 }
 
 /// Whether the kernel answered with that error number.

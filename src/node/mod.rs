@@ -5,21 +5,34 @@
 //! process is in.
 
 mod address;
+mod bond;
+mod bond_mode;
+mod combined;
 mod default_route;
 mod error;
 mod host;
 mod interface_name;
+mod inventory;
 mod key;
 mod link;
+mod message;
 mod namespace;
 mod route;
 mod surroundings;
 mod sysctl;
+mod whole_address;
+mod whole_route;
 
+pub use bond::{Bond, Want};
+pub use bond_mode::{BondMode, InvalidBondMode};
+pub use combined::{Combination, Effective};
 pub use error::Error;
 pub use host::Host;
 pub use interface_name::{InterfaceName, InvalidInterfaceName};
+pub use inventory::{AddressState, Inventory, LinkState, Prefix, Source};
 pub use key::{DOWN, Key, PRESENT, UP};
+pub use message::typed;
 pub use namespace::namespace_cookie;
 pub use surroundings::{AssignedAddress, KnownRoute, Surroundings};
 pub use sysctl::{InvalidSysctl, Sysctl};
+pub use whole_route::WholeRoute;

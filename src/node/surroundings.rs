@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::InterfaceName;
+use serde::{Deserialize, Serialize};
+
+use super::{InterfaceName, Prefix};
 
 /// The addresses and routes that a machine has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,7 +16,7 @@ pub struct Surroundings {
 }
 
 /// An address that an interface has.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssignedAddress {
     /// The address.
     pub address: IpAddr,
@@ -25,7 +27,7 @@ pub struct AssignedAddress {
 }
 
 /// A way that packets can go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownRoute {
     /// Where it leads; the unspecified address of its family in a default route.
     pub destination: IpAddr,
@@ -40,17 +42,10 @@ pub struct KnownRoute {
 }
 
 impl KnownRoute {
-    fn leads_to(&self, address: IpAddr) -> bool {
-        let shared = match (self.destination, address) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                (own.to_bits() ^ other.to_bits()).leading_zeros()
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                (own.to_bits() ^ other.to_bits()).leading_zeros()
-            }
-            _ => return false,
-        };
-        shared >= u32::from(self.prefix)
+    /// Whether it leads to an address.
+    #[must_use]
+    pub fn leads_to(&self, address: IpAddr) -> bool {
+        Prefix { address: self.destination, length: self.prefix }.holds(address)
     }
 }
 

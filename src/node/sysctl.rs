@@ -39,6 +39,18 @@ impl Sysctl {
         Self(format!("net/ipv4/conf/all/{name}"))
     }
 
+    /// `net/ipv4/conf/default/NAME`: what interfaces to come start with.
+    #[must_use]
+    pub fn of_default(name: &'static str) -> Self {
+        Self(format!("net/ipv4/conf/default/{name}"))
+    }
+
+    /// `net/ipv4/vs/NAME`: a parameter of IPVS.
+    #[must_use]
+    pub fn of_ipvs(name: &'static str) -> Self {
+        Self(format!("net/ipv4/vs/{name}"))
+    }
+
     /// `net/ipv6/conf/INTERFACE/NAME`: a parameter that an interface has for IPv6.
     #[must_use]
     pub fn of_interface_ipv6(interface: &InterfaceName, name: &'static str) -> Self {

@@ -306,10 +306,11 @@ impl<'a, W: World> Engine<'a, W> {
             Undo::Change(change) => change,
         };
         self.world.write(&change)?;
+        let before = change.from.clone();
         steps.push(change);
         self.restore_along(entry, steps)?;
-        let left =
-            self.world.read(&entry.key)?.filter(|left| Some(left) != entry.previous.as_ref());
+        // Not compared with what it was to be: what was put back may say how much time it has left.
+        let left = self.world.read(&entry.key)?.filter(|left| Some(left) == before.as_ref());
         Ok(left.map(|found| Note::Remains { key: entry.key.clone(), found }))
     }
 
@@ -360,9 +361,12 @@ impl<'a, W: World> Engine<'a, W> {
             Some(found) if entry.previous.is_none() => {
                 Undo::Change(Change { key, from: Some(found), to: None })
             }
-            found if found == entry.ours => {
-                Undo::Change(Change { key, from: found, to: entry.previous.clone() })
-            }
+            found if found == entry.ours => match &entry.previous {
+                Some(previous) if found.is_none() && self.world.is_lost(&key)? => {
+                    Undo::LeftAlone(Note::Lost { key, previous: previous.clone() })
+                }
+                _ => Undo::Change(Change { key, from: found, to: entry.previous.clone() }),
+            },
             Some(found) => Undo::LeftAlone(Note::Changed { key, found, ours: entry.ours.clone() }),
             // Gone altogether, as an interface may be: nothing of ours is left.
             None => Undo::Nothing,

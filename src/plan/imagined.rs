@@ -47,6 +47,10 @@ impl<W: World> World for Imagined<'_, W> {
         self.real.consequences(change)
     }
 
+    fn is_lost(&mut self, key: &W::Key) -> Result<bool, W::Error> {
+        self.real.is_lost(key)
+    }
+
     fn in_batches(key: &W::Key) -> bool {
         W::in_batches(key)
     }

@@ -25,6 +25,13 @@ pub enum Note<K, V> {
         /// What we had set it to; `None` where we had removed it.
         ours: Option<V>,
     },
+    /// What it belongs to is gone, see [`World::is_lost`](super::World::is_lost).
+    Lost {
+        /// What.
+        key: K,
+        /// What it was before.
+        previous: V,
+    },
     /// The undo was accepted, and did nothing.
     Remains {
         /// What.
@@ -42,6 +49,9 @@ impl<K: fmt::Display, V: fmt::Display> fmt::Display for Note<K, V> {
             }
             Self::Changed { key, found, ours: None } => {
                 write!(f, "{key} was removed and is {found} now: left alone")
+            }
+            Self::Lost { key, previous } => {
+                write!(f, "{key} was {previous} and cannot be put back: what had it is gone")
             }
             Self::Remains { key, found } => {
                 write!(f, "{key} ({found}) stays: it cannot be removed")

@@ -71,6 +71,17 @@ pub trait World {
         Ok(Vec::new())
     }
 
+    /// Whether what the key belongs to is gone for good, as the interface of an address may be: what
+    /// was taken from it cannot be given back then, which is told and stops nothing.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be told.
+    fn is_lost(&mut self, key: &Self::Key) -> Result<bool, Self::Error> {
+        let _ = key;
+        Ok(false)
+    }
+
     /// The change as the command that a person would type in a shell.
     fn command(change: &Change<Self::Key, Self::Value>) -> String;
 }

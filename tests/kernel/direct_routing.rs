@@ -1,7 +1,8 @@
 //! `lvsctl --mode dr` with packets, and `--mode tun` over IPv6: a client, a director and two real
 //! servers on one switch.
 
-use crate::support::{Host, Network, assert_same, root};
+use crate::support::cluster::Cluster;
+use crate::support::{Host, Network, assert_same};
 
 /// The addresses of one family, and the way to the real servers.
 struct Way {
@@ -45,110 +46,46 @@ const TUN_IPV6: Way = Way {
     ..DR_IPV6
 };
 
-struct Cluster {
-    client: Host,
-    director: Host,
-    real_servers: [Host; 2],
+fn real_servers_up(cluster: &Cluster, way: &Way, vip: &str) {
+    for server in &cluster.real_servers {
+        server.lvsctl(&format!("real-server up --mode {} --vip {vip}", way.mode)).success();
+    }
 }
 
-impl Cluster {
-    /// All but the client filter by reverse path, strictly.
-    fn new() -> Self {
-        root("modprobe -a ip_vs ip6_tunnel");
-        let network = Network::new();
-        let host = |number: u8| {
-            let host = Host::new();
-            let addresses = [format!("192.168.10.{number}/24"), format!("2001:db8:1::{number}/64")];
-            network.attach(&host, "eth0", &[&addresses[0], &addresses[1]]);
-            host
-        };
-        let (client, director, mut real_servers) = (host(100), host(1), [host(2), host(3)]);
-        for (server, name) in real_servers.iter_mut().zip(["r1", "r2"]) {
-            server.serve(80, name);
-        }
-        // The switch lives as long as its ports do.
-        std::mem::forget(network);
-        let cluster = Self { client, director, real_servers };
-        for host in cluster.servers() {
-            host.shell(
-                "for filter in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 1 >$filter; done",
-            )
-            .success();
-        }
-        cluster
-    }
+fn bring_up(cluster: &Cluster, way: &Way, vip: &str) {
+    let (mode, [first, second]) = (way.mode, way.reals);
+    cluster
+        .director
+        .lvsctl(&format!(
+            "director up --mode {mode} --vip {vip} --service tcp:80 --scheduler rr \
+             --real {first} --real {second}"
+        ))
+        .success();
+    real_servers_up(cluster, way, vip);
+}
 
-    fn servers(&self) -> [&Host; 3] {
-        [&self.director, &self.real_servers[0], &self.real_servers[1]]
-    }
-
-    fn everything(&self) -> String {
-        let host = |host: &Host| {
-            let lines = host.everything();
-            lines.lines().map(|line| format!("{}: {line}\n", host.name())).collect::<String>()
-        };
-        self.servers().map(host).concat()
-    }
-
-    fn real_servers_up(&self, way: &Way, vip: &str) {
-        for server in &self.real_servers {
-            server.lvsctl(&format!("real-server up --mode {} --vip {vip}", way.mode)).success();
-        }
-    }
-
-    fn up(&self, way: &Way, vip: &str) {
-        let (mode, [first, second]) = (way.mode, way.reals);
-        self.director
-            .lvsctl(&format!(
-                "director up --mode {mode} --vip {vip} --service tcp:80 --scheduler rr \
-                 --real {first} --real {second}"
-            ))
-            .success();
-        self.real_servers_up(way, vip);
-    }
-
-    fn down(&self, way: &Way, vip: &str) {
-        let mode = way.mode;
-        self.director.lvsctl(&format!("director down --mode {mode} --vip {vip}")).success();
-        for server in &self.real_servers {
-            server.lvsctl(&format!("real-server down --mode {mode} --vip {vip}")).success();
-        }
-    }
-
-    /// Who answered to so many requests, sorted. Before each the client forgets who has the address.
-    fn answers(&self, vip: &str, count: usize) -> Vec<String> {
-        let ask = || {
-            self.client.shell("ip neigh flush dev eth0").success();
-            self.client.ask(vip, 80)
-        };
-        let mut answers: Vec<_> = (0..count).map(|_| ask()).collect();
-        answers.sort();
-        answers
-    }
-
-    /// What the client knows of who has the address.
-    fn owner(&self, vip: &str) -> String {
-        self.client.shell(&format!("ip neigh show {vip} dev eth0")).success()
-    }
+/// What the client knows of who has the address.
+fn owner_of(cluster: &Cluster, vip: &str) -> String {
+    cluster.client.shell(&format!("ip neigh show {vip} dev eth0")).success()
 }
 
 fn in_turn(way: &Way) {
-    let cluster = Cluster::new();
+    let cluster = Cluster::on_one_switch();
     cluster.director.reference("-A -t 192.168.10.99:443 -s wlc -p 60").success();
     let before = cluster.everything();
     assert_eq!(cluster.answers(way.vip, 1), ["nobody"]);
 
-    cluster.real_servers_up(way, way.vip);
+    real_servers_up(&cluster, way, way.vip);
     assert_eq!(cluster.answers(way.vip, 2), ["nobody", "nobody"]);
-    let owner = cluster.owner(way.vip);
+    let owner = owner_of(&cluster, way.vip);
     assert!(!owner.contains("lladdr"), "a real server says that it has the address: {owner}");
-    cluster.up(way, way.vip);
+    bring_up(&cluster, way, way.vip);
     let card = cluster.director.shell("ip link show eth0").success();
     let mut words = card.split_whitespace().skip_while(|word| *word != "link/ether");
     let hardware = words.nth(1).expect("a card has an address");
     for _ in 0..4 {
         assert_eq!(cluster.answers(way.vip, 2), ["r1", "r2"]);
-        let owner = cluster.owner(way.vip);
+        let owner = owner_of(&cluster, way.vip);
         assert!(owner.contains(hardware), "not the director: {owner}");
     }
     // The kernel sums the counters up every two seconds.
@@ -171,15 +108,15 @@ fn in_turn(way: &Way) {
     assert!(table.contains(way.table), "{table}");
 
     let up = cluster.everything();
-    cluster.up(way, way.vip);
+    bring_up(&cluster, way, way.vip);
     assert_same(&cluster.everything(), &up, "up twice is up once");
 
-    cluster.up(way, way.second);
+    bring_up(&cluster, way, way.second);
     assert_eq!(cluster.answers(way.second, 2), ["r1", "r2"]);
-    cluster.down(way, way.vip);
+    cluster.down(way.mode, way.vip);
     assert_eq!(cluster.answers(way.vip, 1), ["nobody"]);
     assert_eq!(cluster.answers(way.second, 2), ["r1", "r2"]);
-    cluster.down(way, way.second);
+    cluster.down(way.mode, way.second);
     assert_same(&cluster.everything(), &before, "after down");
 }
 
@@ -201,7 +138,7 @@ fn tunnels_go_over_ipv6() {
 
 #[test]
 fn a_real_server_of_direct_routing_is_as_wanted() {
-    let cluster = Cluster::new();
+    let cluster = Cluster::on_one_switch();
     let server = &cluster.real_servers[0];
     let lo = server.shell("ip link show lo").success();
     server.lvsctl("real-server up --mode dr --vip 192.168.10.10").success();
@@ -220,7 +157,7 @@ fn a_real_server_of_direct_routing_is_as_wanted() {
 /// The request comes in by one card, the answer goes out by another.
 #[test]
 fn a_strict_filter_does_not_silence_a_real_server_with_another_way_out() {
-    let cluster = Cluster::new();
+    let cluster = Cluster::on_one_switch();
     let (outside, elsewhere) = (Network::new(), Network::new());
     let server = &cluster.real_servers[0];
     let far = Host::new();
@@ -246,8 +183,7 @@ fn a_strict_filter_does_not_silence_a_real_server_with_another_way_out() {
 
 #[test]
 fn three_modes_live_on_one_director() {
-    root("modprobe ipip");
-    let cluster = Cluster::new();
+    let cluster = Cluster::on_one_switch();
     let director = &cluster.director;
     let before = director.everything();
     let modes = ["nat", "dr", "tun"];

@@ -2,7 +2,8 @@
 //! leg on each side.
 
 use crate::killed;
-use crate::support::{Host, Network, assert_same, root};
+use crate::support::cluster::Cluster;
+use crate::support::{Host, Network, assert_same};
 
 /// The addresses of one family.
 struct Family {
@@ -31,99 +32,57 @@ const IPV6: Family = Family {
     old_route: "default via 2001:db8:2::253 dev eth0 proto static metric 1 mtu 1400",
 };
 
-struct Cluster {
-    client: Host,
-    director: Host,
-    real_servers: Vec<Host>,
-}
-
 /// Ports of the four nodes of the classic example, and what they answer.
 const NODES: [(u16, &str); 4] = [(80, "n1"), (4002, "n2"), (80, "n3"), (8080, "n4")];
 
-impl Cluster {
-    /// The first `count` nodes. All hosts but the client filter by reverse path, strictly.
-    fn new(count: usize) -> Self {
-        root("modprobe ip_vs");
-        let (outside, inside) = (Network::new(), Network::new());
-        let (client, director) = (Host::new(), Host::new());
-        outside.attach(&client, "eth0", &["198.51.100.100/24", "2001:db8:1::100/64"]);
-        outside.attach(&director, "eth0", &["198.51.100.1/24", "2001:db8:1::1/64"]);
-        inside.attach(&director, "eth1", &["192.168.20.254/24", "2001:db8:2::254/64"]);
-        let mut real_servers = Vec::new();
-        for (number, (port, answer)) in (1..).zip(NODES).take(count) {
-            let mut server = Host::new();
-            let addresses = [format!("192.168.20.{number}/24"), format!("2001:db8:2::{number}/64")];
-            inside.attach(&server, "eth0", &[&addresses[0], &addresses[1]]);
-            for family in [IPV4, IPV6] {
-                server.shell(&format!("ip route add {}", family.old_route)).success();
-            }
-            server.serve(port, answer);
-            real_servers.push(server);
+/// The first `count` nodes, inside; the client outside; the director between them.
+fn cluster(count: usize) -> Cluster {
+    let (outside, inside) = (Network::new(), Network::new());
+    let (client, director) = (Host::new(), Host::new());
+    outside.attach(&client, "eth0", &["198.51.100.100/24", "2001:db8:1::100/64"]);
+    outside.attach(&director, "eth0", &["198.51.100.1/24", "2001:db8:1::1/64"]);
+    inside.attach(&director, "eth1", &["192.168.20.254/24", "2001:db8:2::254/64"]);
+    let mut real_servers = Vec::new();
+    for (number, (port, answer)) in (1..).zip(NODES).take(count) {
+        let mut server = Host::new();
+        let addresses = [format!("192.168.20.{number}/24"), format!("2001:db8:2::{number}/64")];
+        inside.attach(&server, "eth0", &[&addresses[0], &addresses[1]]);
+        for family in [IPV4, IPV6] {
+            server.shell(&format!("ip route add {}", family.old_route)).success();
         }
-        // The switches live as long as their ports do.
-        std::mem::forget((outside, inside));
-        let cluster = Self { client, director, real_servers };
-        for host in cluster.servers() {
-            host.shell(
-                "for filter in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 1 >$filter; done",
-            )
+        server.serve(port, answer);
+        real_servers.push(server);
+    }
+    // The switches live as long as their ports do.
+    std::mem::forget((outside, inside));
+    Cluster::new(client, director, real_servers)
+}
+
+fn director_up(cluster: &Cluster, family: &Family, vip: &str) -> String {
+    let nodes = family.real.iter().zip(NODES).take(cluster.real_servers.len());
+    let reals: String =
+        nodes.map(|(address, (port, _))| format!(" --real {address}:{port}")).collect();
+    format!("director up --mode nat --vip {vip} --service tcp:80 --scheduler rr{reals}")
+}
+
+fn bring_up(cluster: &Cluster, family: &Family, vip: &str) {
+    cluster.director.lvsctl(&director_up(cluster, family, vip)).success();
+    for server in &cluster.real_servers {
+        let gateway = family.gateway;
+        server
+            .lvsctl(&format!("real-server up --mode nat --vip {vip} --gateway {gateway}"))
             .success();
-        }
-        cluster
-    }
-
-    fn servers(&self) -> impl Iterator<Item = &Host> {
-        [&self.director].into_iter().chain(&self.real_servers)
-    }
-
-    fn everything(&self) -> String {
-        let host = |host: &Host| {
-            let lines = host.everything();
-            lines.lines().map(|line| format!("{}: {line}\n", host.name())).collect::<String>()
-        };
-        self.servers().map(host).collect()
-    }
-
-    fn director_up(&self, family: &Family, vip: &str) -> String {
-        let nodes = family.real.iter().zip(NODES).take(self.real_servers.len());
-        let reals: String =
-            nodes.map(|(address, (port, _))| format!(" --real {address}:{port}")).collect();
-        format!("director up --mode nat --vip {vip} --service tcp:80 --scheduler rr{reals}")
-    }
-
-    fn up(&self, family: &Family, vip: &str) {
-        self.director.lvsctl(&self.director_up(family, vip)).success();
-        for server in &self.real_servers {
-            let gateway = family.gateway;
-            server
-                .lvsctl(&format!("real-server up --mode nat --vip {vip} --gateway {gateway}"))
-                .success();
-        }
-    }
-
-    fn down(&self, vip: &str) {
-        self.director.lvsctl(&format!("director down --mode nat --vip {vip}")).success();
-        for server in &self.real_servers {
-            server.lvsctl(&format!("real-server down --mode nat --vip {vip}")).success();
-        }
-    }
-
-    /// Who answered to so many requests, sorted.
-    fn answers(&self, vip: &str, count: usize) -> Vec<String> {
-        let mut answers: Vec<_> = (0..count).map(|_| self.client.ask(vip, 80)).collect();
-        answers.sort();
-        answers
     }
 }
 
 fn in_turn(family: &Family) {
-    let cluster = Cluster::new(2);
+    let cluster = cluster(2);
     // A service of somebody else's stays.
     cluster.director.reference("-A -t 198.51.100.99:443 -s wlc -p 60").success();
     let before = cluster.everything();
     assert_eq!(cluster.answers(family.vip, 1), ["nobody"]);
 
-    cluster.up(family, family.vip);
+    bring_up(&cluster, family, family.vip);
     assert_eq!(cluster.answers(family.vip, 8), [["n1"; 4], ["n2"; 4]].concat());
     // The kernel sums the counters up every two seconds.
     std::thread::sleep(std::time::Duration::from_secs(3));
@@ -135,16 +94,16 @@ fn in_turn(family: &Family) {
     }
 
     let up = cluster.everything();
-    cluster.up(family, family.vip);
+    bring_up(&cluster, family, family.vip);
     assert_same(&cluster.everything(), &up, "up twice is up once");
 
-    cluster.up(family, family.second);
+    bring_up(&cluster, family, family.second);
     assert_eq!(cluster.answers(family.second, 2), ["n1", "n2"]);
-    cluster.down(family.vip);
+    cluster.down("nat", family.vip);
     assert_eq!(cluster.answers(family.vip, 1), ["nobody"]);
     assert_eq!(cluster.answers(family.second, 2), ["n1", "n2"]);
 
-    cluster.down(family.second);
+    cluster.down("nat", family.second);
     assert_same(&cluster.everything(), &before, "after down");
 }
 
@@ -160,8 +119,8 @@ fn requests_go_in_and_answers_out_over_ipv6() {
 
 #[test]
 fn the_machines_are_as_wanted() {
-    let cluster = Cluster::new(1);
-    cluster.up(&IPV4, IPV4.vip);
+    let cluster = cluster(1);
+    bring_up(&cluster, &IPV4, IPV4.vip);
     let director = &cluster.director;
     let value = |path: &str| director.shell(&format!("cat /proc/sys/net/ipv4/{path}")).success();
     assert_eq!(value("ip_forward"), "1\n");
@@ -179,8 +138,8 @@ fn the_machines_are_as_wanted() {
 
 #[test]
 fn the_answer_comes_from_the_virtual_address_whatever_the_node_s_port() {
-    let cluster = Cluster::new(4);
-    cluster.up(&IPV4, IPV4.vip);
+    let cluster = cluster(4);
+    bring_up(&cluster, &IPV4, IPV4.vip);
     assert_eq!(cluster.answers(IPV4.vip, 8), [["n1"; 2], ["n2"; 2], ["n3"; 2], ["n4"; 2]].concat());
     // The node on another port: the client sees nothing of it.
     let seen = cluster
@@ -208,7 +167,7 @@ fn the_answer_comes_from_the_virtual_address_whatever_the_node_s_port() {
 /// by itself.
 #[test]
 fn what_forwarding_changes_besides_is_put_back() {
-    let cluster = Cluster::new(1);
+    let cluster = cluster(1);
     let director = &cluster.director;
     director
         .shell(
@@ -218,7 +177,7 @@ fn what_forwarding_changes_besides_is_put_back() {
         .success();
     let before = director.everything();
     for family in [IPV4, IPV6] {
-        let up = cluster.director_up(&family, family.vip);
+        let up = director_up(&cluster, &family, family.vip);
         director.lvsctl(&up).success();
         assert_ne!(director.everything(), before);
         let down = format!("director down --mode nat --vip {}", family.vip);
@@ -233,7 +192,7 @@ fn what_forwarding_changes_besides_is_put_back() {
 
 #[test]
 fn a_default_route_of_a_larger_metric_stays_where_it_is() {
-    let cluster = Cluster::new(1);
+    let cluster = cluster(1);
     let server = &cluster.real_servers[0];
     server
         .shell(
@@ -255,12 +214,12 @@ fn a_default_route_of_a_larger_metric_stays_where_it_is() {
 
 #[test]
 fn a_dry_run_prints_what_a_person_would_type() {
-    let cluster = Cluster::new(2);
+    let cluster = cluster(2);
     for family in [IPV4, IPV6] {
         let server =
             format!("real-server up --mode nat --vip {} --gateway {}", family.vip, family.gateway);
         for (host, line) in [
-            (&cluster.director, cluster.director_up(&family, family.vip)),
+            (&cluster.director, director_up(&cluster, &family, family.vip)),
             (&cluster.real_servers[0], server),
         ] {
             let before = host.everything();
@@ -278,8 +237,8 @@ fn a_dry_run_prints_what_a_person_would_type() {
 
 #[test]
 fn a_director_that_is_killed_anywhere_is_finished_by_the_next() {
-    let cluster = Cluster::new(2);
-    let up = cluster.director_up(&IPV4, IPV4.vip);
+    let cluster = cluster(2);
+    let up = director_up(&cluster, &IPV4, IPV4.vip);
     cluster
         .director
         .shell("cd /proc/sys/net/ipv4/conf; echo 0 >all/accept_redirects; echo 1 >eth1/forwarding")
@@ -289,7 +248,7 @@ fn a_director_that_is_killed_anywhere_is_finished_by_the_next() {
 
 #[test]
 fn a_real_server_that_is_killed_anywhere_is_finished_by_the_next() {
-    let cluster = Cluster::new(1);
+    let cluster = cluster(1);
     killed::anywhere(
         &cluster.real_servers[0],
         "real-server up --mode nat --vip 198.51.100.17 --gateway 192.168.20.254",

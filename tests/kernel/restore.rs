@@ -87,7 +87,10 @@ fn a_file_of_fifty_thousand_rules_is_restored() {
         }
     }
     restore(&host, &rules).success();
-    assert_eq!(host.ipvsadm("-Sn").success(), rules);
+    // Linux 6.1 counts the services of all namespaces when it goes on with a dump, so a listing may lose
+    // one while another test deletes one of its own.
+    let whole = (0..5).any(|_| host.ipvsadm("-Sn").success() == rules);
+    assert!(whole, "what is saved is not what was restored");
     host.ipvsadm("-C").success();
 }
 

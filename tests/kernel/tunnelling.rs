@@ -1,74 +1,17 @@
 //! `lvsctl --mode tun` with packets: a client, a director and two real servers on one switch.
 
 use crate::killed;
-use crate::support::{Host, Network, assert_same, root};
+use crate::support::cluster::Cluster;
+use crate::support::{Host, assert_same};
 
 const VIP: &str = "192.168.10.10";
 const DIRECTOR_UP: &str = "director up --mode tun --vip 192.168.10.10 --service tcp:80 \
      --scheduler rr --real 192.168.10.2 --real 192.168.10.3";
 
-struct Cluster {
-    client: Host,
-    director: Host,
-    real_servers: [Host; 2],
-}
-
-impl Cluster {
-    /// The experiment's hosts. All but the client filter by reverse path, strictly.
-    fn new() -> Self {
-        root("modprobe -a ip_vs ipip");
-        let network = Network::new();
-        let client = network.host("192.168.10.100/24");
-        let director = network.host("192.168.10.1/24");
-        let mut real_servers = [network.host("192.168.10.2/24"), network.host("192.168.10.3/24")];
-        for (server, name) in real_servers.iter_mut().zip(["r1", "r2"]) {
-            server.serve(80, name);
-        }
-        // The switch lives as long as its ports do.
-        std::mem::forget(network);
-        let cluster = Self { client, director, real_servers };
-        for host in cluster.servers() {
-            host.shell(
-                "cd /proc/sys/net/ipv4/conf; for device in all default eth0; do \
-                 echo 1 >$device/rp_filter; done",
-            )
-            .success();
-        }
-        cluster
-    }
-
-    fn servers(&self) -> [&Host; 3] {
-        [&self.director, &self.real_servers[0], &self.real_servers[1]]
-    }
-
-    fn everything(&self) -> String {
-        let host = |host: &Host| {
-            let lines = host.everything();
-            lines.lines().map(|line| format!("{}: {line}\n", host.name())).collect::<String>()
-        };
-        self.servers().map(host).concat()
-    }
-
-    fn up(&self, vip: &str) {
-        let director = DIRECTOR_UP.replace(VIP, vip);
-        self.director.lvsctl(&director).success();
-        for server in &self.real_servers {
-            server.lvsctl(&format!("real-server up --mode tun --vip {vip}")).success();
-        }
-    }
-
-    fn down(&self, vip: &str) {
-        self.director.lvsctl(&format!("director down --mode tun --vip {vip}")).success();
-        for server in &self.real_servers {
-            server.lvsctl(&format!("real-server down --mode tun --vip {vip}")).success();
-        }
-    }
-
-    /// Who answered to so many requests, sorted.
-    fn answers(&self, vip: &str, count: usize) -> Vec<String> {
-        let mut answers: Vec<_> = (0..count).map(|_| self.client.ask(vip, 80)).collect();
-        answers.sort();
-        answers
+fn bring_up(cluster: &Cluster, vip: &str) {
+    cluster.director.lvsctl(&DIRECTOR_UP.replace(VIP, vip)).success();
+    for server in &cluster.real_servers {
+        server.lvsctl(&format!("real-server up --mode tun --vip {vip}")).success();
     }
 }
 
@@ -78,11 +21,11 @@ fn value(host: &Host, key: &str) -> String {
 
 #[test]
 fn requests_are_answered_in_turn_and_nothing_is_left_afterwards() {
-    let cluster = Cluster::new();
+    let cluster = Cluster::on_one_switch();
     let before = cluster.everything();
     assert_eq!(cluster.answers(VIP, 1), ["nobody"]);
 
-    cluster.up(VIP);
+    bring_up(&cluster, VIP);
     assert_eq!(cluster.answers(VIP, 8), [["r1"; 4], ["r2"; 4]].concat());
     for host in cluster.servers() {
         let addresses = host.shell("ip -4 -oneline address show dev tunl0").success();
@@ -103,10 +46,10 @@ fn requests_are_answered_in_turn_and_nothing_is_left_afterwards() {
     assert_eq!(cluster.director.reference("-Sn").success(), table);
 
     let up = cluster.everything();
-    cluster.up(VIP);
+    bring_up(&cluster, VIP);
     assert_same(&cluster.everything(), &up, "up twice is up once");
 
-    cluster.down(VIP);
+    cluster.down("tun", VIP);
     assert_same(&cluster.everything(), &before, "after down");
     assert_eq!(cluster.answers(VIP, 1), ["nobody"]);
     for host in cluster.servers() {
@@ -116,27 +59,27 @@ fn requests_are_answered_in_turn_and_nothing_is_left_afterwards() {
 
 #[test]
 fn one_vip_goes_and_the_other_stays() {
-    let cluster = Cluster::new();
+    let cluster = Cluster::on_one_switch();
     let before = cluster.everything();
     let second = "192.168.10.11";
-    cluster.up(VIP);
+    bring_up(&cluster, VIP);
     let one = cluster.everything();
-    cluster.up(second);
+    bring_up(&cluster, second);
     assert_eq!(cluster.answers(second, 2), ["r1", "r2"]);
-    cluster.down(VIP);
+    cluster.down("tun", VIP);
     assert_eq!(cluster.answers(VIP, 1), ["nobody"]);
     assert_eq!(cluster.answers(second, 2), ["r1", "r2"]);
-    cluster.up(VIP);
-    cluster.down(second);
+    bring_up(&cluster, VIP);
+    cluster.down("tun", second);
     assert_eq!(cluster.answers(VIP, 2), ["r1", "r2"]);
     assert_same(&cluster.everything(), &one, "after down of the second");
-    cluster.down(VIP);
+    cluster.down("tun", VIP);
     assert_same(&cluster.everything(), &before, "after down");
 }
 
 #[test]
 fn what_others_set_up_stays_theirs() {
-    let cluster = Cluster::new();
+    let cluster = Cluster::on_one_switch();
     let director = &cluster.director;
     for line in [
         "-A -t 192.168.10.20:443 -s wlc -p 60",
@@ -157,18 +100,18 @@ fn what_others_set_up_stays_theirs() {
         .success();
     let before = cluster.everything();
 
-    cluster.up(VIP);
+    bring_up(&cluster, VIP);
     let table = director.reference("-Sn").success();
     assert!(table.contains("-A -t 192.168.10.10:80 -s rr\n"), "{table}");
     assert!(table.contains("-r 192.168.10.3:80 -i -w 1 "), "{table}");
     assert!(table.contains("-r 192.168.10.4:80 -i -w 2 "), "{table}");
-    cluster.down(VIP);
+    cluster.down("tun", VIP);
     assert_same(&cluster.everything(), &before, "after down");
 }
 
 #[test]
 fn a_dry_run_prints_what_a_person_would_type() {
-    let cluster = Cluster::new();
+    let cluster = Cluster::on_one_switch();
     for (host, line) in [
         (&cluster.director, DIRECTOR_UP),
         (&cluster.real_servers[0], "real-server up --mode tun --vip 192.168.10.10"),
@@ -187,7 +130,7 @@ fn a_dry_run_prints_what_a_person_would_type() {
 
 #[test]
 fn a_run_that_is_killed_anywhere_is_finished_by_the_next() {
-    let cluster = Cluster::new();
+    let cluster = Cluster::on_one_switch();
     killed::anywhere(
         &cluster.real_servers[0],
         "real-server up --mode tun --vip 192.168.10.10",

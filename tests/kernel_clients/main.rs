@@ -1,14 +1,7 @@
 //! Programs that administrators run around ipvsadm, with ours in the reference's place. In a guest:
 //! `scripts/test kernel`.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test may fail loudly"
-)]
+#![cfg(test)]
 
 #[path = "../support/mod.rs"]
 mod support;

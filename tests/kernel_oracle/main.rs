@@ -1,14 +1,7 @@
 //! The reference is the judge: command lines that both programs must answer alike, in a guest of
 //! their own: `scripts/test kernel`.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test may fail loudly"
-)]
+#![cfg(test)]
 
 #[path = "../support/mod.rs"]
 mod support;

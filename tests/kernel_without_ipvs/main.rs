@@ -1,14 +1,7 @@
 //! What the commands say on a kernel that cannot load IPVS or IP tunnels. They run in a guest of
 //! their own: `scripts/test kernel`.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test may fail loudly"
-)]
+#![cfg(test)]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -16,7 +9,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use support::{Host, in_guest};
+use support::{Host, LVSCTL, in_guest};
 
 /// A host on a kernel whose requests for modules find nothing.
 fn host() -> Host {
@@ -88,4 +81,19 @@ fn lvsctl_says_which_module_is_missing_and_leaves_nothing() {
     assert_eq!(before, after);
     let down = host.lvsctl("real-server down --mode tun --vip 192.168.10.10");
     assert_eq!(down.status, 0, "{down:?}");
+}
+
+/// Generic netlink would make the kernel ask for IPVS: the doctor does not even open it.
+#[test]
+fn the_doctor_loads_nothing() {
+    let host = host();
+    let log = format!("/run/strace-{}", host.name());
+    let outcome =
+        host.shell(&format!("strace -f -o {log} {LVSCTL} --state-dir /run/nowhere doctor"));
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert!(outcome.output.ends_with("nothing wrong\n"), "{outcome:?}");
+    let calls = host.shell(&format!("cat {log}")).success();
+    assert!(calls.contains("NETLINK_ROUTE"), "{calls}");
+    assert!(!calls.contains("NETLINK_GENERIC"), "{calls}");
+    assert!(!Path::new("/proc/net/ip_vs").exists());
 }

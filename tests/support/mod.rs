@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "every test binary uses a part of it")]
 
+pub mod cluster;
 pub mod schema;
 mod shell;
 
@@ -275,9 +276,11 @@ pub fn assert_same(found: &str, wanted: &str, when: &str) {
         let lines = of.lines().filter(|line| !other.contains(line));
         lines.map(|line| format!("  {line}\n")).collect()
     };
+    let moved = || found.lines().zip(wanted.lines()).find(|(found, wanted)| found != wanted);
     assert!(
         found == wanted,
-        "{when}\nfound, but not wanted:\n{}wanted, but not found:\n{}",
+        "{when}\nfirst difference: {:?}\nfound, but not wanted:\n{}wanted, but not found:\n{}",
+        moved(),
         only(found, wanted),
         only(wanted, found)
     );

@@ -182,8 +182,11 @@ where
         }
     }
     fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let attributes: Result<Vec<_>, _> =
-            NlasIterator::new(bytes).map(|attribute| A::parse(&attribute?)).collect();
-        attributes.map(Self::from)
+        // Room for all that IPVS has in one list; hardly an attribute takes less than 8 bytes.
+        let mut attributes = Vec::with_capacity((bytes.len() / 8).min(16));
+        for attribute in NlasIterator::new(bytes) {
+            attributes.push(A::parse(&attribute?)?);
+        }
+        Ok(attributes.into())
     }
 }

@@ -72,6 +72,19 @@ fn listing(line: &Line<'_>) -> Result<Listing, UsageError> {
     {
         return Err(UsageError::ListConflict);
     }
+    let of_connections = [
+        OptionId::Client,
+        OptionId::VirtualAddress,
+        OptionId::Destination,
+        OptionId::State,
+        OptionId::CountBy,
+    ];
+    let alone = line.given.iter().find(|row| of_connections.contains(&row.id));
+    if let Some(user) = alone.and_then(|row| row.name)
+        && !line.has(OptionId::Connection)
+    {
+        return Err(UsageError::MissingOption { name: "connection", user, kind: "option" });
+    }
     let format = [
         (OptionId::Stats, Format::Stats),
         (OptionId::Rate, Format::Rate),
@@ -83,7 +96,10 @@ fn listing(line: &Line<'_>) -> Result<Listing, UsageError> {
     .find(|&(id, _)| line.has(id))
     .map_or(Format::Default, |(_, format)| format);
     let subject = if line.has(OptionId::Connection) {
-        Subject::Connections { engine_data: line.has(OptionId::PersistentConnections) }
+        Subject::Connections {
+            engine_data: line.has(OptionId::PersistentConnections),
+            choice: line.choice.clone(),
+        }
     } else if let Some(service) = line.service {
         Subject::Service(service)
     } else if line.has(OptionId::Timeout) {

@@ -4,8 +4,9 @@
 use super::error::UsageError;
 use super::line::{Line, TunnelType};
 use super::options::{OptionId, OptionRow, Verb};
-use super::value::{address_and_port, cut, integer, multicast_group, netmask};
+use super::value::{address_and_port, cut, integer, multicast_group, netmask, network};
 use crate::ipvs::{AddressFamily, Checksum, DaemonState, Forwarding, Protocol, ServiceIdentity};
+use crate::ipvsadm::{CountBy, Place};
 
 /// Longest timeout that the reference takes: 31 days, in seconds.
 const MAXIMUM_TIMEOUT: u32 = 31 * 24 * 60 * 60;
@@ -109,6 +110,22 @@ impl Line<'_> {
                 self.maximum_length = Some(bytes.ok_or(UsageError::Illegal("sync-maxlen"))?);
             }
             OptionId::NetworkNamespace => self.namespace = text.parse().ok(),
+            OptionId::Client => {
+                let client = network(text, self.surroundings.names);
+                self.choice.client =
+                    Some(client.ok_or(UsageError::Illegal("client address[/prefix]"))?);
+            }
+            OptionId::VirtualAddress => {
+                self.choice.service = Some(self.place(text, "virtual address[:port]")?);
+            }
+            OptionId::Destination => {
+                self.choice.destination = Some(self.place(text, "real server address[:port]")?);
+            }
+            OptionId::State => self.choice.state = Some(text.to_owned()),
+            OptionId::CountBy => {
+                let by = CountBy::ALL.into_iter().find(|by| by.name() == text);
+                self.choice.count_by = Some(by.ok_or(UsageError::Illegal("count-by"))?);
+            }
             // All that these say is that they were given.
             OptionId::Command(_)
             | OptionId::Numeric
@@ -184,6 +201,13 @@ impl Line<'_> {
         let default = self.service.map_or(0, |service| service.port());
         self.real_server = Some((address, port.unwrap_or(default)));
         Ok(())
+    }
+
+    /// Where connections go. No service is known, so ports have no names.
+    fn place(&self, text: &str, what: &'static str) -> Result<Place, UsageError> {
+        let (address, port) = address_and_port(text, None, self.surroundings.names)
+            .ok_or(UsageError::Illegal(what))?;
+        Ok(Place { address, port })
     }
 
     fn take_tunnel_type(&mut self, text: &str) -> Result<(), UsageError> {

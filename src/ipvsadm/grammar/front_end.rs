@@ -4,6 +4,8 @@
 //! [scanner](super::scanner) reads once more, to say in the reference's words what is wrong. On
 //! every line that clap accepts the two agree, which the tests hold them to.
 
+use std::borrow::Cow;
+
 use clap::builder::Resettable;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 
@@ -27,16 +29,16 @@ const OPERANDS: &str = "operands";
 /// ```
 #[must_use]
 pub fn command_line() -> Command {
-    build(false)
+    build(OPTIONS.iter(), false)
 }
 
-fn build(posixly_correct: bool) -> Command {
-    let commands = OPTIONS.iter().filter(|row| row.verb().is_some());
+fn build(rows: impl Iterator<Item = &'static OptionRow> + Clone, posixly_correct: bool) -> Command {
+    let commands = rows.clone().filter(|row| row.verb().is_some());
     Command::new("ipvsadm")
         .no_binary_name(true)
         .disable_help_flag(true)
         .disable_version_flag(true)
-        .args(OPTIONS.iter().map(argument))
+        .args(rows.map(argument))
         .arg(
             Arg::new(OPERANDS)
                 .num_args(0..)
@@ -76,20 +78,30 @@ fn more_than_a_dash(value: &str) -> Result<String, &'static str> {
 }
 
 /// The events of a line in its order, or `None` where clap refuses the line.
-pub(super) fn events(elements: &[String], posixly_correct: bool) -> Option<Vec<Event>> {
-    let matches = build(posixly_correct).try_get_matches_from(elements).ok()?;
-    let mut events: Vec<(usize, Event)> = Vec::new();
-    for option in OPTIONS {
+pub(super) fn events(elements: &[String], posixly_correct: bool) -> Option<Vec<Event<'static>>> {
+    // To build all of the table for clap takes longer than to ask the kernel.
+    let rows = OPTIONS.iter().filter(|row| may_be_in(elements, row));
+    let matches = build(rows.clone(), posixly_correct).try_get_matches_from(elements).ok()?;
+    let mut events: Vec<(usize, Event<'_>)> = Vec::new();
+    for option in rows {
         for (index, value) in occurrences(&matches, option.long) {
-            let value = Some(value).filter(|value| value != ABSENT);
+            let value = Some(value).filter(|value| value != ABSENT).map(Cow::Owned);
             events.push((index, Event::Option { option, value }));
         }
     }
     for (index, operand) in occurrences(&matches, OPERANDS) {
-        events.push((index, Event::Operand(operand)));
+        events.push((index, Event::Operand(operand.into())));
     }
     events.sort_by_key(|&(index, _)| index);
     Some(events.into_iter().map(|(_, event)| event).collect())
+}
+
+/// False only where no element can be that option.
+fn may_be_in(elements: &[String], row: &OptionRow) -> bool {
+    elements.iter().filter_map(|element| element.strip_prefix('-')).any(|text| {
+        row.shorts.contains(|short| text.contains(short))
+            || text.strip_prefix('-').is_some_and(|text| text.starts_with(row.long))
+    })
 }
 
 fn occurrences<'a>(

@@ -13,8 +13,8 @@ use crate::ipvsadm::{Command, Manner};
 /// # Errors
 ///
 /// What is wrong with it, first in the order in which the reference looks.
-pub(super) fn interpret(
-    events: impl IntoIterator<Item = Result<Event, UsageError>>,
+pub(super) fn interpret<'a>(
+    events: impl IntoIterator<Item = Result<Event<'a>, UsageError>>,
     surroundings: Surroundings<'_>,
 ) -> Result<(Command, Manner), UsageError> {
     let no_command = || UsageError::NoCommand { program: surroundings.program.to_owned() };
@@ -22,7 +22,7 @@ pub(super) fn interpret(
     let mut operands = Vec::new();
     let (command, value) = loop {
         match events.next() {
-            Some(Ok(Event::Operand(operand))) => operands.push(operand),
+            Some(Ok(Event::Operand(operand))) => operands.push(operand.into_owned()),
             Some(Ok(Event::Option { option, value })) => break (option, value),
             Some(Err(_)) | None => return Err(no_command()),
         }
@@ -39,7 +39,7 @@ pub(super) fn interpret(
     line.take_command(value.as_deref())?;
     for event in events {
         match event? {
-            Event::Operand(operand) => line.operands.push(operand),
+            Event::Operand(operand) => line.operands.push(operand.into_owned()),
             Event::Option { option, value } => line.take(option, value.as_deref())?,
         }
     }

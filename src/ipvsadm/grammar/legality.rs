@@ -62,6 +62,11 @@ static COMMANDS: &[(&str, [Rule; 14])] = &[
     ("no-load",           [__, __, __, __,  O, __, __, __, __, __, __, __,  O, __]),
     ("netns",             [ O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O]),
     ("explain",           [ O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O,  O]),
+    ("client",             [__, __, __, __,  O, __, __, __, __, __, __, __, __, __]),
+    ("vip",                [__, __, __, __,  O, __, __, __, __, __, __, __, __, __]),
+    ("real",               [__, __, __, __,  O, __, __, __, __, __, __, __, __, __]),
+    ("state",              [__, __, __, __,  O, __, __, __, __, __, __, __, __, __]),
+    ("count-by",           [__, __, __, __,  O, __, __, __, __, __, __, __, __, __]),
 ];
 
 /// Tunnel options by name, and what each tunnel type says to them, in the order of [`TunnelType`].
@@ -106,15 +111,15 @@ fn check<const COLUMNS: usize>(
 ) -> Result<(), UsageError> {
     let mut exclusive = None;
     for &(name, rules) in table {
-        let is_given = given.iter().any(|row| row.name == Some(name));
-        match (rules.get(column), is_given) {
-            (Some(Rule::Required), false) => {
+        let is_given = || given.iter().any(|row| row.name == Some(name));
+        match rules.get(column) {
+            Some(Rule::Required) if !is_given() => {
                 return Err(UsageError::MissingOption { name, user, kind });
             }
-            (Some(Rule::Illegal), true) => {
+            Some(Rule::Illegal) if is_given() => {
                 return Err(UsageError::IllegalOption { name, user, kind });
             }
-            (Some(Rule::Exclusive), true) => {
+            Some(Rule::Exclusive) if is_given() => {
                 if let Some(first) = exclusive.replace(name) {
                     return Err(UsageError::Conflict { later: name, first, user, kind });
                 }

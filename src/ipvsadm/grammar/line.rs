@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::options::{OptionId, OptionRow, Verb};
 use crate::ipvs::{Checksum, DaemonState, Forwarding, Netmask, ServiceIdentity};
-use crate::ipvsadm::Names;
+use crate::ipvsadm::{Choice, Names};
 use crate::netlink::Namespace;
 
 /// Encapsulation, in the order of the columns in [`legality`](super::legality).
@@ -75,6 +75,8 @@ pub(super) struct Line<'a> {
     pub(super) maximum_length: Option<u16>,
 
     pub(super) namespace: Option<Namespace>,
+    /// Which connections are listed.
+    pub(super) choice: Choice,
 }
 
 impl<'a> Line<'a> {
@@ -113,6 +115,7 @@ impl<'a> Line<'a> {
             time_to_live: None,
             maximum_length: None,
             namespace: None,
+            choice: Choice::default(),
         }
     }
 

@@ -72,7 +72,7 @@ pub fn parse(
 /// The first thing that is wrong, in the order in which ipvsadm 1.31 looks.
 pub fn parse_restore_line(
     program: &str,
-    elements: &[String],
+    elements: &[impl AsRef<str>],
     names: &dyn Names,
     posixly_correct: bool,
 ) -> Result<Command, UsageError> {

@@ -73,6 +73,11 @@ pub(super) enum OptionId {
     NoLoad,
     NetworkNamespace,
     Explain,
+    Client,
+    VirtualAddress,
+    Destination,
+    State,
+    CountBy,
     Sort,
     Ipv6,
 }
@@ -118,8 +123,25 @@ pub(super) fn long(spelling: &str) -> Option<&'static OptionRow> {
 
 /// The row with that short spelling.
 pub(super) fn short(spelling: char) -> Option<&'static OptionRow> {
-    OPTIONS.iter().find(|row| row.shorts.contains(spelling))
+    BY_SHORT.get(spelling as usize).copied().flatten()
 }
+
+/// The rows by their short spellings, which a restore looks up once a word.
+#[allow(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+static BY_SHORT: [Option<&OptionRow>; 128] = {
+    let mut rows = [None; 128];
+    let mut row = 0;
+    while row < OPTIONS.len() {
+        let shorts = OPTIONS[row].shorts.as_bytes();
+        let mut place = 0;
+        while place < shorts.len() {
+            rows[shorts[place] as usize] = Some(&OPTIONS[row]);
+            place += 1;
+        }
+        row += 1;
+    }
+    rows
+};
 
 const fn command(
     verb: Verb,
@@ -213,6 +235,11 @@ pub(super) static OPTIONS: &[OptionRow] = {
         option(Id::NoLoad,                "no-load",           "no-load",         "",  None),
         option(Id::NetworkNamespace,      "netns",             "netns",           "",  Required),
         option(Id::Explain,               "explain",           "explain",         "",  None),
+        option(Id::Client,                "client",            "client",          "",  Required),
+        option(Id::VirtualAddress,        "vip",               "vip",             "",  Required),
+        option(Id::Destination,           "real",              "real",            "",  Required),
+        option(Id::State,                 "state",             "state",           "",  Required),
+        option(Id::CountBy,               "count-by",          "count-by",        "",  Required),
 
         nameless(Id::Sort, "sort", ""),
         nameless(Id::Ipv6, "ipv6", "6"),

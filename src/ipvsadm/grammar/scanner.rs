@@ -3,13 +3,15 @@
 //! It reads the lines of a restore, and every command line that clap refuses: only reading option
 //! by option gives the errors of the reference, in their order and with its exit codes.
 
+use std::borrow::Cow;
+
 use super::error::UsageError;
 use super::event::Event;
 use super::options::{self, Argument, OptionRow};
 
 /// The events of a line. After an error there is nothing more of use.
-pub(super) struct Scanner<'a> {
-    elements: std::slice::Iter<'a, String>,
+pub(super) struct Scanner<'a, S> {
+    elements: std::slice::Iter<'a, S>,
     /// The element read last: errors name it.
     last: &'a str,
     /// What is left of an element with several short options in it.
@@ -20,10 +22,10 @@ pub(super) struct Scanner<'a> {
     command_seen: bool,
 }
 
-impl<'a> Scanner<'a> {
+impl<'a, S: AsRef<str>> Scanner<'a, S> {
     /// Reads the elements after the program's name. `posixly_correct`: the first operand ends the
     /// options.
-    pub(super) fn new(elements: &'a [String], posixly_correct: bool) -> Self {
+    pub(super) fn new(elements: &'a [S], posixly_correct: bool) -> Self {
         Self {
             elements: elements.iter(),
             last: "",
@@ -35,12 +37,12 @@ impl<'a> Scanner<'a> {
     }
 
     fn take(&mut self) -> Option<&'a str> {
-        let element = self.elements.next()?;
+        let element = self.elements.next()?.as_ref();
         self.last = element;
         Some(element)
     }
 
-    fn long(&mut self, text: &'a str) -> Result<Event, UsageError> {
+    fn long(&mut self, text: &'a str) -> Result<Event<'a>, UsageError> {
         let (name, attached) = match text.split_once('=') {
             Some((name, value)) => (name, Some(value)),
             None => (text, None),
@@ -52,7 +54,7 @@ impl<'a> Scanner<'a> {
         self.finish(option, attached)
     }
 
-    fn short(&mut self, text: &'a str) -> Result<Event, UsageError> {
+    fn short(&mut self, text: &'a str) -> Result<Event<'a>, UsageError> {
         let mut letters = text.chars();
         let option = letters.next().and_then(options::short).ok_or_else(|| self.unknown())?;
         let rest = letters.as_str();
@@ -71,7 +73,7 @@ impl<'a> Scanner<'a> {
         &mut self,
         option: &'static OptionRow,
         attached: Option<&'a str>,
-    ) -> Result<Event, UsageError> {
+    ) -> Result<Event<'a>, UsageError> {
         let value = match (option.argument, attached) {
             (Argument::None, _) => None,
             (_, Some(attached)) => Some(attached),
@@ -80,7 +82,7 @@ impl<'a> Scanner<'a> {
                 None => return Err(UsageError::MissingArgument(self.last.to_owned())),
             },
             (Argument::Optional, None) => match self.elements.as_slice().first() {
-                Some(next) if !next.starts_with('-') => self.take(),
+                Some(next) if !next.as_ref().starts_with('-') => self.take(),
                 _ => None,
             },
         };
@@ -88,7 +90,7 @@ impl<'a> Scanner<'a> {
         if option.verb().is_some() && std::mem::replace(&mut self.command_seen, true) {
             return Err(UsageError::SecondCommand(self.last.to_owned()));
         }
-        Ok(Event::Option { option, value: value.map(str::to_owned) })
+        Ok(Event::Option { option, value: value.map(Cow::Borrowed) })
     }
 
     fn unknown(&self) -> UsageError {
@@ -96,8 +98,8 @@ impl<'a> Scanner<'a> {
     }
 }
 
-impl Iterator for Scanner<'_> {
-    type Item = Result<Event, UsageError>;
+impl<'a, S: AsRef<str>> Iterator for Scanner<'a, S> {
+    type Item = Result<Event<'a>, UsageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let bundle = std::mem::take(&mut self.bundle);
@@ -118,7 +120,7 @@ impl Iterator for Scanner<'_> {
             }
             _ => {
                 self.only_operands |= self.posixly_correct;
-                Some(Ok(Event::Operand(element.to_owned())))
+                Some(Ok(Event::Operand(Cow::Borrowed(element))))
             }
         }
     }

@@ -22,6 +22,13 @@ pub(super) struct Connection<'a> {
     engine_data: Option<Cow<'a, str>>,
 }
 
+/// How many connections have something in common.
+#[derive(Serialize)]
+pub(super) struct Count<'a> {
+    pub(super) key: &'a str,
+    pub(super) connections: u64,
+}
+
 #[derive(Serialize)]
 struct Endpoint {
     address: IpAddr,

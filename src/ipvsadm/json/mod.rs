@@ -17,6 +17,8 @@ use crate::ipvs::{ServiceEntry, ServiceIdentity};
 use crate::netlink::Transport;
 
 use super::command::{Listing, Subject};
+use super::connection_choice::{Choice, CountBy};
+use super::connection_counts;
 use super::connection_table::ConnectionTable;
 use super::error::Error;
 use super::source::Source;
@@ -42,7 +44,9 @@ pub(super) fn list<T: Transport>(
             write_services(source, services, listing.sorted, output)
         }
         Subject::Service(identity) => write_service(source, identity, listing.sorted, output),
-        Subject::Connections { .. } => write_connections(source.connections()?, output),
+        Subject::Connections { choice, .. } => {
+            write_connections(source.connections()?, choice, output)
+        }
         Subject::Timeouts => {
             let timeouts = source.timeouts()?.map(timeouts::Timeouts::from);
             write!(output, "{{\"schema\":{SCHEMA},\"timeouts\":")?;
@@ -95,12 +99,31 @@ fn write_services<T: Transport>(
 
 fn write_connections(
     mut table: ConnectionTable<impl BufRead>,
+    choice: &Choice,
     output: &mut dyn Write,
 ) -> Result<(), Error> {
+    if let Some(by) = choice.count_by {
+        let counts = connection_counts::count(table, choice, by)?;
+        return write_counts(&counts, by, output);
+    }
     write!(output, "{{\"schema\":{SCHEMA},\"connections\":")?;
     let mut array = Array::begin(output)?;
-    while let Some(connection) = table.next()? {
-        array.push(&connection::Connection::from(&connection))?;
+    table.each(choice, |connection| {
+        array.push(&connection::Connection::from(connection)).map_err(Error::Output)
+    })?;
+    array.end()?;
+    Ok(writeln!(output, "}}")?)
+}
+
+fn write_counts(
+    counts: &[(String, u64)],
+    by: CountBy,
+    output: &mut dyn Write,
+) -> Result<(), Error> {
+    write!(output, "{{\"schema\":{SCHEMA},\"counted_by\":\"{}\",\"counts\":", by.name())?;
+    let mut array = Array::begin(output)?;
+    for (key, connections) in counts {
+        array.push(&connection::Count { key, connections: *connections })?;
     }
     array.end()?;
     Ok(writeln!(output, "}}")?)
@@ -113,7 +136,7 @@ mod tests {
     fn connections(table: &[u8]) -> (String, Result<(), Error>) {
         let mut output = Vec::new();
         let table = ConnectionTable::new(table).unwrap();
-        let result = write_connections(table, &mut output);
+        let result = write_connections(table, &Choice::default(), &mut output);
         (String::from_utf8(output).unwrap(), result)
     }
 

@@ -4,7 +4,10 @@
 use std::io::{self, BufRead, Write};
 
 use crate::ipvsadm::Names;
+use crate::ipvsadm::columns::Columns;
 use crate::ipvsadm::connection::Connection;
+use crate::ipvsadm::connection_choice::{Choice, CountBy};
+use crate::ipvsadm::connection_counts;
 use crate::ipvsadm::connection_table::{self, ConnectionTable};
 use crate::ipvsadm::error::Error;
 use crate::ipvsadm::lookups::Lookups;
@@ -19,24 +22,30 @@ IPVS connection entries
 pro expire state       source             virtual            destination        pe name          pe_data
 ";
 
-/// Writes the rows in the order of the table.
+/// Room for all but very long rows.
+const ROW_LENGTH: usize = 128;
+
+/// Writes the rows of the connections that are chosen, in the order of the table, or their counts.
 ///
 /// # Errors
 ///
 /// What the table says, or a failing write.
 pub(super) fn write(
     mut table: ConnectionTable<impl BufRead>,
+    choice: &Choice,
     with_engine: bool,
     names: Option<&dyn Names>,
     output: &mut dyn Write,
 ) -> Result<(), Error> {
+    if let Some(by) = choice.count_by {
+        return write_counts(&connection_counts::count(table, choice, by)?, by, output);
+    }
     let title = if with_engine { TITLE_WITH_ENGINE } else { TITLE };
     output.write_all(title.as_bytes())?;
     let Some(names) = names else {
-        while let Some(connection) = table.next()? {
-            write_row(output, &connection, with_engine, None)?;
-        }
-        return Ok(());
+        return table.each(choice, |connection| {
+            write_row(output, connection, with_engine, None).map_err(Error::Output)
+        });
     };
     let lookups = Lookups::new(names);
     let mut chunk = Vec::new();
@@ -44,8 +53,11 @@ pub(super) fn write(
         let more = table.next_chunk(&mut chunk);
         lookups.write(output, |names, output| {
             chunk.split_inclusive(|byte| *byte == b'\n').try_for_each(|line| {
-                write_row(output, &connection_table::read(line)?, with_engine, Some(names))
-                    .map_err(Error::Output)
+                let connection = connection_table::read(line)?;
+                if !choice.includes(&connection) {
+                    return Ok(());
+                }
+                write_row(output, &connection, with_engine, Some(names)).map_err(Error::Output)
             })
         })?;
         if !more? {
@@ -54,41 +66,77 @@ pub(super) fn write(
     }
 }
 
+fn write_counts(
+    counts: &[(String, u64)],
+    by: CountBy,
+    output: &mut dyn Write,
+) -> Result<(), Error> {
+    writeln!(output, "IPVS connection entries\n{:>10} {}", "count", by.name())?;
+    for (key, count) in counts {
+        writeln!(output, "{count:>10} {key}")?;
+    }
+    Ok(())
+}
+
 fn write_row(
     output: &mut dyn Write,
     connection: &Connection<'_>,
     with_engine: bool,
     names: Option<&dyn Names>,
 ) -> io::Result<()> {
-    let (minutes, seconds) = (connection.seconds / 60, connection.seconds % 60);
+    let mut row = String::with_capacity(ROW_LENGTH);
     write_left(output, connection.protocol, 3)?;
-    write!(output, " {:<6} ", format!("{minutes:02}:{seconds:02}"))?;
+    row.push(' ');
+    append_time(&mut row, connection.seconds);
+    row.pad(7);
+    row.push(' ');
+    output.write_all(row.as_bytes())?;
     write_left(output, connection.state, 11)?;
-    write!(
-        output,
-        " {:<18} {:<18} ",
-        connection.client.listed(names),
-        connection.service.listed(names)
-    )?;
-    let destination = connection.destination.listed(names);
-    match connection.engine.filter(|_| with_engine) {
-        None => writeln!(output, "{destination}"),
+    row.clear();
+    for endpoint in [connection.client, connection.service] {
+        row.push(' ');
+        let end = row.len() + 18;
+        endpoint.append_listed(&mut row, names);
+        row.pad(end);
+    }
+    row.push(' ');
+    let end = row.len() + 16;
+    connection.destination.append_listed(&mut row, names);
+    let engine = connection.engine.filter(|_| with_engine);
+    if engine.is_some() {
         // Narrower than its title says, in the reference too.
-        Some((engine, data)) => {
-            write!(output, "{destination:<16} ")?;
-            write_left(output, engine, 18)?;
-            output.write_all(b" ")?;
-            output.write_all(data)?;
-            output.write_all(b"\n")
+        row.pad(end);
+        row.push(' ');
+    }
+    output.write_all(row.as_bytes())?;
+    if let Some((engine, data)) = engine {
+        write_left(output, engine, 18)?;
+        output.write_all(b" ")?;
+        output.write_all(data)?;
+    }
+    output.write_all(b"\n")
+}
+
+/// `01:59`; minutes have no end.
+fn append_time(row: &mut String, seconds: u32) {
+    for (part, separator) in [(seconds / 60, ":"), (seconds % 60, "")] {
+        if part < 10 {
+            row.push('0');
         }
+        row.number(part.into());
+        row.push_str(separator);
     }
 }
 
 /// Writes bytes as they are, and blanks up to a width.
 fn write_left(output: &mut dyn Write, bytes: &[u8], width: usize) -> io::Result<()> {
+    const BLANKS: &[u8] = b"           ";
     output.write_all(bytes)?;
     let missing = width.saturating_sub(bytes.len());
-    write!(output, "{:missing$}", "")
+    match BLANKS.get(..missing) {
+        Some(blanks) => output.write_all(blanks),
+        None => write!(output, "{:missing$}", ""),
+    }
 }
 
 #[cfg(test)]
@@ -112,7 +160,7 @@ TCP C0000201 9D1A C0000201 0050 C6336401 0050 TIME_WAIT       119
     ) -> (String, Result<(), Error>) {
         let mut output = Vec::new();
         let result = ConnectionTable::new(input.as_bytes())
-            .and_then(|table| write(table, with_engine, names, &mut output));
+            .and_then(|table| write(table, &Choice::default(), with_engine, names, &mut output));
         (String::from_utf8(output).unwrap(), result)
     }
 
@@ -171,7 +219,7 @@ LONGPROT 00:59  EST         0.0.0.1:1          0.0.0.7:0          198.51.100.1:8
         let table = b"x\nUDP C0A80001 1 C0000201 1 C6336401 50 EST 59 sip \xff\xfe\n";
         let mut output = Vec::new();
         let table = ConnectionTable::new(&table[..]).unwrap();
-        write(table, true, None, &mut output).unwrap();
+        write(table, &Choice::default(), true, None, &mut output).unwrap();
         assert!(output.ends_with(b" sip                \xff\xfe\n"));
     }
 
@@ -210,6 +258,31 @@ LONGPROT 00:59  EST         0.0.0.1:1          0.0.0.7:0          198.51.100.1:8
         assert_eq!(output.lines().count(), 5);
         let error = result.unwrap_err();
         assert_eq!((error.exit_code(), error.is_silent()), (1, false));
+    }
+
+    #[test]
+    fn only_what_is_chosen_is_listed_or_counted() {
+        let written = |choice: &Choice, names| {
+            let mut output = Vec::new();
+            let table = ConnectionTable::new(TABLE.as_bytes()).unwrap();
+            write(table, choice, false, names, &mut output).unwrap();
+            String::from_utf8(output).unwrap()
+        };
+        let names = FakeNames(&[]);
+        let mut choice = Choice { state: Some("assured".to_owned()), ..Choice::default() };
+        let (numeric, named) = (written(&choice, None), written(&choice, Some(&names)));
+        for text in [numeric, named] {
+            assert_eq!(text.lines().count(), 3);
+            assert!(text.lines().skip(2).all(|row| row.contains(" ASSURED ")), "{text}");
+        }
+        choice = Choice { count_by: Some(CountBy::State), ..Choice::default() };
+        let counts = "\
+IPVS connection entries
+     count state
+         2 TIME_WAIT
+         1 ASSURED
+";
+        assert_eq!(written(&choice, Some(&names)), counts);
     }
 
     #[test]

@@ -3,11 +3,17 @@
 use std::io::{self, Write};
 
 use crate::ipvs::{Checksum, Destination, DestinationEntry, Forwarding, ServiceIdentity, Tunnel};
+use crate::ipvsadm::columns::Columns;
 use crate::ipvsadm::command::Format;
 use crate::ipvsadm::endpoint::{Endpoint, cut};
 
 use super::Style;
-use super::number::number;
+use super::number::append_number;
+
+const ARROW: &str = "  -> ";
+
+/// Room for all but very long rows.
+const ROW_LENGTH: usize = 128;
 
 /// Width of an IPv4 address and port; longer ones are cut.
 const NAME_WIDTH: usize = 28;
@@ -20,34 +26,41 @@ pub(super) fn write_row(
 ) -> io::Result<()> {
     let destination = &entry.destination;
     let endpoint = Endpoint::of_server(service, destination.address, destination.port);
-    let mut name = endpoint.listed(style.names);
+    let mut row = String::with_capacity(ROW_LENGTH);
+    row.push_str(ARROW);
+    endpoint.append_listed(&mut row, style.names);
     if destination.address.is_ipv4() {
-        name = cut(name, NAME_WIDTH);
+        cut(&mut row, ARROW.len() + NAME_WIDTH);
     }
-    write!(output, "  -> {name:<NAME_WIDTH$}")?;
+    row.pad(ARROW.len() + NAME_WIDTH);
 
     // The reference prints weights with %d; the kernel takes none above 2^31 - 1.
     let weight = destination.weight as i32;
-    let active = entry.active_connections;
-    let inactive = entry.inactive_connections;
     let method = method(destination.forwarding);
     match style.format {
-        Format::Default => writeln!(output, " {method:<7} {weight:<6} {active:<10} {inactive:<10}"),
-        Format::TunnelInfo => writeln!(
-            output,
-            " {method:<7} {:<13} {weight:<6} {active:<10} {inactive:<10}",
-            tunnel_info(destination)
-        ),
-        Format::Thresholds => writeln!(
-            output,
-            " {:<10} {:<10} {active:<10} {inactive:<10}",
-            destination.upper_threshold, destination.lower_threshold
-        ),
-        Format::PersistentConnections => writeln!(
-            output,
-            " {:<9} {:<11} {active:<10} {inactive:<10}",
-            destination.weight, entry.persistent_connections
-        ),
+        Format::Default => {
+            row.push(' ');
+            row.left(method, 7);
+            row.push(' ');
+            append_weight(&mut row, weight);
+            append_connections(&mut row, entry);
+        }
+        Format::TunnelInfo => {
+            let info = tunnel_info(destination);
+            row.push_str(&format!(" {method:<7} {info:<13} "));
+            append_weight(&mut row, weight);
+            append_connections(&mut row, entry);
+        }
+        Format::Thresholds => {
+            let (upper, lower) = (destination.upper_threshold, destination.lower_threshold);
+            row.push_str(&format!(" {upper:<10} {lower:<10}"));
+            append_connections(&mut row, entry);
+        }
+        Format::PersistentConnections => {
+            let (weight, persistent) = (destination.weight, entry.persistent_connections);
+            row.push_str(&format!(" {weight:<9} {persistent:<11}"));
+            append_connections(&mut row, entry);
+        }
         Format::Stats => {
             let stats = &entry.stats;
             let values = [
@@ -58,23 +71,34 @@ pub(super) fn write_row(
                 stats.bytes_out,
             ];
             for value in values {
-                output.write_all(number(value, style.exact).as_bytes())?;
+                append_number(&mut row, value, style.exact);
             }
-            writeln!(output)
         }
         Format::Rate => {
             let rates = &entry.stats.rates;
-            writeln!(
-                output,
+            for exact in [rates.connections, rates.packets_in, rates.packets_out] {
                 // Connections and packets of a destination are always exact.
-                " {:>8} {:>8} {:>8}{}{}",
-                rates.connections,
-                rates.packets_in,
-                rates.packets_out,
-                number(rates.bytes_in, style.exact),
-                number(rates.bytes_out, style.exact),
-            )
+                append_number(&mut row, exact, true);
+            }
+            append_number(&mut row, rates.bytes_in, style.exact);
+            append_number(&mut row, rates.bytes_out, style.exact);
         }
+    }
+    row.push('\n');
+    output.write_all(row.as_bytes())
+}
+
+fn append_weight(row: &mut String, weight: i32) {
+    match u64::try_from(weight) {
+        Ok(weight) => row.number_left(weight, 6),
+        Err(_) => row.left(&weight.to_string(), 6),
+    }
+}
+
+fn append_connections(row: &mut String, entry: &DestinationEntry) {
+    for count in [entry.active_connections, entry.inactive_connections] {
+        row.push(' ');
+        row.number_left(count.into(), 10);
     }
 }
 

@@ -16,6 +16,7 @@ use crate::netlink::Transport;
 use super::Names;
 use super::command::{Format, Listing, Subject};
 use super::error::Error;
+use super::kernel_table::KernelTable;
 use super::pools;
 use super::source::Source;
 
@@ -50,16 +51,21 @@ pub(super) fn list<T: Transport>(
         Subject::Table => {
             title::write_version(output, source.info())?;
             title::write_columns(output, style.format)?;
-            let services = source.services(listing.sorted)?;
-            write_pools(source, services, listing.sorted, style, output)
+            let services = source.services(false)?;
+            let seen = match style.format {
+                Format::Default => source.kernel_table(&services),
+                _ => None,
+            };
+            write_pools(source, &services, seen.as_ref(), listing.sorted, style, output)
         }
         Subject::Service(identity) => {
             let entry = source.service(identity)?;
             title::write_columns(output, style.format)?;
-            write_pools(source, vec![entry], listing.sorted, style, output)
+            write_pools(source, &[entry], None, listing.sorted, style, output)
         }
-        Subject::Connections { engine_data } => {
-            connections::write(source.connections()?, *engine_data, style.names, output)
+        Subject::Connections { engine_data, choice } => {
+            let table = source.connections()?;
+            connections::write(table, choice, *engine_data, style.names, output)
         }
         Subject::Timeouts => match source.timeouts()? {
             Some(timeouts) => Ok(timeouts::write_timeouts(output, timeouts)?),
@@ -71,14 +77,15 @@ pub(super) fn list<T: Transport>(
 
 fn write_pools<T: Transport>(
     source: &mut Source<T>,
-    services: Vec<ServiceEntry>,
+    services: &[ServiceEntry],
+    seen: Option<&KernelTable>,
     sorted: bool,
     style: Style<'_>,
     output: &mut dyn Write,
 ) -> Result<(), Error> {
-    pools::write(source, services, sorted, style.names, output, |output, pool, names| {
+    pools::write(source, services, seen, sorted, style.names, output, |output, pool, names| {
         let style = Style { names, ..style };
-        service::write_row(output, &pool.service, style)?;
+        service::write_row(output, pool.service, style)?;
         let identity = &pool.service.service.identity;
         pool.destinations
             .iter()

@@ -1,19 +1,24 @@
 //! Counters and rates, nine characters wide.
 
-/// A number with a suffix where it would not fit, powers of 1000 and cut, not rounded; or all of
-/// its digits, behind a blank where there are more than eight.
-pub(super) fn number(value: u64, exact: bool) -> String {
+use crate::ipvsadm::columns::Columns;
+
+/// Appends a number with a suffix where it would not fit, powers of 1000 and cut, not rounded; or all
+/// of its digits, behind a blank where there are more than eight.
+pub(super) fn append_number(row: &mut String, value: u64, exact: bool) {
     if exact {
-        return format!(" {value:>8}");
+        row.push(' ');
+        row.number_right(value, 8);
+        return;
     }
     let (divisor, suffix) = match value {
-        0..100_000_000 => return format!("{value:>9}"),
+        0..100_000_000 => return row.number_right(value, 9),
         100_000_000..1_000_000_000 => (1_000, 'K'),
         1_000_000_000..100_000_000_000 => (1_000_000, 'M'),
         100_000_000_000..100_000_000_000_000 => (1_000_000_000, 'G'),
         _ => (1_000_000_000_000, 'T'),
     };
-    format!("{:>8}{suffix}", value / divisor)
+    row.number_right(value / divisor, 8);
+    row.push(suffix);
 }
 
 #[cfg(test)]
@@ -21,6 +26,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn number(value: u64, exact: bool) -> String {
+        let mut row = String::new();
+        append_number(&mut row, value, exact);
+        row
+    }
 
     #[test]
     fn suffixes() {

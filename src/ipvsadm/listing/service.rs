@@ -6,12 +6,16 @@ use crate::ipvs::{
     AddressFamily, Protocol, Service, ServiceEntry, ServiceFlags, ServiceIdentity, Stats,
 };
 use crate::ipvsadm::Names;
+use crate::ipvsadm::columns::Columns;
 use crate::ipvsadm::command::Format;
 use crate::ipvsadm::endpoint::{Endpoint, cut};
 use crate::ipvsadm::scheduler_flags;
 
 use super::Style;
-use super::number::number;
+use super::number::append_number;
+
+/// Room for all but very long rows.
+const ROW_LENGTH: usize = 128;
 
 /// Width of the name of an IPv4 service; longer ones are cut.
 const NAME_WIDTH: usize = 33;
@@ -22,17 +26,22 @@ pub(super) fn write_row(
     style: Style<'_>,
 ) -> io::Result<()> {
     let ServiceEntry { service, stats } = entry;
-    let name = name(&service.identity, style.names);
+    let mut row = String::with_capacity(ROW_LENGTH);
+    append_name(&mut row, &service.identity, style.names);
     match style.format {
         Format::Stats | Format::Rate => {
-            write!(output, "{name:<NAME_WIDTH$}")?;
+            row.pad(NAME_WIDTH);
             for value in numbers(stats, style.format) {
-                output.write_all(number(value, style.exact).as_bytes())?;
+                append_number(&mut row, value, style.exact);
             }
         }
-        _ => write!(output, "{name} {}", attributes(service))?,
+        _ => {
+            row.push(' ');
+            append_attributes(&mut row, service);
+        }
     }
-    writeln!(output)
+    row.push('\n');
+    output.write_all(row.as_bytes())
 }
 
 const fn numbers(stats: &Stats, format: Format) -> [u64; 5] {
@@ -57,12 +66,15 @@ const fn numbers(stats: &Stats, format: Format) -> [u64; 5] {
 
 /// `TCP  192.0.2.1:80`, `FWM  5 IPv6`. Marks are unsigned here; the reference shows those from 2^31
 /// up as negative numbers.
-fn name(identity: &ServiceIdentity, names: Option<&dyn Names>) -> String {
+fn append_name(row: &mut String, identity: &ServiceIdentity, names: Option<&dyn Names>) {
     match *identity {
-        ServiceIdentity::Mark { mark, family } => match family {
-            AddressFamily::Ipv4 => format!("FWM  {mark}"),
-            AddressFamily::Ipv6 => format!("FWM  {mark} IPv6"),
-        },
+        ServiceIdentity::Mark { mark, family } => {
+            row.push_str("FWM  ");
+            row.number(mark.into());
+            if family == AddressFamily::Ipv6 {
+                row.push_str(" IPv6");
+            }
+        }
         ServiceIdentity::Address { protocol, address, port } => {
             let title = match protocol {
                 Protocol::TCP => "TCP",
@@ -70,32 +82,34 @@ fn name(identity: &ServiceIdentity, names: Option<&dyn Names>) -> String {
                 Protocol::SCTP => "SCTP",
                 _ => "?",
             };
-            let endpoint = Endpoint { address, port, protocol: Some(protocol) };
-            let name = format!("{title:<4} {}", endpoint.listed(names));
-            if address.is_ipv4() { cut(name, NAME_WIDTH) } else { name }
+            row.left(title, 4);
+            row.push(' ');
+            Endpoint { address, port, protocol: Some(protocol) }.append_listed(row, names);
+            if address.is_ipv4() {
+                cut(row, NAME_WIDTH);
+            }
         }
     }
 }
 
 /// Scheduler and everything else that is set, `sh (sh-port) persistent 300 mask 255.255.255.0`.
-fn attributes(service: &Service) -> String {
-    let mut text = service.scheduler.clone();
+fn append_attributes(row: &mut String, service: &Service) {
+    row.push_str(&service.scheduler);
     if service.flags.intersects(ServiceFlags::SCHEDULER) {
-        text += &format!(" ({})", scheduler_flags::listed(service));
+        row.push_str(&format!(" ({})", scheduler_flags::listed(service)));
     }
     if service.is_persistent() {
-        text += &format!(" persistent {}", service.timeout);
+        row.push_str(&format!(" persistent {}", service.timeout));
         if !service.netmask.is_host() {
-            text += &format!(" mask {}", service.netmask);
+            row.push_str(&format!(" mask {}", service.netmask));
         }
         if let Some(engine) = &service.persistence_engine {
-            text += &format!(" pe {engine}");
+            row.push_str(&format!(" pe {engine}"));
         }
     }
     if service.flags.contains(ServiceFlags::ONE_PACKET) {
-        text += " ops";
+        row.push_str(" ops");
     }
-    text
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 
 use clap::Parser;
 
-use super::super::arguments::Arguments;
+use super::super::arguments::{Arguments, Command};
 use super::super::commands::task_of;
 use super::*;
 
 fn task(line: &str) -> Result<Task, Error> {
     let arguments = Arguments::try_parse_from(line.split_whitespace()).unwrap();
-    task_of(arguments.command).map(|(_, task)| task)
+    let Command::Setup(command) = arguments.command else { panic!("{line} sets nothing up") };
+    task_of(command).map(|(_, task)| task)
 }
 
 fn refusal(line: &str) -> String {

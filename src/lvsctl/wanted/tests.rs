@@ -4,7 +4,7 @@ use clap::Parser;
 
 use super::common::{loose_reverse_path_filter, silence};
 use super::*;
-use crate::lvsctl::arguments::Arguments;
+use crate::lvsctl::arguments::{Arguments, Command};
 use crate::lvsctl::commands::task_of;
 use crate::lvsctl::report;
 use crate::node::{AssignedAddress, InterfaceName, KnownRoute};
@@ -12,7 +12,8 @@ use crate::plan::Change;
 
 fn task(line: &str) -> Task {
     let arguments = Arguments::try_parse_from(line.split_whitespace()).unwrap();
-    task_of(arguments.command).unwrap().1
+    let Command::Setup(command) = arguments.command else { panic!("{line} sets nothing up") };
+    task_of(command).unwrap().1
 }
 
 /// A machine whose `all/rp_filter` is that.

@@ -33,3 +33,19 @@ fn what_someone_put_in_its_place_is_left_with_a_note() {
     assert_eq!(report.notes[0].to_string(), "old was removed and is 8 now: left alone");
     assert_eq!(machine.state["old"], 8);
 }
+
+#[test]
+fn what_has_no_place_any_more_is_told_and_stops_nothing() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("tunnel", 1), ("tunnel/ignore", 7), ("old", 5)]);
+    let wanted = [absent("a", "old"), absent("a", "tunnel/ignore")];
+    place.up(&mut machine, &wanted).unwrap();
+    machine.set("tunnel", None);
+    let report = place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(
+        report.notes[0].to_string(),
+        "tunnel/ignore was 7 and cannot be put back: what had it is gone"
+    );
+    assert_eq!(machine.state, Machine::new(&[("old", 5)]).state);
+    assert!(!place.path().exists());
+}

@@ -120,6 +120,10 @@ impl World for Machine {
         Ok(all.map(change).collect())
     }
 
+    fn is_lost(&mut self, key: &String) -> Result<bool, Refused> {
+        Ok(key.starts_with("tunnel/") && !self.state.contains_key("tunnel"))
+    }
+
     /// As entries of a table are.
     fn in_batches(key: &String) -> bool {
         key.starts_with("entry/")

@@ -10,7 +10,7 @@ use super::super::{UsageError, front_end, parse, parse_restore_line};
 use super::words;
 use crate::ipvsadm::fake_names::VIP_EXAMPLE;
 
-fn scan(elements: &[String], posixly_correct: bool) -> Result<Vec<Event>, UsageError> {
+fn scan(elements: &[String], posixly_correct: bool) -> Result<Vec<Event<'_>>, UsageError> {
     Scanner::new(elements, posixly_correct).collect()
 }
 

@@ -9,7 +9,7 @@ use crate::ipvs::{
     Request, Service, ServiceFlags, ServiceIdentity, Timeouts, Tunnel,
 };
 use crate::ipvsadm::fake_names::VIP_EXAMPLE;
-use crate::ipvsadm::{Command, Format, Listing, Manner, Subject};
+use crate::ipvsadm::{Choice, Command, CountBy, Format, Listing, Manner, Network, Place, Subject};
 use crate::netlink::Namespace;
 
 const WEB: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -268,8 +268,9 @@ fn listings() {
     assert_eq!(format("-L --thresholds --tun-info"), Format::Thresholds);
 
     let subject = |line| listing(line).subject;
-    assert_eq!(subject("-Lnc --persistent-conn"), Subject::Connections { engine_data: true });
-    assert_eq!(subject("-Lc"), Subject::Connections { engine_data: false });
+    let connections = |engine_data, choice| Subject::Connections { engine_data, choice };
+    assert_eq!(subject("-Lnc --persistent-conn"), connections(true, Choice::default()));
+    assert_eq!(subject("-Lc"), connections(false, Choice::default()));
     assert_eq!(subject("-L --timeout -n"), Subject::Timeouts);
     assert_eq!(subject("-L --daemon --tun-info"), Subject::Daemons);
     assert_eq!(
@@ -282,7 +283,26 @@ fn listings() {
 fn options_of_our_own() {
     let everything = listing("-L");
     assert_eq!(listing("-L --json"), Listing { json: true, ..everything });
-    assert_eq!(listing("-Lc --json").subject, Subject::Connections { engine_data: false });
+    let choice = |line: &str| match listing(line).subject {
+        Subject::Connections { choice, .. } => choice,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(choice("-Lc --json"), Choice::default());
+    let (one, two) = ("192.0.2.0".parse().unwrap(), "2001:db8::2".parse().unwrap());
+    assert_eq!(
+        choice("-Lnc --client 192.0.2.0/24 --vip [2001:db8::2]:80 --real 192.0.2.0 --state none"),
+        Choice {
+            client: Some(Network { address: one, prefix: 24 }),
+            service: Some(Place { address: two, port: Some(80) }),
+            destination: Some(Place { address: one, port: None }),
+            state: Some("none".to_owned()),
+            count_by: None,
+        }
+    );
+    for by in CountBy::ALL {
+        let line = format!("-Lc --count-by {}", by.name());
+        assert_eq!(choice(&line).count_by, Some(by));
+    }
 
     let manner = |line: &str| parse("ipvsadm", &words(line), &VIP_EXAMPLE, false).unwrap().1;
     assert_eq!(manner("-L --json"), Manner::default());

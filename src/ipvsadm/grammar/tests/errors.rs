@@ -234,6 +234,15 @@ fn options_of_our_own() {
         ("-S --json", "Illegal 'json' option with the 'save' command"),
         ("-C --no-load", "Illegal 'no-load' option with the 'flush' command"),
         ("-L --json --json", "multiple 'json' options specified"),
+        ("-Lc --client 192.0.2.0/33", "illegal client address[/prefix] specified"),
+        ("-Lc --vip 192.0.2.1:http", "illegal virtual address[:port] specified"),
+        ("-Lc --real 80", "illegal real server address[:port] specified"),
+        ("-Lc --count-by vips", "illegal count-by specified"),
+        (
+            "-L --stats --state NONE",
+            "You need to supply the 'connection' option for the 'state' option",
+        ),
+        ("-S --vip 192.0.2.1", "Illegal 'vip' option with the 'save' command"),
         ("-L --netns a --netns=a", "multiple 'netns' options specified"),
     ] {
         assert_refused(line, text, 2);

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::integer::{WHITE_SPACE, integer};
 use crate::ipvs::Protocol;
-use crate::ipvsadm::Names;
+use crate::ipvsadm::{Names, Network};
 
 /// `address[:port]`, of a service or a real server; no port where none is written.
 ///
@@ -25,7 +25,9 @@ pub(in super::super) fn address_and_port(
         }
         None => (text, None),
     };
-    if let Ok(address) = text.parse::<Ipv6Addr>() {
+    // One colon or none is no IPv6, and not worth a try in a restore of thousands of lines.
+    let two_colons = text.find(':') != text.rfind(':');
+    if let Some(address) = two_colons.then(|| text.parse::<Ipv6Addr>().ok()).flatten() {
         let port = match outer_port {
             Some(text) => Some(port(text)?),
             None => None,
@@ -37,6 +39,24 @@ pub(in super::super) fn address_and_port(
         Some((address, text)) => Some((host(address, names)?.into(), Some(port(text)?))),
         None => Some((host(text, names)?.into(), None)),
     }
+}
+
+/// `address[/prefix]`: a network, or the one address.
+pub(in super::super) fn network(text: &str, names: &dyn Names) -> Option<Network> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix)),
+        None => (text, None),
+    };
+    let address = match address.parse::<Ipv6Addr>() {
+        Ok(address) => address.into(),
+        Err(_) => IpAddr::V4(host(address, names)?),
+    };
+    let whole = if address.is_ipv6() { 128 } else { 32 };
+    let prefix = match prefix {
+        Some(prefix) => integer(prefix, 0..=whole)?,
+        None => whole,
+    };
+    Some(Network { address, prefix })
 }
 
 /// A multicast address: IPv6 if there is a colon in it, else IPv4 in four decimal numbers.
@@ -55,7 +75,9 @@ pub(in super::super) fn multicast_group(text: &str) -> Result<IpAddr, &'static s
 
 /// An IPv4 address in numbers, or the name of a host.
 pub(super) fn host(text: &str, names: &dyn Names) -> Option<Ipv4Addr> {
-    numbers_and_dots(text).or_else(|| names.address(text))
+    // Four decimal numbers are read fastest by the standard library.
+    let plain = text.parse().ok();
+    plain.or_else(|| numbers_and_dots(text)).or_else(|| names.address(text))
 }
 
 /// An IPv4 address in one to four numbers, decimal, octal (`0…`) or hexadecimal (`0x…`), the last
@@ -105,6 +127,22 @@ mod tests {
 
     fn written(address: &str, port: impl Into<Option<u16>>) -> Option<(String, Option<u16>)> {
         Some((address.to_owned(), port.into()))
+    }
+
+    #[test]
+    fn networks() {
+        let network = |text| {
+            let Network { address, prefix } = network(text, &VIP_EXAMPLE)?;
+            Some(format!("{address}/{prefix}"))
+        };
+        assert_eq!(network("192.0.2.0/24").as_deref(), Some("192.0.2.0/24"));
+        assert_eq!(network("10/8").as_deref(), Some("0.0.0.10/8"), "as everywhere");
+        assert_eq!(network("192.0.2.1").as_deref(), Some("192.0.2.1/32"));
+        assert_eq!(network("::/0").as_deref(), Some("::/0"));
+        assert_eq!(network("2001:db8::1").as_deref(), Some("2001:db8::1/128"));
+        for wrong in ["", "/8", "192.0.2.0/33", "192.0.2.0/", "::/129", "192.0.2.0/-1", "no.name"] {
+            assert_eq!(network(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod netmask;
 mod scheduler_flags;
 mod text;
 
-pub(super) use address::{address_and_port, multicast_group};
+pub(super) use address::{address_and_port, multicast_group, network};
 pub(super) use integer::integer;
 pub(super) use netmask::netmask;
 pub(super) use scheduler_flags::scheduler_flags;

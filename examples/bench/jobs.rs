@@ -1,0 +1,198 @@
+//! The jobs, each done by the original, by ours, and by its floor, in turn.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::connections;
+use crate::measure::{Figures, own};
+use crate::table::Shape;
+
+/// What is measured, and how often.
+pub(crate) struct Plan {
+    pub(crate) ours: String,
+    pub(crate) reference: String,
+    pub(crate) shapes: Vec<Shape>,
+    pub(crate) connections: u32,
+    pub(crate) runs: usize,
+    pub(crate) reference_runs: usize,
+}
+
+/// A line of the report.
+pub(crate) struct Row {
+    pub(crate) job: String,
+    pub(crate) reference: Figures,
+    pub(crate) ours: Figures,
+    pub(crate) floor: Option<(&'static str, Figures)>,
+}
+
+/// What else a job costs, without our work.
+enum Floor<'a> {
+    /// This program, which keeps its own time.
+    Own(&'static str, &'a [&'a str]),
+    /// Another program.
+    Program(&'static str, &'a str, &'a [&'a str]),
+}
+
+/// Runs of start-up, which is short.
+const STARTS: usize = 50;
+
+pub(crate) fn run(plan: &Plan) -> Vec<Row> {
+    shell("modprobe -a ip_vs ip_vs_wlc dummy");
+    let bench = Bench { plan, directory: PathBuf::from("/dev/shm") };
+    let mut rows = vec![bench.start()];
+    for shape in &plan.shapes {
+        rows.extend(bench.table(*shape));
+    }
+    if plan.connections > 0 {
+        rows.push(bench.connections());
+    }
+    rows
+}
+
+struct Bench<'a> {
+    plan: &'a Plan,
+    directory: PathBuf,
+}
+
+impl Bench<'_> {
+    fn start(&self) -> Row {
+        self.fresh_host();
+        let floor = Floor::Program("`true`", "true", &[]);
+        self.job("`-Ln`, empty table", &["-Ln"], floor, STARTS, STARTS)
+    }
+
+    fn table(&self, shape: Shape) -> Vec<Row> {
+        let Shape { services, destinations } = shape;
+        let text = format!("{services}x{destinations}");
+        let (runs, reference_runs) = (self.plan.runs, self.plan.reference_runs);
+        let list: &[&str] = &["floor", "list", &text];
+        let mut rows = vec![self.restore(shape, &text)];
+        for (words, floor) in [
+            (&["-Ln"][..], Floor::Program("`cat`", "cat", &["/proc/net/ip_vs"])),
+            (&["-Ln", "--stats"], Floor::Own("dumps", list)),
+            (&["-S", "-n"], Floor::Own("dumps", list)),
+        ] {
+            let job = format!("`{}`, {shape}", words.join(" "));
+            rows.push(self.job(&job, words, floor, runs, reference_runs));
+        }
+        rows
+    }
+
+    /// Each run starts with an empty table, and must leave the same one.
+    fn restore(&self, shape: Shape, text: &str) -> Row {
+        let rules = self.directory.join("rules");
+        fs::write(&rules, shape.rules()).unwrap();
+        let nothing = Path::new("/dev/null");
+        let (mut reference, mut ours, mut floor) = Default::default();
+        let mut saved: Option<Vec<u8>> = None;
+        let mut check = || {
+            let output = self.directory.join("saved");
+            Figures::default().run(&self.plan.ours, &["-S", "-n"], nothing, &output);
+            let table = fs::read(output).unwrap();
+            assert_eq!(table.iter().filter(|byte| **byte == b'\n').count(), lines(shape));
+            let first = saved.get_or_insert_with(|| table.clone());
+            assert!(*first == table, "the tables after -R differ");
+        };
+        for number in 0..self.plan.runs.max(self.plan.reference_runs) {
+            for (program, figures, runs) in [
+                (&self.plan.reference, &mut reference, self.plan.reference_runs),
+                (&self.plan.ours, &mut ours, self.plan.runs),
+            ] {
+                if number < runs {
+                    self.fresh_host();
+                    Figures::run(figures, program, &["-R"], &rules, nothing);
+                    check();
+                }
+            }
+            self.fresh_host();
+            Figures::run_floor(&mut floor, &["floor", "restore", text]);
+            check();
+        }
+        Row { job: format!("`-R`, {shape}"), reference, ours, floor: Some(("requests", floor)) }
+    }
+
+    fn connections(&self) -> Row {
+        self.fresh_host();
+        let service = format!("{}:{}", connections::SERVICE, connections::PORT);
+        let ours = &self.plan.ours;
+        shell(&format!(
+            "{ours} --set 0 0 86400 && {ours} -A -u {service} -s wlc && \
+             {ours} -a -u {service} -r 10.0.0.2 -m && ip address add {}/32 dev lo",
+            connections::SERVICE
+        ));
+        let count = self.plan.connections;
+        own(&["connections", &count.to_string()]);
+        let floor = Floor::Program("`cat`", "cat", &["/proc/net/ip_vs_conn"]);
+        // Many minutes each, where the kernel walks with the square of the connections.
+        let (runs, reference_runs) = (self.plan.runs.min(3), self.plan.reference_runs.min(1));
+        let job = format!("`-Lcn`, {count} connections");
+        self.job(&job, &["-Lcn"], floor, runs, reference_runs)
+    }
+
+    fn job(
+        &self,
+        job: &str,
+        words: &[&str],
+        floor: Floor<'_>,
+        runs: usize,
+        reference_runs: usize,
+    ) -> Row {
+        let nothing = Path::new("/dev/null");
+        let path = |name| self.directory.join(name);
+        let (theirs, mine, other) = (path("reference"), path("ours"), path("floor"));
+        let (mut reference, mut ours) = (Figures::default(), Figures::default());
+        let mut floor_figures = Figures::default();
+        let mut label = None;
+        for number in 0..runs.max(reference_runs) {
+            if number < reference_runs {
+                reference.run(&self.plan.reference, words, nothing, &theirs);
+            }
+            if number < runs {
+                ours.run(&self.plan.ours, words, nothing, &mine);
+            }
+            match floor {
+                _ if number >= runs => {}
+                Floor::Own(name, words) => {
+                    floor_figures.run_floor(words);
+                    label = Some(name);
+                }
+                Floor::Program(name, program, words) => {
+                    floor_figures.run(program, words, nothing, &other);
+                    label = Some(name);
+                }
+            }
+        }
+        if reference_runs > 0 && !words.contains(&"-Lcn") {
+            assert!(fs::read(theirs).unwrap() == fs::read(mine).unwrap(), "{job}: not the same");
+        }
+        let floor = label.map(|label| (label, floor_figures));
+        Row { job: job.to_owned(), reference, ours, floor }
+    }
+
+    /// Moves to a network namespace without a past: the kernel keeps deleted destinations for two
+    /// minutes, and looks through them all whenever one is added (`ip_vs_trash_get_dest`).
+    #[allow(unsafe_code)]
+    fn fresh_host(&self) {
+        shell(&format!("{} -C", self.plan.ours));
+        // Kept to the end, since taking down a namespace takes time in the background.
+        std::mem::forget(File::open("/proc/self/ns/net").unwrap());
+        // SAFETY: a bare system call.
+        let left = unsafe { libc::unshare(libc::CLONE_NEWNET) };
+        assert_eq!(left, 0, "{}", io::Error::last_os_error());
+        shell(
+            "ip link set lo up && ip link add dummy0 type dummy && \
+             ip address add 10.0.0.1/8 dev dummy0 && ip link set dummy0 up",
+        );
+    }
+}
+
+fn shell(line: &str) {
+    let status = Command::new("sh").args(["-c", line]).status().unwrap();
+    assert!(status.success(), "{line}");
+}
+
+fn lines(shape: Shape) -> usize {
+    (shape.services * (shape.destinations + 1)) as usize
+}

@@ -1,0 +1,57 @@
+//! The rules of thumb about interfaces.
+
+use crate::doctor::case::{Case, Fault, whole};
+use crate::node::{AddressState, Prefix};
+
+/// With policy routing two interfaces in one subnet can be meant so.
+pub(super) fn one_interface_a_subnet(case: &Case<'_>) -> Vec<Fault> {
+    let role = case.expectation.director || !case.expectation.served.is_empty();
+    if !role || case.network().policy_rules > 0 {
+        return Vec::new();
+    }
+    let wired: Vec<&AddressState> = case
+        .network()
+        .addresses
+        .iter()
+        .filter(|state| {
+            let link = case.network().link(&state.assigned.device);
+            let address = state.assigned.address;
+            address.is_ipv4()
+                && state.assigned.prefix < whole(address)
+                && link.is_some_and(|link| link.up && link.carrier && link.arp && !link.enslaved)
+        })
+        .collect();
+    let mut faults = Vec::new();
+    for (at, first) in wired.iter().enumerate() {
+        let same = wired.iter().skip(at + 1).find(|second| {
+            let (first, second) = (&first.assigned, &second.assigned);
+            first.device != second.device
+                && first.prefix == second.prefix
+                && Prefix { address: first.address, length: first.prefix }.holds(second.address)
+        });
+        let Some(second) = same else {
+            continue;
+        };
+        let (first, second) = (&first.assigned, &second.assigned);
+        faults.push(Fault {
+            title: format!(
+                "{} and {} are in one subnet: both answer ARP for either address, and everything \
+                 leaves by one of them",
+                first.device, second.device
+            ),
+            found: format!(
+                "{}/{} on {}, {}/{} on {}",
+                first.address,
+                first.prefix,
+                first.device,
+                second.address,
+                second.prefix,
+                second.device
+            ),
+            expected: "one interface a subnet: several addresses on one, or a bond of both"
+                .to_owned(),
+            repair: Vec::new(),
+        });
+    }
+    faults
+}

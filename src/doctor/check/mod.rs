@@ -1,0 +1,75 @@
+//! The checks, a file a family. The order is that in which repairs are safe: what keeps a real
+//! server silent comes before what gives it the address.
+
+mod arp;
+mod capacity;
+mod delivery;
+mod forwarding;
+mod interfaces;
+mod ipv6;
+mod kernel;
+mod operation;
+mod reverse_path;
+mod table;
+mod tunnel;
+
+use super::Severity::{self, Advice, Failure, Warning};
+use super::case::{Case, Fault};
+
+/// One check.
+#[derive(Debug)]
+pub struct Check {
+    /// Its name in the manual page.
+    pub id: &'static str,
+    /// How bad what it finds is.
+    pub severity: Severity,
+    pub(super) look: fn(&Case<'_>) -> Vec<Fault>,
+}
+
+const fn check(id: &'static str, severity: Severity, look: fn(&Case<'_>) -> Vec<Fault>) -> Check {
+    Check { id, severity, look }
+}
+
+/// Every check, in the order in which their repairs are made.
+pub const CHECKS: &[Check] = &[
+    check("K1", Failure, kernel::ipvs_is_there),
+    check("K12", Warning, kernel::one_program_owns_the_table),
+    check("N1", Failure, forwarding::nat_forwards),
+    check("V5", Failure, forwarding::nat_forwards_ipv6),
+    check("N4", Warning, forwarding::no_redirects),
+    check("K3", Failure, tunnel::is_up),
+    check("V4", Failure, tunnel::takes_the_family),
+    check("A4", Failure, arp::ignores_questions),
+    check("A5", Failure, arp::announces_nothing),
+    check("A8", Warning, arp::unnumbered_neighbours_are_answered),
+    check("P1", Failure, reverse_path::not_strict_on_tunnel),
+    check("P2", Failure, reverse_path::not_in_default_alone),
+    check("P3", Failure, reverse_path::real_server_hears_clients),
+    check("P4", Warning, reverse_path::director_hears_clients),
+    check("A2", Failure, delivery::prefix_is_whole),
+    check("A3", Failure, arp::not_on_a_card),
+    check("A1", Failure, delivery::real_server_has_the_address),
+    check("A16", Failure, delivery::director_has_the_address),
+    check("A10", Failure, delivery::not_the_source),
+    check("A11", Failure, delivery::somebody_listens),
+    check("V1", Failure, ipv6::no_duplicate),
+    check("V2", Warning, ipv6::not_the_source),
+    check("N2", Failure, forwarding::answers_pass_the_director),
+    check("N3", Failure, forwarding::clients_are_elsewhere),
+    check("N11", Warning, table::port_is_the_service_s),
+    check("N15", Failure, table::destination_is_another_machine),
+    check("H12", Warning, table::somebody_gets_connections),
+    check("H13", Warning, table::not_all_are_full),
+    check("H15", Warning, table::hash_has_a_fallback),
+    check("H9", Failure, table::no_loop_between_directors),
+    check("H18", Advice, table::connections_are_established),
+    check("H3", Warning, operation::drained_servers_lose_clients),
+    check("N13", Advice, operation::removed_servers_lose_connections),
+    check("H17", Warning, operation::no_defence_without_attack),
+    check("M2", Warning, operation::tunnels_keep_dont_fragment),
+    check("H1", Advice, operation::idle_connections_are_kept),
+    check("H2", Advice, operation::datagrams_are_forgotten),
+    check("H16", Advice, operation::rules_are_numeric),
+    check("H10", Warning, capacity::connection_table_is_large_enough),
+    check("I1", Warning, interfaces::one_interface_a_subnet),
+];

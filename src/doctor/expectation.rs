@@ -1,0 +1,152 @@
+//! What this machine is meant to be.
+//!
+//! Today that is what it evidently is: services in the IPVS table make it a director; a virtual
+//! address in the place where only real servers have one, or lvsctl's journal, a real server.
+
+use std::net::IpAddr;
+
+use super::Facts;
+use crate::ipvs::{Forwarding, ServiceIdentity};
+use crate::node::{AddressState, InterfaceName, Surroundings};
+
+/// What a machine is meant to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expectation {
+    /// It hands connections on.
+    pub director: bool,
+    /// It answers connections to these addresses.
+    pub served: Vec<Served>,
+}
+
+/// A virtual address that this machine answers for as a real server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// The address.
+    pub address: IpAddr,
+    /// How its packets come here.
+    pub forwarding: Forwarding,
+    /// It is in lvsctl's journal, and so wanted even where it is missing.
+    pub journalled: bool,
+}
+
+/// The interfaces that take packets of any tunnel, each with the kind of its packets.
+const FALLBACK_TUNNELS: [&str; 4] = ["tunl0", "ip6tnl0", "sit0", "gre0"];
+
+/// Whether an interface takes packets of any tunnel.
+pub(super) fn is_fallback_tunnel(device: &InterfaceName) -> bool {
+    FALLBACK_TUNNELS.contains(&device.as_str())
+}
+
+impl Expectation {
+    /// What the facts say that the machine is.
+    #[must_use]
+    pub fn evident(facts: &Facts) -> Self {
+        let claims: Vec<Vec<&str>> = facts
+            .journal
+            .iter()
+            .flat_map(|entry| &entry.claims)
+            .map(|claim| claim.split(' ').collect())
+            .collect();
+        let mut served: Vec<Served> = Vec::new();
+        let mut serve = |address, forwarding, journalled| {
+            let same = |known: &Served| known.address == address && known.forwarding == forwarding;
+            if !served.iter().any(same) {
+                served.push(Served { address, forwarding, journalled });
+            }
+        };
+        for claim in &claims {
+            if let ["real-server", mode, address, ..] = claim[..]
+                && let (Some(forwarding), Ok(address)) = (forwarding(mode), address.parse())
+            {
+                serve(address, forwarding, true);
+            }
+        }
+        let surroundings = facts.network.surroundings();
+        for state in &facts.network.addresses {
+            let address = state.assigned.address;
+            let directed = directs(facts, address)
+                || claims.iter().any(|claim| {
+                    matches!(claim[..], ["director", _, claimed, ..]
+                        if claimed.parse() == Ok(address))
+                });
+            if let Some(forwarding) = place(facts, &surroundings, state)
+                && !directed
+            {
+                serve(address, forwarding, false);
+            }
+        }
+        let services = facts.table.as_ref().is_some_and(|table| !table.services.is_empty());
+        let director = services || claims.iter().any(|claim| claim.first() == Some(&"director"));
+        Self { director, served }
+    }
+
+    /// `director`, `real-server`, `both` or `none`.
+    #[must_use]
+    pub fn role(&self) -> &'static str {
+        match (self.director, self.served.is_empty()) {
+            (true, false) => "both",
+            (true, true) => "director",
+            (false, false) => "real-server",
+            (false, true) => "none",
+        }
+    }
+}
+
+/// As the journal calls the modes.
+fn forwarding(mode: &str) -> Option<Forwarding> {
+    Some(match mode {
+        "nat" => Forwarding::Masquerade,
+        "tun" => Forwarding::Tunnel,
+        "dr" => Forwarding::DirectRouting,
+        _ => return None,
+    })
+}
+
+/// Whether the IPVS table has a service on that address; one of a mark may be on any.
+pub(super) fn directs(facts: &Facts, address: IpAddr) -> bool {
+    let mut services = facts.table.iter().flat_map(|table| &table.services);
+    services.any(|entry| match entry.service.service.identity {
+        ServiceIdentity::Address { address: virtual_address, .. } => virtual_address == address,
+        ServiceIdentity::Mark { family, .. } => family == address.into(),
+    })
+}
+
+/// The method of a real server that has an address in this place, if it is one of theirs.
+///
+/// On `lo` an address counts where another interface's subnet holds it: neighbours there would ask
+/// for it. Others, such as a router's or an announced anycast address, are no business of LVS. On a
+/// tunnel an address counts unless the machine sends through the tunnel by gateways, as the nodes
+/// of a container network do.
+fn place(facts: &Facts, surroundings: &Surroundings, state: &AddressState) -> Option<Forwarding> {
+    let assigned = &state.assigned;
+    let (address, device) = (assigned.address, &assigned.device);
+    if address.is_loopback() || is_link_local(address) {
+        return None;
+    }
+    if *device == InterfaceName::loopback() {
+        let facing = surroundings.on_link(address)?;
+        return (facing != device && !is_fallback_tunnel(facing))
+            .then_some(Forwarding::DirectRouting);
+    }
+    let whole = if address.is_ipv4() { 32 } else { 128 };
+    let sends =
+        facts.network.routes.iter().any(|route| route.device == *device && route.gateway.is_some());
+    let overlaps = || {
+        let mut others = facts.network.routes.iter().filter(|route| {
+            route.device != *device && route.gateway.is_none() && route.prefix != 0
+        });
+        others.any(|route| route.prefix < whole && route.leads_to(address))
+    };
+    let counts = is_fallback_tunnel(device) && !sends && (assigned.prefix == whole || overlaps());
+    counts.then_some(Forwarding::Tunnel)
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        // `sit0` has ::127.0.0.1/96 and its like from the kernel.
+        IpAddr::V6(address) => {
+            address.is_unicast_link_local() || address.segments().iter().take(6).all(|it| *it == 0)
+        }
+    }
+}

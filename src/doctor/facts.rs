@@ -1,0 +1,105 @@
+//! All that a diagnosis knows of a machine, as plain data.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use super::Listener;
+use crate::ipvs::{Daemon, DestinationEntry, ServiceEntry, Timeouts};
+use crate::node::{self, Inventory};
+
+/// A machine, in one network namespace, at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Version of this format.
+    pub schema: u32,
+    /// The kernel and its modules.
+    pub kernel: Kernel,
+    /// Links, addresses, routes and sysctls.
+    pub network: Inventory,
+    /// The IPVS table; `None` where IPVS is not loaded, or could not be read.
+    pub table: Option<Table>,
+    /// Sockets that wait for clients; `None` where they could not be read.
+    pub listeners: Option<Vec<Listener>>,
+    /// What `lvsctl` has set up here.
+    pub journal: Vec<Journalled>,
+    /// Programs that keep the table up by themselves, such as keepalived.
+    pub controllers: Vec<String>,
+    /// Lines of the file that is restored at boot which name a host or a service by name.
+    pub names_in_rules: Vec<String>,
+    /// Counters of `/proc/net/netstat`, `snmp` and `snmp6`, such as `TcpExt IPReversePathFilter`.
+    pub counters: BTreeMap<String, u64>,
+    /// What could not be read.
+    pub unread: Vec<Unread>,
+}
+
+/// Version of the format of [`Facts`].
+pub(super) const SCHEMA: u32 = 1;
+
+/// The kernel and its modules.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kernel {
+    /// As `uname -r` says.
+    pub release: String,
+    /// Whether IPVS is there in this moment.
+    pub ipvs_loaded: bool,
+    /// Whether clients may be heard where no socket of TCP or UDP shows it: a firewall translates
+    /// addresses (`nf_nat`), or there is SCTP.
+    pub hidden_listeners: bool,
+}
+
+/// The IPVS table and what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// Buckets of the connection table.
+    pub connection_buckets: u32,
+    /// Timeouts.
+    pub timeouts: Timeouts,
+    /// Synchronization daemons.
+    pub daemons: Vec<Daemon>,
+    /// Services and their destinations.
+    pub services: Vec<Destinations>,
+    /// Connections whose client was heard once, and not again: a sample of the first ones.
+    pub half_open: Vec<HalfOpen>,
+}
+
+/// A service and its destinations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destinations {
+    /// The service.
+    pub service: ServiceEntry,
+    /// Its destinations.
+    pub destinations: Vec<DestinationEntry>,
+}
+
+/// A TCP connection that is not established (`SYN_RECV`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HalfOpen {
+    /// Who began it.
+    pub client: IpAddr,
+    /// What for.
+    pub service: SocketAddr,
+    /// The real server that got it.
+    pub destination: SocketAddr,
+}
+
+/// An entry of lvsctl's journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Journalled {
+    /// On whose behalf, such as `real-server tun 192.168.10.10`.
+    pub claims: Vec<String>,
+    /// What of this machine was set; `None` for an entry of the IPVS table.
+    pub key: Option<node::Key>,
+    /// To what; `None` where it was removed.
+    pub value: Option<String>,
+}
+
+/// Something that could not be read, so that nothing is known of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    /// What.
+    pub what: String,
+    /// Why not, and what helps.
+    pub why: String,
+}

@@ -1,0 +1,258 @@
+//! The destinations as the kernel itself shows them, `/proc/net/ip_vs`: those of all services in one
+//! go, where the dumps of netlink take one conversation a service.
+//!
+//! The file has what the plain listing shows of a destination, and too little of a service: neither
+//! its scheduler flags, nor its persistence engine, nor the family of a mark. So it goes with a dump
+//! of the services, and counts only where it has the same services in the same order. Both walk
+//! through one hash table (`ip_vs_info_seq_ops` and `ip_vs_genl_dump_services` of the kernel's
+//! ip_vs_ctl.c), so they differ only where a service came or went between them, or while another
+//! network namespace makes Linux 6.1 leave some out of the file. Then the dumps are asked.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::net::IpAddr;
+
+use crate::ipvs::{
+    Destination, DestinationEntry, Forwarding, Protocol, ServiceEntry, ServiceIdentity, Stats,
+};
+use crate::netlink::proc_net;
+
+use super::lines;
+use super::proc_text::{address, decimal, fields, hexadecimal, port};
+
+/// Lines above the first service.
+const TITLE: usize = 3;
+
+/// Destinations above which the dumps are asked instead.
+const MOST_ROWS: usize = 1 << 20;
+
+/// Destinations of services that are known by their places in a dump.
+pub(super) struct KernelTable {
+    rows: Vec<Row>,
+    /// Where the rows of each service begin.
+    starts: Vec<usize>,
+}
+
+impl KernelTable {
+    /// The table of this thread's network namespace, where it agrees with a dump of the services.
+    pub(super) fn open(services: &[ServiceEntry]) -> Option<Self> {
+        let file = File::open(proc_net().join("ip_vs")).ok()?;
+        Self::read(BufReader::new(file), services)
+    }
+
+    fn read(mut input: impl BufRead, services: &[ServiceEntry]) -> Option<Self> {
+        if has_mark_of_both_families(services) {
+            return None;
+        }
+        let mut line = Vec::new();
+        for _ in 0..TITLE {
+            lines::read_line(&mut input, &mut line).ok()?;
+        }
+        let mut table = Self { rows: Vec::new(), starts: Vec::with_capacity(services.len()) };
+        let mut services = services.iter();
+        while lines::read_line(&mut input, &mut line).ok()? {
+            match line.strip_prefix(b"  -> ") {
+                Some(_) if table.starts.is_empty() || table.rows.len() == MOST_ROWS => return None,
+                Some(row) => table.rows.push(Row::parse(row)?),
+                None => {
+                    let service = &services.next()?.service;
+                    if !is_line_of(&line, &service.identity)? {
+                        return None;
+                    }
+                    table.starts.push(table.rows.len());
+                }
+            }
+        }
+        services.next().is_none().then_some(table)
+    }
+
+    /// The destinations of the service at that place of the dump, in the kernel's order. Only what
+    /// the plain listing shows of them is there.
+    pub(super) fn destinations(&self, service: usize) -> Vec<DestinationEntry> {
+        let Some(&start) = self.starts.get(service) else { return Vec::new() };
+        let end = self.starts.get(service + 1).copied().unwrap_or(self.rows.len());
+        self.rows.get(start..end).unwrap_or_default().iter().map(Row::entry).collect()
+    }
+}
+
+/// The file does not tell the two apart.
+fn has_mark_of_both_families(services: &[ServiceEntry]) -> bool {
+    let mark = |entry: &ServiceEntry| match entry.service.identity {
+        ServiceIdentity::Mark { mark, .. } => Some(mark),
+        ServiceIdentity::Address { .. } => None,
+    };
+    let mut marks: Vec<u32> = services.iter().filter_map(mark).collect();
+    marks.sort_unstable();
+    let count = marks.len();
+    marks.dedup();
+    marks.len() != count
+}
+
+/// Whether a line such as `TCP  C0000201:0050 wlc ` or `FWM  00000005 rr ` is about that service.
+fn is_line_of(line: &[u8], identity: &ServiceIdentity) -> Option<bool> {
+    let mut fields = fields(line);
+    let (title, name) = (fields.next()?, fields.next()?);
+    Some(match *identity {
+        ServiceIdentity::Mark { mark, .. } => title == b"FWM" && hexadecimal(name)? == mark,
+        ServiceIdentity::Address { protocol, address, port } => {
+            let expected: &[u8] = match protocol {
+                Protocol::TCP => b"TCP",
+                Protocol::UDP => b"UDP",
+                Protocol::SCTP => b"SCTP",
+                _ => return None,
+            };
+            title == expected && endpoint(name)? == (address, port)
+        }
+    })
+}
+
+/// `C0000201:0050`, `[2001:0db8:0000:0000:0000:0000:0000:0001]:0050`.
+fn endpoint(field: &[u8]) -> Option<(IpAddr, u16)> {
+    let colon = field.iter().rposition(|byte| *byte == b':')?;
+    let (host, number) = field.split_at_checked(colon)?;
+    let host = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host);
+    Some((address(host)?, port(number.strip_prefix(b":")?)?))
+}
+
+/// A destination, in as few bytes as may be: there are many.
+struct Row {
+    address: IpAddr,
+    port: u16,
+    forwarding: Forwarding,
+    weight: u32,
+    active: u32,
+    inactive: u32,
+}
+
+impl Row {
+    /// Reads `C6336402:0050      Masq    1      0          0         `.
+    fn parse(line: &[u8]) -> Option<Self> {
+        let mut fields = fields(line);
+        let (address, port) = endpoint(fields.next()?)?;
+        // `ip_vs_fwd_name`: it says `Masq` of what it does not know, but nothing else can be added.
+        let forwarding = match fields.next()? {
+            b"Masq" => Forwarding::Masquerade,
+            b"Local" => Forwarding::Local,
+            b"Tunnel" => Forwarding::Tunnel,
+            b"Route" => Forwarding::DirectRouting,
+            _ => return None,
+        };
+        // All printed with %d; the dumps have the same 32 bits.
+        let mut number = || decimal::<i32>(fields.next()?).map(i32::cast_unsigned);
+        let (weight, active, inactive) = (number()?, number()?, number()?);
+        Some(Self { address, port, forwarding, weight, active, inactive })
+    }
+
+    fn entry(&self) -> DestinationEntry {
+        let mut destination = Destination::new(self.address, self.port, self.forwarding);
+        destination.weight = self.weight;
+        DestinationEntry {
+            destination,
+            active_connections: self.active,
+            inactive_connections: self.inactive,
+            persistent_connections: 0,
+            stats: Stats::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ipvs::{AddressFamily, Service};
+
+    /// As Linux 6.1 wrote it, but for two numbers.
+    const TABLE: &str = "\
+IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
+TCP  C0000201:0050 rr 
+  -> C6336403:0050      Masq    100    4294967    7         
+  -> C6336402:1F90      Route   1      0          0         
+UDP  [2001:0db8:0000:0000:0000:0000:0000:0001]:0035 wlc persistent 300 FFFFFFFF
+FWM  B2D05E00 sh ops 
+  -> [2001:0db8:0000:0000:0000:0000:0000:0002]:0000      Tunnel  -1     0          0         
+";
+
+    fn entry(identity: ServiceIdentity) -> ServiceEntry {
+        ServiceEntry { service: Service::new(identity, "rr"), stats: Stats::default() }
+    }
+
+    fn dumped() -> Vec<ServiceEntry> {
+        let six: IpAddr = "2001:db8::1".parse().unwrap();
+        vec![
+            entry(ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 1), 80)),
+            entry(ServiceIdentity::udp(six, 53)),
+            entry(ServiceIdentity::Mark { mark: 3_000_000_000, family: AddressFamily::Ipv4 }),
+        ]
+    }
+
+    #[test]
+    fn every_kind_of_row() {
+        let table = KernelTable::read(TABLE.as_bytes(), &dumped()).unwrap();
+        let rows = |service| -> Vec<_> {
+            let row = |entry: &DestinationEntry| {
+                let Destination { address, port, forwarding, weight, .. } = entry.destination;
+                let numbers = (entry.active_connections, entry.inactive_connections);
+                (format!("{address} {port} {forwarding:?}"), weight, numbers)
+            };
+            table.destinations(service).iter().map(row).collect()
+        };
+        assert_eq!(
+            rows(0),
+            [
+                ("198.51.100.3 80 Masquerade".to_owned(), 100, (4_294_967, 7)),
+                ("198.51.100.2 8080 DirectRouting".to_owned(), 1, (0, 0)),
+            ]
+        );
+        assert_eq!(rows(1), []);
+        assert_eq!(rows(2), [("2001:db8::2 0 Tunnel".to_owned(), u32::MAX, (0, 0))]);
+        assert_eq!(rows(3), []);
+    }
+
+    #[test]
+    fn another_table_than_the_dump_says_does_not_count() {
+        let agrees =
+            |services: &[ServiceEntry]| KernelTable::read(TABLE.as_bytes(), services).is_some();
+        assert!(agrees(&dumped()));
+        for place in 0..3 {
+            let mut services = dumped();
+            let gone = services.remove(place);
+            assert!(!agrees(&services), "one has come");
+            services.push(gone);
+            assert_eq!(agrees(&services), place == 2, "another order");
+            services.push(entry(ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 9), 80)));
+            assert!(!agrees(&services), "one is gone");
+        }
+        let mut services = dumped();
+        services[0] = entry(ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 1), 81));
+        assert!(!agrees(&services));
+        services[0] = entry(ServiceIdentity::udp(Ipv4Addr::new(192, 0, 2, 1), 80));
+        assert!(!agrees(&services));
+    }
+
+    #[test]
+    fn marks_of_both_families_cannot_be_told_apart() {
+        let mark = |family| entry(ServiceIdentity::Mark { mark: 5, family });
+        let services = [mark(AddressFamily::Ipv4), mark(AddressFamily::Ipv6)];
+        let table = "x\ny\nz\nFWM  00000005 rr \nFWM  00000005 rr \n";
+        assert!(KernelTable::read(table.as_bytes(), &services).is_none());
+        let one = "x\ny\nz\nFWM  00000005 rr \n";
+        assert!(KernelTable::read(one.as_bytes(), &services[..1]).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_panics(line in "(TCP|  -> )[0-9A-F:\\[\\] ]{0,40}", bytes: Vec<u8>) {
+            for line in [line.as_bytes(), &bytes] {
+                let input = [b"x\ny\nz\nTCP  C0000201:0050 rr \n", line].concat();
+                let table = KernelTable::read(&input[..], &dumped()[..1]);
+                prop_assert!(table.is_none_or(|table| table.destinations(0).len() <= 1));
+            }
+        }
+    }
+}

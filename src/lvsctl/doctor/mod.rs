@@ -1,0 +1,98 @@
+//! `lvsctl doctor` and `lvsctl snapshot`: from the machine, or a file, to what is said of it.
+
+mod fix;
+mod report;
+mod snapshot;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::arguments::Options;
+use super::{Error, Key, Value, state};
+use crate::doctor::{Diagnosis, Expectation, Facts, Journalled, Symptom, Unread, examine, moved};
+
+pub(super) use snapshot::write as snapshot;
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorFlags {
+    /// Make the repairs that lvsctl can make itself, after showing them.
+    #[arg(long)]
+    fix: bool,
+    /// Do not ask before the repairs are made.
+    #[arg(long, requires = "fix")]
+    yes: bool,
+    /// Take back every repair that --fix made.
+    #[arg(long, conflicts_with = "fix")]
+    undo: bool,
+    /// What is seen; the checks that explain it come first.
+    #[arg(long)]
+    symptom: Option<Symptom>,
+    /// Read the counters twice, so many seconds apart, and show those that moved.
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["fix", "undo", "symptom"],
+          value_parser = clap::value_parser!(u64).range(1..=86400))]
+    watch: Option<u64>,
+    /// Read what `lvsctl snapshot` wrote, here or on another machine.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["fix", "undo", "watch"])]
+    from: Option<PathBuf>,
+}
+
+/// Runs `lvsctl doctor` and gives its exit code.
+pub(super) fn run(
+    flags: &DoctorFlags,
+    options: &Options,
+    output: &mut dyn Write,
+) -> Result<u8, Error> {
+    if flags.undo {
+        return fix::undo(options, output);
+    }
+    if let Some(seconds) = flags.watch {
+        let before = facts(options);
+        std::thread::sleep(Duration::from_secs(seconds));
+        let movements = moved(&before, &facts(options));
+        report::movements(output, &movements, seconds, options.json)?;
+        return Ok(if before.unread.is_empty() { 0 } else { 3 });
+    }
+    let facts = match &flags.from {
+        Some(path) => snapshot::read(path)?,
+        None => facts(options),
+    };
+    let found = diagnose(&facts, flags.symptom);
+    if !flags.fix {
+        report::write(output, &found, flags.symptom, options.json)?;
+        return Ok(found.exit_code());
+    }
+    fix::run(&found, flags.yes, options, output)
+}
+
+fn diagnose(facts: &Facts, symptom: Option<Symptom>) -> Diagnosis {
+    examine(facts, &Expectation::evident(facts), symptom)
+}
+
+/// The facts of this machine. A journal that cannot be read is one more thing that is not known.
+fn facts(options: &Options) -> Facts {
+    let mut journalled = Vec::new();
+    let journal = state::journal(&options.state_dir).map(|journal| {
+        journalled = journal.entries().iter().map(entry).collect();
+    });
+    let mut facts = Facts::gather(journalled);
+    if let Err(error) = journal {
+        let unread = Unread { what: "lvsctl's journal".to_owned(), why: error.to_string() };
+        facts.unread.push(unread);
+    }
+    facts
+}
+
+fn entry(entry: &crate::plan::Entry<Key, Value>) -> Journalled {
+    let key = match &entry.key {
+        Key::Host(key) => Some(key.clone()),
+        Key::Table(_) => None,
+    };
+    Journalled {
+        claims: entry.claims.clone(),
+        key,
+        value: entry.ours.as_ref().map(ToString::to_string),
+    }
+}

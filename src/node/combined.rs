@@ -1,0 +1,157 @@
+//! How the kernel combines the value that a sysctl has for `all` interfaces with an interface's own.
+//!
+//! The one place that knows it. `default` never counts: it is only what interfaces to come start
+//! with, so that a tunnel which exists already keeps its own value.
+
+use std::fmt;
+
+use super::{InterfaceName, Sysctl};
+
+/// The rule for one parameter of `net/ipv4/conf` (`linux/inetdevice.h`, and `ip-sysctl`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Combination {
+    /// The larger of both counts (`IN_DEV_MAXCONF`).
+    Larger,
+    /// It is on where either is (`IN_DEV_ORCONF`).
+    Either,
+    /// Of a parameter that is on where either is; on an interface that forwards, only where both
+    /// are (`IN_DEV_RX_REDIRECTS`).
+    BothWhereForwarding,
+}
+
+impl Combination {
+    /// The rule of a parameter; `None` where the interface's own value alone counts.
+    #[must_use]
+    pub fn of(parameter: &str) -> Option<Self> {
+        Some(match parameter {
+            "rp_filter" | "arp_ignore" | "arp_announce" | "arp_notify" => Self::Larger,
+            "send_redirects" | "secure_redirects" | "log_martians" | "proxy_arp" | "arp_filter"
+            | "route_localnet" | "accept_local" | "src_valid_mark" => Self::Either,
+            "accept_redirects" => Self::BothWhereForwarding,
+            _ => return None,
+        })
+    }
+}
+
+/// What a parameter comes to on one interface, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effective {
+    /// Such as `rp_filter`.
+    pub parameter: &'static str,
+    /// The interface.
+    pub device: InterfaceName,
+    /// The value for all interfaces.
+    pub all: u32,
+    /// The interface's own value.
+    pub own: u32,
+    /// Whether the interface forwards; counts for redirects alone.
+    forwards: bool,
+}
+
+impl Effective {
+    /// Reads both values through `read`; `None` where one of them is not there, or no number, and
+    /// for parameters that nothing is combined with.
+    #[must_use]
+    pub fn read<'a>(
+        parameter: &'static str,
+        device: &InterfaceName,
+        read: impl Fn(&Sysctl) -> Option<&'a str>,
+    ) -> Option<Self> {
+        Combination::of(parameter)?;
+        let number = |sysctl: Sysctl| read(&sysctl)?.parse::<u32>().ok();
+        Some(Self {
+            parameter,
+            device: device.clone(),
+            all: number(Sysctl::of_all_interfaces(parameter))?,
+            own: number(Sysctl::of_interface(device, parameter))?,
+            forwards: number(Sysctl::of_interface(device, "forwarding")) == Some(1),
+        })
+    }
+
+    /// The value that counts.
+    #[must_use]
+    pub fn value(&self) -> u32 {
+        let (all, own) = (self.all, self.own);
+        match Combination::of(self.parameter) {
+            Some(Combination::Larger) => all.max(own),
+            Some(Combination::BothWhereForwarding) if self.forwards => {
+                u32::from(all != 0 && own != 0)
+            }
+            Some(Combination::Either | Combination::BothWhereForwarding) => {
+                u32::from(all != 0 || own != 0)
+            }
+            None => own,
+        }
+    }
+}
+
+impl fmt::Display for Effective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { parameter, device, all, own, forwards } = self;
+        write!(f, "{parameter} on {device} is {}, ", self.value())?;
+        match Combination::of(parameter) {
+            Some(Combination::Larger) => write!(f, "the larger of")?,
+            Some(Combination::BothWhereForwarding) if *forwards => write!(f, "both of")?,
+            _ => write!(f, "either of")?,
+        }
+        write!(f, " {all} (net/ipv4/conf/all) and {own} (net/ipv4/conf/{device})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effective(parameter: &'static str, all: u32, own: u32, forwards: bool) -> Effective {
+        Effective { parameter, device: InterfaceName::tunl0(), all, own, forwards }
+    }
+
+    #[test]
+    fn the_larger_value_counts_for_filters_and_arp() {
+        for parameter in ["rp_filter", "arp_ignore", "arp_announce", "arp_notify"] {
+            for (all, own, value) in [(0, 0, 0), (0, 2, 2), (1, 2, 2), (2, 1, 2), (1, 0, 1)] {
+                assert_eq!(effective(parameter, all, own, false).value(), value, "{parameter}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_of_both_is_enough_to_switch_something_on() {
+        for parameter in ["send_redirects", "log_martians", "accept_local", "arp_filter"] {
+            for (all, own, value) in [(0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 1)] {
+                assert_eq!(effective(parameter, all, own, true).value(), value, "{parameter}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_router_listens_to_redirects_where_both_say_so() {
+        for (all, own, host, router) in [(0, 0, 0, 0), (0, 1, 1, 0), (1, 0, 1, 0), (1, 1, 1, 1)] {
+            assert_eq!(effective("accept_redirects", all, own, false).value(), host);
+            assert_eq!(effective("accept_redirects", all, own, true).value(), router);
+        }
+    }
+
+    #[test]
+    fn it_says_how_the_value_came_about() {
+        assert_eq!(
+            effective("rp_filter", 0, 1, false).to_string(),
+            "rp_filter on tunl0 is 1, the larger of 0 (net/ipv4/conf/all) and 1 \
+             (net/ipv4/conf/tunl0)"
+        );
+        let redirects = effective("accept_redirects", 1, 0, true).to_string();
+        assert!(redirects.contains("is 0, both of 1"), "{redirects}");
+    }
+
+    #[test]
+    fn what_is_not_there_has_no_value() {
+        let device = InterfaceName::tunl0();
+        let values = |sysctl: &Sysctl| {
+            let value = sysctl.to_string().ends_with("/all/rp_filter").then_some("1");
+            value.or(sysctl.to_string().ends_with("/tunl0/rp_filter").then_some("0"))
+        };
+        assert_eq!(Effective::read("rp_filter", &device, values).unwrap().value(), 1);
+        assert_eq!(Effective::read("rp_filter", &device, |_| None), None);
+        assert_eq!(Effective::read("forwarding", &device, |_| Some("1")), None);
+    }
+}

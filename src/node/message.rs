@@ -1,0 +1,63 @@
+//! Values that words cannot say in full: the words for people, and behind them the kernel's own
+//! message, so that nothing of it is lost on its way through the journal.
+
+use netlink_packet_core::{Emitable, Parseable};
+
+/// Stands between the words and the message, in hexadecimal digits.
+const MESSAGE: &str = " message ";
+
+/// The words and the message.
+pub(super) fn value(words: &str, message: &impl Emitable) -> String {
+    let mut bytes = vec![0; message.buffer_len()];
+    message.emit(&mut bytes);
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{words}{MESSAGE}{digits}")
+}
+
+/// The words of a value without the message behind them: what a person would type.
+#[must_use]
+pub fn typed(value: &str) -> &str {
+    value.split_once(MESSAGE).map_or(value, |(words, _)| words)
+}
+
+/// Whether there is a message behind the words.
+pub(super) fn has_message(value: &str) -> bool {
+    value.contains(MESSAGE)
+}
+
+/// The message behind the words.
+pub(super) fn decode<M: Parseable<[u8]>>(value: &str) -> Option<M> {
+    let (_, digits) = value.split_once(MESSAGE)?;
+    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Vec<u8> = pairs.iter().map(byte).collect::<Option<_>>()?;
+    M::parse(&bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use rtnetlink::RouteMessageBuilder;
+    use rtnetlink::packet_route::route::RouteMessage;
+
+    use super::*;
+
+    #[test]
+    fn a_message_comes_back_from_behind_its_words() {
+        let message = RouteMessageBuilder::<Ipv4Addr>::new()
+            .destination_prefix(Ipv4Addr::new(192, 0, 2, 0), 24)
+            .priority(7)
+            .build();
+        let value = value("via 192.0.2.1", &message);
+        assert_eq!(typed(&value), "via 192.0.2.1");
+        assert_eq!(decode::<RouteMessage>(&value), Some(message));
+        assert!(has_message(&value) && !has_message("via 192.0.2.1"));
+        assert_eq!(typed("dev ppp0"), "dev ppp0");
+        for bad in ["dev ppp0", "x message 0", "x message xx", "x message 00", "x message 0é0"] {
+            assert_eq!(decode::<RouteMessage>(bad), None, "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! Routes with all that the kernel keeps of them, in any table.
+
+use std::fmt::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::route::{
+    RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope,
+    RouteType,
+};
+use rtnetlink::{Error, Handle, RouteMessageBuilder};
+use serde::{Deserialize, Serialize};
+
+use super::link::is;
+use super::{InterfaceName, message, route};
+
+/// How often a route is tried whose source the kernel still examines, each quarter of a second.
+const ATTEMPTS: u32 = 20;
+
+/// What tells a route from the others through the same interface.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WholeRoute {
+    /// The number of the table; 254 is the main one.
+    pub table: u32,
+    /// Where it leads; the unspecified address of its family in a default route.
+    pub destination: IpAddr,
+    /// Length of the prefix in bits; 0 in a default route.
+    pub prefix: u8,
+    /// Type of service; 0 for all.
+    pub tos: u8,
+    /// Smaller is preferred.
+    pub metric: u32,
+    /// The interface that it goes through.
+    pub device: InterfaceName,
+}
+
+impl WholeRoute {
+    /// The words that `ip route` would take for it, without the device.
+    pub(super) fn words(&self) -> String {
+        let Self { table, destination, prefix, tos, metric, .. } = self;
+        let mut words = match prefix {
+            0 => "default".to_owned(),
+            _ => format!("{destination}/{prefix}"),
+        };
+        // Writing to a String cannot fail.
+        if *tos != 0 {
+            let _ = write!(words, " tos {tos:#x}");
+        }
+        if *table != u32::from(RouteHeader::RT_TABLE_MAIN) {
+            let _ = write!(words, " table {table}");
+        }
+        if *metric != 0 {
+            let _ = write!(words, " metric {metric}");
+        }
+        words
+    }
+
+    /// The name of the command.
+    pub(super) const fn ip(&self) -> &'static str {
+        if self.destination.is_ipv4() { "ip" } else { "ip -6" }
+    }
+
+    fn of(message: &RouteMessage, device: &InterfaceName) -> Self {
+        let header = &message.header;
+        let (mut table, mut destination) = (
+            u32::from(header.table),
+            match header.address_family {
+                AddressFamily::Inet6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+                _ => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            },
+        );
+        for attribute in &message.attributes {
+            match attribute {
+                RouteAttribute::Table(number) => table = *number,
+                RouteAttribute::Destination(address) => {
+                    destination = route::address(address).unwrap_or(destination);
+                }
+                _ => {}
+            }
+        }
+        let (prefix, tos) = (header.destination_prefix_length, header.tos);
+        let (metric, device) = (route::priority(message), device.clone());
+        Self { table, destination, prefix, tos, metric, device }
+    }
+}
+
+impl fmt::Display for WholeRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "route {} dev {}", self.words(), self.device)
+    }
+}
+
+/// A route of that kind, and how it is removed.
+struct Found {
+    identity: WholeRoute,
+    message: RouteMessage,
+}
+
+impl Found {
+    /// What a gateway is behind must be there before it.
+    fn has_gateway(&self) -> bool {
+        let mut attributes = self.message.attributes.iter();
+        attributes.any(|attribute| {
+            matches!(attribute, RouteAttribute::Gateway(_) | RouteAttribute::Via(_))
+        })
+    }
+}
+
+/// Routes of which the interface is not the only way cannot be taken from it.
+pub(super) struct Shared(pub(super) WholeRoute);
+
+/// The routes through an interface that someone made, with their values, in an order in which they
+/// can be removed, and in the reverse order added again: those by a gateway first.
+pub(super) async fn list(
+    handle: &Handle,
+    index: u32,
+    device: &InterfaceName,
+) -> Result<Result<Vec<(WholeRoute, String)>, Shared>, Error> {
+    let (mut list, shared) = dump(handle, index, device).await?;
+    if let Some(shared) = shared {
+        return Ok(Err(Shared(shared)));
+    }
+    list.sort_by_key(|found| !found.has_gateway());
+    Ok(Ok(list.into_iter().map(|found| (found.identity, value(kept(found.message)))).collect()))
+}
+
+pub(super) async fn find(
+    handle: &Handle,
+    index: u32,
+    identity: &WholeRoute,
+) -> Result<Option<String>, Error> {
+    Ok(message(handle, index, identity).await?.map(|message| value(kept(message))))
+}
+
+/// Adds a route as its value says.
+///
+/// To IPv6 an address is no source as long as it is asked for duplicates (`ipv6_chk_addr`, RFC
+/// 4862): after a second or two it is.
+pub(super) async fn add(handle: &Handle, index: u32, value: &str) -> Result<(), Error> {
+    let unreadable = || Error::InvalidNla(format!("{value:?} is not a route"));
+    let mut message: RouteMessage = message::decode(value).ok_or_else(unreadable)?;
+    message.attributes.push(RouteAttribute::Oif(index));
+    let has_source = message
+        .attributes
+        .iter()
+        .any(|attribute| matches!(attribute, RouteAttribute::PrefSource(_)));
+    let patient = has_source && message.header.address_family == AddressFamily::Inet6;
+    let mut attempts = if patient { ATTEMPTS } else { 1 };
+    loop {
+        attempts -= 1;
+        match handle.route().add(message.clone()).execute().await {
+            Err(error) if attempts > 0 && is(&error, libc::EINVAL) => {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+pub(super) async fn delete(
+    handle: &Handle,
+    index: u32,
+    identity: &WholeRoute,
+) -> Result<(), Error> {
+    let Some(message) = message(handle, index, identity).await? else {
+        return Ok(());
+    };
+    match handle.route().del(message).execute().await {
+        Err(error) if is(&error, libc::ESRCH) => Ok(()),
+        result => result,
+    }
+}
+
+async fn message(
+    handle: &Handle,
+    index: u32,
+    identity: &WholeRoute,
+) -> Result<Option<RouteMessage>, Error> {
+    let (list, _) = dump(handle, index, &identity.device).await?;
+    Ok(list.into_iter().find(|found| found.identity == *identity).map(|found| found.message))
+}
+
+async fn dump(
+    handle: &Handle,
+    index: u32,
+    device: &InterfaceName,
+) -> Result<(Vec<Found>, Option<WholeRoute>), Error> {
+    let (mut list, mut shared) = (Vec::new(), None);
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        // Table 0 stands for all.
+        let mut filter =
+            RouteMessageBuilder::<IpAddr>::new().protocol(RouteProtocol::Unspec).build();
+        filter.header.address_family = family;
+        filter.header.table = RouteHeader::RT_TABLE_UNSPEC;
+        filter.header.kind = RouteType::Unspec;
+        let mut messages = handle.route().get(filter).execute();
+        while let Some(message) = messages.try_next().await? {
+            if is_made_by_kernel(&message) {
+                continue;
+            }
+            match way(&message, index) {
+                Way::Through => {
+                    list.push(Found { identity: WholeRoute::of(&message, device), message });
+                }
+                Way::AlsoThrough => shared = Some(WholeRoute::of(&message, device)),
+                Way::Elsewhere => {}
+            }
+        }
+    }
+    Ok((list, shared))
+}
+
+enum Way {
+    Through,
+    AlsoThrough,
+    Elsewhere,
+}
+
+/// A route of several ways, or by an object that others use too (`ip nexthop`), is no business of
+/// one interface.
+fn way(message: &RouteMessage, index: u32) -> Way {
+    let (mut way, mut is_object) = (Way::Elsewhere, false);
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Oif(output) if *output == index => way = Way::Through,
+            RouteAttribute::NhId(_) => is_object = true,
+            RouteAttribute::MultiPath(hops)
+                if hops.iter().any(|hop| hop.interface_index == index) =>
+            {
+                return Way::AlsoThrough;
+            }
+            _ => {}
+        }
+    }
+    match way {
+        Way::Through if is_object => Way::AlsoThrough,
+        way => way,
+    }
+}
+
+/// Those of addresses, of redirects and of router advertisements come again by themselves, and what
+/// runs out belongs to whoever renews it.
+fn is_made_by_kernel(message: &RouteMessage) -> bool {
+    let expires = |attribute: &RouteAttribute| match attribute {
+        RouteAttribute::CacheInfo(info) => info.expires != 0,
+        _ => false,
+    };
+    matches!(
+        message.header.protocol,
+        RouteProtocol::Kernel | RouteProtocol::IcmpRedirect | RouteProtocol::Ra
+    ) || message.header.flags.contains(RouteFlags::Cloned)
+        || message.attributes.iter().any(expires)
+}
+
+/// The message without the interface, and without what the kernel reports but does not take back.
+fn kept(mut message: RouteMessage) -> RouteMessage {
+    message.header.flags &= RouteFlags::Onlink;
+    message.attributes.retain(|attribute| {
+        !matches!(attribute, RouteAttribute::CacheInfo(_) | RouteAttribute::Oif(_))
+    });
+    message
+}
+
+/// The options that `ip route add` would take besides [`WholeRoute::words`], and the message.
+fn value(message: RouteMessage) -> String {
+    let header = &message.header;
+    let mut words = format!("proto {}", u8::from(header.protocol));
+    // Writing to a String cannot fail.
+    match header.scope {
+        RouteScope::Universe => {}
+        scope => {
+            let _ = write!(words, " scope {scope}");
+        }
+    }
+    if header.flags.contains(RouteFlags::Onlink) {
+        words.push_str(" onlink");
+    }
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Gateway(address) => {
+                let gateway = route::address(address).map(|address| format!("via {address} "));
+                words.insert_str(0, &gateway.unwrap_or_default());
+            }
+            RouteAttribute::PrefSource(address) => {
+                let source = route::address(address).map(|address| format!(" src {address}"));
+                words.push_str(&source.unwrap_or_default());
+            }
+            RouteAttribute::Metrics(metrics) => {
+                for metric in metrics {
+                    let _ = match metric {
+                        RouteMetric::Mtu(value) => write!(words, " mtu {value}"),
+                        RouteMetric::Advmss(value) => write!(words, " advmss {value}"),
+                        RouteMetric::Window(value) => write!(words, " window {value}"),
+                        _ => Ok(()),
+                    };
+                }
+            }
+            _ => {}
+        }
+    }
+    message::value(&words, &message)
+}
+
+#[cfg(test)]
+mod tests {
+    use rtnetlink::packet_route::route::{RouteAddress, RouteNextHop};
+
+    use super::*;
+
+    fn default_route(attributes: Vec<RouteAttribute>) -> RouteMessage {
+        let mut message = RouteMessageBuilder::<IpAddr>::new().output_interface(7).build();
+        message.header.address_family = AddressFamily::Inet;
+        message.attributes.extend(attributes);
+        message
+    }
+
+    fn gateway() -> RouteAttribute {
+        RouteAttribute::Gateway(RouteAddress::from(IpAddr::from([192, 0, 2, 1])))
+    }
+
+    #[test]
+    fn a_route_is_told_without_its_interface() {
+        let device = "eth2".parse().unwrap();
+        let metrics = RouteAttribute::Metrics(vec![RouteMetric::Advmss(1440)]);
+        let found = default_route(vec![
+            gateway(),
+            metrics,
+            RouteAttribute::Table(100),
+            RouteAttribute::Priority(5),
+        ]);
+        let identity = WholeRoute::of(&found, &device);
+        assert_eq!(identity.to_string(), "route default table 100 metric 5 dev eth2");
+        let value = value(kept(found.clone()));
+        assert_eq!(message::typed(&value), "via 192.0.2.1 proto 4 advmss 1440");
+        let mut wanted = found;
+        wanted.attributes.retain(|attribute| !matches!(attribute, RouteAttribute::Oif(_)));
+        assert_eq!(message::decode::<RouteMessage>(&value), Some(wanted));
+    }
+
+    #[test]
+    fn a_route_of_several_ways_is_shared() {
+        assert!(matches!(way(&default_route(vec![gateway()]), 7), Way::Through));
+        assert!(matches!(way(&default_route(vec![gateway()]), 8), Way::Elsewhere));
+        let object = default_route(vec![RouteAttribute::NhId(1)]);
+        assert!(matches!(way(&object, 7), Way::AlsoThrough));
+        let mut hop = RouteNextHop::default();
+        hop.interface_index = 9;
+        let several = default_route(vec![RouteAttribute::MultiPath(vec![hop])]);
+        assert!(matches!(way(&several, 9), Way::AlsoThrough));
+    }
+
+    #[test]
+    fn what_comes_again_by_itself_is_known() {
+        for (protocol, made) in [
+            (RouteProtocol::Kernel, true),
+            (RouteProtocol::Ra, true),
+            (RouteProtocol::Boot, false),
+            (RouteProtocol::Dhcp, false),
+        ] {
+            let mut message = default_route(vec![gateway()]);
+            message.header.protocol = protocol;
+            assert_eq!(is_made_by_kernel(&message), made, "{protocol}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What goes wrong with direct routing.
+
+use crate::cluster::{Breakage, Cluster, DR, DR_IPV6, is_found, is_healthy, run};
+use crate::support::Network;
+
+const LO: &str = "ip address del 192.168.10.10/32 dev lo";
+
+#[test]
+fn a_real_server_that_is_broken_in_one_way_is_mended() {
+    let mut cluster = Cluster::up(DR);
+    cluster.is_well();
+    let host = &cluster.real;
+    let conf = "/proc/sys/net/ipv4/conf";
+    for (id, felt, by) in [
+        ("A4", false, format!("echo 0 >{conf}/all/arp_ignore; echo 0 >{conf}/eth0/arp_ignore")),
+        // The larger value counts, and 3 hides addresses of scope host only.
+        ("A4", false, format!("echo 3 >{conf}/all/arp_ignore")),
+        ("A5", false, format!("echo 1 >{conf}/all/arp_announce; echo 0 >{conf}/eth0/arp_announce")),
+        ("A2", true, format!("{LO}; ip address add 192.168.10.10/24 dev lo")),
+        ("A1", true, LO.to_owned()),
+        ("A3", false, "ip address add 192.168.10.10/24 dev eth0".to_owned()),
+        (
+            "A10",
+            false,
+            "ip route add default via 192.168.10.1 dev eth0 src 192.168.10.10".to_owned(),
+        ),
+        (
+            "A8",
+            false,
+            format!(
+                "echo 1 >{conf}/all/arp_ignore; ip link add pod type veth peer name inner; \
+                 ip link set pod up; ip link set inner up; \
+                 ip address flush dev pod; ip route add 10.9.9.9/32 dev pod"
+            ),
+        ),
+    ] {
+        assert!(id != "A4" || !answers_for_the_director(&cluster));
+        if id == "A4" {
+            host.shell(&by).success();
+            assert!(answers_for_the_director(&cluster), "{by}");
+        }
+        cluster.breaks(&Breakage { id, host, by: &by, felt });
+    }
+    host.shell("ip route del default; ip link del pod").success();
+    cluster.inside.attach(host, "eth1", &["192.168.10.22/24"]);
+    cluster.breaks_until(
+        &Breakage { id: "I1", host, by: "true", felt: false },
+        "ip address flush dev eth1",
+    );
+    // A program that listens to the machine's own address alone.
+    cluster.real.stop_serving(80);
+    cluster.real.start("exec ncat -lk 192.168.10.2 8080 --sh-exec 'echo real'");
+    while cluster.real.shell("ss -ltnH").success().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    cluster.is_not_answered();
+    let finding = is_found(&cluster.real, "A11");
+    assert!(finding["found"].as_str().unwrap().contains("192.168.10.2:8080"), "{finding:#}");
+    cluster.real.serve(80, "real");
+    cluster.is_well();
+    strict_filters_are_found_where_they_drop(&cluster);
+}
+
+/// Whether anybody answers when the client asks whose the address is, the director being silent.
+fn answers_for_the_director(cluster: &Cluster) -> bool {
+    cluster.director.shell("ip link set eth0 arp off").success();
+    let client = &cluster.client;
+    client.shell(
+        "ip neigh flush all; timeout 1 bash -c 'exec 3<>/dev/tcp/192.168.10.10/80'; \
+         ip neigh show 192.168.10.10 >/run/known",
+    );
+    cluster.director.shell("ip link set eth0 arp on").success();
+    client.shell("cat /run/known").success().contains("lladdr")
+}
+
+/// A client from afar comes by one interface, and is reached by another.
+fn strict_filters_are_found_where_they_drop(cluster: &Cluster) {
+    let (client, director, real) = (&cluster.client, &cluster.director, &cluster.real);
+    let elsewhere = Network::new();
+    elsewhere.attach(client, "eth2", &["198.51.100.100/24"]);
+    elsewhere.attach(real, "eth2", &["198.51.100.2/24"]);
+    elsewhere.attach(director, "eth2", &["198.51.100.1/24"]);
+    client
+        .shell(
+            "echo 2 >/proc/sys/net/ipv4/conf/eth0/arp_announce; \
+             ip address add 203.0.113.5/32 dev lo; \
+             ip route add 192.168.10.10/32 dev eth0 src 203.0.113.5",
+        )
+        .success();
+    director.shell("ip route add 203.0.113.5/32 via 192.168.10.100 dev eth0").success();
+    let by = "ip route add default via 198.51.100.100 dev eth2";
+    is_healthy(real, "real-server");
+    cluster.breaks(&Breakage { id: "P3", host: real, by, felt: true });
+    let by = format!("ip route del 203.0.113.5/32; {by}");
+    cluster.breaks(&Breakage { id: "P4", host: director, by: &by, felt: true });
+}
+
+#[test]
+fn addresses_of_ipv6_are_mended() {
+    let cluster = Cluster::up(DR_IPV6);
+    cluster.is_well();
+    let (client, director, real) = (&cluster.client, &cluster.director, &cluster.real);
+    cluster.breaks(&Breakage {
+        id: "A1",
+        host: real,
+        by: "ip address del 2001:db8:1::10/128 dev lo",
+        felt: true,
+    });
+    let (change, address) = ("ip -6 address change", "2001:db8:1::2/64 dev eth0");
+    let by = format!(
+        "ip -6 route add default via 2001:db8:1::1 dev eth0; {change} {address} preferred_lft 0; \
+         {change} 2001:db8:1::10/128 dev lo preferred_lft forever"
+    );
+    cluster.breaks(&Breakage { id: "V2", host: real, by: &by, felt: false });
+    // Another machine has the address when the director gets it.
+    client.shell("ip address add 2001:db8:1::10/128 dev eth0 nodad").success();
+    director
+        .shell(
+            "echo 1 >/proc/sys/net/ipv6/conf/eth0/accept_dad; \
+             ip address del 2001:db8:1::10/128 dev eth0; ip address add 2001:db8:1::10/128 dev eth0; \
+             until ip address show dev eth0 | grep -q dadfailed; do sleep 0.1; done",
+        )
+        .success();
+    let finding = is_found(director, "V1");
+    client.shell("ip address del 2001:db8:1::10/128 dev eth0").success();
+    cluster.is_not_answered();
+    run(director, &finding, "fix");
+    is_healthy(director, "director");
+    cluster.is_answered();
+}

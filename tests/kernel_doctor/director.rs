@@ -1,0 +1,175 @@
+//! What goes wrong on a director: its address, its table and the surroundings of that.
+
+use lvs::ipvs::{Client, Destination, Forwarding, ServiceIdentity};
+
+use crate::cluster::{Breakage, Cluster, DR, examined, is_found, is_healthy, run};
+use crate::support::{LVSCTL, root};
+
+const WEB: &str = "-t 192.168.10.10:80";
+
+#[test]
+fn a_director_that_is_broken_in_one_way_is_mended() {
+    let mut cluster = Cluster::up(DR);
+    a_director_without_the_address_or_with_a_wrong_port_is_mended(&cluster);
+    a_director_that_is_a_real_server_too_is_looked_at(&mut cluster);
+    another_owner_of_the_table_is_named(&cluster);
+    names_in_the_rules_of_the_boot_are_found(&cluster);
+    services_that_refuse_clients_are_found(&cluster);
+    a_hash_that_refuses_clients_is_mended(&cluster);
+    connections_that_do_not_come_about_are_noticed(&cluster);
+}
+
+fn a_director_without_the_address_or_with_a_wrong_port_is_mended(cluster: &Cluster) {
+    let host = &cluster.director;
+    let by = "ip address del 192.168.10.10/32 dev eth0";
+    cluster.breaks(&Breakage { id: "A16", host, by, felt: true });
+    // `ipvsadm` would not make such a destination.
+    host.inside(|| {
+        let mut ipvs = Client::connect().unwrap();
+        let address: std::net::Ipv4Addr = "192.168.10.2".parse().unwrap();
+        let web = ServiceIdentity::tcp("192.168.10.10".parse::<std::net::Ipv4Addr>().unwrap(), 80);
+        let destination = Destination::new(address, 8080, Forwarding::DirectRouting);
+        ipvs.add_destination(&web, &destination).unwrap();
+        ipvs.delete_destination(&web, address.into(), 80).unwrap();
+    });
+    let finding = is_found(host, "N11");
+    run(host, &finding, "fix");
+    is_healthy(host, "director");
+    cluster.is_answered();
+}
+
+fn a_director_that_is_a_real_server_too_is_looked_at(cluster: &mut Cluster) {
+    let local = "-t 192.168.10.10:445";
+    cluster.director.reference(&format!("-A {local} -s rr")).success();
+    cluster.director.reference(&format!("-a {local} -r 192.168.10.1 -g")).success();
+    let finding = is_found(&cluster.director, "N15");
+    assert!(finding["title"].as_str().unwrap().contains("192.168.10.10:445"), "{finding:#}");
+    cluster.director.serve(445, "director");
+    is_healthy(&cluster.director, "director");
+    // As a standby it hands on what it is to answer.
+    cluster.director.reference(&format!("-a {local} -r 192.168.10.2 -g")).success();
+    is_healthy(&cluster.director, "director");
+    let start = "ipvsadm --start-daemon backup --mcast-interface eth0";
+    cluster.director.shell(start).success();
+    let finding = is_found(&cluster.director, "H9");
+    run(&cluster.director, &finding, "fix");
+    is_healthy(&cluster.director, "director");
+    run(&cluster.director, &finding, "undo");
+    run(&cluster.director, &is_found(&cluster.director, "H9"), "fix");
+    cluster.director.shell("ipvsadm --stop-daemon backup").success();
+}
+
+fn another_owner_of_the_table_is_named(cluster: &Cluster) {
+    root("cp /bin/sleep /run/keepalived");
+    let process = cluster.director.shell("/run/keepalived 600 & echo $!").success();
+    let ids = |host| {
+        let (_, findings, _) = examined(host, "");
+        let ids = findings.iter().map(|it| it["id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    // Until it has become that program, it is a shell.
+    while ids(&cluster.director).is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(ids(&cluster.director), ["K12", "N13"]);
+    cluster.director.shell("echo 1 >/proc/sys/net/ipv4/vs/expire_nodest_conn").success();
+    is_found(&cluster.director, "K12");
+    // What runs elsewhere is no business of this host.
+    is_healthy(&cluster.real, "real-server");
+    cluster.director.shell(&format!("kill {process}")).success();
+}
+
+fn names_in_the_rules_of_the_boot_are_found(cluster: &Cluster) {
+    let outcome = cluster.director.shell(&format!(
+        "echo '-A -t www.example.org:80 -s rr' >/run/rules-with-names && touch /etc/ipvsadm.rules && \
+         unshare --mount sh -c 'mount --bind /run/rules-with-names /etc/ipvsadm.rules && \
+         exec {LVSCTL} doctor'"
+    ));
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    assert!(outcome.output.starts_with("advice H16: "), "{outcome:?}");
+    is_healthy(&cluster.director, "director");
+}
+
+fn services_that_refuse_clients_are_found(cluster: &Cluster) {
+    let host = &cluster.director;
+    cluster.is_answered();
+    cluster.breaks_until(
+        &Breakage {
+            id: "H12",
+            host,
+            by: &format!("ipvsadm -e {WEB} -r 192.168.10.2 -g -w 0"),
+            felt: true,
+        },
+        &format!("ipvsadm -e {WEB} -r 192.168.10.2 -g -w 1"),
+    );
+    // The connections from before are remembered as inactive ones; the kernel heeds the limit from
+    // the next one on.
+    host.reference(&format!("-e {WEB} -r 192.168.10.2 -g -w 1 -x 1")).success();
+    cluster.is_answered();
+    cluster.breaks_until(
+        &Breakage { id: "H13", host, by: "true", felt: true },
+        &format!("ipvsadm -e {WEB} -r 192.168.10.2 -g -w 1"),
+    );
+    let two = |scheduler: &str| {
+        format!(
+            "ipvsadm -A -t 192.168.10.10:443 -s {scheduler} && \
+             ipvsadm -a -t 192.168.10.10:443 -r 192.168.10.2 -g && \
+             ipvsadm -a -t 192.168.10.10:443 -r 192.168.10.3 -g -w 0"
+        )
+    };
+    for (id, by) in [
+        ("H3", two("rr -p 300")),
+        ("H17", "echo 3 >/proc/sys/net/ipv4/vs/drop_entry".to_owned()),
+        ("H17", "echo 3 >/proc/sys/net/ipv4/vs/secure_tcp".to_owned()),
+        ("H1", "ipvsadm --set 60 0 0".to_owned()),
+        ("H2", "ipvsadm -A -u 192.168.10.10:53 -s rr; ipvsadm -a -u 192.168.10.10:53 -r 192.168.10.2 -g; ipvsadm --set 0 0 3600".to_owned()),
+    ] {
+        cluster.breaks(&Breakage { id, host, by: &by, felt: false });
+    }
+}
+
+/// A hash sends a part of the clients to the server that is to get none.
+fn a_hash_that_refuses_clients_is_mended(cluster: &Cluster) {
+    let (client, host) = (&cluster.client, &cluster.director);
+    let clients = "$(seq 101 116)";
+    client
+        .shell(&format!(
+            "for i in {clients}; do echo address add 192.168.10.$i/24 dev eth0; done | ip -batch -"
+        ))
+        .success();
+    let refused = || {
+        let count = client.shell(&format!(
+            "for i in {clients}; do \
+             ncat -s 192.168.10.$i 192.168.10.10 80 </dev/null || echo $i; done"
+        ));
+        count.output.lines().filter(|line| line.parse::<u8>().is_ok()).count()
+    };
+    host.reference(&format!("-a {WEB} -r 192.168.10.3 -g -w 0")).success();
+    assert_eq!(refused(), 0);
+    host.reference(&format!("-E {WEB} -s sh")).success();
+    assert_ne!(refused(), 0);
+    let finding = is_found(host, "H15");
+    run(host, &finding, "fix");
+    is_healthy(host, "director");
+    assert_eq!(refused(), 0);
+    run(host, &finding, "undo");
+    is_found(host, "H15");
+    host.reference(&format!("-d {WEB} -r 192.168.10.3")).success();
+    host.reference(&format!("-E {WEB} -s rr")).success();
+}
+
+/// Connections that nobody answers, on a director that knows of no others.
+fn connections_that_do_not_come_about_are_noticed(cluster: &Cluster) {
+    cluster.real.shell("ip address del 192.168.10.10/32 dev lo").success();
+    let director = &cluster.director;
+    director.reference("-A -t 192.168.10.10:81 -s rr").success();
+    director.reference("-a -t 192.168.10.10:81 -r 192.168.10.2 -g").success();
+    cluster
+        .client
+        .shell(
+            "for i in 1 2 3; do timeout 2 bash -c 'exec 3<>/dev/tcp/192.168.10.10/81' & done; wait",
+        )
+        .success();
+    let finding = is_found(&cluster.director, "H18");
+    assert!(finding["found"].as_str().unwrap().starts_with('3'), "{finding:#}");
+}

@@ -1,0 +1,25 @@
+//! `lvsctl doctor` on a real kernel: silent where all is well, and right where one thing is broken.
+//! They run in a guest: `scripts/test kernel`. Setting up hosts takes most of the time, so that each
+//! test breaks the same few of them in turn.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cluster;
+mod direct_routing;
+mod director;
+mod healthy;
+mod nat;
+mod only_looks;
+mod repairs;
+mod snapshot;
+mod tunnelling;

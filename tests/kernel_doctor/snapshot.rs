@@ -1,0 +1,66 @@
+//! `lvsctl snapshot`, `lvsctl doctor --from`, `--symptom` and `--watch`.
+
+use serde_json::Value as Json;
+
+use crate::cluster::{Cluster, examined};
+use crate::support::LVSCTL;
+
+pub(crate) fn are_read_elsewhere(cluster: &Cluster) {
+    let (client, real) = (&cluster.client, &cluster.real);
+    real.shell(
+        "cd /proc/sys/net/ipv4/conf; echo 1 >tunl0/rp_filter; echo 0 >all/arp_ignore; \
+         echo 0 >eth0/arp_ignore",
+    )
+    .success();
+    let here = examined(real, "");
+    let ids = |findings: &[Json]| {
+        findings.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&here.1), ["A4", "P1"]);
+    let snapshot = format!("/run/snapshot-{}", real.name());
+    assert_eq!(real.lvsctl(&format!("snapshot {snapshot}")).success(), "");
+    assert_eq!(examined(client, &format!("--from {snapshot}")).2, here.2);
+    // The namespace is that of another host.
+    let state = real.state_directory().display().to_string();
+    let words = ["doctor", "--json", "--netns", real.name(), "--state-dir", &state];
+    let there = client.program(LVSCTL, words.into_iter());
+    assert_eq!(serde_json::from_str::<Json>(&there.output).unwrap(), here.2);
+    // What explains the symptom comes first.
+    let (status, findings, object) =
+        examined(client, &format!("--from {snapshot} --symptom no-synack"));
+    assert_eq!((status, ids(&findings)), (1, vec!["P1".to_owned(), "A4".to_owned()]));
+    let looked: Vec<&str> =
+        object["looked"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    assert_eq!(looked[..4], ["P1", "P2", "A1", "A11"]);
+    let told = client.lvsctl(&format!("doctor --from {snapshot} --symptom no-synack"));
+    assert!(told.output.contains("looked at, in this order: P1 P2 A1 A11 "), "{told:?}");
+    for text in ["", "{}", "{\"schema\":2}", "{\"schema\":1}", "[1]"] {
+        client.shell(&format!("echo '{text}' >{snapshot}")).success();
+        let refused = client.lvsctl(&format!("doctor --from {snapshot}"));
+        assert_eq!((refused.status, refused.output.as_str()), (1, ""), "{text}");
+        assert!(refused.errors.contains("is not what `lvsctl snapshot` wrote"), "{refused:?}");
+    }
+}
+
+pub(crate) fn of_counters_show_what_moved(cluster: &Cluster) {
+    let real = &cluster.real;
+    // Else the client might find the real server by itself.
+    real.shell("echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore").success();
+    let watched = format!("/run/watched-{}", real.name());
+    let state = real.state_directory().display();
+    real.shell(&format!(
+        "{LVSCTL} --state-dir {state} doctor --json --watch 4 >{watched} 2>&1 & echo $! >{watched}.pid"
+    ))
+    .success();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    cluster.is_not_answered();
+    real.shell(&format!("while kill -0 $(cat {watched}.pid); do sleep 0.2; done"));
+    let moved: Json = serde_json::from_str(&real.shell(&format!("cat {watched}")).output).unwrap();
+    let moved = moved["moved"].as_array().unwrap();
+    let filter = moved.iter().find(|it| it["counter"] == "TcpExt IPReversePathFilter");
+    let filter = filter.unwrap_or_else(|| panic!("{moved:#?}"));
+    assert!(
+        filter["by"].as_u64().unwrap() > 0 && filter["meaning"].as_str().unwrap().contains("P1")
+    );
+    real.shell("echo 2 >/proc/sys/net/ipv4/conf/tunl0/rp_filter").success();
+}

@@ -1,0 +1,57 @@
+//! What goes wrong with tunnels.
+
+use crate::cluster::{Breakage, Cluster, TUN, TUN_IPV6, is_found, run};
+use crate::{repairs, snapshot};
+
+#[test]
+fn a_real_server_that_is_broken_in_one_way_is_mended() {
+    let cluster = Cluster::up(TUN);
+    cluster.is_well();
+    let host = &cluster.real;
+    for (id, felt, by) in [
+        ("P1", true, "echo 1 >tunl0/rp_filter"),
+        ("A4", false, "echo 0 >all/arp_ignore"),
+        ("A5", false, "echo 0 >all/arp_announce"),
+        ("A1", true, "ip address del 192.168.10.10/32 dev tunl0"),
+        ("K3", true, "ip link set tunl0 down"),
+        ("P2", true, "echo 0 >default/rp_filter; echo 1 >tunl0/rp_filter; echo 0 >all/rp_filter"),
+    ] {
+        let by = format!("cd /proc/sys/net/ipv4/conf; {by}");
+        cluster.breaks(&Breakage { id, host, by: &by, felt });
+    }
+    let (host, by) = (&cluster.director, "echo 0 >/proc/sys/net/ipv4/vs/pmtu_disc");
+    cluster.breaks(&Breakage { id: "M2", host, by, felt: false });
+    let strict =
+        "for it in all default eth0; do echo 1 >$it/rp_filter; done; echo 2 >tunl0/rp_filter";
+    cluster.real.shell(&format!("cd /proc/sys/net/ipv4/conf; {strict}")).success();
+    cluster.is_well();
+    snapshot::are_read_elsewhere(&cluster);
+    snapshot::of_counters_show_what_moved(&cluster);
+    repairs::are_made_and_taken_back(&cluster);
+    by_hand(&cluster);
+}
+
+/// Set up by hand, as it stands in many a tutorial.
+#[test]
+fn an_ipv6_address_on_a_tunnel_of_ipv4_is_found() {
+    let cluster = Cluster::up(TUN_IPV6);
+    cluster.is_well();
+    let host = &cluster.real;
+    host.lvsctl("real-server down --mode tun --vip 2001:db8:1::10").success();
+    let by =
+        "ip link set tunl0 up; ip address add 2001:db8:1::10/128 dev tunl0 nodad preferred_lft 0";
+    cluster.breaks(&Breakage { id: "V4", host, by, felt: true });
+}
+
+/// The filter for all that a distribution ships, and what the tutorials write.
+fn by_hand(cluster: &Cluster) {
+    let host = &cluster.real;
+    host.lvsctl("real-server down --mode tun --vip 192.168.10.10").success();
+    host.shell("cd /proc/sys/net/ipv4/conf; echo 1 >all/rp_filter").success();
+    host.shell("ip link set tunl0 up; ip address add 192.168.10.10/32 dev tunl0").success();
+    host.shell("cd /proc/sys/net/ipv4/conf; echo 1 >all/arp_ignore; echo 2 >all/arp_announce")
+        .success();
+    cluster.is_not_answered();
+    run(host, &is_found(host, "P1"), "fix");
+    cluster.is_well();
+}
