@@ -115,8 +115,7 @@ fn attributes(service: &ServiceTable) -> Result<(), Mistake> {
     if let (false, Some(vip)) = (marked, service.vips.first()) {
         return wrong(vip, "vips belong to a service of a firewall mark: listen says it here");
     }
-    let other_family =
-        |vip: &&Spanned<_>| AddressFamily::from(named(vip)) != identity.family();
+    let other_family = |vip: &&Spanned<_>| AddressFamily::from(named(vip)) != identity.family();
     if let Some(vip) = service.vips.iter().find(other_family) {
         return wrong(vip, format!("{} is of another family than {listen}", named(vip)));
     }

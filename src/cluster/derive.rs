@@ -40,7 +40,8 @@ impl Cluster {
     ///
     /// [`RoleError::Unknown`] where none of them is in the file.
     pub fn role(&self, own: &[IpAddr]) -> Result<Role, RoleError> {
-        let director = |address: &IpAddr| self.directors.iter().any(|it| it.get_ref().0 == *address);
+        let director =
+            |address: &IpAddr| self.directors.iter().any(|it| it.get_ref().0 == *address);
         if own.iter().any(director) {
             return Ok(Role::Director);
         }

@@ -36,7 +36,7 @@ impl Protocol {
 }
 
 /// What tells one service from another: the kernel allows one service an identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ServiceIdentity {
     /// A protocol, an address and a port; port 0 with persistence means every port.

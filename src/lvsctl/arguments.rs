@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::doctor::DoctorFlags;
 use super::values::{self, RealServer};
-use super::{Listener, Mode};
+use crate::cluster::{Listener, Mode, Role};
 use crate::netlink::Namespace;
 use crate::node::InterfaceName;
 
@@ -21,7 +21,7 @@ pub(super) struct Arguments {
     pub(super) command: Command,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Options {
     /// Print the steps as shell commands, and do nothing.
     #[arg(long, global = true)]
@@ -41,6 +41,8 @@ pub(super) struct Options {
 pub(super) enum Command {
     #[command(flatten)]
     Setup(SetupCommand),
+    #[command(flatten)]
+    File(FileCommand),
     /// Say what is wrong with this machine, why, and what mends it; exit 0 nothing, 1 a failure,
     /// 2 warnings only, 3 something could not be looked at.
     Doctor(DoctorFlags),
@@ -59,6 +61,43 @@ pub(super) enum SetupCommand {
     /// A machine that answers the connections.
     #[command(subcommand)]
     RealServer(RealServerCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum FileCommand {
+    /// Make this machine what a cluster file says.
+    Apply(FileFlags),
+    /// Print what `apply` would do; exit 0 nothing, 2 something.
+    Diff(FileFlags),
+    /// Take back what `apply` did.
+    Down {
+        /// Cluster file.
+        file: PathBuf,
+    },
+    /// Compare this machine with a cluster file, or with all that lvsctl ever set here; exit 0 as it
+    /// should, 2 not.
+    Status {
+        /// Cluster file.
+        file: Option<PathBuf>,
+        /// What this machine is; by default its own addresses tell.
+        #[arg(long)]
+        role: Option<Role>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FileFlags {
+    /// Cluster file.
+    pub(super) file: PathBuf,
+    /// What this machine is; by default its own addresses tell.
+    #[arg(long)]
+    pub(super) role: Option<Role>,
+    /// Leave the weights of real servers that are there already: a health checker owns them.
+    #[arg(long)]
+    pub(super) keep_weights: bool,
+    /// Remove every service and destination that the file does not name.
+    #[arg(long)]
+    pub(super) exclusive: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,13 +1,14 @@
 //! Up, down and status: from what is asked to what is said.
 
+use std::fmt::Display;
 use std::io::Write;
 
 use super::arguments::{
     Arguments, Command, DirectorCommand, Options, RealServerCommand, SetupCommand,
 };
 use super::report::{self, Direction, FailedRun};
-use super::wanted::{Found, Want, claims, reverse_path_filter_of_all, wanted};
-use super::{Error, Key, Machine, Task, Value, doctor, machine, state, status};
+use super::wanted::{Claimed, Found, Want, reverse_path_filter_of_all, wanted};
+use super::{Error, Key, Machine, Task, Value, cluster_file, doctor, machine, state, status};
 use crate::plan::{Engine, Imagined, Journal, Lock, Report, World};
 
 /// What is done with a task.
@@ -22,6 +23,10 @@ pub(super) fn run(arguments: Arguments, output: &mut dyn Write) -> Result<u8, Er
     let options = &arguments.options;
     let (verb, task) = match arguments.command {
         Command::Setup(command) => task_of(command)?,
+        Command::File(command) => {
+            enter(options)?;
+            return cluster_file::run(&command, options, output);
+        }
         Command::Doctor(flags) => {
             enter(options)?;
             return doctor::run(&flags, options, output);
@@ -69,77 +74,100 @@ fn change(
     options: &Options,
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
+    let report = run_here(
+        options,
+        direction,
+        |claim| task.covers(claim),
+        |machine, _| wanted_of(machine, &task.duties()),
+    )?;
+    tell(options, output, task, direction, &report)?;
+    Ok(0)
+}
+
+/// Goes up or down, or only says how. `covers` tells the claims that this is about; `wanted` what
+/// there shall be, which the way down has no need to know.
+pub(super) fn run_here(
+    options: &Options,
+    direction: Direction,
+    covers: impl Fn(&str) -> bool,
+    wanted: impl Fn(&mut Machine, &Journal<Key, Value>) -> Result<Vec<Want>, Error>,
+) -> Result<Report<Key, Value>, Error> {
+    let wanted = |machine: &mut Machine, journal: &Journal<Key, Value>| match direction {
+        Direction::Up => wanted(machine, journal),
+        Direction::Down => Ok(Vec::new()),
+    };
     let mut machine = Machine::new()?;
-    let report = if options.dry_run {
+    if options.dry_run {
         machine = machine.only_looking();
         let mut journal = state::journal(&options.state_dir)?.imagined();
-        let wanted = wanted_here(&mut machine, task, direction)?;
-        execute(&mut Imagined::new(&mut machine), &mut journal, task, &wanted, direction)?
+        let wanted = wanted(&mut machine, &journal)?;
+        execute(&mut Imagined::new(&mut machine), &mut journal, &covers, &wanted, direction)
     } else {
         let _lock = Lock::take(&options.state_dir)?;
         let mut journal = state::journal(&options.state_dir)?;
-        let wanted = wanted_here(&mut machine, task, direction)?;
-        execute(&mut machine, &mut journal, task, &wanted, direction)?
-    };
-    if options.json {
-        report::write_json(output, &report)?;
-    } else if options.dry_run {
-        if let Some(namespace) = &options.netns {
-            writeln!(output, "# to be run in the network namespace {namespace}")?;
-        }
-        report::write_dry(output, &report)?;
-    } else {
-        report::write(output, task, direction, &report)?;
+        let wanted = wanted(&mut machine, &journal)?;
+        execute(&mut machine, &mut journal, &covers, &wanted, direction)
     }
-    Ok(0)
 }
 
 fn execute<W>(
     world: &mut W,
     journal: &mut Journal<Key, Value>,
-    task: &Task,
+    covers: &impl Fn(&str) -> bool,
     wanted: &[Want],
     direction: Direction,
 ) -> Result<Report<Key, Value>, Error>
 where
     W: World<Key = Key, Value = Value, Error = machine::Error>,
 {
+    let mut claims = journal.claims();
+    claims.retain(|claim| covers(claim));
     let run = match direction {
-        Direction::Up => Engine::new(world, journal).up(&claims(task), wanted),
-        Direction::Down => {
-            let mut claims = journal.claims();
-            claims.retain(|claim| task.covers(claim));
-            Engine::new(world, journal).down(&claims)
-        }
+        Direction::Up => Engine::new(world, journal).up(&claims, wanted),
+        Direction::Down => Engine::new(world, journal).down(&claims),
     };
     run.map_err(|failure| Error::Run(FailedRun(failure)))
 }
 
-/// What the task wants on this machine; the way down needs the journal alone.
-fn wanted_here(
-    machine: &mut Machine,
-    task: &Task,
+/// What was done, in the form that was asked for.
+pub(super) fn tell(
+    options: &Options,
+    output: &mut dyn Write,
+    title: &dyn Display,
     direction: Direction,
-) -> Result<Vec<Want>, Error> {
-    if direction == Direction::Down {
-        return Ok(Vec::new());
+    report: &Report<Key, Value>,
+) -> Result<(), Error> {
+    if options.json {
+        report::write_json(output, report)?;
+    } else if options.dry_run {
+        if let Some(namespace) = &options.netns {
+            writeln!(output, "# to be run in the network namespace {namespace}")?;
+        }
+        report::write_dry(output, report)?;
+    } else {
+        report::write(output, title, direction, report)?;
     }
+    Ok(())
+}
+
+/// What the duties want of this machine.
+pub(super) fn wanted_of(machine: &mut Machine, duties: &[Claimed]) -> Result<Vec<Want>, Error> {
     let reverse_path_filter = machine.read(&reverse_path_filter_of_all())?;
     let found = Found {
         surroundings: machine.surroundings()?,
         reverse_path_filter: reverse_path_filter.map(|value| value.to_string()),
     };
-    wanted(task, &found)
+    wanted(duties, &found)
 }
 
 fn compare(task: &Task, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let mut machine = Machine::new()?.only_looking();
     let mut journal = state::journal(&options.state_dir)?;
-    let mut wanted = wanted_here(&mut machine, task, Direction::Up)?;
-    wanted.extend(status::journalled(task, &journal));
+    let mut wanted = wanted_of(&mut machine, &task.duties())?;
+    wanted.extend(status::journalled(|claim| task.covers(claim), &journal));
     let findings = Engine::new(&mut machine, &mut journal).status(&wanted)?;
     if options.json {
-        status::write_json(output, task, &findings)?;
+        status::write_json(output, status::of_task(task), &findings)?;
     } else {
         status::write(output, task, &findings)?;
     }

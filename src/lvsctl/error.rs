@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::machine;
 use super::report::FailedRun;
+use crate::cluster;
 use crate::netlink::NamespaceError;
 use crate::plan::{JournalError, LockError};
 
@@ -34,6 +35,12 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// The cluster file cannot be used.
+    #[error(transparent)]
+    Cluster(#[from] cluster::Error),
+    /// The cluster file does not say what this machine is.
+    #[error(transparent)]
+    Role(#[from] cluster::RoleError),
     /// A step failed; what was done was taken back, as far as it goes.
     #[error("{0}")]
     Run(FailedRun),

@@ -98,6 +98,21 @@ impl Machine {
         Ok(self.host.surroundings()?)
     }
 
+    /// Every service and destination of the table, each destination before its service: the order
+    /// in which they can be removed.
+    ///
+    /// # Errors
+    ///
+    /// Where the table cannot be listed, or does not stay the same for two readings in a row: what
+    /// is to go on the strength of a listing must be seen twice, since the kernel marks none that
+    /// changed while it was listed.
+    pub fn entries(&mut self) -> Result<Vec<Key>, Error> {
+        if self.only_looking && !ipvs::is_loaded() {
+            return Ok(Vec::new());
+        }
+        Ok(self.tables()?.settled_keys()?.into_iter().map(Key::Table).collect())
+    }
+
     fn tables(&mut self) -> Result<&mut Tables<Socket>, Error> {
         let tables = match self.tables.take() {
             Some(tables) => tables,
@@ -137,9 +152,16 @@ impl World for Machine {
         }
     }
 
-    /// The entries of the table; whether one can be had does not depend on another's value.
+    fn satisfies(found: &Value, wanted: &Value) -> bool {
+        match (found, wanted) {
+            (Value::Table(found), Value::Table(wanted)) => found.satisfies(wanted),
+            _ => found == wanted,
+        }
+    }
+
+    /// Services and destinations; whether one can be had does not depend on another's value.
     fn in_batches(key: &Key) -> bool {
-        matches!(key, Key::Table(_))
+        matches!(key, Key::Table(table::Key::Service(_) | table::Key::Destination { .. }))
     }
 
     fn arrange(changes: &mut [Change<Key, Value>]) {

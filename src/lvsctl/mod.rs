@@ -4,6 +4,7 @@
 //! must have -> the [engine](crate::plan) on this [`Machine`] -> a report.
 
 mod arguments;
+mod cluster_file;
 mod commands;
 mod doctor;
 mod error;
@@ -22,7 +23,7 @@ use clap::{CommandFactory, Parser};
 
 pub use error::Error;
 pub use machine::{Key, Machine, Value};
-pub use task::{Listener, Mode, Role, Task};
+pub use task::Task;
 pub use values::{InvalidValue, RealServer};
 
 /// The whole command line of `lvsctl`, for whoever checks manual pages and completions against it.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use super::{Key, Machine, Task, Value, machine};
+use super::{Key, Machine, Value, machine};
 use crate::node;
 use crate::plan::{Change, Failure, Note, Report, World};
 
@@ -33,7 +33,7 @@ fn worded(note: &Note<Key, Value>) -> String {
 /// Steps as they were made, notes, and a closing sentence.
 pub(super) fn write(
     output: &mut dyn Write,
-    task: &Task,
+    title: &dyn fmt::Display,
     direction: Direction,
     report: &Report<Key, Value>,
 ) -> io::Result<()> {
@@ -46,10 +46,10 @@ pub(super) fn write(
     let count = report.steps.len();
     let steps = if count == 1 { "step" } else { "steps" };
     match (direction, count) {
-        (Direction::Up, 0) => writeln!(output, "{task} is up already, nothing to do"),
-        (Direction::Up, _) => writeln!(output, "{task} is up: {count} {steps}"),
-        (Direction::Down, 0) => writeln!(output, "{task}: nothing to take back"),
-        (Direction::Down, _) => writeln!(output, "{task} is down: {count} {steps}"),
+        (Direction::Up, 0) => writeln!(output, "{title} is up already, nothing to do"),
+        (Direction::Up, _) => writeln!(output, "{title} is up: {count} {steps}"),
+        (Direction::Down, 0) => writeln!(output, "{title}: nothing to take back"),
+        (Direction::Down, _) => writeln!(output, "{title} is down: {count} {steps}"),
     }
 }
 
@@ -145,9 +145,9 @@ mod tests {
 
     #[test]
     fn the_closing_sentence_counts_the_steps() {
-        let task = Task {
-            role: super::super::Role::RealServer,
-            mode: super::super::Mode::Tun,
+        let task = crate::lvsctl::Task {
+            role: crate::cluster::Role::RealServer,
+            mode: crate::cluster::Mode::Tun,
             vips: vec!["192.0.2.1".parse().unwrap()],
             device: None,
             gateways: Vec::new(),

@@ -1,5 +1,6 @@
 //! Found against wanted, as a table or as JSON.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use serde_json::{Value as Json, json};
@@ -7,11 +8,14 @@ use serde_json::{Value as Json, json};
 use super::{Key, Task, Value};
 use crate::plan::{Finding, Journal, Wanted};
 
-/// What the journal holds for the task: what was once asked for is wanted still.
-pub(super) fn journalled(task: &Task, journal: &Journal<Key, Value>) -> Vec<Wanted<Key, Value>> {
+/// What the journal holds for such claims: what was once asked for is wanted still.
+pub(super) fn journalled(
+    covers: impl Fn(&str) -> bool,
+    journal: &Journal<Key, Value>,
+) -> Vec<Wanted<Key, Value>> {
     let entries = journal.entries().iter();
     let covered = entries.filter_map(|entry| {
-        let claim = entry.claims.iter().find(|claim| task.covers(claim))?;
+        let claim = entry.claims.iter().find(|claim| covers(claim))?;
         Some(Wanted {
             key: entry.key.clone(),
             value: entry.ours.clone(),
@@ -46,7 +50,7 @@ fn origin(finding: &Finding<Key, Value>) -> String {
 /// One line an item, and a closing sentence.
 pub(super) fn write(
     output: &mut dyn Write,
-    task: &Task,
+    title: &dyn Display,
     findings: &[Finding<Key, Value>],
 ) -> io::Result<()> {
     let items: Vec<String> = findings.iter().map(|finding| finding.key.to_string()).collect();
@@ -57,20 +61,30 @@ pub(super) fn write(
     let differing = findings.iter().filter(|finding| !finding.met).count();
     let count = findings.len();
     if differing == 0 {
-        writeln!(output, "{task} is up: all {count} items as wanted")
+        writeln!(output, "{title} is up: all {count} items as wanted")
     } else if differing == count {
-        writeln!(output, "{task} is down")
+        writeln!(output, "{title} is down")
     } else {
-        writeln!(output, "{task} is not as wanted: {differing} of {count} items differ")
+        writeln!(output, "{title} is not as wanted: {differing} of {count} items differ")
     }
+}
+
+/// What a task is, for the object of its status.
+pub(super) fn of_task(task: &Task) -> Json {
+    json!({
+        "schema": 1,
+        "role": task.role.name(),
+        "mode": task.mode.to_string(),
+        "vips": task.vips,
+    })
 }
 
 /// `{"schema":1,"role":"real-server","mode":"tun","vips":["…"],"ok":false,"items":[{"item":"…",
 /// "ok":true,"found":"1","wanted":"1","set_by_lvsctl":true,"previous":"0"}]}`; what is missing or
-/// shall be is null.
+/// shall be is null. What comes before `ok` is `title`.
 pub(super) fn write_json(
     output: &mut dyn Write,
-    task: &Task,
+    mut title: Json,
     findings: &[Finding<Key, Value>],
 ) -> io::Result<()> {
     let text = |value: Option<&Value>| value.map(ToString::to_string);
@@ -85,21 +99,17 @@ pub(super) fn write_json(
         })
     };
     let items: Vec<Json> = findings.iter().map(item).collect();
-    let object = json!({
-        "schema": 1,
-        "role": task.role.name(),
-        "mode": task.mode.to_string(),
-        "vips": task.vips,
-        "ok": findings.iter().all(|finding| finding.met),
-        "items": items,
-    });
-    writeln!(output, "{object}")
+    if let Some(object) = title.as_object_mut() {
+        object.insert("ok".to_owned(), findings.iter().all(|finding| finding.met).into());
+        object.insert("items".to_owned(), items.into());
+    }
+    writeln!(output, "{title}")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Mode, Role};
     use super::*;
+    use crate::cluster::{Mode, Role};
     use crate::node::{InterfaceName, Key as HostKey};
 
     fn task() -> Task {
@@ -152,7 +162,8 @@ mod tests {
     #[test]
     fn json_has_every_item() {
         let mut output = Vec::new();
-        write_json(&mut output, &task(), &[finding(HostKey::LinkUp, Some("down"))]).unwrap();
+        write_json(&mut output, of_task(&task()), &[finding(HostKey::LinkUp, Some("down"))])
+            .unwrap();
         let object: Json = serde_json::from_slice(&output).unwrap();
         let expected = json!({
             "schema": 1, "role": "real-server", "mode": "tun", "vips": ["192.0.2.1"], "ok": false,

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::Listener;
+use crate::cluster::Listener;
 use crate::ipvs::Protocol;
 
 /// The kernel keeps weights as a signed number (`ip_vs_dest`, `atomic_t`).

@@ -42,9 +42,13 @@ pub struct Wanted<K, V> {
 }
 
 impl<K, V: PartialEq> Wanted<K, V> {
-    /// Whether what was found needs no change.
-    #[must_use]
-    pub fn is_met_by(&self, found: Option<&V>) -> bool {
-        found == self.value.as_ref() || found.is_some_and(|found| self.tolerated.contains(found))
+    /// Whether what was found needs no change, where `satisfies` says whether a value found does as
+    /// one that is wanted.
+    pub fn is_met_by(&self, found: Option<&V>, satisfies: impl Fn(&V, &V) -> bool) -> bool {
+        match (found, &self.value) {
+            (None, wanted) => wanted.is_none(),
+            (Some(found), Some(wanted)) if satisfies(found, wanted) => true,
+            (Some(found), _) => self.tolerated.contains(found),
+        }
     }
 }

@@ -81,7 +81,7 @@ impl<'a, W: World> Engine<'a, W> {
             findings.push(Finding {
                 key: item.key.clone(),
                 wanted: item.value.clone(),
-                met: item.is_met_by(found.as_ref()),
+                met: item.is_met_by(found.as_ref(), W::satisfies),
                 found,
                 journalled: self.journal.entry(&item.key).map(|entry| entry.previous.clone()),
             });
@@ -118,7 +118,7 @@ impl<'a, W: World> Engine<'a, W> {
         run: &mut Run<ChangeOf<W>>,
     ) -> Result<bool, CauseOf<W>> {
         let found = self.world.read(&item.key).map_err(Cause::World)?;
-        if item.is_met_by(found.as_ref()) {
+        if item.is_met_by(found.as_ref(), W::satisfies) {
             return Ok(self.journal.claim(&item.key, &item.claim));
         }
         let change = Change { key: item.key.clone(), from: found.clone(), to: item.value.clone() };
@@ -143,7 +143,7 @@ impl<'a, W: World> Engine<'a, W> {
                 continue;
             }
             let found = self.world.read(&item.key).map_err(Cause::World)?;
-            if item.is_met_by(found.as_ref()) {
+            if item.is_met_by(found.as_ref(), W::satisfies) {
                 claimed |= self.journal.claim(&item.key, &item.claim);
                 continue;
             }
@@ -180,7 +180,7 @@ impl<'a, W: World> Engine<'a, W> {
         self.world.refresh();
         for item in wanted {
             let found = self.world.read(&item.key).map_err(Cause::World)?;
-            if !item.is_met_by(found.as_ref()) {
+            if !item.is_met_by(found.as_ref(), W::satisfies) {
                 return Err(Cause::NotAsWanted {
                     key: item.key.to_string(),
                     found: found.map_or_else(|| "missing".to_owned(), |found| found.to_string()),
@@ -361,7 +361,7 @@ impl<'a, W: World> Engine<'a, W> {
             Some(found) if entry.previous.is_none() => {
                 Undo::Change(Change { key, from: Some(found), to: None })
             }
-            found if found == entry.ours => match &entry.previous {
+            found if is_ours::<W>(entry, found.as_ref()) => match &entry.previous {
                 Some(previous) if found.is_none() && self.world.is_lost(&key)? => {
                     Undo::LeftAlone(Note::Lost { key, previous: previous.clone() })
                 }
@@ -394,6 +394,13 @@ enum Undo<W: World> {
     Nothing,
     LeftAlone(NoteOf<W>),
     Change(ChangeOf<W>),
+}
+
+fn is_ours<W: World>(entry: &EntryOf<W>, found: Option<&ValueOf<W>>) -> bool {
+    match (found, &entry.ours) {
+        (Some(found), Some(ours)) => W::satisfies(found, ours),
+        (found, ours) => found.is_none() && ours.is_none(),
+    }
 }
 
 fn in_batch<W: World>(item: &WantedOf<W>) -> bool {

@@ -51,6 +51,10 @@ impl<W: World> World for Imagined<'_, W> {
         self.real.is_lost(key)
     }
 
+    fn satisfies(found: &W::Value, wanted: &W::Value) -> bool {
+        W::satisfies(found, wanted)
+    }
+
     fn in_batches(key: &W::Key) -> bool {
         W::in_batches(key)
     }

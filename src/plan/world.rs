@@ -37,6 +37,11 @@ pub trait World {
     /// Where the change was refused, or its outcome is not known.
     fn write(&mut self, change: &Change<Self::Key, Self::Value>) -> Result<(), Self::Error>;
 
+    /// Whether a value found does as one that is wanted, which may leave something open.
+    fn satisfies(found: &Self::Value, wanted: &Self::Value) -> bool {
+        found == wanted
+    }
+
     /// Whether changes of this key may be made many at a time, by [`World::write_all`].
     ///
     /// They are then read, journalled and written together, so that none may depend on another,

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use super::key::option;
 use super::{Key, Value};
 use crate::ipvs::{
-    AddressFamily, Checksum, Destination, Forwarding, Service, ServiceFlags, ServiceIdentity,
-    Tunnel,
+    AddressFamily, Checksum, Daemon, Destination, Forwarding, Service, ServiceFlags,
+    ServiceIdentity, Timeouts, Tunnel,
 };
 use crate::plan::Change;
 
@@ -32,9 +32,22 @@ use crate::plan::Change;
 /// ```
 #[must_use]
 pub fn command(change: &Change<Key, Value>) -> String {
-    let service = named(&change.key.service());
+    let service = change.key.service().as_ref().map(named).unwrap_or_default();
     let new = change.from.is_none();
     match (&change.key, &change.to) {
+        (_, Some(Value::Timeouts(Timeouts { tcp, tcp_fin, udp }))) => {
+            format!("ipvsadm --set {tcp} {tcp_fin} {udp}")
+        }
+        (_, Some(Value::Daemon(daemon))) => {
+            // The kernel runs one of each state, and changes none that runs.
+            let stop = match &change.from {
+                Some(_) => format!("ipvsadm --stop-daemon {} && ", daemon.state.name()),
+                None => String::new(),
+            };
+            format!("{stop}ipvsadm --start-daemon {}{}", daemon.state.name(), of_daemon(daemon))
+        }
+        (Key::Timeouts, _) => "# timeouts of connections stay".to_owned(),
+        (Key::Daemon(state), _) => format!("ipvsadm --stop-daemon {}", state.name()),
         (_, Some(Value::Service(attributes))) => {
             let verb = if new { "-A" } else { "-E" };
             format!("ipvsadm {verb} {service}{}", of_service(attributes))
@@ -87,6 +100,24 @@ fn of_service(service: &Service) -> String {
     let set: Vec<&str> = set.map(|(_, name)| *name).collect();
     if !set.is_empty() {
         let _ = write!(options, " -b {}", set.join(","));
+    }
+    options
+}
+
+fn of_daemon(daemon: &Daemon) -> String {
+    let mut options =
+        format!(" --mcast-interface {} --syncid {}", daemon.interface, daemon.sync_id);
+    if let Some(length) = daemon.maximum_length {
+        let _ = write!(options, " --sync-maxlen {length}");
+    }
+    if let Some(group) = daemon.group {
+        let _ = write!(options, " --mcast-group {group}");
+    }
+    if let Some(port) = daemon.port {
+        let _ = write!(options, " --mcast-port {port}");
+    }
+    if let Some(ttl) = daemon.time_to_live {
+        let _ = write!(options, " --mcast-ttl {ttl}");
     }
     options
 }

@@ -27,6 +27,12 @@ pub enum Error {
         /// Why not.
         source: netlink::Error,
     },
+    /// Two readings never agreed.
+    #[error(
+        "the IPVS table keeps changing while it is read, so that nothing was removed on the strength \
+         of it: does another program manage it?"
+    )]
+    Unsettled,
     /// A key with the value of another.
     #[error("{0} cannot have that value")]
     Mismatch(String),

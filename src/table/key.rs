@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ipvs::{Destination, Forwarding, Protocol, Service, ServiceIdentity};
+use crate::ipvs::{
+    Daemon, DaemonState, Destination, Forwarding, Protocol, Service, ServiceIdentity, Timeouts,
+};
 
 /// One entry of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -22,6 +24,10 @@ pub enum Key {
         /// Its port, in host byte order.
         port: u16,
     },
+    /// After how long connections are forgotten.
+    Timeouts,
+    /// The connection synchronization daemon of a state.
+    Daemon(DaemonState),
 }
 
 impl Key {
@@ -33,15 +39,15 @@ impl Key {
 
     /// The service that the entry is, or belongs to.
     #[must_use]
-    pub const fn service(&self) -> ServiceIdentity {
+    pub const fn service(&self) -> Option<ServiceIdentity> {
         match self {
-            Self::Service(service) | Self::Destination { service, .. } => *service,
+            Self::Service(service) | Self::Destination { service, .. } => Some(*service),
+            Self::Timeouts | Self::Daemon(_) => None,
         }
     }
 }
 
-/// What an entry is set to. A service's key has the value of a service, a destination's that of a
-/// destination.
+/// What an entry is set to; a key has values of its own kind only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Value {
@@ -49,6 +55,39 @@ pub enum Value {
     Service(Service),
     /// All attributes of a destination.
     Destination(Destination),
+    /// Timeouts; one that is wanted as 0 may be anything.
+    Timeouts(Timeouts),
+    /// A running daemon; what is wanted as `None` may be anything.
+    Daemon(Daemon),
+}
+
+impl Value {
+    /// Whether a value found does as one that is wanted.
+    #[must_use]
+    pub fn satisfies(&self, wanted: &Self) -> bool {
+        fn open<T: PartialEq>(found: Option<&T>, wanted: Option<&T>) -> bool {
+            wanted.is_none() || found == wanted
+        }
+        match (self, wanted) {
+            (Self::Timeouts(found), Self::Timeouts(wanted)) => {
+                let pairs = [
+                    (found.tcp, wanted.tcp),
+                    (found.tcp_fin, wanted.tcp_fin),
+                    (found.udp, wanted.udp),
+                ];
+                pairs.iter().all(|(found, wanted)| *wanted == 0 || found == wanted)
+            }
+            (Self::Daemon(found), Self::Daemon(wanted)) => {
+                (found.state, &found.interface, found.sync_id)
+                    == (wanted.state, &wanted.interface, wanted.sync_id)
+                    && open(found.maximum_length.as_ref(), wanted.maximum_length.as_ref())
+                    && open(found.group.as_ref(), wanted.group.as_ref())
+                    && open(found.port.as_ref(), wanted.port.as_ref())
+                    && open(found.time_to_live.as_ref(), wanted.time_to_live.as_ref())
+            }
+            _ => self == wanted,
+        }
+    }
 }
 
 impl fmt::Display for Key {
@@ -59,6 +98,8 @@ impl fmt::Display for Key {
                 let destination = SocketAddr::new(*address, *port);
                 write!(f, "destination {destination} of {}", Named(service))
             }
+            Self::Timeouts => f.write_str("timeouts of connections"),
+            Self::Daemon(state) => write!(f, "{} synchronization daemon", state.name()),
         }
     }
 }
@@ -100,6 +141,8 @@ impl fmt::Display for Value {
                 };
                 write!(f, "{method} weight {}", destination.weight)
             }
+            Self::Timeouts(Timeouts { tcp, tcp_fin, udp }) => write!(f, "{tcp} {tcp_fin} {udp}"),
+            Self::Daemon(daemon) => write!(f, "{} id {}", daemon.interface, daemon.sync_id),
         }
     }
 }

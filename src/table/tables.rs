@@ -15,8 +15,19 @@ use crate::plan::Change;
 pub struct Tables<T> {
     client: Client<T>,
     entries: HashMap<Key, Value>,
-    /// What was listed: `None` stands for the services.
-    listed: HashSet<Option<ServiceIdentity>>,
+    listed: HashSet<Part>,
+}
+
+/// How often the table may have changed between two readings.
+const READINGS: usize = 5;
+
+/// What is listed at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Part {
+    Services,
+    Destinations(ServiceIdentity),
+    Timeouts,
+    Daemons,
 }
 
 impl<T: Transport> Tables<T> {
@@ -38,14 +49,60 @@ impl<T: Transport> Tables<T> {
     ///
     /// Where the table cannot be listed.
     pub fn read(&mut self, key: &Key) -> Result<Option<Value>, Error> {
-        self.list(None)?;
-        if let Key::Destination { service, .. } = key {
-            if !self.entries.contains_key(&Key::Service(*service)) {
-                return Ok(None);
+        match key {
+            Key::Service(_) => self.list(Part::Services)?,
+            Key::Destination { service, .. } => {
+                self.list(Part::Services)?;
+                if !self.entries.contains_key(&Key::Service(*service)) {
+                    return Ok(None);
+                }
+                self.list(Part::Destinations(*service))?;
             }
-            self.list(Some(*service))?;
+            Key::Timeouts => self.list(Part::Timeouts)?,
+            Key::Daemon(_) => self.list(Part::Daemons)?,
         }
         Ok(self.entries.get(key).cloned())
+    }
+
+    /// The keys of every destination and service, each service behind its destinations, once two
+    /// readings in a row agree.
+    ///
+    /// # Errors
+    ///
+    /// Where the table cannot be listed, or keeps changing.
+    pub fn settled_keys(&mut self) -> Result<Vec<Key>, Error> {
+        let mut earlier = self.keys()?;
+        for _ in 0..READINGS {
+            self.refresh();
+            let keys = self.keys()?;
+            if keys == earlier {
+                return Ok(keys);
+            }
+            earlier = keys;
+        }
+        Err(Error::Unsettled)
+    }
+
+    fn keys(&mut self) -> Result<Vec<Key>, Error> {
+        self.list(Part::Services)?;
+        let services = self.entries.keys().filter_map(|key| match key {
+            Key::Service(service) => Some(*service),
+            _ => None,
+        });
+        let mut services: Vec<ServiceIdentity> = services.collect();
+        services.sort();
+        for service in &services {
+            self.list(Part::Destinations(*service))?;
+        }
+        let mut keys: Vec<Key> = self.entries.keys().copied().collect();
+        keys.retain(|key| key.service().is_some());
+        keys.sort_by_key(|key| match key {
+            Key::Destination { service, address, port } => {
+                (Some(*service), false, Some((*address, *port)))
+            }
+            key => (key.service(), true, None),
+        });
+        Ok(keys)
     }
 
     /// Makes a change.
@@ -55,6 +112,11 @@ impl<T: Transport> Tables<T> {
     /// Where the kernel refuses it.
     pub fn write(&mut self, change: &Change<Key, Value>) -> Result<(), Error> {
         let request = request(change)?;
+        // The kernel changes no daemon that runs.
+        if let (Some(Value::Daemon(running)), Request::StartDaemon(_)) = (&change.from, &request) {
+            let stop = Request::StopDaemon(running.state, running.sync_id);
+            self.client.execute(&stop).map_err(|source| refused(change, source))?;
+        }
         self.client.execute(&request).map_err(|source| refused(change, source))?;
         self.note(change);
         Ok(())
@@ -91,19 +153,19 @@ impl<T: Transport> Tables<T> {
                 self.entries.remove(&change.key);
                 // With a service go its destinations.
                 if let Key::Service(gone) = change.key {
-                    self.entries.retain(|key, _| key.service() != gone);
+                    self.entries.retain(|key, _| key.service() != Some(gone));
                 }
             }
         }
     }
 
-    fn list(&mut self, of: Option<ServiceIdentity>) -> Result<(), Error> {
-        if self.listed.contains(&of) {
+    fn list(&mut self, part: Part) -> Result<(), Error> {
+        if self.listed.contains(&part) {
             return Ok(());
         }
         let failed = |source| Error::List { source };
-        match of {
-            None => {
+        match part {
+            Part::Services => {
                 for mut entry in self.client.services().map_err(failed)? {
                     // The kernel's own mark: it is nothing that anybody configured.
                     entry.service.flags = entry.service.flags.without(ServiceFlags::HASHED);
@@ -111,14 +173,23 @@ impl<T: Transport> Tables<T> {
                     self.entries.insert(key, Value::Service(entry.service));
                 }
             }
-            Some(service) => {
+            Part::Destinations(service) => {
                 for entry in self.client.destinations(&service).map_err(failed)? {
                     let key = Key::of(service, &entry.destination);
                     self.entries.insert(key, Value::Destination(entry.destination));
                 }
             }
+            Part::Timeouts => {
+                let timeouts = self.client.timeouts().map_err(failed)?;
+                self.entries.insert(Key::Timeouts, Value::Timeouts(timeouts));
+            }
+            Part::Daemons => {
+                for daemon in self.client.daemons().map_err(failed)? {
+                    self.entries.insert(Key::Daemon(daemon.state), Value::Daemon(daemon));
+                }
+            }
         }
-        self.listed.insert(of);
+        self.listed.insert(part);
         Ok(())
     }
 }
@@ -146,7 +217,12 @@ fn request(change: &Change<Key, Value>) -> Result<Request, Error> {
         (Key::Destination { service, address, port }, None) => {
             Request::DeleteDestination(service, address, port)
         }
-        (key, Some(_)) => return Err(Error::Mismatch(key.to_string())),
+        (Key::Timeouts, Some(Value::Timeouts(timeouts))) => Request::SetTimeouts(timeouts),
+        (Key::Daemon(_), Some(Value::Daemon(daemon))) => Request::StartDaemon(daemon),
+        (Key::Daemon(state), None) => Request::StopDaemon(state, 0),
+        (key @ Key::Timeouts, None) | (key, Some(_)) => {
+            return Err(Error::Mismatch(key.to_string()));
+        }
     })
 }
 

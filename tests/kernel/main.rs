@@ -7,6 +7,7 @@ mod support;
 
 mod bonding;
 mod client;
+mod cluster_file;
 mod direct_routing;
 mod explanations;
 mod faults;

@@ -29,7 +29,9 @@ impl TryFrom<NumberOrText> for Seconds {
         let seconds = seconds.and_then(|(number, factor)| number.checked_mul(factor));
         match seconds.filter(|seconds| (1..=LONGEST).contains(seconds)) {
             Some(seconds) => Ok(Self(u32::try_from(seconds).unwrap_or(u32::MAX))),
-            None => Err(format!("{text:?} is not 1 second to 31 days: write 300, \"5m\" or \"1h\"")),
+            None => {
+                Err(format!("{text:?} is not 1 second to 31 days: write 300, \"5m\" or \"1h\""))
+            }
         }
     }
 }
@@ -40,9 +42,8 @@ mod tests {
 
     #[test]
     fn a_unit_may_follow_the_number() {
-        let read = |text: &str| {
-            Seconds::try_from(NumberOrText(text.to_owned())).map(|seconds| seconds.0)
-        };
+        let read =
+            |text: &str| Seconds::try_from(NumberOrText(text.to_owned())).map(|seconds| seconds.0);
         assert_eq!(read("300"), Ok(300));
         assert_eq!(read("300s"), Ok(300));
         assert_eq!(read("5m"), Ok(300));

@@ -49,7 +49,9 @@ fn mark(text: &str) -> Result<ServiceIdentity, String> {
         Some((number, "family=ipv4")) => (number, AddressFamily::Ipv4),
         Some((number, "family=ipv6")) => (number, AddressFamily::Ipv6),
         Some((_, other)) => {
-            return Err(format!("{other:?} is not known: only family=ipv4 or family=ipv6 may follow"));
+            return Err(format!(
+                "{other:?} is not known: only family=ipv4 or family=ipv6 may follow"
+            ));
         }
     };
     match number.parse() {

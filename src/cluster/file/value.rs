@@ -48,7 +48,9 @@ impl TryFrom<String> for Unicast {
 /// Says what is wrong and what would do.
 pub(crate) fn unicast(text: &str) -> Result<IpAddr, String> {
     let Ok(address) = text.parse::<IpAddr>() else {
-        return Err("not an IP address: write one such as 192.168.10.10, not a host name".into());
+        return Err(format!(
+            "{text:?} is not an IP address: write one such as 192.168.10.10, not a host name"
+        ));
     };
     let what = match address {
         address if address.is_unspecified() => "the unspecified address",
@@ -57,7 +59,7 @@ pub(crate) fn unicast(text: &str) -> Result<IpAddr, String> {
         IpAddr::V4(Ipv4Addr::BROADCAST) => "the broadcast address",
         _ => return Ok(address),
     };
-    Err(format!("this is {what}: it takes a unicast address that other machines reach"))
+    Err(format!("{text} is {what}: it takes a unicast address that other machines reach"))
 }
 
 /// A port in host byte order, never 0.

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Mode, Role, Task};
+use super::Task;
+use crate::cluster::{Mode, Role};
 use crate::lvsctl::{Error, RealServer};
 
 impl Task {

@@ -1,7 +1,6 @@
 //! What is asked of this machine, checked as a whole.
 
 mod check;
-mod kind;
 #[cfg(test)]
 mod tests;
 
@@ -9,11 +8,11 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::arguments::{DirectorFlags, RealServerFlags};
+use super::wanted::Claimed;
 use super::{Error, RealServer};
-use crate::ipvs::{Destination, Forwarding, Service, ServiceIdentity};
+use crate::cluster::{AddressDuty, Duty, Listener, Mode, Role};
+use crate::ipvs::{Destination, Service, ServiceIdentity};
 use crate::node::InterfaceName;
-
-pub use kind::{Listener, Mode, Role};
 
 /// One role in one mode, for one or more virtual addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,21 +100,52 @@ impl Task {
         })
     }
 
+    /// What the task asks of this machine, in order: each virtual address and each service of it,
+    /// by a claim of its own.
+    pub(super) fn duties(&self) -> Vec<Claimed> {
+        let mut duties = Vec::new();
+        for vip in &self.vips {
+            for listener in self.claimants() {
+                let claim = self.claim(*vip, listener);
+                let duty = Duty::Address(self.address(*vip));
+                duties.push(Claimed { claim: claim.clone(), duty });
+                duties.extend(listener.map(|listener| {
+                    let (service, destinations) = self.service(*vip, listener);
+                    Claimed { claim, duty: Duty::Service(service, destinations) }
+                }));
+            }
+        }
+        duties
+    }
+
+    /// The services of each virtual address, or nothing in their place: each has a claim.
+    fn claimants(&self) -> Vec<Option<Listener>> {
+        match self.listeners.as_slice() {
+            [] => vec![None],
+            listeners => listeners.iter().copied().map(Some).collect(),
+        }
+    }
+
+    fn address(&self, vip: IpAddr) -> AddressDuty {
+        let same_family = |gateway: &&IpAddr| gateway.is_ipv4() == vip.is_ipv4();
+        AddressDuty {
+            device: self.device.clone(),
+            gateway: self.gateways.iter().find(same_family).copied(),
+            reals: self.reals_for(vip).map(|real| real.address).collect(),
+            ..AddressDuty::new(self.role, self.mode, vip)
+        }
+    }
+
     /// The service of a virtual address, with its destinations.
-    pub(super) fn service(&self, vip: IpAddr, listener: Listener) -> (Service, Vec<Destination>) {
+    fn service(&self, vip: IpAddr, listener: Listener) -> (Service, Vec<Destination>) {
         let identity = ServiceIdentity::Address {
             protocol: listener.protocol,
             address: vip,
             port: listener.port,
         };
-        let forwarding = match self.mode {
-            Mode::Nat => Forwarding::Masquerade,
-            Mode::Tun => Forwarding::Tunnel,
-            Mode::Dr => Forwarding::DirectRouting,
-        };
         let destinations = self.reals_for(vip).map(|real| {
             let port = real.port.unwrap_or(listener.port);
-            let mut destination = Destination::new(real.address, port, forwarding);
+            let mut destination = Destination::new(real.address, port, self.mode.forwarding());
             destination.weight = real.weight;
             destination
         });

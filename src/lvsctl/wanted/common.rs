@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use super::{Found, Want};
-use crate::lvsctl::{Error, Key, Listener, Task, Value};
+use crate::cluster::AddressDuty;
+use crate::lvsctl::{Error, Key, Value};
 use crate::node::{self, AssignedAddress, InterfaceName, PRESENT, Sysctl};
 use crate::plan::Wanted;
-use crate::table;
 
 pub(super) fn want(key: node::Key, value: &str, tolerated: &[&str], claim: &str) -> Want {
     let value_of = |text: &str| Value::Host(text.to_owned());
@@ -82,16 +82,22 @@ pub(super) fn clients_are_heard(
     elsewhere.then(|| loose_reverse_path_filter(device, found, "2", claim))
 }
 
+/// The virtual address of a director, unless another program assigns it.
+pub(super) fn assigned(duty: &AddressDuty, address: &AssignedAddress, claim: &str) -> Option<Want> {
+    let AssignedAddress { address, prefix, device } = address;
+    duty.assigned.then(|| present(*address, *prefix, device, claim))
+}
+
 /// The virtual address on a director's interface, where it answers whoever asks for it.
 pub(super) fn director_address(
-    task: &Task,
-    vip: IpAddr,
+    duty: &AddressDuty,
     found: &Found,
 ) -> Result<AssignedAddress, Error> {
+    let vip = duty.vip;
     let addresses = &found.surroundings.addresses;
     let there = |address: &&AssignedAddress| {
         address.address == vip
-            && match &task.device {
+            && match &duty.device {
                 Some(device) => address.device == *device,
                 // These answer nobody, they belong to another role or mode.
                 None => !matches!(address.device.as_str(), "lo" | "tunl0" | "ip6tnl0"),
@@ -100,30 +106,13 @@ pub(super) fn director_address(
     if let Some(address) = addresses.iter().find(there) {
         return Ok(address.clone());
     }
-    let device = task.device.as_ref().or_else(|| found.surroundings.on_link(vip));
+    let device = duty.device.as_ref().or_else(|| found.surroundings.on_link(vip));
     let device = device.ok_or_else(|| {
         Error::Usage(format!(
             "no interface of this machine has a subnet that holds the virtual address {vip}: name \
-             the interface that faces the clients with --device"
+             the interface that faces the clients with --device, or in the cluster file with \
+             vip-device"
         ))
     })?;
     Ok(AssignedAddress { address: vip, prefix: whole(vip), device: device.clone() })
-}
-
-/// A service and its destinations.
-pub(super) fn service(task: &Task, vip: IpAddr, listener: Listener, claim: &str) -> Vec<Want> {
-    let entry = |key, value| Wanted {
-        key: Key::Table(key),
-        value: Some(Value::Table(value)),
-        tolerated: Vec::new(),
-        claim: claim.to_owned(),
-    };
-    let (service, destinations) = task.service(vip, listener);
-    let identity = service.identity;
-    let mut wanted = vec![entry(table::Key::Service(identity), table::Value::Service(service))];
-    wanted.extend(destinations.into_iter().map(|destination| {
-        let key = table::Key::of(identity, &destination);
-        entry(key, table::Value::Destination(destination))
-    }));
-    wanted
 }

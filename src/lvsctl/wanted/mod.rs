@@ -6,18 +6,25 @@
 mod common;
 mod dr;
 mod nat;
+mod table;
 #[cfg(test)]
 mod tests;
 mod tun;
 
-use std::net::IpAddr;
-
-use super::{Error, Key, Listener, Mode, Role, Task, Value};
+use super::{Error, Key, Value};
+use crate::cluster::{Duty, Mode, Role};
 use crate::node::{self, Surroundings, Sysctl};
 use crate::plan::Wanted;
 
 /// One thing that one claim wants.
 pub(super) type Want = Wanted<Key, Value>;
+
+/// A duty, and the name under which the journal keeps what it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Claimed {
+    pub(super) claim: String,
+    pub(super) duty: Duty,
+}
 
 /// What is known of the machine that something is wanted of.
 #[derive(Clone, Debug, Default)]
@@ -33,40 +40,24 @@ pub(super) fn reverse_path_filter_of_all() -> Key {
     Key::Host(node::Key::Sysctl(Sysctl::of_all_interfaces("rp_filter")))
 }
 
-/// Every claim of a task.
-pub(super) fn claims(task: &Task) -> Vec<String> {
-    let of_vip = |vip: &IpAddr| {
-        let claims = listeners(task).into_iter().map(|listener| task.claim(*vip, listener));
-        claims.collect::<Vec<String>>()
-    };
-    task.vips.iter().flat_map(of_vip).collect()
-}
-
-/// The services of each virtual address, or nothing in their place: each has a claim.
-fn listeners(task: &Task) -> Vec<Option<Listener>> {
-    if task.listeners.is_empty() {
-        return vec![None];
-    }
-    task.listeners.iter().copied().map(Some).collect()
-}
-
-/// What the task wants, in order.
-pub(super) fn wanted(task: &Task, found: &Found) -> Result<Vec<Want>, Error> {
+/// What the duties want, in their order.
+pub(super) fn wanted(duties: &[Claimed], found: &Found) -> Result<Vec<Want>, Error> {
     let mut wanted = Vec::new();
-    for vip in &task.vips {
-        for listener in listeners(task) {
-            let claim = task.claim(*vip, listener);
-            wanted.extend(match (task.role, task.mode) {
-                (Role::Director, Mode::Nat) => nat::director(task, *vip, found, &claim)?,
-                (Role::Director, Mode::Tun) => tun::director(task, *vip, found, &claim)?,
-                (Role::Director, Mode::Dr) => dr::director(task, *vip, found, &claim)?,
-                (Role::RealServer, Mode::Nat) => nat::real_server(task, *vip, found, &claim)?,
-                (Role::RealServer, Mode::Tun) => tun::real_server(*vip, found, &claim),
-                (Role::RealServer, Mode::Dr) => dr::real_server(task, *vip, found, &claim),
-            });
-            if let Some(listener) = listener {
-                wanted.extend(common::service(task, *vip, listener, &claim));
+    for Claimed { claim, duty } in duties {
+        match duty {
+            Duty::Address(duty) => wanted.extend(match (duty.role, duty.mode) {
+                (Role::Director, Mode::Nat) => nat::director(duty, found, claim)?,
+                (Role::Director, Mode::Tun) => tun::director(duty, found, claim)?,
+                (Role::Director, Mode::Dr) => dr::director(duty, found, claim)?,
+                (Role::RealServer, Mode::Nat) => nat::real_server(duty, found, claim)?,
+                (Role::RealServer, Mode::Tun) => tun::real_server(duty, found, claim)?,
+                (Role::RealServer, Mode::Dr) => dr::real_server(duty, found, claim),
+            }),
+            Duty::Service(service, destinations) => {
+                wanted.extend(table::service(service, destinations, claim));
             }
+            Duty::Timeouts(timeouts) => wanted.push(table::timeouts(*timeouts, claim)),
+            Duty::Daemon(daemon) => wanted.push(table::daemon(daemon, claim)),
         }
     }
     Ok(wanted)

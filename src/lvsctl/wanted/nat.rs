@@ -1,24 +1,19 @@
 //! Network address translation: requests and answers both pass the director, which rewrites them.
 
-use std::net::IpAddr;
-
-use super::common::{clients_are_heard, director_address, present, sysctl, want};
+use super::common::{assigned, clients_are_heard, director_address, sysctl, want};
 use super::{Found, Want};
+use crate::cluster::AddressDuty;
 use crate::ipvs::AddressFamily;
-use crate::lvsctl::{Error, Task};
+use crate::lvsctl::Error;
 use crate::node::{self, InterfaceName, Sysctl};
 
 /// Forwarding is first, since switching it changes other parameters.
-pub(super) fn director(
-    task: &Task,
-    vip: IpAddr,
-    found: &Found,
-    claim: &str,
-) -> Result<Vec<Want>, Error> {
-    let address = director_address(task, vip, found)?;
+pub(super) fn director(duty: &AddressDuty, found: &Found, claim: &str) -> Result<Vec<Want>, Error> {
+    let vip = duty.vip;
+    let address = director_address(duty, found)?;
     let mut devices = vec![&address.device];
-    for real in task.reals_for(vip) {
-        let route = found.surroundings.route_to(real.address);
+    for real in &duty.reals {
+        let route = found.surroundings.route_to(*real);
         devices.extend(route.map(|route| &route.device));
     }
     let mut unique: Vec<&InterfaceName> = Vec::new();
@@ -30,7 +25,7 @@ pub(super) fn director(
     let mut wanted =
         if vip.is_ipv4() { router(&unique, claim) } else { router_of_ipv6(&unique, found, claim) };
     wanted.extend(clients_are_heard(vip, &address.device, found, claim));
-    wanted.push(present(vip, address.prefix, &address.device, claim));
+    wanted.extend(assigned(duty, &address, claim));
     Ok(wanted)
 }
 
@@ -68,24 +63,22 @@ fn router_of_ipv6(devices: &[&InterfaceName], found: &Found, claim: &str) -> Vec
 /// where `all` and the interface say so, another where one of the two does (`ip-sysctl`,
 /// `accept_redirects`); for IPv6 the interface alone decides.
 pub(super) fn real_server(
-    task: &Task,
-    vip: IpAddr,
+    duty: &AddressDuty,
     found: &Found,
     claim: &str,
 ) -> Result<Vec<Want>, Error> {
-    let same_family = |gateway: &&IpAddr| gateway.is_ipv4() == vip.is_ipv4();
-    let Some(gateway) = task.gateways.iter().copied().find(|gateway| same_family(&gateway)) else {
+    let Some(gateway) = duty.gateway else {
         return Ok(Vec::new());
     };
-    let device = task.device.as_ref().or_else(|| found.surroundings.on_link(gateway));
+    let device = duty.device.as_ref().or_else(|| found.surroundings.on_link(gateway));
     let device = device.ok_or_else(|| {
         Error::Usage(format!(
-            "no interface of this machine has a subnet that holds --gateway {gateway}: give the \
+            "no interface of this machine has a subnet that holds the gateway {gateway}: give the \
              director's address on the real servers' own network, or name the interface with \
-             --device"
+             --device (device of [real-server] in the cluster file)"
         ))
     })?;
-    let family = AddressFamily::from(vip);
+    let family = AddressFamily::from(duty.vip);
     let redirects = match family {
         AddressFamily::Ipv4 => vec![
             Sysctl::of_all_interfaces("accept_redirects"),

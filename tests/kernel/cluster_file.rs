@@ -1,0 +1,210 @@
+//! `lvsctl apply`, `diff`, `down` and `status` of one file on every machine, with packets.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::killed;
+use crate::support::cluster::Cluster;
+use crate::support::{Host, assert_same};
+
+/// Two modes and both families side by side, one director, two real servers.
+const FILE: &str = r#"
+mode = "tun"
+directors = ["192.168.10.1"]
+
+[director]
+timeouts = { tcp = "10m", udp = 200 }
+
+[[director.sync]]
+state = "master"
+interface = "eth0"
+id = 7
+
+[[service]]
+listen = "tcp://192.168.10.10:80"
+scheduler = "rr"
+real = ["192.168.10.2", "192.168.10.3"]
+
+[[service]]
+listen = "tcp://192.168.10.11:80"
+mode = "dr"
+scheduler = "rr"
+real = ["192.168.10.2", { address = "192.168.10.3", weight = 1 }]
+
+[[service]]
+listen = "tcp://[2001:db8:1::10]:80"
+mode = "dr"
+scheduler = "rr"
+real = ["2001:db8:1::2", "2001:db8:1::3"]
+"#;
+
+const VIPS: [&str; 3] = ["192.168.10.10", "192.168.10.11", "2001:db8:1::10"];
+
+/// A file that goes when it is dropped.
+struct ClusterFile(PathBuf);
+
+impl ClusterFile {
+    fn new(name: &str, text: &str) -> Self {
+        let path = PathBuf::from(format!("/run/cluster-{name}-{}.toml", std::process::id()));
+        fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(&self.0, text).unwrap();
+    }
+
+    /// `apply --exclusive FILE` and the like.
+    fn line(&self, words: &str) -> String {
+        format!("{words} {}", self.0.display())
+    }
+}
+
+impl Drop for ClusterFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// What `everything` leaves out.
+fn settings(host: &Host) -> String {
+    host.reference("-L --timeout").success() + &host.reference("-L --daemon").success()
+}
+
+#[test]
+fn one_file_makes_every_machine_what_it_is_and_takes_it_back() {
+    let cluster = Cluster::on_one_switch();
+    let file = ClusterFile::new("whole", FILE);
+    cluster.director.reference("-A -t 192.0.2.99:443 -s wlc").success();
+    let (before, set) = (cluster.everything(), settings(&cluster.director));
+
+    for host in cluster.servers() {
+        assert_eq!(host.lvsctl(&file.line("diff")).status, 2);
+    }
+    assert_same(&cluster.everything(), &before, "diff only looks");
+    for host in cluster.servers() {
+        host.lvsctl(&file.line("apply")).success();
+    }
+    for vip in VIPS {
+        assert_eq!(cluster.answers(vip, 4), ["r1", "r1", "r2", "r2"], "{vip}");
+    }
+    let now = settings(&cluster.director);
+    assert!(now.contains("600 120 200"), "{now}");
+    assert!(now.contains("master sync daemon (mcast=eth0, syncid=7"), "{now}");
+    let table = cluster.director.reference("-Sn").success();
+    assert!(table.contains("-A -t 192.0.2.99:443 -s wlc"), "a foreign service stays: {table}");
+
+    let up = cluster.everything();
+    for host in cluster.servers() {
+        let again = host.lvsctl(&file.line("apply")).success();
+        assert!(again.ends_with("is up already, nothing to do\n"), "{again}");
+        assert_eq!(host.lvsctl(&file.line("diff")).visible(), (0, "", ""));
+        assert_eq!(host.lvsctl(&file.line("status")).status, 0);
+        assert_eq!(host.lvsctl("status").status, 0);
+    }
+    assert_same(&cluster.everything(), &up, "apply twice is apply once");
+
+    for host in cluster.servers() {
+        host.lvsctl(&file.line("down")).success();
+    }
+    assert_same(&cluster.everything(), &before, "after down");
+    assert_eq!(settings(&cluster.director), set);
+    assert_eq!(cluster.answers(VIPS[0], 1), ["nobody"]);
+}
+
+#[test]
+fn apply_changes_only_what_differs() {
+    let cluster = Cluster::on_one_switch();
+    let director = &cluster.director;
+    let file = ClusterFile::new("differs", FILE);
+    director.lvsctl(&file.line("apply")).success();
+
+    director.reference("-e -t 192.168.10.10:80 -r 192.168.10.2 -i -w 7").success();
+    let edit = "ipvsadm -e -t 192.168.10.10:80 -r 192.168.10.2:80 -i -w 1\n";
+    let diff = director.lvsctl(&file.line("diff"));
+    assert_eq!(diff.visible(), (2, edit, ""));
+    assert_eq!(director.lvsctl(&file.line("status")).status, 2);
+    assert_eq!(director.lvsctl(&file.line("diff --keep-weights")).visible(), (0, "", ""));
+    let applied = director.lvsctl(&file.line("apply")).success();
+    assert!(applied.starts_with(&format!("+ {edit}")) && applied.ends_with(": 1 step\n"));
+
+    // What the file no longer names goes, last of all.
+    file.write(&FILE.replace("[\"192.168.10.2\", \"192.168.10.3\"]", "[\"192.168.10.3\"]"));
+    let gone = "ipvsadm -d -t 192.168.10.10:80 -r 192.168.10.2:80\n";
+    assert_eq!(director.lvsctl(&file.line("diff")).visible(), (2, gone, ""));
+    director.lvsctl(&file.line("apply")).success();
+    assert_eq!(director.lvsctl(&file.line("diff")).status, 0);
+
+    // Strangers stay, unless the file shall have the table to itself.
+    for line in [
+        "-A -t 192.0.2.99:443 -s wlc",
+        "-a -t 192.0.2.99:443 -r 192.168.10.3 -m -w 5",
+        "-a -t 192.168.10.11:80 -r 192.168.10.100 -g -w 5",
+    ] {
+        director.reference(line).success();
+    }
+    let strangers = director.everything();
+    assert_eq!(director.lvsctl(&file.line("diff")).status, 0);
+    director.lvsctl(&file.line("apply --exclusive")).success();
+    let table = director.reference("-Sn").success();
+    assert!(!table.contains("443") && !table.contains("192.168.10.100"), "{table}");
+    // The next one without the word gives them back.
+    director.lvsctl(&file.line("apply")).success();
+    assert_same(&director.everything(), &strangers, "after apply without --exclusive");
+    director.lvsctl(&file.line("down")).success();
+}
+
+#[test]
+fn one_of_a_thousand_services_is_one_line() {
+    let director = Host::with_addresses();
+    let services: String = (0..1000)
+        .map(|number| {
+            format!(
+                "[[service]]\nlisten = \"tcp://192.0.2.10:{}\"\nreal = [\"198.51.100.2\", \
+                 \"198.51.100.3\"]\n",
+                1000 + number
+            )
+        })
+        .collect();
+    let file = ClusterFile::new("thousand", &format!("mode = \"nat\"\n{services}"));
+    let before = director.everything();
+    director.lvsctl(&file.line("apply --role director")).success();
+    director.reference("-e -t 192.0.2.10:1500 -r 198.51.100.3 -m -w 9").success();
+    let edit = "ipvsadm -e -t 192.0.2.10:1500 -r 198.51.100.3:1500 -m -w 1\n";
+    assert_eq!(director.lvsctl(&file.line("diff --role director")).visible(), (2, edit, ""));
+    director.lvsctl(&file.line("down")).success();
+    assert_same(&director.everything(), &before, "after down");
+}
+
+#[test]
+fn a_refused_service_leaves_the_machine_as_it_was() {
+    let cluster = Cluster::on_one_switch();
+    let director = &cluster.director;
+    let file = ClusterFile::new("refused", FILE);
+    director.lvsctl(&file.line("apply")).success();
+    let before = director.everything();
+    file.write(&FILE.replace(
+        "mode = \"dr\"\nscheduler = \"rr\"\nreal = [\"2001",
+        "mode = \"dr\"\nscheduler = \"nosuch\"\nreal = [\"2001",
+    ));
+    let refused = director.lvsctl(&file.line("apply"));
+    assert_eq!(refused.status, 1, "{refused:?}");
+    assert!(refused.errors.contains("ip_vs_nosuch"), "{refused:?}");
+    assert_same(&director.everything(), &before, "after the refusal");
+
+    file.write(&FILE.replace("192.168.10.3\"]", "192.168.10.3:81\"]"));
+    let refused = director.lvsctl(&file.line("diff"));
+    assert_eq!(refused.status, 1, "{refused:?}");
+    assert!(refused.errors.contains(".toml:16:25: "), "{refused:?}");
+    file.write(FILE);
+    let stranger = cluster.client.lvsctl(&file.line("apply"));
+    assert_eq!(stranger.status, 1);
+    assert!(stranger.errors.contains("192.168.10.100") && stranger.errors.contains("--role"));
+}
+
+#[test]
+fn apply_killed_anywhere_is_finished_by_the_next() {
+    let cluster = Cluster::on_one_switch();
+    let file = ClusterFile::new("killed", FILE);
+    killed::anywhere(&cluster.director, &file.line("apply"), &file.line("down"));
+}
