@@ -5,12 +5,15 @@ _lvsctl() {
     local role='' verb=''
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
-            director | real-server | doctor | snapshot | help) role=${role:-$word} ;;
-            up | down | status) verb=${verb:-$word} ;;
+            director | real-server | apply | diff | doctor | snapshot | help) role=${role:-$word} ;;
+            up) verb=${verb:-$word} ;;
+            # Of a role where one was said, or else of a cluster file.
+            down | status) if [ -n "$role" ]; then verb=${verb:-$word}; else role=$word; fi ;;
         esac
     done
     case $previous in
         --mode) words='nat tun dr' ;;
+        --role) words='director real-server' ;;
         --scheduler) words='rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos' ;;
         --state-dir)
             mapfile -t COMPREPLY < <(compgen -d -- "$current")
@@ -29,8 +32,16 @@ _lvsctl() {
         *)
             words='--dry-run --json --netns --state-dir --help'
             case $role,$verb in
-                ,) words="director real-server doctor snapshot help $words --version" ;;
-                help,*) words='director real-server doctor snapshot' ;;
+                ,) words="director real-server apply diff down status doctor snapshot help $words --version" ;;
+                help,*) words='director real-server apply diff down status doctor snapshot' ;;
+                apply,* | diff,* | down,* | status,*)
+                    case $role in
+                        apply | diff) words="--role --keep-weights --exclusive $words" ;;
+                        status) words="--role $words" ;;
+                    esac
+                    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current"; compgen -f -- "$current")
+                    return
+                    ;;
                 doctor,*) words="--fix --yes --undo --symptom --watch --from $words" ;;
                 snapshot,*) ;;
                 *,) words="up down status $words" ;;

@@ -5,11 +5,11 @@ function __lvsctl_in
 end
 
 function __lvsctl_role
-    __lvsctl_in '(director|real-server|doctor|snapshot|help)'
+    __lvsctl_in '(director|real-server|apply|diff|down|status|doctor|snapshot|help)'
 end
 
 function __lvsctl_ready
-    __lvsctl_role
+    __lvsctl_in '(director|real-server|help)'
     and __lvsctl_in '(up|down|status)'
 end
 
@@ -18,9 +18,18 @@ function __lvsctl_sets_up
     and not __lvsctl_ready
 end
 
+function __lvsctl_file
+    __lvsctl_in '(apply|diff|down|status)'
+    and not __lvsctl_in '(director|real-server|help)'
+end
+
 complete -c lvsctl -f
 complete -c lvsctl -n 'not __lvsctl_role' -a director -d 'the machine that clients connect to'
 complete -c lvsctl -n 'not __lvsctl_role' -a real-server -d 'a machine that answers'
+complete -c lvsctl -n 'not __lvsctl_role' -a apply -d 'make this machine what a cluster file says'
+complete -c lvsctl -n 'not __lvsctl_role' -a diff -d 'what apply would do'
+complete -c lvsctl -n 'not __lvsctl_role' -a down -d 'take back what apply did'
+complete -c lvsctl -n 'not __lvsctl_role' -a status -d 'compare with a cluster file'
 complete -c lvsctl -n 'not __lvsctl_role' -a doctor -d 'what is wrong, and what mends it'
 complete -c lvsctl -n 'not __lvsctl_role' -a snapshot -d 'write what the doctor looks at'
 complete -c lvsctl -n 'not __lvsctl_role' -a help -d 'print the options of a command'
@@ -34,6 +43,10 @@ complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in real-server' -l gateway -
 complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l service -x -d 'service, such as tcp:80'
 complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l scheduler -x -a 'rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos' -d 'who gets the next connection'
 complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l real -x -d 'real server'
+complete -c lvsctl -n __lvsctl_file -F
+complete -c lvsctl -n '__lvsctl_file; and __lvsctl_in "(apply|diff|status)"' -l role -x -a 'director real-server' -d 'what this machine is'
+complete -c lvsctl -n '__lvsctl_in "(apply|diff)"' -l keep-weights -d 'leave weights to a health checker'
+complete -c lvsctl -n '__lvsctl_in "(apply|diff)"' -l exclusive -d 'remove what the file does not name'
 complete -c lvsctl -n '__lvsctl_in doctor' -l fix -d 'make the repairs, after showing them'
 complete -c lvsctl -n '__lvsctl_in doctor' -l yes -d 'do not ask'
 complete -c lvsctl -n '__lvsctl_in doctor' -l undo -d 'take back every repair'

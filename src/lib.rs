@@ -7,16 +7,17 @@
 //! | [`netlink`] | bytes to and from the kernel: socket, family lookup, batch, dump, extended ack |
 //! | [`ipvs`] | the IPVS family: services, destinations, daemons, and [`ipvs::Client`], a typed verb a command |
 //! | [`plan`] | the one engine: wanted state, found state, steps between, journal, verify, roll back |
+//! | [`table`] | the IPVS table as keys and values, and the order in which they are changed |
 //! | [`node`] | this machine: links, addresses, routes and sysctls |
 //! | [`ipvsadm`] | the drop-in for ipvsadm 1.31 |
+//! | [`cluster`] | the cluster file, and what it makes of one machine |
 //! | [`doctor`] | what is wrong with a machine, why, and what mends it |
 //! | [`lvsctl`] | the companion: directors and real servers, set up and taken back |
 //!
 //! The way of one `ipvsadm` command: argv -> clap (built from one option table) -> events in argv
 //! order -> one validated command -> domain values -> client verb -> netlink message -> replies ->
-//! domain values -> listing -> exit code. The way of one `lvsctl` command: flags -> wanted state ->
-//! found state -> plan -> apply -> read again and compare.
-
+//! domain values -> listing -> exit code. The way of one `lvsctl` command: flags or cluster file ->
+//! wanted state -> found state -> plan -> apply -> read again and compare.
 //!
 //! # A service in ten lines
 //!
@@ -58,8 +59,8 @@
 //! | [`ipvsadm::command_line`] | `clap::Command` |
 //! | `netlink::Connection`, `netlink::Payload` | traits of `netlink-packet-core` and `netlink-packet-generic`; for that they are hidden here |
 //!
-//! [`ipvsadm`], [`doctor`], [`lvsctl`] and [`node`] are public for the two programs and their tests. What the
-//! programs read and write is stable, the functions behind it may change.
+//! [`ipvsadm`], [`cluster`], [`doctor`], [`lvsctl`] and [`node`] are public for the two programs and
+//! their tests. What the programs read and write is stable, the functions behind it may change.
 
 pub mod cluster;
 pub mod doctor;

@@ -142,8 +142,15 @@ fn every_check_of_the_doctor_is_in_its_page() {
 
 #[test]
 fn pages_are_well_formed() {
-    for page in ["ipvsadm", "ipvsadm-save", "ipvsadm-restore", "lvsctl", "lvsctl-doctor"] {
-        let (_, findings) = run("mandoc", &["-Tlint", &format!("man/{page}.8")]);
+    for page in [
+        "ipvsadm.8",
+        "ipvsadm-save.8",
+        "ipvsadm-restore.8",
+        "lvsctl.8",
+        "lvsctl-doctor.8",
+        "lvs-cluster.5",
+    ] {
+        let (_, findings) = run("mandoc", &["-Tlint", &format!("man/{page}")]);
         // What else is installed here is not the page's business.
         let elsewhere =
             |line: &&str| !line.contains("mandoc.db") && !line.contains("manual not found");
@@ -227,7 +234,9 @@ fn bash_offers_what_may_follow() {
         ("lvsctl real-server up --mode tun --v", "--vip"),
         ("lvsctl director up --mode ", "nat tun dr"),
         ("lvsctl real-server up --s", "--state-dir"),
-        ("lvsctl d", "director doctor"),
+        ("lvsctl d", "diff director doctor down"),
+        ("lvsctl apply --k", "--keep-weights"),
+        ("lvsctl apply Cargo.t", "Cargo.toml"),
         ("lvsctl doctor --symptom c", "client-reset"),
         ("lvsctl doctor --f", "--fix --from"),
         ("lvsctl snapshot Cargo.t", "Cargo.toml"),

@@ -227,3 +227,17 @@ fn a_file_that_cannot_be_read_is_named() {
     let directory = Cluster::load(Path::new("/")).unwrap_err().to_string();
     assert!(directory.contains("cannot read the cluster file /"), "{directory}");
 }
+
+#[test]
+fn the_examples_can_be_used() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/examples");
+    let files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(files.len() >= 4, "{files:?}");
+    for file in files {
+        let cluster = Cluster::load(&file).unwrap();
+        let director = cluster.duties(Role::Director, &[]).unwrap();
+        assert_eq!(services(&director).len(), 1, "{}", file.display());
+        assert_eq!(places(&cluster.duties(Role::RealServer, &[]).unwrap()).len(), 1);
+    }
+}

@@ -45,7 +45,11 @@ impl Expectation {
             .journal
             .iter()
             .flat_map(|entry| &entry.claims)
-            .map(|claim| claim.split(' ').collect())
+            .map(|claim| match claim.split(' ').collect::<Vec<&str>>().as_slice() {
+                // Of a cluster file: its name goes before.
+                ["cluster", _, rest @ ..] => rest.to_vec(),
+                claim => claim.to_vec(),
+            })
             .collect();
         let mut served: Vec<Served> = Vec::new();
         let mut serve = |address, forwarding, journalled| {
