@@ -234,7 +234,7 @@ fn bash_offers_what_may_follow() {
         ("lvsctl real-server up --mode tun --v", "--vip"),
         ("lvsctl director up --mode ", "nat tun dr"),
         ("lvsctl real-server up --s", "--state-dir"),
-        ("lvsctl d", "diff director doctor down"),
+        ("lvsctl d", "director diff down doctor"),
         ("lvsctl apply --k", "--keep-weights"),
         ("lvsctl apply Cargo.t", "Cargo.toml"),
         ("lvsctl doctor --symptom c", "client-reset"),

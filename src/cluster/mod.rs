@@ -18,4 +18,5 @@ pub use derive::RoleError;
 pub use duty::{AddressDuty, Duty};
 pub use error::Error;
 pub use file::{Cluster, Listen};
+pub(crate) use file::{endpoint, port, scheduler, unicast};
 pub use kind::{Listener, Mode, Role};

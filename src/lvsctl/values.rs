@@ -1,8 +1,8 @@
 //! Values of options: text in, checked values out.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 
-use crate::cluster::Listener;
+use crate::cluster::{self, Listener};
 use crate::ipvs::Protocol;
 
 /// The kernel keeps weights as a signed number (`ip_vs_dest`, `atomic_t`).
@@ -44,17 +44,7 @@ pub(super) fn gateway(text: &str) -> Result<IpAddr, InvalidValue> {
 }
 
 fn unicast(text: &str) -> Result<IpAddr, InvalidValue> {
-    let Ok(address) = text.parse::<IpAddr>() else {
-        return invalid("not an IP address: write one such as 192.168.10.10, not a host name");
-    };
-    let what = match address {
-        address if address.is_unspecified() => "the unspecified address",
-        address if address.is_multicast() => "a multicast address",
-        address if address.is_loopback() => "a loopback address",
-        IpAddr::V4(Ipv4Addr::BROADCAST) => "the broadcast address",
-        _ => return Ok(address),
-    };
-    invalid(format!("this is {what}: it takes a unicast address that other machines reach"))
+    cluster::unicast(text).map_err(InvalidValue)
 }
 
 /// `tcp:80`.
@@ -70,31 +60,15 @@ pub(super) fn listener(text: &str) -> Result<Listener, InvalidValue> {
             return invalid(format!("protocol {protocol:?} is not one of tcp, udp, sctp"));
         }
     };
-    let port = self::port(port)?;
+    let port = cluster::port(port).map_err(InvalidValue)?;
     Ok(Listener { protocol, port })
-}
-
-fn port(text: &str) -> Result<u16, InvalidValue> {
-    match text.parse() {
-        Ok(port) if port != 0 => Ok(port),
-        _ => invalid(format!("{text:?} is not a port: 1 to 65535")),
-    }
 }
 
 /// `192.168.10.2`, `192.168.10.2:80`, `192.168.10.2,weight=3`.
 pub(super) fn real_server(text: &str) -> Result<RealServer, InvalidValue> {
     let mut parts = text.split(',');
     let place = parts.next().unwrap_or_default();
-    let (address, port) = match place.rsplit_once(':') {
-        // More colons without brackets are an IPv6 address without a port.
-        Some((address, port)) if !address.contains(':') => {
-            (unicast(address)?, Some(self::port(port)?))
-        }
-        _ => match place.parse::<SocketAddr>() {
-            Ok(socket) => (unicast(&socket.ip().to_string())?, Some(socket.port())),
-            Err(_) => (unicast(place)?, None),
-        },
-    };
+    let (address, port) = cluster::endpoint(place).map_err(InvalidValue)?;
     let mut weight = 1;
     for part in parts {
         weight = match part.split_once('=') {
@@ -108,14 +82,8 @@ pub(super) fn real_server(text: &str) -> Result<RealServer, InvalidValue> {
     Ok(RealServer { address, port, weight })
 }
 
-/// The name of a scheduler: at most 15 bytes (`IP_VS_SCHEDNAME_MAXLEN` is 16, `linux/ip_vs.h`).
 pub(super) fn scheduler(text: &str) -> Result<String, InvalidValue> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    if (1..=15).contains(&text.len()) && text.bytes().all(plain) {
-        Ok(text.to_owned())
-    } else {
-        invalid("the name of a scheduler has 1 to 15 letters and digits, such as rr, wrr, lc, wlc")
-    }
+    cluster::scheduler(text).map_err(InvalidValue)
 }
 
 #[cfg(test)]

@@ -22,10 +22,12 @@ use super::{Error, Mode, check};
 
 pub(super) use director::{Director, RealServerSettings};
 pub use listen::Listen;
+pub(crate) use listen::endpoint;
 pub(super) use persistence::Persistence;
 pub(super) use real::Real;
 pub(super) use service::ServiceTable;
 pub(super) use value::{Name, Unicast};
+pub(crate) use value::{port, scheduler, unicast};
 
 /// A file of a hundred thousand services is half as long.
 const LONGEST: u64 = 64 << 20;
