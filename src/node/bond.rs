@@ -32,7 +32,7 @@ pub struct Want {
 }
 
 impl Want {
-    fn new(key: Key, value: &str) -> Self {
+    pub(super) fn new(key: Key, value: &str) -> Self {
         Self { key, value: Some(value.to_owned()), tolerated: Vec::new() }
     }
 

@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::{
     DOWN, Error, InterfaceName, Key, PRESENT, Surroundings, UP, address, bond_mode, default_route,
-    link, message, route, whole_address, whole_route,
+    fou, link, message, route, whole_address, whole_route,
 };
 use crate::plan::Change;
 
@@ -69,6 +69,9 @@ impl Host {
                 };
                 let found = self.wait(what(), link::name(&self.handle, master))?;
                 Ok(found.map(String::from))
+            }
+            Key::FouPort { port, family } => {
+                fou::find(*port, *family).map_err(|error| Error::generic(what(), error))
             }
             Key::Mtu(name) => Ok(self.link(name)?.map(|link| link.mtu.to_string())),
             Key::WholeAddress { address, prefix, device } => {
@@ -154,6 +157,13 @@ impl Host {
                     None => None,
                 };
                 self.wait(what, link::set_master(&self.handle, &link, master))
+            }
+            Key::FouPort { port, family } => {
+                let done = match to {
+                    Some(_) => fou::add(*port, *family),
+                    None => fou::delete(*port, *family),
+                };
+                done.map_err(|error| Error::generic(what, error))
             }
             Key::Mtu(name) => {
                 let link = self.existing(name)?;

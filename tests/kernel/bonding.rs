@@ -3,78 +3,17 @@
 use std::collections::HashSet;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 
-use lvs::node::{self, Bond, BondMode, InterfaceName, Key, typed};
-use lvs::plan::{Change, Engine, Journal, JournalFile, Report, Wanted, World};
+use lvs::node::{Bond, BondMode, InterfaceName, Key, typed};
+use lvs::plan::{Change, Engine, Journal, JournalFile, Report, Wanted};
 
+use crate::support::machine::{Death, Machine};
 use crate::support::{Host, assert_same, root};
 
 const MODES: [BondMode; 4] =
     [BondMode::BalanceRr, BondMode::ActiveBackup, BondMode::BalanceXor, BondMode::Lacp];
-
-/// A machine that can die before and after each write, and between the two halves of one.
-struct Machine {
-    host: node::Host,
-    moments: usize,
-    dies_at: Option<usize>,
-}
-
-struct Death;
-
-impl Machine {
-    fn new() -> Self {
-        Self { host: node::Host::new().unwrap(), moments: 0, dies_at: None }
-    }
-
-    fn live(&mut self) {
-        if self.dies_at == Some(self.moments) {
-            resume_unwind(Box::new(Death));
-        }
-        self.moments += 1;
-    }
-}
-
-impl World for Machine {
-    type Key = Key;
-    type Value = String;
-    type Error = node::Error;
-
-    fn refresh(&mut self) {}
-
-    fn read(&mut self, key: &Key) -> Result<Option<String>, node::Error> {
-        self.host.read(key)
-    }
-
-    fn write(&mut self, change: &Change<Key, String>) -> Result<(), node::Error> {
-        self.live();
-        if let (Key::Port(port), Some(_)) = (&change.key, &change.to) {
-            let key = Key::LinkUp(port.clone());
-            let (from, to) = (self.host.read(&key)?, Some(node::DOWN.to_owned()));
-            self.host.write(&Change { key, from, to })?;
-            self.live();
-        }
-        self.host.write(change)?;
-        self.live();
-        Ok(())
-    }
-
-    fn consequences(
-        &mut self,
-        change: &Change<Key, String>,
-    ) -> Result<Vec<Change<Key, String>>, node::Error> {
-        self.host.consequences(change)
-    }
-
-    fn is_lost(&mut self, key: &Key) -> Result<bool, node::Error> {
-        self.host.is_lost(key)
-    }
-
-    fn command(change: &Change<Key, String>) -> String {
-        Key::command(change)
-    }
-}
 
 type Outcome = Result<Report<Key, String>, String>;
 
