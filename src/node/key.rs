@@ -61,6 +61,15 @@ pub enum Key {
     },
     /// A route with all that the kernel keeps of it.
     WholeRoute(WholeRoute),
+    /// A rule by which packets from a source go by another table of routes.
+    Rule {
+        /// The source.
+        source: IpAddr,
+        /// The number of the table.
+        table: u32,
+        /// Smaller comes first.
+        priority: u32,
+    },
     /// A route of the main table without a gateway, of scope link.
     Route {
         /// Where it leads.
@@ -94,7 +103,11 @@ impl Key {
             | Self::WholeAddress { device, .. }
             | Self::WholeRoute(WholeRoute { device, .. })
             | Self::Route { device, .. } => Some(device),
-            Self::Link(_) | Self::FouPort { .. } | Self::DefaultRoute(_) | Self::Sysctl(_) => None,
+            Self::Link(_)
+            | Self::FouPort { .. }
+            | Self::Rule { .. }
+            | Self::DefaultRoute(_)
+            | Self::Sysctl(_) => None,
         }
     }
 
@@ -144,7 +157,12 @@ impl Key {
                 };
                 format!("ip address {verb} {address}/{prefix} dev {device}{options}")
             }
+            Self::Rule { source, table, priority } => {
+                let ip = if source.is_ipv4() { "ip" } else { "ip -6" };
+                format!("{ip} rule {verb} from {source} lookup {table} priority {priority}")
+            }
             Self::WholeRoute(route) => {
+                let verb = if change.from.is_some() && to.is_some() { "replace" } else { verb };
                 let options = to.map(|to| format!(" {}", message::typed(to))).unwrap_or_default();
                 let (ip, words, device) = (route.ip(), route.words(), &route.device);
                 format!("{ip} route {verb} {words} dev {device}{options}")
@@ -196,6 +214,9 @@ impl fmt::Display for Key {
             }
             Self::Mtu(name) => write!(f, "MTU of {name}"),
             Self::WholeRoute(route) => route.fmt(f),
+            Self::Rule { source, table, .. } => {
+                write!(f, "rule from {source} lookup {table}")
+            }
             Self::Address { address, prefix, device }
             | Self::WholeAddress { address, prefix, device } => {
                 write!(f, "address {address}/{prefix} dev {device}")

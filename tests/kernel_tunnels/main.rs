@@ -15,7 +15,7 @@
 mod support;
 
 use lvs::ipvs::{AddressFamily, Checksum, Tunnel};
-use lvs::node::{Key, PRESENT, Sysctl, TunnelEnd, UP, Want};
+use lvs::node::{Key, PRESENT, Sysctl, TunnelEnd, UP, Want, segments_of};
 use lvs::plan::{Engine, Journal, JournalFile, Wanted};
 
 use support::machine::Machine;
@@ -121,8 +121,8 @@ fn answer(client: &Host, director: &Host, vip: &str, real: &str, tunnel: Tunnel)
         .to_owned()
 }
 
-#[test]
-fn every_tunnel_comes_out_where_it_is_said_to() {
+/// A client, a director and a real server on one switch, filtering by reverse path, strictly.
+fn hosts() -> (Host, Host, Host) {
     root("modprobe -a ip_vs ip_vs_rr sit ip_gre ip6_gre");
     let network = Network::new();
     let host = |last: u8| {
@@ -145,6 +145,14 @@ fn every_tunnel_comes_out_where_it_is_said_to() {
         )
         .success();
     }
+    // The switch lives as long as its ports do.
+    std::mem::forget(network);
+    (client, director, server)
+}
+
+#[test]
+fn every_tunnel_comes_out_where_it_is_said_to() {
+    let (client, director, server) = hosts();
     // From the first time that it is up, a tunnel has parameters for IPv6.
     server
         .shell(
@@ -173,6 +181,90 @@ fn every_tunnel_comes_out_where_it_is_said_to() {
             assert_same(&after, &before, &format!("{vip} by {real}, after down"));
         }
     }
+}
+
+/// Sends a megabyte and receives one; gives the MSS that the client was told, and how many packets
+/// the director called too long for the tunnel.
+fn exchange(client: &Host, director: &Host, vip: &str) -> (String, u64) {
+    let told = || -> u64 {
+        let counters = director.shell("cat /proc/net/snmp /proc/net/snmp6").success();
+        let too_long = |line: &str| line.strip_prefix("Icmp6OutPktTooBigs")?.trim().parse().ok();
+        let ipv6: u64 = counters.lines().find_map(too_long).unwrap();
+        let mut icmp = counters.lines().filter(|line| line.starts_with("Icmp:"));
+        let (names, values) = (icmp.next().unwrap(), icmp.next().unwrap());
+        let mut columns = names.split(' ').zip(values.split(' '));
+        let unreachable = columns.find(|(name, _)| *name == "OutDestUnreachs").unwrap().1;
+        ipv6 + unreachable.parse::<u64>().unwrap()
+    };
+    let before = told();
+    let line = format!(
+        "timeout 60 tcpdump -lnni eth0 -c 1 'src port 81' >/run/seen-{0} 2>/run/ready-{0} & \
+         until grep -q listening /run/ready-{0}; do sleep 0.1; done; \
+         timeout 60 bash -c 'exec 3<>/dev/tcp/{vip}/81; head -c 1000000 /dev/zero >&3; \
+         cat <&3 | wc -c'; wait; grep -o 'mss [0-9]*' /run/seen-{0}",
+        client.name()
+    );
+    let heard = client.shell(&line).success();
+    let (count, mss) = heard.split_once('\n').unwrap();
+    assert_eq!(count, "1000008", "{vip}");
+    (mss.trim().to_owned(), told() - before)
+}
+
+#[test]
+fn clients_are_told_to_send_segments_that_fit_the_tunnel() {
+    let (client, director, mut server) = hosts();
+    server.start(
+        "exec ncat -lk 81 --sh-exec 'head -c 1000000 | wc -c; exec head -c 1000000 /dev/zero'",
+    );
+    server.shell("until ss -ltnH 'sport = :81' | grep -q .; do sleep 0.1; done").success();
+    // Each packet of the client by itself, as on a cable. One way out leads through a router.
+    client.shell("ip link set eth0 gso_max_segs 1").success();
+    server.shell("ip route add default via 192.0.2.100").success();
+    for (vip, real, tunnel, usual, fitting) in [
+        (VIPS[0], REALS[0], TUNNELS[0], "mss 1460", "mss 1440"),
+        (VIPS[0], REALS[0], TUNNELS[3], "mss 1460", "mss 1420"),
+        (VIPS[1], REALS[1], TUNNELS[0], "mss 1440", "mss 1400"),
+        (VIPS[1], REALS[1], TUNNELS[5], "mss 1440", "mss 1392"),
+    ] {
+        let name = format!("{vip} by {real}, {}", options(tunnel));
+        let (end, mut wanted) = wanted(vip, real, tunnel);
+        let service = bracketed(vip);
+        director.ipvsadm("-C").success();
+        director.ipvsadm(&format!("-A -t {service}:81 -s rr")).success();
+        let destination = format!("-r {}:81 -i {}", bracketed(real), options(tunnel));
+        director.ipvsadm(&format!("-a -t {service}:81 {destination}")).success();
+
+        let before = everything(&server);
+        up(&server, wanted.clone());
+        let (mss, too_long) = exchange(&client, &director, vip);
+        assert_eq!(mss, usual, "{name}");
+        assert_ne!(too_long, 0, "{name}: nothing was too long");
+        // What the client has learnt from the director.
+        client.shell("ip route flush cache; ip -6 route flush cache").success();
+
+        let ways = server.inside(|| Machine::new().host.ways_out().unwrap());
+        wanted.extend(segments_of(vip.parse().unwrap(), end.segment(1500), &ways));
+        up(&server, wanted.clone());
+        assert_eq!(exchange(&client, &director, vip), (fitting.to_owned(), 0), "{name}");
+
+        let complete = everything(&server) + &rules(&server);
+        up(&server, wanted);
+        assert_same(&(everything(&server) + &rules(&server)), &complete, "up twice");
+        down(&server);
+        let after = everything(&server);
+        assert_same(&without_ipv6_parameters(&after), &without_ipv6_parameters(&before), &name);
+        assert!(!rules(&server).contains("192.0.2.10"), "{name}");
+    }
+}
+
+fn rules(host: &Host) -> String {
+    host.shell("ip rule; ip -6 rule").success()
+}
+
+/// From the first time that it is up, a tunnel has parameters for IPv6.
+fn without_ipv6_parameters(all: &str) -> String {
+    let kept = all.lines().filter(|line| !line.starts_with("/proc/sys/net/ipv6/"));
+    kept.map(|line| format!("{line}\n")).collect()
 }
 
 #[test]
