@@ -59,6 +59,17 @@ fn machines(cluster: &Cluster) -> Result<(), Mistake> {
             return wrong(sync, format!("{key} = 0 has no meaning: leave it out, or give another"));
         }
     }
+    let mut interfaces = HashSet::new();
+    for bond in &cluster.director.bond {
+        if bond.get_ref().interfaces().count() < 2 {
+            return wrong(bond, "a bond without ports leads nowhere: ports = [\"eth2\", \"eth3\"]");
+        }
+        for name in bond.get_ref().interfaces() {
+            if !interfaces.insert(name) {
+                return wrong(bond, format!("{name} is named twice: a port belongs to one bond"));
+            }
+        }
+    }
     let mut families = Vec::new();
     for gateway in &cluster.real_server.gateways {
         let family = AddressFamily::from(gateway.get_ref().0);

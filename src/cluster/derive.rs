@@ -84,7 +84,9 @@ impl Cluster {
                 }
             }
         }
-        let mut duties: Vec<Duty> = addresses.list.into_iter().map(Duty::Address).collect();
+        let bonds = self.director.bond.iter().map(|bond| Duty::Bond(bond.get_ref().bond()));
+        let mut duties: Vec<Duty> =
+            bonds.chain(addresses.list.into_iter().map(Duty::Address)).collect();
         duties.extend(self.services.iter().map(|table| {
             let reals = self.reals(table).map(|(real, mode)| destination(table, real, mode));
             Duty::Service(service(table), reals.collect())
@@ -114,7 +116,7 @@ impl Cluster {
                     if mode != Mode::Tun {
                         duty.device = self.real_server.device.clone();
                     }
-                    let tunnel = real.tunnel.unwrap_or_default();
+                    let tunnel = (real.address, real.tunnel.unwrap_or_default());
                     if mode == Mode::Tun && !duty.tunnels.contains(&tunnel) {
                         duty.tunnels.push(tunnel);
                     }

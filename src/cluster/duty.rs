@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{Mode, Role};
 use crate::ipvs::{Daemon, Destination, Service, Timeouts, Tunnel};
-use crate::node::InterfaceName;
+use crate::node::{Bond, InterfaceName};
 
 /// One thing that a role asks of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Duty {
     Service(Service, Vec<Destination>),
     /// To forget connections after so long; a 0 leaves a timeout as it is.
     Timeouts(Timeouts),
+    /// To use several ports as one.
+    Bond(Bond),
     /// To tell another director of connections, or to listen to one.
     Daemon(Daemon),
 }
@@ -35,8 +37,9 @@ pub struct AddressDuty {
     pub gateway: Option<IpAddr>,
     /// Real servers behind it; known to a director.
     pub reals: Vec<IpAddr>,
-    /// How its packets arrive at a real server of IP tunnelling, each way once.
-    pub tunnels: Vec<Tunnel>,
+    /// How its packets arrive at a real server of IP tunnelling, each way once: at which of its own
+    /// addresses, in what. Empty where nothing was said: as IP in IP of the same family.
+    pub tunnels: Vec<(IpAddr, Tunnel)>,
     /// Whether a director must assign the address: another program, such as keepalived, may do it.
     pub assigned: bool,
 }

@@ -87,7 +87,7 @@ fn status(
     let here = Here::load(file, role)?;
     let mut machine = Machine::new()?.only_looking();
     let mut journal = state::journal(&options.state_dir)?;
-    let wanted = wanted_of(&mut machine, &here.duties()?)?;
+    let wanted = wanted_of(&mut machine, &here.duties()?, &journal)?;
     let findings = Engine::new(&mut machine, &mut journal).status(&wanted)?;
     if options.json {
         let title = json!({"schema": 1, "cluster": here.cluster.name(), "role": here.role.name()});
@@ -146,7 +146,7 @@ impl Here {
         machine: &mut Machine,
         journal: &Journal<Key, Value>,
     ) -> Result<Vec<Want>, Error> {
-        let mut wanted = wanted_of(machine, &self.duties()?)?;
+        let mut wanted = wanted_of(machine, &self.duties()?, journal)?;
         if flags.keep_weights {
             keep_weights(&mut wanted, machine)?;
         }

@@ -7,9 +7,10 @@ use super::arguments::{
     Arguments, Command, DirectorCommand, Options, RealServerCommand, SetupCommand,
 };
 use super::report::{self, Direction, FailedRun};
-use super::wanted::{Claimed, Found, Want, reverse_path_filter_of_all, wanted};
+use super::wanted::{Claimed, Found, Want, bonds, reverse_path_filter_of_all, wanted};
 use super::{Error, Key, Machine, Task, Value, cluster_file, doctor, machine, state, status};
-use crate::plan::{Engine, Imagined, Journal, Lock, Report, World};
+use crate::node::{self, InterfaceName};
+use crate::plan::{Engine, Entry, Imagined, Journal, Lock, Report, World};
 
 /// What is done with a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +79,7 @@ fn change(
         options,
         direction,
         |claim| task.covers(claim),
-        |machine, _| wanted_of(machine, &task.duties()),
+        |machine, journal| wanted_of(machine, &task.duties(), journal),
     )?;
     tell(options, output, task, direction, &report)?;
     Ok(0)
@@ -151,19 +152,42 @@ pub(super) fn tell(
 }
 
 /// What the duties want of this machine.
-pub(super) fn wanted_of(machine: &mut Machine, duties: &[Claimed]) -> Result<Vec<Want>, Error> {
+pub(super) fn wanted_of(
+    machine: &mut Machine,
+    duties: &[Claimed],
+    journal: &Journal<Key, Value>,
+) -> Result<Vec<Want>, Error> {
     let reverse_path_filter = machine.read(&reverse_path_filter_of_all())?;
+    let ports: Vec<InterfaceName> = bonds(duties).flat_map(|bond| bond.ports.clone()).collect();
+    let mut surroundings = machine.surroundings()?;
+    for bond in bonds(duties) {
+        surroundings.bond(bond);
+    }
     let found = Found {
-        surroundings: machine.surroundings()?,
+        surroundings,
         reverse_path_filter: reverse_path_filter.map(|value| value.to_string()),
+        belongings: machine.belongings(&ports)?,
+        journalled: journal.entries().iter().filter_map(of_host).collect(),
     };
     wanted(duties, &found)
+}
+
+/// What an entry of the journal says of the network.
+fn of_host(entry: &Entry<Key, Value>) -> Option<(node::Key, Option<String>)> {
+    let Key::Host(key) = &entry.key else {
+        return None;
+    };
+    match &entry.previous {
+        Some(Value::Host(previous)) => Some((key.clone(), Some(previous.clone()))),
+        None => Some((key.clone(), None)),
+        Some(Value::Table(_)) => None,
+    }
 }
 
 fn compare(task: &Task, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let mut machine = Machine::new()?.only_looking();
     let mut journal = state::journal(&options.state_dir)?;
-    let mut wanted = wanted_of(&mut machine, &task.duties())?;
+    let mut wanted = wanted_of(&mut machine, &task.duties(), &journal)?;
     wanted.extend(status::journalled(|claim| task.covers(claim), &journal));
     let findings = Engine::new(&mut machine, &mut journal).status(&wanted)?;
     if options.json {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ipvs::{self, Client};
 use crate::netlink::Socket;
-use crate::node::{self, Host, Surroundings};
+use crate::node::{self, Host, InterfaceName, Surroundings};
 use crate::plan::{Change, World};
 use crate::table::{self, Tables};
 
@@ -113,6 +113,19 @@ impl Machine {
         Ok(self.tables()?.settled_keys()?.into_iter().map(Key::Table).collect())
     }
 
+    /// What the ports of bonds have of their own now, in the order of the ports.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses to tell, or a route leads through several interfaces.
+    pub fn belongings(&self, ports: &[InterfaceName]) -> Result<Vec<(node::Key, String)>, Error> {
+        let mut belongings = Vec::new();
+        for port in ports {
+            belongings.extend(self.host.belongings(port)?);
+        }
+        Ok(belongings)
+    }
+
     fn tables(&mut self) -> Result<&mut Tables<Socket>, Error> {
         let tables = match self.tables.take() {
             Some(tables) => tables,
@@ -180,6 +193,13 @@ impl World for Machine {
                 outcomes.map(|outcome| Ok(outcome?)).collect()
             }
             Err(error) => vec![Err(error)],
+        }
+    }
+
+    fn is_lost(&mut self, key: &Key) -> Result<bool, Error> {
+        match key {
+            Key::Host(key) => Ok(self.host.is_lost(key)?),
+            Key::Table(_) => Ok(false),
         }
     }
 
@@ -260,7 +280,7 @@ mod tests {
 
     use super::*;
     use crate::ipvs::{Destination, Forwarding, Service, ServiceIdentity};
-    use crate::node::{InterfaceName, PRESENT, Sysctl, UP};
+    use crate::node::{PRESENT, Sysctl, UP};
 
     /// One of each kind, with a value that it can have.
     fn samples() -> Vec<(Key, Value)> {

@@ -1,10 +1,10 @@
 //! The number that the kernel gave to a generic netlink family.
 
 use netlink_packet_core::{
-    DecodeError, ErrorContext, NlasIterator, ParseableParametrized, parse_u16,
+    DecodeError, ErrorContext, NlasIterator, ParseableParametrized, parse_string, parse_u16,
 };
 use netlink_packet_generic::GenlHeader;
-use netlink_packet_generic::constants::{CTRL_ATTR_FAMILY_ID, GENL_ID_CTRL};
+use netlink_packet_generic::constants::{CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME, GENL_ID_CTRL};
 use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
 use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
 
@@ -29,6 +29,27 @@ impl ParseableParametrized<[u8], GenlHeader> for FamilyId {
     }
 }
 
+/// Number and name, of a listing.
+#[derive(Debug)]
+struct Family {
+    id: u16,
+    name: String,
+}
+
+impl ParseableParametrized<[u8], GenlHeader> for Family {
+    fn parse_with_param(attributes: &[u8], header: GenlHeader) -> Result<Self, DecodeError> {
+        let FamilyId(id) = FamilyId::parse_with_param(attributes, header)?;
+        for attribute in NlasIterator::new(attributes) {
+            let attribute = attribute?;
+            if attribute.kind() == CTRL_ATTR_FAMILY_NAME {
+                let name = parse_string(attribute.value()).context("CTRL_ATTR_FAMILY_NAME")?;
+                return Ok(Self { id, name });
+            }
+        }
+        Err("a family without CTRL_ATTR_FAMILY_NAME".into())
+    }
+}
+
 impl<T: Transport> Connection<T> {
     /// Looks up the id of a family (`CTRL_CMD_GETFAMILY`). The kernel loads the family's module
     /// first, where it has one.
@@ -48,5 +69,18 @@ impl<T: Transport> Connection<T> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// The id of a family that is there already; unlike [`Connection::family`] this loads no module.
+    ///
+    /// # Errors
+    ///
+    /// Where the families cannot be listed.
+    pub fn loaded_family(&mut self, name: &str) -> Result<Option<u16>, Error> {
+        let all = GenlCtrl { cmd: GenlCtrlCmd::GetFamily, nlas: Vec::new() };
+        let found = self.list(GENL_ID_CTRL, all, |family: Family| {
+            Ok((family.name == name).then_some(family.id))
+        })?;
+        Ok(found.into_iter().flatten().next())
     }
 }

@@ -4,7 +4,7 @@
 //! its addresses and the routes through it, goes over to the bond before, since the port passes
 //! its packets on to the bond and a port that goes down loses its routes.
 
-use super::{BondMode, InterfaceName, Key, PRESENT, UP, WholeRoute, whole_address};
+use super::{BondMode, InterfaceName, Key, PRESENT, UP, Want, WholeRoute, whole_address};
 
 /// The MTU that a bond is made with.
 const USUAL_MTU: &str = "1500";
@@ -18,27 +18,6 @@ pub struct Bond {
     pub mode: BondMode,
     /// The interfaces that become its ports.
     pub ports: Vec<InterfaceName>,
-}
-
-/// A key and the value that it shall have; `None` where there shall be none.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Want {
-    /// What it is about.
-    pub key: Key,
-    /// What is written.
-    pub value: Option<String>,
-    /// Values that do as well.
-    pub tolerated: Vec<String>,
-}
-
-impl Want {
-    fn new(key: Key, value: &str) -> Self {
-        Self { key, value: Some(value.to_owned()), tolerated: Vec::new() }
-    }
-
-    const fn absent(key: Key) -> Self {
-        Self { key, value: None, tolerated: Vec::new() }
-    }
 }
 
 impl Bond {

@@ -45,9 +45,9 @@ impl BondMode {
         }
     }
 
-    /// Value of the [`Key::Link`](super::Key::Link) of a bond in this mode. Where it keeps connections together it
-    /// tells them apart by their ports too: with the kernel's usual way, by hardware addresses, all
-    /// that goes through one router would take one cable.
+    /// Value of the [`Key::Link`](super::Key::Link) of a bond in this mode. Where it keeps
+    /// connections together it tells them apart by their ports too: with the kernel's usual way, by
+    /// hardware addresses, all that goes through one router would take one cable.
     #[must_use]
     pub fn value(self) -> String {
         let policy = match self {

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::netlink;
+
 /// The network of this machine cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -71,6 +73,19 @@ pub enum Error {
     NoInterface(String),
 }
 
+impl Error {
+    /// Of a conversation over generic netlink.
+    pub(super) fn generic(what: String, error: netlink::Error) -> Self {
+        match error {
+            netlink::Error::Refused { errno, .. } => Self::Refused { what, errno },
+            netlink::Error::NoFamily(_) => Self::Refused { what, errno: libc::EOPNOTSUPP },
+            netlink::Error::Socket(error) => Self::Start(error),
+            netlink::Error::TimedOut(seconds) => Self::TimedOut { what, seconds },
+            other => Self::Garbled { what, reason: other.to_string() },
+        }
+    }
+}
+
 /// Cause and cure, where the number alone does not tell them.
 fn hint(errno: i32, what: &str) -> &'static str {
     match errno {
@@ -84,6 +99,21 @@ fn hint(errno: i32, what: &str) -> &'static str {
             "; the kernel has no tunnels over IPv6: its module ip6_tunnel is not there. Install \
              the package with the kernel's further modules (linux-modules-extra-… on Ubuntu, \
              kernel-modules-extra on Fedora), then try: modprobe ip6_tunnel"
+        }
+        libc::EOPNOTSUPP if what.contains(" fou ") => {
+            "; the kernel has no GUE: its module fou is not there. Install the package with the \
+             kernel's further modules, then try: modprobe fou"
+        }
+        libc::EALREADY | libc::EADDRINUSE if what.contains(" fou ") => {
+            "; the port is in use: see `ip fou show` and `ss -ulnp`"
+        }
+        libc::EOPNOTSUPP if what.contains("modprobe sit") => {
+            "; the kernel has no tunnels for IPv6 over IPv4: its module sit is not there. Install \
+             the package with the kernel's further modules, then try: modprobe sit"
+        }
+        libc::EOPNOTSUPP if what.contains("gre") => {
+            "; the kernel has no GRE: its modules ip_gre and ip6_gre are not there. Install the \
+             package with the kernel's further modules, then try: modprobe -a ip_gre ip6_gre"
         }
         libc::EOPNOTSUPP if what.contains("type bond") => {
             "; the kernel has no bonds: its module bonding is not there. Install the package with \

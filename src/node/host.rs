@@ -8,8 +8,8 @@ use rtnetlink::Handle;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    DOWN, Error, InterfaceName, Key, PRESENT, Surroundings, UP, address, bond_mode, default_route,
-    link, message, route, whole_address, whole_route,
+    DOWN, Error, InterfaceName, Key, PRESENT, Surroundings, UP, WholeRoute, address, bond_mode,
+    default_route, fou, link, message, route, rule, whole_address, whole_route,
 };
 use crate::plan::Change;
 
@@ -70,6 +70,9 @@ impl Host {
                 let found = self.wait(what(), link::name(&self.handle, master))?;
                 Ok(found.map(String::from))
             }
+            Key::FouPort { port, family } => {
+                fou::find(*port, *family).map_err(|error| Error::generic(what(), error))
+            }
             Key::Mtu(name) => Ok(self.link(name)?.map(|link| link.mtu.to_string())),
             Key::WholeAddress { address, prefix, device } => {
                 let Some(link) = self.link(device)? else {
@@ -84,6 +87,10 @@ impl Host {
                     return Ok(None);
                 };
                 self.wait(what(), whole_route::find(&self.handle, link.index, route))
+            }
+            Key::Rule { source, table, priority } => {
+                let found = rule::find(&self.handle, *source, *table, *priority);
+                Ok(self.wait(what(), found)?.map(|_| present))
             }
             Key::DefaultRoute(family) => {
                 self.wait(what(), default_route::find(&self.handle, *family))
@@ -132,6 +139,10 @@ impl Host {
                     self.wait(what, link::delete(&self.handle, link.index))
                 }
             },
+            Key::Rule { source, table, priority } => match to {
+                Some(_) => self.wait(what, rule::add(&self.handle, *source, *table, *priority)),
+                None => self.wait(what, rule::delete(&self.handle, *source, *table, *priority)),
+            },
             Key::DefaultRoute(family) => match to {
                 Some(to) => self.wait(what, default_route::set(&self.handle, *family, to)),
                 None => self.wait(what, default_route::delete(&self.handle, *family)),
@@ -155,6 +166,13 @@ impl Host {
                 };
                 self.wait(what, link::set_master(&self.handle, &link, master))
             }
+            Key::FouPort { port, family } => {
+                let done = match to {
+                    Some(_) => fou::add(*port, *family),
+                    None => fou::delete(*port, *family),
+                };
+                done.map_err(|error| Error::generic(what, error))
+            }
             Key::Mtu(name) => {
                 let link = self.existing(name)?;
                 match to.unwrap_or_default().parse() {
@@ -175,7 +193,10 @@ impl Host {
             Key::WholeRoute(route) => {
                 let index = self.existing(&route.device)?.index;
                 match to {
-                    Some(to) => self.wait(what, whole_route::add(&self.handle, index, to)),
+                    Some(to) => {
+                        let replace = change.from.is_some();
+                        self.wait(what, whole_route::add(&self.handle, index, to, replace))
+                    }
                     None => self.wait(what, whole_route::delete(&self.handle, index, route)),
                 }
             }
@@ -264,6 +285,17 @@ impl Host {
         let routes = routes.into_iter().map(|(route, value)| (Key::WholeRoute(route), value));
         let mtu = (Key::Mtu(device.clone()), link.mtu.to_string());
         Ok(routes.chain(addresses.into_iter().map(address)).chain([mtu]).collect())
+    }
+
+    /// The ways by which the machine reaches others, for [`segments_of`](super::segments_of).
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses to tell.
+    pub fn ways_out(&self) -> Result<Vec<(WholeRoute, String)>, Error> {
+        let names = self.names()?;
+        let ways = whole_route::ways_out(&self.handle, &names);
+        self.wait("listing the routes".to_owned(), ways)
     }
 
     /// The addresses and routes that there are.

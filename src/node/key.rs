@@ -25,7 +25,8 @@ pub const DOWN: &str = "down";
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Key {
     /// A network interface; its value is its kind, as `ip -d link` calls it, with the options of a
-    /// bond ([`BondMode::value`](super::BondMode::value)).
+    /// bond ([`BondMode::value`](super::BondMode::value)) or of a tunnel's end
+    /// ([`TunnelEnd`](super::TunnelEnd)).
     Link(InterfaceName),
     /// Whether it is up; one that does not exist is neither up nor down.
     LinkUp(InterfaceName),
@@ -33,6 +34,13 @@ pub enum Key {
     Port(InterfaceName),
     /// How long the packets of an interface can be, in bytes.
     Mtu(InterfaceName),
+    /// A UDP port that unpacks what comes to it; its value is `gue`.
+    FouPort {
+        /// Its number.
+        port: u16,
+        /// The family of the packets outside.
+        family: AddressFamily,
+    },
     /// An address of an interface. It may be given a value of [`Key::WholeAddress`] too.
     Address {
         /// The address.
@@ -53,6 +61,15 @@ pub enum Key {
     },
     /// A route with all that the kernel keeps of it.
     WholeRoute(WholeRoute),
+    /// A rule by which packets from a source go by another table of routes.
+    Rule {
+        /// The source.
+        source: IpAddr,
+        /// The number of the table.
+        table: u32,
+        /// Smaller comes first.
+        priority: u32,
+    },
     /// A route of the main table without a gateway, of scope link.
     Route {
         /// Where it leads.
@@ -86,7 +103,11 @@ impl Key {
             | Self::WholeAddress { device, .. }
             | Self::WholeRoute(WholeRoute { device, .. })
             | Self::Route { device, .. } => Some(device),
-            Self::Link(_) | Self::DefaultRoute(_) | Self::Sysctl(_) => None,
+            Self::Link(_)
+            | Self::FouPort { .. }
+            | Self::Rule { .. }
+            | Self::DefaultRoute(_)
+            | Self::Sysctl(_) => None,
         }
     }
 
@@ -100,6 +121,9 @@ impl Key {
             Self::Link(name) => match to {
                 Some("ipip") if name.as_str() == "tunl0" => "modprobe ipip".to_owned(),
                 Some("ip6tnl") if name.as_str() == "ip6tnl0" => "modprobe ip6_tunnel".to_owned(),
+                Some("sit") if name.as_str() == "sit0" => "modprobe sit".to_owned(),
+                Some("gre") if name.as_str() == "gre0" => "modprobe ip_gre".to_owned(),
+                Some("ip6gre") if name.as_str() == "ip6gre0" => "modprobe ip6_gre".to_owned(),
                 Some(kind) if change.from.is_some() => format!("ip link set {name} type {kind}"),
                 Some(kind) => format!("ip link add {name} type {kind}"),
                 None => format!("ip link del {name}"),
@@ -111,6 +135,17 @@ impl Key {
                 }
                 None => format!("ip link set {name} nomaster"),
             },
+            Self::FouPort { port, family } => {
+                let ip = match family {
+                    AddressFamily::Ipv4 => "ip",
+                    AddressFamily::Ipv6 => "ip -6",
+                };
+                // Unlike others, `ip fou` does not make the kernel load the module.
+                match to {
+                    Some(kind) => format!("modprobe fou && {ip} fou add port {port} {kind}"),
+                    None => format!("{ip} fou del port {port}"),
+                }
+            }
             Self::Mtu(name) => format!("ip link set {name} mtu {}", to.unwrap_or_default()),
             Self::Address { address, prefix, device }
             | Self::WholeAddress { address, prefix, device } => {
@@ -122,7 +157,12 @@ impl Key {
                 };
                 format!("ip address {verb} {address}/{prefix} dev {device}{options}")
             }
+            Self::Rule { source, table, priority } => {
+                let ip = if source.is_ipv4() { "ip" } else { "ip -6" };
+                format!("{ip} rule {verb} from {source} lookup {table} priority {priority}")
+            }
             Self::WholeRoute(route) => {
+                let verb = if change.from.is_some() && to.is_some() { "replace" } else { verb };
                 let options = to.map(|to| format!(" {}", message::typed(to))).unwrap_or_default();
                 let (ip, words, device) = (route.ip(), route.words(), &route.device);
                 format!("{ip} route {verb} {words} dev {device}{options}")
@@ -165,8 +205,18 @@ impl fmt::Display for Key {
             Self::Link(name) => write!(f, "link {name}"),
             Self::LinkUp(name) => write!(f, "state of {name}"),
             Self::Port(name) => write!(f, "master of {name}"),
+            Self::FouPort { port, family } => {
+                let family = match family {
+                    AddressFamily::Ipv4 => "",
+                    AddressFamily::Ipv6 => " of IPv6",
+                };
+                write!(f, "UDP port {port}{family}")
+            }
             Self::Mtu(name) => write!(f, "MTU of {name}"),
             Self::WholeRoute(route) => route.fmt(f),
+            Self::Rule { source, table, .. } => {
+                write!(f, "rule from {source} lookup {table}")
+            }
             Self::Address { address, prefix, device }
             | Self::WholeAddress { address, prefix, device } => {
                 write!(f, "address {address}/{prefix} dev {device}")

@@ -3,17 +3,15 @@
 use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
-use rtnetlink::packet_route::link::{
-    InfoData, InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
-};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::{Error, Handle, LinkMessageBuilder, LinkUnspec};
 
-use super::{InterfaceName, bond_mode};
+use super::{InterfaceName, bond_mode, link_kind};
 
 /// What is needed of an interface.
 pub(super) struct Link {
     pub(super) index: u32,
-    /// As `ip -d link` calls it, with the options of a bond; `device` for hardware, which has none.
+    /// As `ip -d link` calls it, with options; `device` for hardware, which has none.
     pub(super) kind: String,
     pub(super) up: bool,
     /// The index of the interface whose port it is.
@@ -31,21 +29,10 @@ pub(super) async fn find(handle: &Handle, name: &InterfaceName) -> Result<Option
 }
 
 fn of(message: &LinkMessage) -> Link {
-    let (mut kind, mut options) = (None, None);
-    let (mut master, mut mtu) = (None, 0);
+    let (mut kind, mut master, mut mtu) = (None, None, 0);
     for attribute in &message.attributes {
         match attribute {
-            LinkAttribute::LinkInfo(infos) => {
-                for info in infos {
-                    match info {
-                        LinkInfo::Kind(found) => kind = Some(found.to_string()),
-                        LinkInfo::Data(InfoData::Bond(found)) => {
-                            options = Some(bond_mode::value(found))
-                        }
-                        _ => {}
-                    }
-                }
-            }
+            LinkAttribute::LinkInfo(infos) => kind = link_kind::value(infos),
             LinkAttribute::Controller(index) => master = Some(*index),
             LinkAttribute::Mtu(found) => mtu = *found,
             _ => {}
@@ -53,7 +40,7 @@ fn of(message: &LinkMessage) -> Link {
     }
     Link {
         index: message.header.index,
-        kind: options.or(kind).unwrap_or_else(|| "device".to_owned()),
+        kind: kind.unwrap_or_else(|| "device".to_owned()),
         up: message.header.flags.contains(LinkFlags::Up),
         master,
         mtu,
@@ -106,10 +93,11 @@ pub(super) async fn change(handle: &Handle, name: &InterfaceName, kind: &str) ->
 }
 
 fn message(name: &InterfaceName, kind: &str) -> LinkMessage {
-    let builder = |kind| LinkMessageBuilder::<LinkUnspec>::new_with_info_kind(kind);
-    let builder = match bond_mode::options(kind) {
-        Some(options) => builder(InfoKind::Bond).set_info_data(InfoData::Bond(options)),
-        None => builder(InfoKind::from(kind)),
+    let (kind, data) = link_kind::info(kind);
+    let builder = LinkMessageBuilder::<LinkUnspec>::new_with_info_kind(kind);
+    let builder = match data {
+        Some(data) => builder.set_info_data(data),
+        None => builder,
     };
     builder.name(name.to_string()).build()
 }

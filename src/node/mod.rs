@@ -3,6 +3,9 @@
 //! [`Host`] reads and writes them one [`Key`] at a time. Links, addresses and routes go through
 //! route netlink, sysctls through `/proc/sys/net`; both are those of the network namespace that the
 //! process is in.
+//!
+//! [`Bond::wanted`], [`TunnelEnd::wanted`] and [`segments_of`] tell which keys it takes to make a bond,
+//! to unpack what comes through a tunnel, and to have clients send what fits into it.
 
 mod address;
 mod bond;
@@ -10,20 +13,26 @@ mod bond_mode;
 mod combined;
 mod default_route;
 mod error;
+mod fou;
 mod host;
 mod interface_name;
 mod inventory;
 mod key;
 mod link;
+mod link_kind;
 mod message;
 mod namespace;
 mod route;
+mod rule;
+mod segment;
 mod surroundings;
 mod sysctl;
+mod tunnel;
+mod want;
 mod whole_address;
 mod whole_route;
 
-pub use bond::{Bond, Want};
+pub use bond::Bond;
 pub use bond_mode::{BondMode, InvalidBondMode};
 pub use combined::{Combination, Effective};
 pub use error::Error;
@@ -33,6 +42,9 @@ pub use inventory::{AddressState, Inventory, LinkState, Prefix, Source};
 pub use key::{DOWN, Key, PRESENT, UP};
 pub use message::typed;
 pub use namespace::namespace_cookie;
+pub use segment::segments_of;
 pub use surroundings::{AssignedAddress, KnownRoute, Surroundings};
 pub use sysctl::{InvalidSysctl, Sysctl};
+pub use tunnel::TunnelEnd;
+pub use want::Want;
 pub use whole_route::WholeRoute;

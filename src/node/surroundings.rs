@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InterfaceName, Prefix};
+use super::{Bond, InterfaceName, Prefix};
 
 /// The addresses and routes that a machine has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,6 +50,15 @@ impl KnownRoute {
 }
 
 impl Surroundings {
+    /// As it will be once the ports of a bond have given it their addresses and routes.
+    pub fn bond(&mut self, bond: &Bond) {
+        let addresses = self.addresses.iter_mut().map(|address| &mut address.device);
+        let routes = self.routes.iter_mut().map(|route| &mut route.device);
+        for device in addresses.chain(routes).filter(|device| bond.ports.contains(device)) {
+            device.clone_from(&bond.name);
+        }
+    }
+
     /// The route by which the network of an address is reached: of the longest prefix, then of the
     /// smallest metric. Routes to the address alone do not count, since a virtual address on a
     /// tunnel or a card has such a route to itself.

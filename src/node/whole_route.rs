@@ -1,10 +1,12 @@
 //! Routes with all that the kernel keeps of them, in any table.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
+use netlink_packet_core::Nla;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{
     RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope,
@@ -93,7 +95,7 @@ impl fmt::Display for WholeRoute {
     }
 }
 
-/// A route of that kind, and how it is removed.
+/// A route as the kernel lists it.
 struct Found {
     identity: WholeRoute,
     message: RouteMessage,
@@ -127,6 +129,48 @@ pub(super) async fn list(
     Ok(Ok(list.into_iter().map(|found| (found.identity, value(kept(found.message)))).collect()))
 }
 
+/// The ways by which the machine reaches others: the unicast routes of the main table, those with a
+/// gateway last. Not those to a single address on a link, such as virtual addresses have, nor those
+/// that no client is behind: to link-local addresses, and second to another that is as good.
+pub(super) async fn ways_out(
+    handle: &Handle,
+    names: &HashMap<u32, InterfaceName>,
+) -> Result<Vec<(WholeRoute, String)>, Error> {
+    let mut ways = Vec::new();
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        let mut messages = handle.route().get(every(family)).execute();
+        while let Some(message) = messages.try_next().await? {
+            let mut attributes = message.attributes.iter();
+            let device = attributes.find_map(|attribute| match attribute {
+                RouteAttribute::Oif(index) => names.get(index),
+                _ => None,
+            });
+            let (header, Some(device)) = (&message.header, device) else { continue };
+            let whole = if family == AddressFamily::Inet { 32 } else { 128 };
+            let found =
+                Found { identity: WholeRoute::of(&message, device), message: message.clone() };
+            let is_object =
+                message.attributes.iter().any(|found| matches!(found, RouteAttribute::NhId(_)));
+            if header.table == RouteHeader::RT_TABLE_MAIN
+                && !is_object
+                && header.kind == RouteType::Unicast
+                && (found.has_gateway() || header.destination_prefix_length < whole)
+            {
+                ways.push(found);
+            }
+        }
+    }
+    ways.sort_by_key(Found::has_gateway);
+    let mut seen = HashSet::new();
+    ways.retain(|found| {
+        let WholeRoute { destination, prefix, tos, metric, .. } = found.identity;
+        let is_local =
+            matches!(destination, IpAddr::V6(address) if address.is_unicast_link_local());
+        !is_local && seen.insert((destination, prefix, tos, metric))
+    });
+    Ok(ways.into_iter().map(|found| (found.identity, value(kept(found.message)))).collect())
+}
+
 pub(super) async fn find(
     handle: &Handle,
     index: u32,
@@ -135,11 +179,16 @@ pub(super) async fn find(
     Ok(message(handle, index, identity).await?.map(|message| value(kept(message))))
 }
 
-/// Adds a route as its value says.
+/// Adds a route as its value says, in place of the one that is there where so said.
 ///
 /// To IPv6 an address is no source as long as it is asked for duplicates (`ipv6_chk_addr`, RFC
 /// 4862): after a second or two it is.
-pub(super) async fn add(handle: &Handle, index: u32, value: &str) -> Result<(), Error> {
+pub(super) async fn add(
+    handle: &Handle,
+    index: u32,
+    value: &str,
+    replace: bool,
+) -> Result<(), Error> {
     let unreadable = || Error::InvalidNla(format!("{value:?} is not a route"));
     let mut message: RouteMessage = message::decode(value).ok_or_else(unreadable)?;
     message.attributes.push(RouteAttribute::Oif(index));
@@ -151,7 +200,9 @@ pub(super) async fn add(handle: &Handle, index: u32, value: &str) -> Result<(), 
     let mut attempts = if patient { ATTEMPTS } else { 1 };
     loop {
         attempts -= 1;
-        match handle.route().add(message.clone()).execute().await {
+        let request = handle.route().add(message.clone());
+        let request = if replace { request.replace() } else { request };
+        match request.execute().await {
             Err(error) if attempts > 0 && is(&error, libc::EINVAL) => {
                 tokio::time::sleep(Duration::from_millis(250)).await;
             }
@@ -190,13 +241,7 @@ async fn dump(
 ) -> Result<(Vec<Found>, Option<WholeRoute>), Error> {
     let (mut list, mut shared) = (Vec::new(), None);
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-        // Table 0 stands for all.
-        let mut filter =
-            RouteMessageBuilder::<IpAddr>::new().protocol(RouteProtocol::Unspec).build();
-        filter.header.address_family = family;
-        filter.header.table = RouteHeader::RT_TABLE_UNSPEC;
-        filter.header.kind = RouteType::Unspec;
-        let mut messages = handle.route().get(filter).execute();
+        let mut messages = handle.route().get(every(family)).execute();
         while let Some(message) = messages.try_next().await? {
             if is_made_by_kernel(&message) {
                 continue;
@@ -211,6 +256,15 @@ async fn dump(
         }
     }
     Ok((list, shared))
+}
+
+/// Asks for the routes of all tables, for which 0 stands.
+fn every(family: AddressFamily) -> RouteMessage {
+    let mut filter = RouteMessageBuilder::<IpAddr>::new().protocol(RouteProtocol::Unspec).build();
+    filter.header.address_family = family;
+    filter.header.table = RouteHeader::RT_TABLE_UNSPEC;
+    filter.header.kind = RouteType::Unspec;
+    filter
 }
 
 enum Way {
@@ -255,17 +309,20 @@ fn is_made_by_kernel(message: &RouteMessage) -> bool {
         || message.attributes.iter().any(expires)
 }
 
-/// The message without the interface, and without what the kernel reports but does not take back.
-fn kept(mut message: RouteMessage) -> RouteMessage {
+/// The message without the interface, and without what the kernel reports but does not take back,
+/// in one form: the table said by its attribute alone, the attributes in order.
+pub(super) fn kept(mut message: RouteMessage) -> RouteMessage {
     message.header.flags &= RouteFlags::Onlink;
+    message.header.table = RouteHeader::RT_TABLE_UNSPEC;
     message.attributes.retain(|attribute| {
         !matches!(attribute, RouteAttribute::CacheInfo(_) | RouteAttribute::Oif(_))
     });
+    message.attributes.sort_by_key(Nla::kind);
     message
 }
 
 /// The options that `ip route add` would take besides [`WholeRoute::words`], and the message.
-fn value(message: RouteMessage) -> String {
+pub(super) fn value(message: RouteMessage) -> String {
     let header = &message.header;
     let mut words = format!("proto {}", u8::from(header.protocol));
     // Writing to a String cannot fail.
@@ -335,9 +392,11 @@ mod tests {
         assert_eq!(identity.to_string(), "route default table 100 metric 5 dev eth2");
         let value = value(kept(found.clone()));
         assert_eq!(message::typed(&value), "via 192.0.2.1 proto 4 advmss 1440");
-        let mut wanted = found;
-        wanted.attributes.retain(|attribute| !matches!(attribute, RouteAttribute::Oif(_)));
-        assert_eq!(message::decode::<RouteMessage>(&value), Some(wanted));
+        let told: RouteMessage = message::decode(&value).unwrap();
+        assert_eq!(told.header.table, 0);
+        let kinds: Vec<_> = told.attributes.iter().map(Nla::kind).collect();
+        assert_eq!(kinds, [5, 6, 8, 15], "RTA_GATEWAY, _PRIORITY, _METRICS, _TABLE");
+        assert!(told.attributes.iter().all(|attribute| found.attributes.contains(attribute)));
     }
 
     #[test]

@@ -3,78 +3,17 @@
 use std::collections::HashSet;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 
-use lvs::node::{self, Bond, BondMode, InterfaceName, Key, typed};
-use lvs::plan::{Change, Engine, Journal, JournalFile, Report, Wanted, World};
+use lvs::node::{Bond, BondMode, InterfaceName, Key, typed};
+use lvs::plan::{Change, Engine, Journal, JournalFile, Report, Wanted};
 
+use crate::support::machine::{Death, Machine};
 use crate::support::{Host, assert_same, root};
 
 const MODES: [BondMode; 4] =
     [BondMode::BalanceRr, BondMode::ActiveBackup, BondMode::BalanceXor, BondMode::Lacp];
-
-/// A machine that can die before and after each write, and between the two halves of one.
-struct Machine {
-    host: node::Host,
-    moments: usize,
-    dies_at: Option<usize>,
-}
-
-struct Death;
-
-impl Machine {
-    fn new() -> Self {
-        Self { host: node::Host::new().unwrap(), moments: 0, dies_at: None }
-    }
-
-    fn live(&mut self) {
-        if self.dies_at == Some(self.moments) {
-            resume_unwind(Box::new(Death));
-        }
-        self.moments += 1;
-    }
-}
-
-impl World for Machine {
-    type Key = Key;
-    type Value = String;
-    type Error = node::Error;
-
-    fn refresh(&mut self) {}
-
-    fn read(&mut self, key: &Key) -> Result<Option<String>, node::Error> {
-        self.host.read(key)
-    }
-
-    fn write(&mut self, change: &Change<Key, String>) -> Result<(), node::Error> {
-        self.live();
-        if let (Key::Port(port), Some(_)) = (&change.key, &change.to) {
-            let key = Key::LinkUp(port.clone());
-            let (from, to) = (self.host.read(&key)?, Some(node::DOWN.to_owned()));
-            self.host.write(&Change { key, from, to })?;
-            self.live();
-        }
-        self.host.write(change)?;
-        self.live();
-        Ok(())
-    }
-
-    fn consequences(
-        &mut self,
-        change: &Change<Key, String>,
-    ) -> Result<Vec<Change<Key, String>>, node::Error> {
-        self.host.consequences(change)
-    }
-
-    fn is_lost(&mut self, key: &Key) -> Result<bool, node::Error> {
-        self.host.is_lost(key)
-    }
-
-    fn command(change: &Change<Key, String>) -> String {
-        Key::command(change)
-    }
-}
 
 type Outcome = Result<Report<Key, String>, String>;
 
@@ -499,4 +438,30 @@ fn a_port_that_vanished_is_told_and_the_rest_is_given_back() {
         assert!(journal(director).entries().is_empty());
         assert_eq!(down(director, machine).unwrap().steps, []);
     });
+}
+
+#[test]
+fn a_cluster_file_makes_the_bond_and_takes_it_back() {
+    let rack = Rack::with_belongings();
+    let director = &rack.director;
+    let file = format!("/run/bond-{}.toml", std::process::id());
+    std::fs::write(
+        &file,
+        "mode = \"dr\"\n[[director.bond]]\nname = \"bond0\"\nmode = \"balance-xor\"\n\
+         ports = [\"eth2\", \"eth3\"]\n[[service]]\nlisten = \"tcp://192.0.2.10:80\"\n\
+         real = [\"192.0.2.20\"]\n",
+    )
+    .unwrap();
+    let before = rack.everything();
+    director.lvsctl(&format!("apply --role director {file}")).success();
+    let vip = director.shell("ip address show dev bond0").success();
+    assert!(vip.contains("inet 192.0.2.10/32") && vip.contains("inet 192.0.2.1/24"), "{vip}");
+    let complete = rack.network();
+    let again = director.lvsctl(&format!("apply --role director {file}")).success();
+    assert!(again.contains("nothing to do"), "{again}");
+    assert_eq!(director.lvsctl(&format!("status --role director {file}")).status, 0);
+    assert_same(&rack.network(), &complete, "apply twice is apply once");
+    director.lvsctl(&format!("down {file}")).success();
+    assert_same(&rack.everything(), &before, "after down");
+    std::fs::remove_file(file).unwrap();
 }

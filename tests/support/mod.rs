@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "every test binary uses a part of it")]
 
 pub mod cluster;
+pub mod machine;
 pub mod schema;
 mod shell;
 
@@ -203,14 +204,14 @@ impl Host {
     }
 
     /// Everything that a set-up could leave behind, as text. From the first time that it is up,
-    /// `tunl0` has parameters for IPv6, and an interface a queueing discipline: the kernel keeps
+    /// `tunl0` and `gre0` have parameters for IPv6, and an interface a queueing discipline: the kernel keeps
     /// them.
     pub fn everything(&self) -> String {
         let state = self.shell(
             "ip -oneline link show | sed 's/qdisc [^ ]* //'; ip -oneline address show | sed 's/valid_lft.*//'; \
              ip route show table all; ip -6 route show table all | sed 's/expires [0-9]*sec//'; \
              grep -r . /proc/sys/net/ipv[46]/conf /proc/sys/net/ipv4/ip_forward | \
-             grep -v ^/proc/sys/net/ipv6/conf/tunl0/ | sort",
+             grep -v -e ^/proc/sys/net/ipv6/conf/tunl0/ -e ^/proc/sys/net/ipv6/conf/gre0/ | sort",
         );
         state.output + &self.reference("-Sn").success()
     }

@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::Unicast;
 use super::duration::Seconds;
 use crate::ipvs::{Daemon, DaemonState, Timeouts};
-use crate::node::InterfaceName;
+use crate::node::{Bond, BondMode, InterfaceName};
 
 /// `[director]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -18,11 +18,18 @@ pub(in crate::cluster) struct Director {
     pub(in crate::cluster) assign_vips: bool,
     pub(in crate::cluster) timeouts: Option<TimeoutsTable>,
     pub(in crate::cluster) sync: Vec<Spanned<Sync>>,
+    pub(in crate::cluster) bond: Vec<Spanned<BondTable>>,
 }
 
 impl Default for Director {
     fn default() -> Self {
-        Self { vip_device: None, assign_vips: true, timeouts: None, sync: Vec::new() }
+        Self {
+            vip_device: None,
+            assign_vips: true,
+            timeouts: None,
+            sync: Vec::new(),
+            bond: Vec::new(),
+        }
     }
 }
 
@@ -94,6 +101,26 @@ impl Sync {
             sync if sync.ttl == Some(0) => Some("ttl"),
             _ => None,
         }
+    }
+}
+
+/// `[[director.bond]]`: several ports, one lane.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(in crate::cluster) struct BondTable {
+    name: InterfaceName,
+    mode: BondMode,
+    ports: Vec<InterfaceName>,
+}
+
+impl BondTable {
+    pub(in crate::cluster) fn bond(&self) -> Bond {
+        Bond { name: self.name.clone(), mode: self.mode, ports: self.ports.clone() }
+    }
+
+    /// Every interface that it names.
+    pub(in crate::cluster) fn interfaces(&self) -> impl Iterator<Item = &InterfaceName> {
+        [&self.name].into_iter().chain(&self.ports)
     }
 }
 

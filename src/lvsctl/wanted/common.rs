@@ -18,6 +18,16 @@ pub(super) fn want(key: node::Key, value: &str, tolerated: &[&str], claim: &str)
     }
 }
 
+/// What a part of the machine wants, for the sake of a claim.
+pub(super) fn claimed(want: node::Want, claim: &str) -> Want {
+    Wanted {
+        key: Key::Host(want.key),
+        value: want.value.map(Value::Host),
+        tolerated: want.tolerated.into_iter().map(Value::Host).collect(),
+        claim: claim.to_owned(),
+    }
+}
+
 pub(super) fn sysctl(sysctl: Sysctl, value: &str, tolerated: &[&str], claim: &str) -> Want {
     want(node::Key::Sysctl(sysctl), value, tolerated, claim)
 }
@@ -88,6 +98,13 @@ pub(super) fn assigned(duty: &AddressDuty, address: &AssignedAddress, claim: &st
     duty.assigned.then(|| present(*address, *prefix, device, claim))
 }
 
+/// The loopback and the ends of tunnels.
+fn is_silent(device: &InterfaceName) -> bool {
+    let name = device.as_str();
+    matches!(name, "lo" | "tunl0" | "ip6tnl0" | "sit0" | "gre0" | "ip6gre0")
+        || name.starts_with("lvs-")
+}
+
 /// The virtual address on a director's interface, where it answers whoever asks for it.
 pub(super) fn director_address(
     duty: &AddressDuty,
@@ -100,7 +117,7 @@ pub(super) fn director_address(
             && match &duty.device {
                 Some(device) => address.device == *device,
                 // These answer nobody, they belong to another role or mode.
-                None => !matches!(address.device.as_str(), "lo" | "tunl0" | "ip6tnl0"),
+                None => !is_silent(&address.device),
             }
     };
     if let Some(address) = addresses.iter().find(there) {

@@ -13,7 +13,7 @@ mod tun;
 
 use super::{Error, Key, Value};
 use crate::cluster::{Duty, Mode, Role};
-use crate::node::{self, Surroundings, Sysctl};
+use crate::node::{self, Bond, Surroundings, Sysctl};
 use crate::plan::Wanted;
 
 /// One thing that one claim wants.
@@ -33,6 +33,18 @@ pub(super) struct Found {
     pub(super) surroundings: Surroundings,
     /// The present value of [`reverse_path_filter_of_all`].
     pub(super) reverse_path_filter: Option<String>,
+    /// What the ports of bonds have of their own.
+    pub(super) belongings: Vec<(node::Key, String)>,
+    /// What was changed already, and was before.
+    pub(super) journalled: Vec<(node::Key, Option<String>)>,
+}
+
+/// The bonds among the duties.
+pub(super) fn bonds(duties: &[Claimed]) -> impl Iterator<Item = &Bond> {
+    duties.iter().filter_map(|claimed| match &claimed.duty {
+        Duty::Bond(bond) => Some(bond),
+        _ => None,
+    })
 }
 
 /// The sysctl whose value decides what an interface's own must be.
@@ -56,6 +68,11 @@ pub(super) fn wanted(duties: &[Claimed], found: &Found) -> Result<Vec<Want>, Err
             Duty::Service(service, destinations) => {
                 wanted.extend(table::service(service, destinations, claim));
             }
+            Duty::Bond(bond) => wanted.extend(
+                bond.wanted(&found.belongings, &found.journalled)
+                    .into_iter()
+                    .map(|want| common::claimed(want, claim)),
+            ),
             Duty::Timeouts(timeouts) => wanted.push(table::timeouts(*timeouts, claim)),
             Duty::Daemon(daemon) => wanted.push(table::daemon(daemon, claim)),
         }

@@ -3,12 +3,12 @@
 
 use std::net::IpAddr;
 
-use super::common::{loose_reverse_path_filter, present, silence, want, whole};
+use super::common::{claimed, loose_reverse_path_filter, present, silence, want, whole};
 use super::{Found, Want, dr};
 use crate::cluster::AddressDuty;
-use crate::ipvs::Tunnel;
+use crate::ipvs::{AddressFamily, Tunnel};
 use crate::lvsctl::Error;
-use crate::node::{self, InterfaceName, PRESENT, UP};
+use crate::node::{self, InterfaceName, PRESENT, TunnelEnd, UP};
 
 /// For IPv4 the address is on `tunl0`, since Linux answers ARP for it on any interface. It does
 /// not so for IPv6: there the director is like one of direct routing.
@@ -26,42 +26,56 @@ pub(super) fn director(duty: &AddressDuty, found: &Found, claim: &str) -> Result
     Ok(wanted)
 }
 
-/// For IPv6 nothing needs silencing: `ip6tnl0` has no link layer, and no other interface answers
+/// For IPv6 nothing needs silencing: a tunnel has no link layer, and no other interface answers
 /// a neighbour's question for its address.
 ///
 /// # Errors
 ///
-/// For other tunnels than those of the VIP's own family in IP itself: they need devices that are not
-/// set up here yet.
+/// For a tunnel that the kernel does not have.
 pub(super) fn real_server(
     duty: &AddressDuty,
     found: &Found,
     claim: &str,
 ) -> Result<Vec<Want>, Error> {
     let vip = duty.vip;
-    let mixed = duty.reals.iter().any(|real| real.is_ipv4() != vip.is_ipv4());
-    if mixed || duty.tunnels.iter().any(|tunnel| *tunnel != Tunnel::Ipip) {
-        return Err(Error::Usage(format!(
-            "the tunnel in which packets for {vip} arrive at this real server is of type gue or gre, \
-             or leads from one family to the other: a director can be set up for that, a real server \
-             has to be by hand"
-        )));
+    let ends = ends(duty)?;
+    let parts = ends.iter().flat_map(TunnelEnd::wanted);
+    let mut wanted: Vec<Want> = parts.map(|part| claimed(part, claim)).collect();
+    if vip.is_ipv4() {
+        for end in &ends {
+            wanted.extend(silence(Some(&end.device), claim));
+            // The inner packet comes from a client whom the machine reaches through another
+            // interface.
+            wanted.push(loose_reverse_path_filter(&end.device, found, "0", claim));
+        }
     }
-    if vip.is_ipv6() {
-        let tunnel = InterfaceName::ip6tnl0();
-        return Ok(vec![
-            link(&tunnel, "ip6tnl", claim),
-            want(node::Key::LinkUp(tunnel.clone()), UP, &[], claim),
-            present(vip, whole(vip), &tunnel, claim),
-        ]);
+    for end in ends.iter().skip(1) {
+        wanted.push(want(node::Key::LinkUp(end.device.clone()), UP, &[], claim));
     }
-    let tunnel = InterfaceName::tunl0();
-    let mut wanted = vec![link(&tunnel, "ipip", claim)];
-    wanted.extend(silence(Some(&tunnel), claim));
-    // The inner packet comes from a client whom the machine reaches through another interface.
-    wanted.push(loose_reverse_path_filter(&tunnel, found, "0", claim));
-    wanted.extend(address(&tunnel, vip, claim));
+    // One of them has the address, whichever its packets come out of.
+    if let Some(TunnelEnd { device, .. }) = ends.first() {
+        let [up, present, route] = address(device, vip, claim);
+        wanted.extend([up, present]);
+        wanted.extend(vip.is_ipv4().then_some(route));
+    }
     Ok(wanted)
+}
+
+/// Where the packets come out, each device and port once.
+fn ends(duty: &AddressDuty) -> Result<Vec<TunnelEnd>, Error> {
+    let family = AddressFamily::from(duty.vip);
+    let plain = [(duty.vip, Tunnel::Ipip)];
+    let tunnels = if duty.tunnels.is_empty() { &plain[..] } else { &duty.tunnels };
+    let mut ends = Vec::new();
+    for (real, tunnel) in tunnels {
+        let end = TunnelEnd::new(family, *real, *tunnel).ok_or_else(|| {
+            Error::Usage(format!("the kernel has no tunnel {tunnel:?} to {real} for {}", duty.vip))
+        })?;
+        if !ends.contains(&end) {
+            ends.push(end);
+        }
+    }
+    Ok(ends)
 }
 
 fn link(tunnel: &InterfaceName, kind: &str, claim: &str) -> Want {

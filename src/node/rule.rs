@@ -1,0 +1,82 @@
+//! Rules that choose a routing table by the source of a packet.
+
+use std::net::IpAddr;
+
+use futures_util::TryStreamExt;
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::route::{RouteHeader, RouteProtocol};
+use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
+use rtnetlink::{Error, Handle, IpVersion};
+
+use super::link::is;
+
+/// The rule `from SOURCE lookup TABLE` of that priority, as the kernel lists it.
+pub(super) async fn find(
+    handle: &Handle,
+    source: IpAddr,
+    table: u32,
+    priority: u32,
+) -> Result<Option<RuleMessage>, Error> {
+    let version = if source.is_ipv4() { IpVersion::V4 } else { IpVersion::V6 };
+    let mut rules = handle.rule().get(version).execute();
+    let wanted = rule(source, table, priority);
+    let mut found = None;
+    // To the end, even after a hit: a socket runs one dump at a time.
+    while let Some(message) = rules.try_next().await? {
+        let same = message.header.src_len == wanted.header.src_len
+            && message.header.dst_len == 0
+            && message.header.action == RuleAction::ToTable
+            && wanted.attributes.iter().all(|attribute| {
+                matches!(attribute, RuleAttribute::Protocol(_))
+                    || message.attributes.contains(attribute)
+            });
+        if same {
+            found = Some(message);
+        }
+    }
+    Ok(found)
+}
+
+pub(super) async fn add(
+    handle: &Handle,
+    source: IpAddr,
+    table: u32,
+    priority: u32,
+) -> Result<(), Error> {
+    let mut request = handle.rule().add();
+    *request.message_mut() = rule(source, table, priority);
+    request.execute().await
+}
+
+pub(super) async fn delete(
+    handle: &Handle,
+    source: IpAddr,
+    table: u32,
+    priority: u32,
+) -> Result<(), Error> {
+    let Some(message) = find(handle, source, table, priority).await? else {
+        return Ok(());
+    };
+    match handle.rule().del(message).execute().await {
+        Err(error) if is(&error, libc::ENOENT) => Ok(()),
+        result => result,
+    }
+}
+
+fn rule(source: IpAddr, table: u32, priority: u32) -> RuleMessage {
+    let mut message = RuleMessage::default();
+    let header = &mut message.header;
+    (header.family, header.src_len) = match source {
+        IpAddr::V4(_) => (AddressFamily::Inet, 32),
+        IpAddr::V6(_) => (AddressFamily::Inet6, 128),
+    };
+    header.table = u8::try_from(table).unwrap_or(RouteHeader::RT_TABLE_UNSPEC);
+    header.action = RuleAction::ToTable;
+    message.attributes = vec![
+        RuleAttribute::Source(source),
+        RuleAttribute::Table(table),
+        RuleAttribute::Priority(priority),
+        RuleAttribute::Protocol(RouteProtocol::Boot),
+    ];
+    message
+}

@@ -1,0 +1,329 @@
+//! Every tunnel that IPVS can send packets through, with packets: what has to stand at a real server
+//! for each, by the keys of `node`. In a guest of their own, since the modules of the tunnels make
+//! interfaces on every host: `scripts/test kernel`.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use lvs::ipvs::{AddressFamily, Checksum, Tunnel};
+use lvs::node::{Key, PRESENT, Sysctl, TunnelEnd, UP, Want, segments_of};
+use lvs::plan::{Engine, Journal, JournalFile, Wanted};
+
+use support::machine::Machine;
+use support::{Host, Network, assert_same, root};
+
+const TUNNELS: [Tunnel; 6] = [
+    Tunnel::Ipip,
+    Tunnel::Gue { port: 6080, checksum: Checksum::None },
+    Tunnel::Gue { port: 6080, checksum: Checksum::Full },
+    Tunnel::Gue { port: 6080, checksum: Checksum::Remote },
+    Tunnel::Gre { checksum: Checksum::None },
+    Tunnel::Gre { checksum: Checksum::Full },
+];
+
+fn options(tunnel: Tunnel) -> &'static str {
+    match tunnel {
+        Tunnel::Gue { checksum: Checksum::None, .. } => {
+            "--tun-type gue --tun-port 6080 --tun-nocsum"
+        }
+        Tunnel::Gue { checksum: Checksum::Full, .. } => "--tun-type gue --tun-port 6080 --tun-csum",
+        Tunnel::Gue { .. } => "--tun-type gue --tun-port 6080 --tun-remcsum",
+        Tunnel::Gre { checksum: Checksum::None } => "--tun-type gre --tun-nocsum",
+        Tunnel::Gre { .. } => "--tun-type gre --tun-csum",
+        _ => "--tun-type ipip",
+    }
+}
+
+fn bracketed(address: &str) -> String {
+    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
+}
+
+fn want(key: Key, value: &str) -> Want {
+    Want { key, value: Some(value.to_owned()), tolerated: Vec::new() }
+}
+
+/// All that the real server needs.
+fn wanted(vip: &str, real: &str, tunnel: Tunnel) -> (TunnelEnd, Vec<Want>) {
+    let ipv4 = !vip.contains(':');
+    let family = if ipv4 { AddressFamily::Ipv4 } else { AddressFamily::Ipv6 };
+    let end = TunnelEnd::new(family, real.parse().unwrap(), tunnel).unwrap();
+    let device = end.device.clone();
+    let mut wanted = end.wanted();
+    if ipv4 {
+        let own = |name| Key::Sysctl(Sysctl::of_interface(&device, name));
+        let all = |name| Key::Sysctl(Sysctl::of_all_interfaces(name));
+        wanted.extend([
+            want(own("rp_filter"), "2"),
+            want(all("arp_ignore"), "1"),
+            want(all("arp_announce"), "2"),
+        ]);
+    }
+    let prefix = if ipv4 { 32 } else { 128 };
+    wanted.extend([
+        want(Key::LinkUp(device.clone()), UP),
+        want(Key::Address { address: vip.parse().unwrap(), prefix, device }, PRESENT),
+    ]);
+    (end, wanted)
+}
+
+fn journal(host: &Host) -> Journal<Key, String> {
+    std::fs::create_dir_all(host.state_directory()).unwrap();
+    JournalFile::load(host.state_directory().join("end.json"), "now".to_owned()).unwrap()
+}
+
+fn up(host: &Host, wanted: Vec<Want>) {
+    let claim = || "end".to_owned();
+    let wanted = wanted.into_iter().map(|want| Wanted {
+        key: want.key,
+        value: want.value,
+        tolerated: want.tolerated,
+        claim: claim(),
+    });
+    let wanted: Vec<_> = wanted.collect();
+    host.inside(|| {
+        Engine::new(&mut Machine::new(), &mut journal(host)).up(&[claim()], &wanted).unwrap();
+    });
+}
+
+fn down(host: &Host) {
+    host.inside(|| {
+        Engine::new(&mut Machine::new(), &mut journal(host)).down(&["end".to_owned()]).unwrap();
+    });
+}
+
+/// The state of a real server; `ip fou` lists the ports of both families.
+fn everything(host: &Host) -> String {
+    host.everything() + &host.shell("ip fou show; ip -d link | grep -A2 lvs-").output
+}
+
+const VIPS: [&str; 2] = ["192.0.2.10", "2001:db8::10"];
+const REALS: [&str; 2] = ["192.0.2.2", "2001:db8::2"];
+
+/// Who answers the client through that tunnel.
+fn answer(client: &Host, director: &Host, vip: &str, real: &str, tunnel: Tunnel) -> String {
+    let (service, server) = (format!("{}:80", bracketed(vip)), bracketed(real));
+    director.ipvsadm("-C").success();
+    director.ipvsadm(&format!("-A -t {service} -s rr")).success();
+    director.ipvsadm(&format!("-a -t {service} -r {server}:80 -i {}", options(tunnel))).success();
+    client
+        .shell(&format!("timeout 2 bash -c 'exec 3<>/dev/tcp/{vip}/80 && cat <&3' || echo nobody"))
+        .output
+        .trim()
+        .to_owned()
+}
+
+/// A client, a director and a real server on one switch, filtering by reverse path, strictly.
+fn hosts() -> (Host, Host, Host) {
+    root("modprobe -a ip_vs ip_vs_rr sit ip_gre ip6_gre");
+    let network = Network::new();
+    let host = |last: u8| {
+        let host = network.host(&format!("192.0.2.{last}/24"));
+        host.shell(&format!("ip address add 2001:db8::{last}/64 dev eth0 nodad")).success();
+        host
+    };
+    let (client, director, mut server) = (host(100), host(1), host(2));
+    server.serve(80, "r1");
+    director
+        .shell(
+            "ip address add 192.0.2.10/32 dev eth0; \
+             ip address add 2001:db8::10/128 dev eth0 nodad preferred_lft 0",
+        )
+        .success();
+    for host in [&director, &server] {
+        host.shell(
+            "for device in all default eth0; do \
+             echo 1 >/proc/sys/net/ipv4/conf/$device/rp_filter; done",
+        )
+        .success();
+    }
+    // The switch lives as long as its ports do.
+    std::mem::forget(network);
+    (client, director, server)
+}
+
+#[test]
+fn every_tunnel_comes_out_where_it_is_said_to() {
+    let (client, director, server) = hosts();
+    // From the first time that it is up, a tunnel has parameters for IPv6.
+    server
+        .shell(
+            "for device in tunl0 sit0 gre0 ip6gre0 ip6tnl0; do ip link set $device up; \
+             ip link set $device down; done",
+        )
+        .success();
+    let before = everything(&server);
+    for vip in VIPS {
+        for real in REALS {
+            for tunnel in TUNNELS {
+                let name = format!("{vip} by {real}, {}", options(tunnel));
+                if tunnel == TUNNELS[0] {
+                    assert_eq!(answer(&client, &director, vip, real, tunnel), "nobody", "{name}");
+                }
+                let (end, wanted) = wanted(vip, real, tunnel);
+                up(&server, wanted);
+                assert_eq!(answer(&client, &director, vip, real, tunnel), "r1", "{name}");
+                let received = format!("cat /proc/net/dev | grep {}:", end.device);
+                let counters = server.shell(&received).success();
+                let packets = counters.split_whitespace().nth(2).unwrap();
+                assert_ne!(packets, "0", "{name}: they came another way: {counters}");
+                down(&server);
+            }
+            let after = everything(&server);
+            assert_same(&after, &before, &format!("{vip} by {real}, after down"));
+        }
+    }
+}
+
+/// Sends a megabyte and receives one; gives the MSS that the client was told, and how many packets
+/// the director called too long for the tunnel.
+fn exchange(client: &Host, director: &Host, vip: &str) -> (String, u64) {
+    let told = || -> u64 {
+        let counters = director.shell("cat /proc/net/snmp /proc/net/snmp6").success();
+        let too_long = |line: &str| line.strip_prefix("Icmp6OutPktTooBigs")?.trim().parse().ok();
+        let ipv6: u64 = counters.lines().find_map(too_long).unwrap();
+        let mut icmp = counters.lines().filter(|line| line.starts_with("Icmp:"));
+        let (names, values) = (icmp.next().unwrap(), icmp.next().unwrap());
+        let mut columns = names.split(' ').zip(values.split(' '));
+        let unreachable = columns.find(|(name, _)| *name == "OutDestUnreachs").unwrap().1;
+        ipv6 + unreachable.parse::<u64>().unwrap()
+    };
+    let before = told();
+    let line = format!(
+        "timeout 60 tcpdump -lnni eth0 -c 1 'src port 81' >/run/seen-{0} 2>/run/ready-{0} & \
+         until grep -q listening /run/ready-{0}; do sleep 0.1; done; \
+         timeout 60 bash -c 'exec 3<>/dev/tcp/{vip}/81; head -c 1000000 /dev/zero >&3; \
+         cat <&3 | wc -c'; wait; grep -o 'mss [0-9]*' /run/seen-{0}",
+        client.name()
+    );
+    let heard = client.shell(&line).success();
+    let (count, mss) = heard.split_once('\n').unwrap();
+    assert_eq!(count, "1000008", "{vip}");
+    (mss.trim().to_owned(), told() - before)
+}
+
+#[test]
+fn clients_are_told_to_send_segments_that_fit_the_tunnel() {
+    let (client, director, mut server) = hosts();
+    server.start(
+        "exec ncat -lk 81 --sh-exec 'head -c 1000000 | wc -c; exec head -c 1000000 /dev/zero'",
+    );
+    server.shell("until ss -ltnH 'sport = :81' | grep -q .; do sleep 0.1; done").success();
+    // Each packet of the client by itself, as on a cable. One way out leads through a router.
+    client.shell("ip link set eth0 gso_max_segs 1").success();
+    server.shell("ip route add default via 192.0.2.100").success();
+    for (vip, real, tunnel, usual, fitting) in [
+        (VIPS[0], REALS[0], TUNNELS[0], "mss 1460", "mss 1440"),
+        (VIPS[0], REALS[0], TUNNELS[3], "mss 1460", "mss 1420"),
+        (VIPS[1], REALS[1], TUNNELS[0], "mss 1440", "mss 1400"),
+        (VIPS[1], REALS[1], TUNNELS[5], "mss 1440", "mss 1392"),
+    ] {
+        let name = format!("{vip} by {real}, {}", options(tunnel));
+        let (end, mut wanted) = wanted(vip, real, tunnel);
+        let service = bracketed(vip);
+        director.ipvsadm("-C").success();
+        director.ipvsadm(&format!("-A -t {service}:81 -s rr")).success();
+        let destination = format!("-r {}:81 -i {}", bracketed(real), options(tunnel));
+        director.ipvsadm(&format!("-a -t {service}:81 {destination}")).success();
+
+        let before = everything(&server);
+        up(&server, wanted.clone());
+        let (mss, too_long) = exchange(&client, &director, vip);
+        assert_eq!(mss, usual, "{name}");
+        assert_ne!(too_long, 0, "{name}: nothing was too long");
+        // What the client has learnt from the director.
+        client.shell("ip route flush cache; ip -6 route flush cache").success();
+
+        let ways = server.inside(|| Machine::new().host.ways_out().unwrap());
+        wanted.extend(segments_of(vip.parse().unwrap(), end.segment(1500), &ways));
+        up(&server, wanted.clone());
+        assert_eq!(exchange(&client, &director, vip), (fitting.to_owned(), 0), "{name}");
+
+        let complete = everything(&server) + &rules(&server);
+        up(&server, wanted);
+        assert_same(&(everything(&server) + &rules(&server)), &complete, "up twice");
+        down(&server);
+        let after = everything(&server);
+        assert_same(&without_ipv6_parameters(&after), &without_ipv6_parameters(&before), &name);
+        assert!(!rules(&server).contains("192.0.2.10"), "{name}");
+    }
+}
+
+fn rules(host: &Host) -> String {
+    host.shell("ip rule; ip -6 rule").success()
+}
+
+/// From the first time that it is up, a tunnel has parameters for IPv6.
+fn without_ipv6_parameters(all: &str) -> String {
+    let kept = all.lines().filter(|line| !line.starts_with("/proc/sys/net/ipv6/"));
+    kept.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_port_that_someone_uses_is_named() {
+    let mut host = Host::new();
+    host.start("exec ncat -lu 6080");
+    host.shell("until ss -lunH 'sport = :6080' | grep -q .; do sleep 0.1; done").success();
+    let key = Key::FouPort { port: 6080, family: AddressFamily::Ipv4 };
+    host.inside(|| {
+        let machine = Machine::new();
+        assert_eq!(machine.host.read(&key).unwrap(), None);
+        let change = lvs::plan::Change { key: key.clone(), from: None, to: Some("gue".to_owned()) };
+        let refused = machine.host.write(&change).unwrap_err().to_string();
+        assert!(refused.contains("ip fou add port 6080 gue: "), "{refused}");
+        assert!(refused.contains("ss -ulnp"), "{refused}");
+    });
+}
+
+/// Two kinds of tunnel for one virtual address, and one family in the other.
+const FILE: &str = r#"
+mode = "tun"
+directors = ["192.168.10.1"]
+
+[[service]]
+listen = "tcp://192.168.10.10:80"
+scheduler = "rr"
+real = [
+  { address = "192.168.10.2", tunnel = { type = "gue", port = 6080, checksum = "full" } },
+  { address = "192.168.10.3", tunnel = { type = "gre" } },
+]
+
+[[service]]
+listen = "tcp://[2001:db8:1::10]:80"
+scheduler = "rr"
+real = ["192.168.10.2", "2001:db8:1::3"]
+
+[[service]]
+listen = "tcp://192.168.10.11:80"
+scheduler = "rr"
+real = [{ address = "192.168.10.2", tunnel = { type = "gre", checksum = "full" } }, "2001:db8:1::3"]
+"#;
+
+#[test]
+fn one_file_sets_every_kind_of_tunnel_up() {
+    let cluster = support::cluster::Cluster::on_one_switch();
+    root("modprobe -a sit ip_gre ip6_gre fou");
+    let file = format!("/run/tunnels-{}.toml", std::process::id());
+    std::fs::write(&file, FILE).unwrap();
+    let before = cluster.everything();
+    for host in cluster.servers() {
+        host.lvsctl(&format!("apply {file}")).success();
+    }
+    for vip in ["192.168.10.10", "2001:db8:1::10", "192.168.10.11"] {
+        assert_eq!(cluster.answers(vip, 4), ["r1", "r1", "r2", "r2"], "{vip}");
+    }
+    for host in cluster.servers() {
+        assert_eq!(host.lvsctl(&format!("diff {file}")).visible(), (0, "", ""));
+        host.lvsctl(&format!("down {file}")).success();
+    }
+    assert_same(&cluster.everything(), &before, "after down");
+    std::fs::remove_file(file).unwrap();
+}
