@@ -13,7 +13,7 @@ use super::report::{self, Direction};
 use super::wanted::{Claimed, Want};
 use super::{Error, Key, Machine, Value, state, status};
 use crate::cluster::{Cluster, Duty, Role};
-use crate::plan::{Engine, Journal, Wanted, World};
+use crate::plan::{Engine, Journal, Report, Wanted, World};
 use crate::table;
 
 /// A cluster file on this machine.
@@ -39,12 +39,7 @@ pub(super) fn run(
 
 fn apply(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let here = Here::load(&flags.file, flags.role)?;
-    let report = run_here(
-        options,
-        Direction::Up,
-        |claim| belongs(claim, here.cluster.name()),
-        |machine, journal| here.wanted(flags, machine, journal),
-    )?;
+    let report = here.up(flags, options)?;
     tell(options, output, &here, Direction::Up, &report)?;
     Ok(0)
 }
@@ -52,12 +47,7 @@ fn apply(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result
 fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let here = Here::load(&flags.file, flags.role)?;
     let looking = Options { dry_run: true, ..options.clone() };
-    let report = run_here(
-        &looking,
-        Direction::Up,
-        |claim| belongs(claim, here.cluster.name()),
-        |machine, journal| here.wanted(flags, machine, journal),
-    )?;
+    let report = here.up(flags, &looking)?;
     if options.json {
         report::write_json(output, &report)?;
     } else {
@@ -138,6 +128,16 @@ impl Here {
             Claimed { claim: format!("cluster {name} {of}"), duty }
         };
         Ok(self.cluster.duties(self.role, &self.own)?.into_iter().map(claimed).collect())
+    }
+
+    /// Makes this machine what the file says, or only says how.
+    fn up(&self, flags: &FileFlags, options: &Options) -> Result<Report<Key, Value>, Error> {
+        run_here(
+            options,
+            Direction::Up,
+            |claim| belongs(claim, self.cluster.name()),
+            |machine, journal| self.wanted(flags, machine, journal),
+        )
     }
 
     fn wanted(

@@ -185,7 +185,7 @@ impl Host {
                 match to {
                     Some(to) => self.wait(what, whole_address::add(&self.handle, index, to)),
                     None => {
-                        let gone = whole_address::delete(&self.handle, index, *address, *prefix);
+                        let gone = address::delete(&self.handle, index, *address, *prefix);
                         self.wait(what, gone)
                     }
                 }

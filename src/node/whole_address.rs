@@ -11,7 +11,6 @@ use rtnetlink::packet_route::address::{
 use rtnetlink::{Error, Handle};
 
 use super::address::{self, address_of};
-use super::link::is;
 use super::{InterfaceName, message};
 
 /// A lifetime without end (`INFINITY_LIFE_TIME`, `net/addrconf.h`).
@@ -80,21 +79,6 @@ pub(super) async fn add(handle: &Handle, index: u32, value: &str) -> Result<(), 
     let mut request = handle.address().add(index, address, message.header.prefix_len).replace();
     *request.message_mut() = message;
     request.execute().await
-}
-
-pub(super) async fn delete(
-    handle: &Handle,
-    index: u32,
-    address: IpAddr,
-    prefix: u8,
-) -> Result<(), Error> {
-    let Some(message) = address::find(handle, index, address, prefix).await? else {
-        return Ok(());
-    };
-    match handle.address().del(message).execute().await {
-        Err(error) if is(&error, libc::EADDRNOTAVAIL) => Ok(()),
-        result => result,
-    }
 }
 
 /// The value that the address has on another interface: its label begins with the name.

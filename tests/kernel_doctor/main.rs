@@ -2,14 +2,7 @@
 //! They run in a guest: `scripts/test kernel`. Setting up hosts takes most of the time, so that each
 //! test breaks the same few of them in turn.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test may fail loudly"
-)]
+#![cfg(test)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -2,14 +2,7 @@
 //! for each, by the keys of `node`. In a guest of their own, since the modules of the tunnels make
 //! interfaces on every host: `scripts/test kernel`.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test may fail loudly"
-)]
+#![cfg(test)]
 
 #[path = "../support/mod.rs"]
 mod support;
