@@ -5,7 +5,9 @@
 pub mod cluster;
 pub mod machine;
 pub mod schema;
+mod server;
 mod shell;
+mod state;
 
 use std::fmt;
 use std::fs::{self, File};
@@ -15,6 +17,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, Once};
 
+use server::Server;
 pub use shell::quoted;
 use shell::{Shell, enter};
 
@@ -69,8 +72,8 @@ impl fmt::Debug for Outcome {
 pub struct Host {
     name: String,
     state: PathBuf,
-    /// Web servers, each with its port.
-    services: Vec<(u16, Child)>,
+    /// Servers of one line, each with its port.
+    services: Vec<(u16, Server)>,
     daemons: Vec<Child>,
     shell: Mutex<Shell>,
 }
@@ -163,28 +166,15 @@ impl Host {
         &self.state
     }
 
-    /// Starts a web server of one line: it answers every connection with `answer`.
+    /// Starts a server of one line: it answers every connection with `answer`.
     pub fn serve(&mut self, port: u16, answer: &str) {
-        let mut server = Command::new("ncat");
-        server.args(["-lk", &port.to_string(), "--sh-exec", &format!("echo {answer}")]);
-        server.stdout(Stdio::null()).stderr(Stdio::null());
-        enter(&mut server, &self.name);
-        self.services.push((port, server.spawn().unwrap()));
-        for _ in 0..100 {
-            let listening = format!("ss -ltnH 'sport = :{port}'");
-            if !self.shell(&listening).success().is_empty() {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(100));
-        }
-        panic!("no server came up on port {port}");
+        let server = self.inside(|| Server::new(port, answer));
+        self.services.push((port, server));
     }
 
-    /// Ends the web server on a port.
+    /// Ends the server on a port.
     pub fn stop_serving(&mut self, port: u16) {
-        let (ended, others): (Vec<_>, _) = self.services.drain(..).partition(|(at, _)| *at == port);
-        self.services = others;
-        end(ended.into_iter().map(|(_, server)| server));
+        self.services.retain(|(at, _)| *at != port);
     }
 
     /// Starts a daemon by a line of shell that ends in an `exec`. It goes with the host.
@@ -197,40 +187,24 @@ impl Host {
 
     /// Asks a server, and gives its answer, or `nobody`.
     pub fn ask(&self, address: &str, port: u16) -> String {
-        let line = format!(
-            "timeout 5 bash -c 'exec 3<>/dev/tcp/{address}/{port} && cat <&3' || echo nobody"
-        );
-        self.shell(&line).output.trim().to_owned()
+        self.inside(|| server::ask(address, port))
     }
 
-    /// Everything that a set-up could leave behind, as text. From the first time that it is up,
-    /// `tunl0` and `gre0` have parameters for IPv6, and an interface a queueing discipline: the kernel keeps
-    /// them.
+    /// Everything that a set-up could leave behind, as text.
     pub fn everything(&self) -> String {
-        let state = self.shell(
-            "ip -oneline link show | sed 's/qdisc [^ ]* //'; ip -oneline address show | sed 's/valid_lft.*//'; \
-             ip route show table all; ip -6 route show table all | sed 's/expires [0-9]*sec//'; \
-             grep -r . /proc/sys/net/ipv[46]/conf /proc/sys/net/ipv4/ip_forward | \
-             grep -v -e ^/proc/sys/net/ipv6/conf/tunl0/ -e ^/proc/sys/net/ipv6/conf/gre0/ | sort",
-        );
-        state.output + &self.reference("-Sn").success()
+        state::everything(self)
     }
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
-        let servers = self.services.drain(..).map(|(_, server)| server);
-        end(servers.chain(self.daemons.drain(..)));
+        self.services.clear();
+        for mut daemon in self.daemons.drain(..) {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
         let _ = Command::new("ip").args(["netns", "delete", &self.name]).status();
         let _ = fs::remove_dir_all(&self.state);
-    }
-}
-
-/// Ends processes.
-fn end(processes: impl Iterator<Item = Child>) {
-    for mut process in processes {
-        let _ = process.kill();
-        let _ = process.wait();
     }
 }
 

@@ -1,0 +1,50 @@
+//! A server of one line, in the test's own process: starting one for every answer would take most
+//! of a test's time.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Answers every connection with one line, until it is dropped.
+pub struct Server {
+    listener: TcpListener,
+    worker: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Listens on a port of every address, of the network namespace that this thread is in.
+    pub fn new(port: u16, answer: &str) -> Self {
+        let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).unwrap();
+        let (accepting, line) = (listener.try_clone().unwrap(), format!("{answer}\n"));
+        let worker = thread::spawn(move || {
+            for connection in accepting.incoming() {
+                let Ok(mut connection) = connection else { return };
+                let _ = connection.write_all(line.as_bytes());
+            }
+        });
+        Self { listener, worker: Some(worker) }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A listener that is shut down accepts no more; the library has that for streams alone.
+        let socket = OwnedFd::from(self.listener.try_clone().unwrap());
+        let _ = TcpStream::from(socket).shutdown(Shutdown::Both);
+        let _ = self.worker.take().unwrap().join();
+    }
+}
+
+/// What a server answers, or `nobody`.
+pub fn ask(address: &str, port: u16) -> String {
+    let limit = Duration::from_secs(5);
+    let server = SocketAddr::new(address.parse::<IpAddr>().unwrap(), port);
+    let mut answer = String::new();
+    let heard = TcpStream::connect_timeout(&server, limit).and_then(|mut connection| {
+        connection.set_read_timeout(Some(limit))?;
+        connection.read_to_string(&mut answer)
+    });
+    if heard.is_err() { "nobody".to_owned() } else { answer.trim().to_owned() }
+}
