@@ -190,8 +190,11 @@ fn strangers(
     claim: &str,
 ) -> Result<Vec<Want>, Error> {
     let known: std::collections::HashSet<&Key> = wanted.iter().map(|item| &item.key).collect();
-    let entries = machine.entries()?.into_iter();
-    let foreign = entries.filter(|key| !known.contains(key) && journal.entry(key).is_none());
+    let foreign = |key: &Key| !known.contains(key) && journal.entry(key).is_none();
+    if !machine.entries()?.iter().any(foreign) {
+        return Ok(Vec::new());
+    }
+    let foreign = machine.settled_entries()?.into_iter().filter(foreign);
     let gone = |key| Wanted { key, value: None, tolerated: Vec::new(), claim: claim.to_owned() };
     Ok(foreign.map(gone).collect())
 }

@@ -167,7 +167,7 @@ pub(super) fn wanted_of(
         surroundings,
         reverse_path_filter: reverse_path_filter.map(|value| value.to_string()),
         belongings: machine.belongings(&ports)?,
-        journalled: journal.entries().iter().filter_map(of_host).collect(),
+        journalled: journal.entries().filter_map(of_host).collect(),
     };
     wanted(duties, &found)
 }

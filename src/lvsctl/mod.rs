@@ -104,7 +104,7 @@ mod tests {
             use std::os::unix::fs::MetadataExt;
             std::fs::metadata("/proc/self/ns/net").unwrap().ino()
         };
-        let path = directory.path().join(format!("net-{inode}.json"));
+        let path = directory.path().join(format!("net-{inode}.journal"));
         std::fs::write(&path, "{").unwrap();
         for verb in ["up", "up --dry-run", "down", "status"] {
             let line =

@@ -2,7 +2,7 @@
 
 use crate::support::{Host, LVSCTL, assert_same};
 
-/// A step is a rename of the journal, then a request or a write. Death at each of these calls, in
+/// A step is a line of the journal or a new journal, then a request or a write. Death at each of these calls, in
 /// turn, is death between any two steps.
 const CALLS: &str = "rename,sendto,write,unlink";
 
