@@ -3,7 +3,9 @@
 //! The way of one command: flags -> what is asked ([`Task`]) -> what this machine
 //! must have -> the [engine](crate::plan) on this [`Machine`] -> a report.
 
+mod allowance;
 mod arguments;
+mod asked;
 mod cluster_file;
 mod commands;
 mod doctor;
