@@ -5,7 +5,7 @@
 
 use crate::netlink::Transport;
 use crate::plan::Change;
-use crate::table::{self, Key, Snapshot, Value, Whole, request, stop_before};
+use crate::table::{self, LineChange, Snapshot, Whole, request, stop_before};
 
 use super::applying::Applying;
 use super::command::Command;
@@ -16,8 +16,8 @@ use super::restore::ParseLine;
 use super::rules;
 use super::session::Session;
 
-/// A change, and the line that asks for it.
-type Numbered = (Option<usize>, Change<Key, Value>);
+/// The commands of a plan, each with its line.
+type Commands = Vec<(Option<usize>, Command)>;
 
 /// Parses standard input and makes the table what it says. Gives the status of the first line that
 /// failed, or 0.
@@ -49,7 +49,7 @@ fn planned<T: Transport>(
     session: &mut Session<'_, T>,
     wanted: &Whole,
     snapshot: &mut Snapshot,
-) -> Result<(Vec<Numbered>, Vec<(Option<usize>, Command)>), Error> {
+) -> Result<(Vec<LineChange>, Commands), Error> {
     let changes = wanted.changes(snapshot, session.client()?).map_err(unread)?;
     let mut commands = Vec::with_capacity(changes.len());
     for (line, change) in &changes {
@@ -62,7 +62,7 @@ fn planned<T: Transport>(
 /// Reads again what was changed.
 fn verify<T: Transport>(
     session: &mut Session<'_, T>,
-    changes: &[Numbered],
+    changes: &[LineChange],
     snapshot: &mut Snapshot,
 ) -> Result<(), Error> {
     for (_, change) in changes {

@@ -136,7 +136,7 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
     /// Adds the claim of what is wanted to the entry of its key, if there is one. Says whether that
     /// was new.
     pub(super) fn claim(&mut self, wanted: &Wanted<K, V>) -> bool {
-        let held = |entry: &Entry<K, V>| entry.claims.iter().any(|held| *held == wanted.claim);
+        let held = |entry: &Entry<K, V>| entry.claims.contains(&wanted.claim);
         if self.entry(&wanted.key).is_none_or(held) {
             return false;
         }

@@ -17,4 +17,4 @@ pub use key::{Key, Value};
 pub use order::rank;
 pub use snapshot::Snapshot;
 pub use tables::{Tables, request, stop_before};
-pub use whole::Whole;
+pub use whole::{LineChange, Whole};

@@ -37,6 +37,9 @@ struct Pool {
     destinations: HashMap<(IpAddr, u16), Numbered<Destination>>,
 }
 
+/// A change, and the line that asks for it; none asks for what goes because no line names it.
+pub type LineChange = (Option<usize>, Change<Key, Value>);
+
 /// What a line set, and its number.
 type Numbered<T> = (usize, T);
 
@@ -145,7 +148,7 @@ impl Whole {
         &self,
         snapshot: &mut Snapshot,
         client: &mut Client<T>,
-    ) -> Result<Vec<(Option<usize>, Change<Key, Value>)>, Error> {
+    ) -> Result<Vec<LineChange>, Error> {
         let entries = self.entries();
         let wanted: HashSet<Key> = entries.iter().map(|(_, key, _)| *key).collect();
         let stranger = |key: &Key| !wanted.contains(key);
