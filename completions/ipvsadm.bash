@@ -55,6 +55,7 @@ _ipvsadm_options() {
                 "--client --vip --real --state --count-by"
             ;;
         S) echo "--numeric --no-load" ;;
+        R) echo --replace ;;
         --start-daemon)
             echo "--mcast-interface --syncid --sync-maxlen --mcast-group --mcast-port --mcast-ttl"
             ;;

@@ -139,6 +139,7 @@ complete -c ipvsadm -n '__ipvsadm_is L' -l daemon -d 'synchronization daemons'
 
 complete -c ipvsadm -n '__ipvsadm_is L' -l json -d 'one JSON object'
 complete -c ipvsadm -n '__ipvsadm_is L S' -l no-load -d 'load no module'
+complete -c ipvsadm -n '__ipvsadm_is R' -l replace -d 'make the table what is read'
 complete -c ipvsadm -n '__ipvsadm_command >/dev/null; and not __ipvsadm_is h v' -l netns -x -a '(ls /run/netns 2>/dev/null)' -d 'network namespace'
 complete -c ipvsadm -n '__ipvsadm_command >/dev/null; and not __ipvsadm_is h v' -l explain -d 'cause and cure of an error'
 

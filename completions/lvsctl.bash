@@ -14,6 +14,7 @@ _lvsctl() {
     case $previous in
         --mode) words='nat tun dr' ;;
         --role) words='director real-server' ;;
+        --allow) words='add edit quiesce delete' ;;
         --scheduler) words='rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos' ;;
         --state-dir)
             mapfile -t COMPREPLY < <(compgen -d -- "$current")
@@ -36,7 +37,7 @@ _lvsctl() {
                 help,*) words='director real-server apply diff down status doctor snapshot' ;;
                 apply,* | diff,* | down,* | status,*)
                     case $role in
-                        apply | diff) words="--role --keep-weights --exclusive $words" ;;
+                        apply | diff) words="--role --keep-weights --exclusive --allow $words" ;;
                         status) words="--role $words" ;;
                     esac
                     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current"; compgen -f -- "$current")

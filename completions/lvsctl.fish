@@ -47,6 +47,7 @@ complete -c lvsctl -n __lvsctl_file -F
 complete -c lvsctl -n '__lvsctl_file; and __lvsctl_in "(apply|diff|status)"' -l role -x -a 'director real-server' -d 'what this machine is'
 complete -c lvsctl -n '__lvsctl_in "(apply|diff)"' -l keep-weights -d 'leave weights to a health checker'
 complete -c lvsctl -n '__lvsctl_in "(apply|diff)"' -l exclusive -d 'remove what the file does not name'
+complete -c lvsctl -n '__lvsctl_in "(apply|diff)"' -l allow -x -a 'add edit quiesce delete' -d 'kinds of change that may be made'
 complete -c lvsctl -n '__lvsctl_in doctor' -l fix -d 'make the repairs, after showing them'
 complete -c lvsctl -n '__lvsctl_in doctor' -l yes -d 'do not ask'
 complete -c lvsctl -n '__lvsctl_in doctor' -l undo -d 'take back every repair'

@@ -236,6 +236,8 @@ fn bash_offers_what_may_follow() {
         ("lvsctl real-server up --s", "--state-dir"),
         ("lvsctl d", "director diff down doctor"),
         ("lvsctl apply --k", "--keep-weights"),
+        ("lvsctl apply --allow ", "add edit quiesce delete"),
+        ("ipvsadm -R --r", "--replace"),
         ("lvsctl apply Cargo.t", "Cargo.toml"),
         ("lvsctl doctor --symptom c", "client-reset"),
         ("lvsctl doctor --f", "--fix --from"),

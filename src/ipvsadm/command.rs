@@ -23,7 +23,9 @@ pub enum Command {
     },
     /// `-R`.
     Restore,
-    /// `ipvsadm-restore`: the same, in place of what the table holds.
+    /// `ipvsadm-restore`: the same, after the table is cleared.
+    ClearAndRestore,
+    /// `-R --replace`: the table becomes what is read, by the changes that it takes.
     Replace,
 }
 

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::ipvs::Request;
 use crate::netlink::{self, NamespaceError};
+use crate::table;
 
 use super::grammar::UsageError;
 use super::refusal::{Operation, error_number, general};
@@ -70,6 +71,15 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<Error>,
     },
+    /// A line of a whole table that is none of it.
+    #[error("a table has no such line, only services, real servers, timeouts and daemons")]
+    NotOfATable,
+    /// A table cannot be read or written as a whole.
+    #[error(transparent)]
+    Table(#[from] table::Error),
+    /// A change was accepted, and is not there.
+    #[error("{0} is not as it was set: does another program manage the table?")]
+    NotAsWanted(String),
     /// More lines than a restore takes.
     #[error("more than {0} commands on standard input")]
     TooManyCommands(usize),
@@ -95,7 +105,10 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(error) => error.exit_code(),
-            Self::Initialization(_) | Self::Namespace(_) | Self::TooManyCommands(_) => 2,
+            Self::Initialization(_)
+            | Self::Namespace(_)
+            | Self::NotOfATable
+            | Self::TooManyCommands(_) => 2,
             Self::Change { .. } => 255,
             Self::Line { source, .. } => source.exit_code(),
             Self::Output(_) if self.is_closed_pipe() => 0,
@@ -104,6 +117,8 @@ impl Error {
             | Self::CannotRead { .. }
             | Self::UnexpectedInput(_)
             | Self::EmptyLine(_)
+            | Self::Table(_)
+            | Self::NotAsWanted(_)
             | Self::Output(_) => 1,
         }
     }

@@ -28,6 +28,7 @@ Tables
   -L, -l, --list [SERVICE] [LISTING]   list the table, one service, or something else
   -S, --save [-n]                      write the table as commands to standard output
   -R, --restore                        read such commands from standard input
+      --replace                        with -R: make the table what they say, by what has to change
 
 Timeouts and daemons
       --set TCP TCPFIN UDP             timeouts of connections in seconds; 0 leaves one as it is
@@ -148,7 +149,7 @@ mod tests {
             timeout daemon stats rate thresholds persistent-conn nosort syncid exact ops pe \
             sched-flags mcast-group mcast-port mcast-ttl sync-maxlen tun-info tun-type tun-port \
             tun-nocsum tun-csum tun-remcsum json no-load netns explain client vip real state count-by \
-            sort ipv6";
+            replace sort ipv6";
         let in_help = |option: &str| {
             let words = HELP.split([' ', '\n', ',', '[', '=', ']']);
             words.into_iter().any(|word| word == option)

@@ -1,5 +1,6 @@
 //! The drop-in for ipvsadm 1.31.
 
+mod applying;
 mod columns;
 mod command;
 mod connection;
@@ -25,7 +26,9 @@ mod pools;
 mod proc_text;
 mod program;
 mod refusal;
+mod replace;
 mod restore;
+mod rules;
 mod rules_file;
 mod run;
 mod save;
@@ -36,6 +39,7 @@ mod source;
 mod system_names;
 #[cfg(test)]
 mod tests;
+mod words;
 mod wrapper;
 
 pub use command::{Command, Format, Listing, Manner, Subject};
@@ -49,5 +53,6 @@ pub use names::Names;
 pub use program::{Program, invoke, main};
 pub use refusal::Operation;
 pub use restore::ParseLine;
+pub use rules::{is_rules, read_rules};
 pub use run::run;
 pub use system_names::SystemNames;

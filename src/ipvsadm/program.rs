@@ -113,15 +113,20 @@ pub fn invoke(program: &str, words: &[String], console: &mut Console<'_>) -> u8 
 }
 
 fn execute(program: &str, command: &Command, no_load: bool, console: &mut Console<'_>) -> u8 {
-    let (names, posixly_correct) = (&SystemNames, posixly_correct());
-    let mut parse_line = |line: &[&str]| {
-        grammar::parse_restore_line(program, line, names, posixly_correct).map_err(Error::from)
-    };
     let connect = || match no_load && !ipvs::is_loaded() {
         true => Ok(None),
         false => Client::connect().map(Some),
     };
-    run(command, connect, &mut parse_line, names, console)
+    run(command, connect, &mut parse_line(program), &SystemNames, console)
+}
+
+/// Reads a line of a restore by this process's names and environment.
+pub(super) fn parse_line(program: &str) -> impl FnMut(&[&str]) -> Result<Command, Error> {
+    let posixly_correct = posixly_correct();
+    move |line| {
+        grammar::parse_restore_line(program, line, &SystemNames, posixly_correct)
+            .map_err(Error::from)
+    }
 }
 
 fn posixly_correct() -> bool {

@@ -8,23 +8,19 @@ use std::borrow::Cow;
 use crate::ipvs::Request;
 use crate::netlink::Transport;
 
+use super::applying::Applying;
 use super::command::Command;
 use super::console::Console;
 use super::error::Error;
 use super::lines;
 use super::session::Session;
+use super::words;
 
 /// Reads one line's words, without `ipvsadm` in front, as a command.
 pub type ParseLine<'a> = dyn FnMut(&[&str]) -> Result<Command, Error> + 'a;
 
 /// Most commands that are kept, some 500 MB of them.
 const MOST_COMMANDS: usize = 2_000_000;
-
-/// Changes that go to the kernel in one go.
-const MOST_AT_ONCE: usize = 1024;
-
-/// Failures that are explained: each may read the whole table.
-const MOST_EXPLAINED: usize = 20;
 
 /// Parses standard input and applies it. Gives the status of the first line that failed, or 0.
 pub(super) fn restore<T: Transport>(
@@ -33,13 +29,13 @@ pub(super) fn restore<T: Transport>(
     console: &mut Console<'_>,
 ) -> u8 {
     match read(parse, console) {
-        Ok(commands) => Applying::new(session, console).apply(commands),
+        Ok(commands) => apply(session, commands, console),
         Err(status) => status,
     }
 }
 
 /// The same in place of what the table holds, which is cleared once all of the input is parsed.
-pub(super) fn replace<T: Transport>(
+pub(super) fn clear_and_restore<T: Transport>(
     session: &mut Session<'_, T>,
     parse: &mut ParseLine<'_>,
     console: &mut Console<'_>,
@@ -50,14 +46,26 @@ pub(super) fn replace<T: Transport>(
     };
     let clear = Command::Change(Request::Flush);
     match session.execute(&clear, console) {
-        Ok(()) => Applying::new(session, console).apply(commands),
+        Ok(()) => apply(session, commands, console),
         Err(error) => console.report(&error, || session.explain(&clear, &error)),
     }
 }
 
+fn apply<T: Transport>(
+    session: &mut Session<'_, T>,
+    commands: Vec<(usize, Command)>,
+    console: &mut Console<'_>,
+) -> u8 {
+    let commands = commands.into_iter().map(|(number, command)| (Some(number), command));
+    Applying::new(session, console).apply(commands)
+}
+
 /// The command of each line that has one, with the line's number from 1. Every line that cannot be
 /// parsed is reported; the status of the first is the error.
-fn read(parse: &mut ParseLine<'_>, console: &mut Console<'_>) -> Result<Vec<(usize, Command)>, u8> {
+pub(super) fn read(
+    parse: &mut ParseLine<'_>,
+    console: &mut Console<'_>,
+) -> Result<Vec<(usize, Command)>, u8> {
     let mut commands = Vec::new();
     let mut failed = None;
     let mut line = Vec::new();
@@ -75,7 +83,7 @@ fn read(parse: &mut ParseLine<'_>, console: &mut Console<'_>) -> Result<Vec<(usi
             // Slower to find out.
             Err(_) => String::from_utf8_lossy(&line),
         };
-        let words: Vec<&str> = words(&text).collect();
+        let words: Vec<&str> = words::of_line(&text).collect();
         if words.is_empty() {
             continue;
         }
@@ -99,95 +107,6 @@ fn read(parse: &mut ParseLine<'_>, console: &mut Console<'_>) -> Result<Vec<(usi
         }
     }
     failed.map_or(Ok(commands), Err)
-}
-
-/// The words of a line up to a comment. `ipvsadm` is left out wherever it stands.
-fn words(line: &str) -> impl Iterator<Item = &str> {
-    line.split([' ', '\t', '\r', '\n'])
-        .filter(|word| !word.is_empty())
-        .take_while(|word| !word.starts_with('#'))
-        .filter(|word| *word != "ipvsadm")
-}
-
-/// Commands on their way to the kernel: changes wait until many can go at once.
-struct Applying<'a, 'names, 'streams, T> {
-    session: &'a mut Session<'names, T>,
-    console: &'a mut Console<'streams>,
-    numbers: Vec<usize>,
-    requests: Vec<Request>,
-    failures: usize,
-    status: u8,
-}
-
-/// The conversation with the kernel broke off.
-struct Broken;
-
-impl<'a, 'names, 'streams, T: Transport> Applying<'a, 'names, 'streams, T> {
-    fn new(session: &'a mut Session<'names, T>, console: &'a mut Console<'streams>) -> Self {
-        Self { session, console, numbers: Vec::new(), requests: Vec::new(), failures: 0, status: 0 }
-    }
-
-    fn apply(mut self, commands: Vec<(usize, Command)>) -> u8 {
-        for (number, command) in commands {
-            if self.command(number, command).is_err() {
-                return self.status;
-            }
-        }
-        // Where the conversation breaks here, the status says so.
-        let _ = self.send();
-        self.status
-    }
-
-    fn command(&mut self, number: usize, command: Command) -> Result<(), Broken> {
-        if let Command::Change(request) = command {
-            self.numbers.push(number);
-            self.requests.push(request);
-            if self.requests.len() == MOST_AT_ONCE {
-                self.send()?;
-            }
-            return Ok(());
-        }
-        self.send()?;
-        if let Err(error) = self.session.execute(&command, self.console) {
-            self.failed(number, &command, &error);
-        }
-        Ok(())
-    }
-
-    fn send(&mut self) -> Result<(), Broken> {
-        let numbers = std::mem::take(&mut self.numbers);
-        let requests = std::mem::take(&mut self.requests);
-        let (Some(first), Some(request)) = (numbers.first(), requests.first()) else {
-            return Ok(());
-        };
-        match self.session.execute_all(&requests) {
-            Ok(results) => {
-                for ((number, request), result) in numbers.iter().zip(&requests).zip(results) {
-                    if let Err(source) = result {
-                        let command = Command::Change(request.clone());
-                        self.failed(*number, &command, &Error::change(request, source));
-                    }
-                }
-                Ok(())
-            }
-            Err(source) => {
-                let command = Command::Change(request.clone());
-                self.failed(*first, &command, &Error::change(request, source));
-                Err(Broken)
-            }
-        }
-    }
-
-    fn failed(&mut self, number: usize, command: &Command, error: &Error) {
-        self.failures += 1;
-        let explained = self.failures <= MOST_EXPLAINED;
-        let status = self.console.report_line(number, error, || {
-            explained.then(|| self.session.explain(command, error)).flatten()
-        });
-        if self.status == 0 {
-            self.status = status;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -217,19 +136,6 @@ mod tests {
         };
         let commands = read(&mut parse, &mut console);
         (commands, String::from_utf8(errors).unwrap())
-    }
-
-    #[test]
-    fn words_of_a_line() {
-        let words = |line| words(line).collect::<Vec<_>>();
-        assert_eq!(words("-A\t-t  a:80 -s rr \r"), ["-A", "-t", "a:80", "-s", "rr"]);
-        assert_eq!(words("ipvsadm -C"), ["-C"]);
-        assert_eq!(words("-C ipvsadm"), ["-C"]);
-        assert_eq!(words("/sbin/ipvsadm -C"), ["/sbin/ipvsadm", "-C"]);
-        assert_eq!(words("-C # everything -L"), ["-C"]);
-        assert_eq!(words("-C a#b"), ["-C", "a#b"]);
-        assert!(words("  # comment").is_empty());
-        assert!(words("ipvsadm").is_empty());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::console::Console;
 use super::error::Error;
 use super::restore::{self, ParseLine};
 use super::session::Session;
-use super::{Names, explanation, help};
+use super::{Names, explanation, help, replace};
 
 /// Oldest IPVS that the reference works with.
 const OLDEST: Version = Version(0x0001_0104);
@@ -63,7 +63,8 @@ fn execute<T: Transport>(
     }
     Ok(match command {
         Command::Restore => restore::restore(&mut session, parse, console),
-        Command::Replace => restore::replace(&mut session, parse, console),
+        Command::ClearAndRestore => restore::clear_and_restore(&mut session, parse, console),
+        Command::Replace => replace::replace(&mut session, parse, console),
         command => match session.execute(command, console) {
             Ok(()) => 0,
             Err(error) => console.report(&error, || session.explain(command, &error)),

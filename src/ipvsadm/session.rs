@@ -57,7 +57,7 @@ impl<'a, T: Transport> Session<'a, T> {
                 let names = (!numeric).then_some(self.names);
                 save::save(&mut self.source, names, output)?;
             }
-            Command::Restore | Command::Replace => {}
+            Command::Restore | Command::ClearAndRestore | Command::Replace => {}
         }
         Ok(())
     }
@@ -83,6 +83,15 @@ impl<'a, T: Transport> Session<'a, T> {
         requests: &[Request],
     ) -> Result<Vec<Result<(), netlink::Error>>, netlink::Error> {
         self.source.execute_all(requests)
+    }
+
+    /// The conversation itself, for whoever reads and changes the table as a whole.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Initialization`] where IPVS is not loaded and shall not be.
+    pub(super) fn client(&mut self) -> Result<&mut Client<T>, Error> {
+        self.source.loaded().map_err(Error::Initialization)
     }
 
     /// Cause and cure of a command's error. The table is read for it.

@@ -115,7 +115,12 @@ impl<T: Transport> Source<T> {
         self.loaded()?.execute_all(requests)
     }
 
-    fn loaded(&mut self) -> Result<&mut Client<T>, netlink::Error> {
+    /// The conversation itself.
+    ///
+    /// # Errors
+    ///
+    /// [`netlink::Error::NoFamily`] where IPVS is not loaded and shall not be.
+    pub(super) fn loaded(&mut self) -> Result<&mut Client<T>, netlink::Error> {
         self.client.as_mut().ok_or_else(|| netlink::Error::NoFamily("IPVS".to_owned()))
     }
 }

@@ -95,7 +95,7 @@ pub(super) fn restore(
         return failed(console, "Usage: ipvsadm-restore [--file PATH]");
     };
     let Some(path) = arguments.file else {
-        return run(&Command::Replace, console);
+        return run(&Command::ClearAndRestore, console);
     };
     let mut input = match File::open(&path) {
         Ok(file) => BufReader::new(file),
@@ -110,7 +110,7 @@ pub(super) fn restore(
         errors: &mut *console.errors,
         explains: console.explains,
     };
-    run(&Command::Replace, &mut from_file)
+    run(&Command::ClearAndRestore, &mut from_file)
 }
 
 /// The last part of the name that a program was called by.
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_restore_reads_standard_input_or_a_file() {
-        let replace = Some(Command::Replace);
+        let replace = Some(Command::ClearAndRestore);
         for line in ["", "-n", "foo --help"] {
             assert_eq!(restored(line), (0, String::new(), replace.clone(), String::new()));
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::allowance::Kind;
 use super::doctor::DoctorFlags;
 use super::values::{self, RealServer};
 use crate::cluster::{Listener, Mode, Role};
@@ -65,19 +66,19 @@ pub(super) enum SetupCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum FileCommand {
-    /// Make this machine what a cluster file says.
+    /// Make this machine what a cluster file says, or its table what `ipvsadm -S` wrote.
     Apply(FileFlags),
     /// Print what `apply` would do; exit 0 nothing, 2 something.
     Diff(FileFlags),
     /// Take back what `apply` did.
     Down {
-        /// Cluster file.
+        /// Cluster file, or a table as `ipvsadm -S` writes it.
         file: PathBuf,
     },
     /// Compare this machine with a cluster file, or with all that lvsctl ever set here; exit 0 as it
     /// should, 2 not.
     Status {
-        /// Cluster file.
+        /// Cluster file, or a table as `ipvsadm -S` writes it.
         file: Option<PathBuf>,
         /// What this machine is; by default its own addresses tell.
         #[arg(long)]
@@ -87,7 +88,7 @@ pub(super) enum FileCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct FileFlags {
-    /// Cluster file.
+    /// Cluster file, or a table as `ipvsadm -S` writes it.
     pub(super) file: PathBuf,
     /// What this machine is; by default its own addresses tell.
     #[arg(long)]
@@ -98,6 +99,9 @@ pub(super) struct FileFlags {
     /// Remove every service and destination that the file does not name.
     #[arg(long)]
     pub(super) exclusive: bool,
+    /// Kinds of change that may be made; with any other in the plan nothing is. All by default.
+    #[arg(long, value_name = "KIND[,KIND]...", value_delimiter = ',')]
+    pub(super) allow: Option<Vec<Kind>>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,27 +1,20 @@
-//! The commands that take a cluster file: `apply`, `diff`, `down` and `status`.
+//! The commands that take a file: `apply`, `diff`, `down` and `status`.
 
-use std::fmt;
+use std::collections::HashSet;
 use std::io::Write;
-use std::net::IpAddr;
 use std::path::Path;
 
 use serde_json::json;
 
 use super::arguments::{FileCommand, FileFlags, Options};
-use super::commands::{run_here, tell, wanted_of};
+use super::asked::{Asked, Meant};
+use super::commands::{run_allowed, run_here, tell};
 use super::report::{self, Direction};
-use super::wanted::{Claimed, Want};
+use super::wanted::Want;
 use super::{Error, Key, Machine, Value, state, status};
-use crate::cluster::{Cluster, Duty, Role};
+use crate::cluster::Role;
 use crate::plan::{Engine, Journal, Report, Wanted, World};
 use crate::table;
-
-/// A cluster file on this machine.
-struct Here {
-    cluster: Cluster,
-    role: Role,
-    own: Vec<IpAddr>,
-}
 
 pub(super) fn run(
     command: &FileCommand,
@@ -38,16 +31,16 @@ pub(super) fn run(
 }
 
 fn apply(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
-    let here = Here::load(&flags.file, flags.role)?;
-    let report = here.up(flags, options)?;
-    tell(options, output, &here, Direction::Up, &report)?;
+    let asked = Asked::load(&flags.file, flags.role)?;
+    let report = up(&asked, flags, options)?;
+    tell(options, output, &asked, Direction::Up, &report)?;
     Ok(0)
 }
 
 fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
-    let here = Here::load(&flags.file, flags.role)?;
+    let asked = Asked::load(&flags.file, flags.role)?;
     let looking = Options { dry_run: true, ..options.clone() };
-    let report = here.up(flags, &looking)?;
+    let report = up(&asked, flags, &looking)?;
     if options.json {
         report::write_json(output, &report)?;
     } else {
@@ -58,13 +51,11 @@ fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<
     Ok(if report.steps.is_empty() { 0 } else { 2 })
 }
 
-/// The file says no more than which cluster is meant: it may have changed since.
 fn down(file: &Path, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
-    let cluster = Cluster::load(file)?;
-    let name = cluster.name();
+    let meant = Meant::load(file)?;
     let report =
-        run_here(options, Direction::Down, |claim| belongs(claim, name), |_, _| Ok(Vec::new()))?;
-    tell(options, output, &format_args!("cluster {name}"), Direction::Down, &report)?;
+        run_here(options, Direction::Down, |claim| meant.covers(claim), |_, _| Ok(Vec::new()))?;
+    tell(options, output, &meant, Direction::Down, &report)?;
     Ok(0)
 }
 
@@ -74,16 +65,15 @@ fn status(
     options: &Options,
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
-    let here = Here::load(file, role)?;
+    let asked = Asked::load(file, role)?;
     let mut machine = Machine::new()?.only_looking();
     let mut journal = state::journal(&options.state_dir)?;
-    let wanted = wanted_of(&mut machine, &here.duties()?, &journal)?;
+    let wanted = asked.wanted(&mut machine, &journal)?;
     let findings = Engine::new(&mut machine, &mut journal).status(&wanted)?;
     if options.json {
-        let title = json!({"schema": 1, "cluster": here.cluster.name(), "role": here.role.name()});
-        status::write_json(output, title, &findings)?;
+        status::write_json(output, asked.json(), &findings)?;
     } else {
-        status::write(output, &here, &findings)?;
+        status::write(output, &asked, &findings)?;
     }
     Ok(if findings.iter().all(|finding| finding.met) { 0 } else { 2 })
 }
@@ -104,70 +94,33 @@ fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error>
     Ok(if findings.iter().all(|finding| finding.met) { 0 } else { 2 })
 }
 
-impl Here {
-    fn load(file: &Path, role: Option<Role>) -> Result<Self, Error> {
-        let cluster = Cluster::load(file)?;
-        let addresses = Machine::new()?.surroundings()?.addresses;
-        let own: Vec<IpAddr> = addresses.into_iter().map(|address| address.address).collect();
-        let role = match role {
-            Some(role) => role,
-            None => cluster.role(&own)?,
-        };
-        Ok(Self { cluster, role, own })
-    }
-
-    fn duties(&self) -> Result<Vec<Claimed>, Error> {
-        let name = self.cluster.name();
-        let claimed = |duty: Duty| {
-            let of = match &duty {
-                Duty::Address(duty) => {
-                    format!("{} {} {}", duty.role.name(), duty.mode, duty.vip)
-                }
-                _ => self.role.name().to_owned(),
-            };
-            Claimed { claim: format!("cluster {name} {of}"), duty }
-        };
-        Ok(self.cluster.duties(self.role, &self.own)?.into_iter().map(claimed).collect())
-    }
-
-    /// Makes this machine what the file says, or only says how.
-    fn up(&self, flags: &FileFlags, options: &Options) -> Result<Report<Key, Value>, Error> {
-        run_here(
-            options,
-            Direction::Up,
-            |claim| belongs(claim, self.cluster.name()),
-            |machine, journal| self.wanted(flags, machine, journal),
-        )
-    }
-
-    fn wanted(
-        &self,
-        flags: &FileFlags,
-        machine: &mut Machine,
-        journal: &Journal<Key, Value>,
-    ) -> Result<Vec<Want>, Error> {
-        let mut wanted = wanted_of(machine, &self.duties()?, journal)?;
-        if flags.keep_weights {
-            keep_weights(&mut wanted, machine)?;
-        }
-        if flags.exclusive && self.role == Role::Director {
-            let claim = format!("cluster {} {}", self.cluster.name(), self.role.name());
-            wanted.extend(strangers(&wanted, machine, journal, &claim)?);
-        }
-        Ok(wanted)
-    }
+/// Makes this machine what the file says, or only says how.
+fn up(asked: &Asked, flags: &FileFlags, options: &Options) -> Result<Report<Key, Value>, Error> {
+    run_allowed(
+        options,
+        Direction::Up,
+        flags.allow.as_deref(),
+        |claim| asked.covers(claim),
+        |machine, journal| wanted(asked, flags, machine, journal),
+    )
 }
 
-impl fmt::Display for Here {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cluster {} ({})", self.cluster.name(), self.role.name())
+fn wanted(
+    asked: &Asked,
+    flags: &FileFlags,
+    machine: &mut Machine,
+    journal: &Journal<Key, Value>,
+) -> Result<Vec<Want>, Error> {
+    let mut wanted = asked.wanted(machine, journal)?;
+    if flags.keep_weights {
+        keep_weights(&mut wanted, machine)?;
     }
-}
-
-/// Whether a claim is one of that cluster.
-fn belongs(claim: &str, cluster: &str) -> bool {
-    let mut words = claim.split(' ');
-    words.next() == Some("cluster") && words.next() == Some(cluster)
+    if flags.exclusive
+        && let Some(claim) = asked.claim_of_table()
+    {
+        wanted.extend(strangers(&wanted, machine, journal, &claim)?);
+    }
+    Ok(wanted)
 }
 
 /// Whoever changed a weight since had a reason for it.
@@ -182,16 +135,26 @@ fn keep_weights(wanted: &mut [Want], machine: &mut Machine) -> Result<(), Error>
     Ok(())
 }
 
-/// Entries of the table that nobody here wants: each shall be gone.
+/// Entries of the table that nobody here wants: each shall be gone, and what was removed as one stays
+/// so. One that a killed run was about to remove may be there still.
 fn strangers(
     wanted: &[Want],
     machine: &mut Machine,
     journal: &Journal<Key, Value>,
     claim: &str,
 ) -> Result<Vec<Want>, Error> {
-    let known: std::collections::HashSet<&Key> = wanted.iter().map(|item| &item.key).collect();
-    let entries = machine.entries()?.into_iter();
-    let foreign = entries.filter(|key| !known.contains(key) && journal.entry(key).is_none());
-    let gone = |key| Wanted { key, value: None, tolerated: Vec::new(), claim: claim.to_owned() };
-    Ok(foreign.map(gone).collect())
+    let known: HashSet<&Key> = wanted.iter().map(|item| &item.key).collect();
+    let foreign = |key: &Key| {
+        !known.contains(key) && journal.entry(key).is_none_or(|entry| entry.ours.is_none())
+    };
+    let mut gone = Vec::new();
+    if machine.entries()?.iter().any(foreign) {
+        gone.extend(machine.settled_entries()?.into_iter().filter(foreign));
+    }
+    let there: HashSet<Key> = gone.iter().cloned().collect();
+    let removed = journal.entries().filter(|entry| entry.ours.is_none()).map(|entry| &entry.key);
+    let removed = removed.filter(|key| matches!(key, Key::Table(_)) && !there.contains(key));
+    gone.extend(removed.filter(|key| foreign(key)).cloned());
+    let want = |key| Wanted { key, value: None, tolerated: Vec::new(), claim: claim.to_owned() };
+    Ok(gone.into_iter().map(want).collect())
 }

@@ -3,6 +3,9 @@
 use std::fmt::Display;
 use std::io::Write;
 
+use clap::ValueEnum;
+
+use super::allowance::{self, Kind};
 use super::arguments::{
     Arguments, Command, DirectorCommand, Options, RealServerCommand, SetupCommand,
 };
@@ -85,11 +88,23 @@ fn change(
     Ok(0)
 }
 
-/// Goes up or down, or only says how. `covers` tells the claims that this is about; `wanted` what
-/// there shall be, which the way down has no need to know.
+/// [`run_allowed`] with changes of every kind.
 pub(super) fn run_here(
     options: &Options,
     direction: Direction,
+    covers: impl Fn(&str) -> bool,
+    wanted: impl Fn(&mut Machine, &Journal<Key, Value>) -> Result<Vec<Want>, Error>,
+) -> Result<Report<Key, Value>, Error> {
+    run_allowed(options, direction, None, covers, wanted)
+}
+
+/// Goes up or down, or only says how; where kinds of change are named, only if there is no other to
+/// make. `covers` tells the claims that this is about; `wanted` what there shall be, which the way
+/// down has no need to know.
+pub(super) fn run_allowed(
+    options: &Options,
+    direction: Direction,
+    allowed: Option<&[Kind]>,
     covers: impl Fn(&str) -> bool,
     wanted: impl Fn(&mut Machine, &Journal<Key, Value>) -> Result<Vec<Want>, Error>,
 ) -> Result<Report<Key, Value>, Error> {
@@ -100,15 +115,32 @@ pub(super) fn run_here(
     let mut machine = Machine::new()?;
     if options.dry_run {
         machine = machine.only_looking();
-        let mut journal = state::journal(&options.state_dir)?.imagined();
+        let journal = state::journal(&options.state_dir)?;
         let wanted = wanted(&mut machine, &journal)?;
-        execute(&mut Imagined::new(&mut machine), &mut journal, &covers, &wanted, direction)
+        let report = imagine(&mut machine, &journal, &covers, &wanted, direction)?;
+        allowance::check(&report.steps, allowed.unwrap_or(Kind::value_variants()))?;
+        Ok(report)
     } else {
         let _lock = Lock::take(&options.state_dir)?;
         let mut journal = state::journal(&options.state_dir)?;
         let wanted = wanted(&mut machine, &journal)?;
+        if let Some(allowed) = allowed {
+            let planned = imagine(&mut machine, &journal, &covers, &wanted, direction)?;
+            allowance::check(&planned.steps, allowed)?;
+        }
         execute(&mut machine, &mut journal, &covers, &wanted, direction)
     }
+}
+
+fn imagine(
+    machine: &mut Machine,
+    journal: &Journal<Key, Value>,
+    covers: &impl Fn(&str) -> bool,
+    wanted: &[Want],
+    direction: Direction,
+) -> Result<Report<Key, Value>, Error> {
+    let mut imagined = Imagined::new(machine);
+    execute(&mut imagined, &mut journal.imagined(), covers, wanted, direction)
 }
 
 fn execute<W>(
@@ -167,7 +199,7 @@ pub(super) fn wanted_of(
         surroundings,
         reverse_path_filter: reverse_path_filter.map(|value| value.to_string()),
         belongings: machine.belongings(&ports)?,
-        journalled: journal.entries().iter().filter_map(of_host).collect(),
+        journalled: journal.entries().filter_map(of_host).collect(),
     };
     wanted(duties, &found)
 }

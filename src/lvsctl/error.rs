@@ -41,6 +41,17 @@ pub enum Error {
     /// The cluster file does not say what this machine is.
     #[error(transparent)]
     Role(#[from] cluster::RoleError),
+    /// A table in the words of `ipvsadm -S` that makes no sense.
+    #[error("{} is no table as ipvsadm -S writes it; nothing was touched\n{mistakes}", path.display())]
+    Rules {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, a line each.
+        mistakes: String,
+    },
+    /// The plan has changes of a kind that `--allow` does not name.
+    #[error("the plan has changes that --allow does not name:{0}\nNothing was changed.")]
+    NotAllowed(String),
     /// A step failed; what was done was taken back, as far as it goes.
     #[error("{0}")]
     Run(FailedRun),

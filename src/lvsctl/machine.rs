@@ -12,7 +12,7 @@ use crate::table::{self, Tables};
 
 /// What of a machine can be changed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(rename_all = "kebab-case")]
 pub enum Key {
     /// Of its network.
     Host(node::Key),
@@ -22,7 +22,7 @@ pub enum Key {
 
 /// What it can be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(rename_all = "kebab-case")]
 pub enum Value {
     /// Of its network.
     Host(String),
@@ -103,14 +103,28 @@ impl Machine {
     ///
     /// # Errors
     ///
-    /// Where the table cannot be listed, or does not stay the same for two readings in a row: what
-    /// is to go on the strength of a listing must be seen twice, since the kernel marks none that
-    /// changed while it was listed.
+    /// Where the table cannot be listed.
     pub fn entries(&mut self) -> Result<Vec<Key>, Error> {
+        self.entries_by(Tables::keys)
+    }
+
+    /// The same, for whoever removes what stands there: read until two readings in a row agree.
+    ///
+    /// # Errors
+    ///
+    /// Where the table cannot be listed, or keeps changing.
+    pub fn settled_entries(&mut self) -> Result<Vec<Key>, Error> {
+        self.entries_by(Tables::settled_keys)
+    }
+
+    fn entries_by(
+        &mut self,
+        read: impl FnOnce(&mut Tables<Socket>) -> Result<Vec<table::Key>, table::Error>,
+    ) -> Result<Vec<Key>, Error> {
         if self.only_looking && !ipvs::is_loaded() {
             return Ok(Vec::new());
         }
-        Ok(self.tables()?.settled_keys()?.into_iter().map(Key::Table).collect())
+        Ok(read(self.tables()?)?.into_iter().map(Key::Table).collect())
     }
 
     /// What the ports of bonds have of their own now, in the order of the ports.
@@ -146,6 +160,15 @@ impl World for Machine {
     fn refresh(&mut self) {
         if let Some(tables) = &mut self.tables {
             tables.refresh();
+        }
+    }
+
+    fn doubt(&mut self, changes: &[Change<Key, Value>]) {
+        let Some(tables) = &mut self.tables else { return };
+        for change in changes {
+            if let Key::Table(key) = &change.key {
+                tables.doubt(key);
+            }
         }
     }
 
@@ -323,12 +346,13 @@ mod tests {
     #[test]
     fn a_journal_cannot_lead_out_of_the_network() {
         for key in [
-            r#"{"sysctl":"kernel/modprobe"}"#,
-            r#"{"sysctl":"net/../kernel/modprobe"}"#,
-            r#"{"link":"../x"}"#,
-            r#"{"address":{"address":"192.0.2.1","prefix":32,"device":"a b"}}"#,
+            r#"{"host":{"sysctl":"kernel/modprobe"}}"#,
+            r#"{"host":{"sysctl":"net/../kernel/modprobe"}}"#,
+            r#"{"host":{"link":"../x"}}"#,
+            r#"{"host":{"address":{"address":"192.0.2.1","prefix":32,"device":"a b"}}}"#,
         ] {
-            assert!(serde_json::from_str::<Key>(key).is_err(), "{key}");
+            let error = serde_json::from_str::<Key>(key).unwrap_err().to_string();
+            assert!(!error.contains("unknown variant"), "{error}");
         }
     }
 

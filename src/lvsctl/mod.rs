@@ -3,7 +3,9 @@
 //! The way of one command: flags -> what is asked ([`Task`]) -> what this machine
 //! must have -> the [engine](crate::plan) on this [`Machine`] -> a report.
 
+mod allowance;
 mod arguments;
+mod asked;
 mod cluster_file;
 mod commands;
 mod doctor;
@@ -104,7 +106,7 @@ mod tests {
             use std::os::unix::fs::MetadataExt;
             std::fs::metadata("/proc/self/ns/net").unwrap().ino()
         };
-        let path = directory.path().join(format!("net-{inode}.json"));
+        let path = directory.path().join(format!("net-{inode}.journal"));
         std::fs::write(&path, "{").unwrap();
         for verb in ["up", "up --dry-run", "down", "status"] {
             let line =

@@ -21,6 +21,6 @@ pub(super) fn journal(directory: &Path) -> Result<Journal<Key, Value>, Error> {
         Some(cookie) => format!("boot {} namespace {cookie}", boot.trim()),
         None => format!("boot {}", boot.trim()),
     };
-    let path = directory.join(format!("net-{}.json", namespace.ino()));
+    let path = directory.join(format!("net-{}.journal", namespace.ino()));
     Ok(JournalFile::load(path, epoch)?)
 }

@@ -13,7 +13,7 @@ pub(super) fn journalled(
     covers: impl Fn(&str) -> bool,
     journal: &Journal<Key, Value>,
 ) -> Vec<Wanted<Key, Value>> {
-    let entries = journal.entries().iter();
+    let entries = journal.entries();
     let covered = entries.filter_map(|entry| {
         let claim = entry.claims.iter().find(|claim| covers(claim))?;
         Some(Wanted {

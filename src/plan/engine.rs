@@ -1,6 +1,6 @@
 //! Up, down, and what there is: the only place that decides about steps.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::world::ChangeOf;
 use super::{Cause, Change, Entry, Failure, Finding, Journal, Note, Report, Wanted, World};
@@ -31,23 +31,29 @@ impl<'a, W: World> Engine<'a, W> {
     /// Makes everything as wanted, in the order given, for the sake of `claims`; then gives back
     /// what these claims held and want no longer.
     ///
-    /// What is as wanted already and not journalled is someone else's, and stays so.
+    /// What is as wanted already and not journalled is someone else's, and stays so. `claims` are
+    /// those that this run speaks for: what only they hold may get another value.
     ///
     /// # Errors
     ///
-    /// Where a step fails, or something is not as wanted at the end: what this run did is then
-    /// taken back, newest first.
+    /// Before anything is touched, where a key would lose the value that another claim needs. Where a
+    /// step fails, or something changed is not as wanted at the end: what this run did is then taken
+    /// back, newest first.
     pub fn up(
         &mut self,
         claims: &[String],
         wanted: &[WantedOf<W>],
     ) -> Result<ReportOf<W>, FailureOf<W>> {
-        let earlier = self.journal.entries().to_vec();
+        if let Some(conflict) = self.conflict(claims, wanted) {
+            return Err(Box::new(Failure::before_any_step(conflict)));
+        }
+        self.journal.begin();
         let mut run = Run::default();
         let established = self.establish(wanted, &mut run);
-        if let Err(cause) = established.and_then(|()| self.verify(wanted)) {
-            return Err(self.roll_back(earlier, run, cause));
+        if let Err(cause) = established.and_then(|()| self.verify(wanted, &run.done)) {
+            return Err(self.roll_back(run, cause));
         }
+        self.journal.commit();
         let steps = run.done;
         let kept: HashSet<(&W::Key, &str)> =
             wanted.iter().map(|item| (&item.key, item.claim.as_str())).collect();
@@ -63,7 +69,6 @@ impl<'a, W: World> Engine<'a, W> {
     ///
     /// Where something cannot be given back. The rest is, and the journal keeps what is not.
     pub fn down(&mut self, claims: &[String]) -> Result<ReportOf<W>, FailureOf<W>> {
-        self.world.refresh();
         self.journal.release(claims, |_, _| false);
         self.give_back(Vec::new())
     }
@@ -74,7 +79,6 @@ impl<'a, W: World> Engine<'a, W> {
     ///
     /// Where it cannot be read.
     pub fn status(&mut self, wanted: &[WantedOf<W>]) -> Result<Vec<FindingOf<W>>, W::Error> {
-        self.world.refresh();
         let (mut findings, mut seen) = (Vec::new(), HashSet::new());
         for item in wanted.iter().filter(|item| seen.insert(&item.key)) {
             let found = self.world.read(&item.key)?;
@@ -89,13 +93,39 @@ impl<'a, W: World> Engine<'a, W> {
         Ok(findings)
     }
 
+    /// A key that is to have another value than a claim beside needs: one that this run does not
+    /// speak for, or another of this run.
+    fn conflict(&self, claims: &[String], wanted: &[WantedOf<W>]) -> Option<CauseOf<W>> {
+        let own: HashSet<&str> = claims
+            .iter()
+            .chain(wanted.iter().map(|item| &item.claim))
+            .map(String::as_str)
+            .collect();
+        let mut asked: HashMap<&W::Key, &WantedOf<W>> = HashMap::new();
+        for item in wanted {
+            let other = |claim: &&String| !own.contains(claim.as_str());
+            if let Some(entry) = self.journal.entry(&item.key)
+                && let Some(holder) = entry.claims.iter().find(other)
+                && !agree::<W>(entry.ours.as_ref(), &entry.tolerated, item)
+            {
+                return Some(conflict::<W>(entry.ours.as_ref(), holder, item));
+            }
+            let earlier = asked.entry(&item.key).or_insert(item);
+            if earlier.claim != item.claim
+                && !agree::<W>(earlier.value.as_ref(), &earlier.tolerated, item)
+            {
+                return Some(conflict::<W>(earlier.value.as_ref(), &earlier.claim, item));
+            }
+        }
+        None
+    }
+
     /// Items that the world takes in batches go together, the others one by one.
     fn establish(
         &mut self,
         wanted: &[WantedOf<W>],
         run: &mut Run<ChangeOf<W>>,
     ) -> Result<(), CauseOf<W>> {
-        self.world.refresh();
         let mut claimed = false;
         for items in wanted.chunk_by(|one, next| in_batch::<W>(one) && in_batch::<W>(next)) {
             claimed |= match items {
@@ -119,7 +149,7 @@ impl<'a, W: World> Engine<'a, W> {
     ) -> Result<bool, CauseOf<W>> {
         let found = self.world.read(&item.key).map_err(Cause::World)?;
         if item.is_met_by(found.as_ref(), W::satisfies) {
-            return Ok(self.journal.claim(&item.key, &item.claim));
+            return Ok(self.journal.claim(item));
         }
         let change = Change { key: item.key.clone(), from: found.clone(), to: item.value.clone() };
         let consequences = self.world.consequences(&change).map_err(Cause::World)?;
@@ -139,12 +169,12 @@ impl<'a, W: World> Engine<'a, W> {
         let (mut claimed, mut changed) = (false, HashSet::new());
         for item in items {
             if changed.contains(&item.key) {
-                claimed |= self.journal.claim(&item.key, &item.claim);
+                claimed |= self.journal.claim(item);
                 continue;
             }
             let found = self.world.read(&item.key).map_err(Cause::World)?;
             if item.is_met_by(found.as_ref(), W::satisfies) {
-                claimed |= self.journal.claim(&item.key, &item.claim);
+                claimed |= self.journal.claim(item);
                 continue;
             }
             changed.insert(&item.key);
@@ -176,38 +206,35 @@ impl<'a, W: World> Engine<'a, W> {
         }
     }
 
-    fn verify(&mut self, wanted: &[WantedOf<W>]) -> Result<(), CauseOf<W>> {
-        self.world.refresh();
-        for item in wanted {
+    /// Reads again what was changed, and what may depend on it. What is written in batches depends on
+    /// nothing, so that of a large table only the changes are read twice.
+    fn verify(&mut self, wanted: &[WantedOf<W>], done: &[ChangeOf<W>]) -> Result<(), CauseOf<W>> {
+        self.world.doubt(done);
+        let changed: HashSet<&W::Key> = done.iter().map(|change| &change.key).collect();
+        for item in wanted.iter().filter(|item| !in_batch::<W>(item) || changed.contains(&item.key))
+        {
             let found = self.world.read(&item.key).map_err(Cause::World)?;
             if !item.is_met_by(found.as_ref(), W::satisfies) {
                 return Err(Cause::NotAsWanted {
                     key: item.key.to_string(),
-                    found: found.map_or_else(|| "missing".to_owned(), |found| found.to_string()),
-                    wanted: item
-                        .value
-                        .as_ref()
-                        .map_or_else(|| "nothing".to_owned(), ToString::to_string),
+                    found: worded(found.as_ref(), "missing"),
+                    wanted: worded(item.value.as_ref(), "nothing"),
                 });
             }
         }
         Ok(())
     }
 
-    fn roll_back(
-        &mut self,
-        earlier: Vec<EntryOf<W>>,
-        run: Run<ChangeOf<W>>,
-        cause: CauseOf<W>,
-    ) -> FailureOf<W> {
-        self.world.refresh();
+    fn roll_back(&mut self, run: Run<ChangeOf<W>>, cause: CauseOf<W>) -> FailureOf<W> {
+        self.world.doubt(&run.under_way);
+        self.world.doubt(&run.done);
         let (mut undone, mut stuck) = (Vec::new(), Vec::new());
         for change in run.under_way.iter().rev().chain(run.done.iter().rev()) {
             if let Err(error) = self.take_back(change, &mut undone) {
                 stuck.push((change.key.clone(), Cause::World(error)));
             }
         }
-        self.journal.revert(earlier, &stuck.iter().map(|(key, _)| key).collect());
+        self.journal.revert(&stuck.iter().map(|(key, _)| key).collect());
         if let (Err(error), Some(first)) = (self.journal.persist(), run.done.first()) {
             stuck.push((first.key.clone(), Cause::Journal(error)));
         }
@@ -280,7 +307,7 @@ impl<'a, W: World> Engine<'a, W> {
                     Err(error) => stuck.push((entry.key.clone(), Cause::World(error))),
                 }
             }
-            self.journal.forget(&settled);
+            self.journal.forget(settled);
             if let Err(error) = self.journal.persist() {
                 stuck.extend(entries.first().map(|entry| (entry.key.clone(), error.into())));
             }
@@ -401,6 +428,31 @@ fn is_ours<W: World>(entry: &EntryOf<W>, found: Option<&ValueOf<W>>) -> bool {
         (Some(found), Some(ours)) => W::satisfies(found, ours),
         (found, ours) => found.is_none() && ours.is_none(),
     }
+}
+
+/// Whether a key may have one value for both: the value that one needs does for the other item, or the
+/// other way round.
+fn agree<W: World>(
+    needed: Option<&ValueOf<W>>,
+    tolerated: &[ValueOf<W>],
+    other: &WantedOf<W>,
+) -> bool {
+    other.is_met_by(needed, W::satisfies)
+        || other.value.as_ref().is_some_and(|value| tolerated.contains(value))
+}
+
+fn conflict<W: World>(held: Option<&ValueOf<W>>, holder: &str, item: &WantedOf<W>) -> CauseOf<W> {
+    Cause::Conflict {
+        key: item.key.to_string(),
+        wanted: worded(item.value.as_ref(), "nothing"),
+        claim: item.claim.clone(),
+        held: worded(held, "nothing"),
+        holder: holder.to_owned(),
+    }
+}
+
+fn worded<V: std::fmt::Display>(value: Option<&V>, absent: &str) -> String {
+    value.map_or_else(|| absent.to_owned(), ToString::to_string)
 }
 
 fn in_batch<W: World>(item: &WantedOf<W>) -> bool {

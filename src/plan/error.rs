@@ -88,6 +88,23 @@ pub enum Cause<E> {
     /// The journal could not be written, so the step was not made.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A key cannot have two values.
+    #[error(
+        "{key} is to be {wanted} for \"{claim}\", but \"{holder}\" needs it to be {held}: give both \
+         the same value, or take the other down first"
+    )]
+    Conflict {
+        /// What two want to be different.
+        key: String,
+        /// What this run asks for.
+        wanted: String,
+        /// On whose behalf.
+        claim: String,
+        /// What it is for the other.
+        held: String,
+        /// Who the other is.
+        holder: String,
+    },
     /// A change was accepted, and is not there.
     #[error("{key} is {found} after it was set to {wanted}: does another program manage it?")]
     NotAsWanted {

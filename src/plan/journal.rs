@@ -1,6 +1,6 @@
 //! What was changed, what it was before, and who still wants it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,9 @@ pub struct Entry<K, V> {
     pub previous: Option<V>,
     /// The value that it was given; `None` where it was removed.
     pub ours: Option<V>,
+    /// Other values that do as well for everyone who claims it.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub tolerated: Vec<V>,
     /// What changed along with it (see [`World::consequences`](super::World::consequences)), and
     /// what that was before.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
@@ -31,42 +34,59 @@ pub struct Entry<K, V> {
 #[derive(Clone, Debug)]
 pub struct Journal<K, V> {
     file: Option<JournalFile>,
-    entries: Vec<Entry<K, V>>,
-    /// Where in `entries` a key is.
-    places: HashMap<K, usize>,
+    /// By a number that grows; what is forgotten leaves a gap.
+    entries: BTreeMap<u64, Entry<K, V>>,
+    /// The number of each key's entry.
+    numbers: HashMap<K, u64>,
+    /// Entries that the file does not have as they are.
+    pending: BTreeSet<u64>,
+    /// Keys of which the file has an entry still.
+    forgotten: Vec<K>,
+    /// Within a run: what the entries that it changed were before; `None` where there was none.
+    before: Option<HashMap<u64, Option<Entry<K, V>>>>,
 }
 
 impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
-    /// A journal that [`Journal::persist`] writes to that file.
+    /// A journal that [`Journal::persist`] writes to that file, which has these entries.
     #[must_use]
-    pub fn new(file: JournalFile, entries: Vec<Entry<K, V>>) -> Self {
-        let places = places(&entries);
-        Self { file: Some(file), entries, places }
+    pub fn new(file: JournalFile, entries: BTreeMap<u64, Entry<K, V>>) -> Self {
+        Self { file: Some(file), ..Self::of(entries) }
     }
 
     /// The same entries, never to be written: for a dry run.
     #[must_use]
     pub fn imagined(&self) -> Self {
-        Self { file: None, entries: self.entries.clone(), places: self.places.clone() }
+        Self::of(self.entries.clone())
+    }
+
+    fn of(entries: BTreeMap<u64, Entry<K, V>>) -> Self {
+        let numbers = entries.iter().map(|(number, entry)| (entry.key.clone(), *number)).collect();
+        Self {
+            file: None,
+            entries,
+            numbers,
+            pending: BTreeSet::new(),
+            forgotten: Vec::new(),
+            before: None,
+        }
     }
 
     /// All entries, oldest first.
-    #[must_use]
-    pub fn entries(&self) -> &[Entry<K, V>] {
-        &self.entries
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry<K, V>> + ExactSizeIterator {
+        self.entries.values()
     }
 
     /// The entry of a key.
     #[must_use]
     pub fn entry(&self, key: &K) -> Option<&Entry<K, V>> {
-        self.places.get(key).and_then(|place| self.entries.get(*place))
+        self.numbers.get(key).and_then(|number| self.entries.get(number))
     }
 
     /// Every claim, once, in the order of their first appearance.
     #[must_use]
     pub fn claims(&self) -> Vec<String> {
         let (mut claims, mut seen) = (Vec::new(), HashSet::new());
-        for claim in self.entries.iter().flat_map(|entry| &entry.claims) {
+        for claim in self.entries().flat_map(|entry| &entry.claims) {
             if seen.insert(claim) {
                 claims.push(claim.clone());
             }
@@ -74,18 +94,62 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
         claims
     }
 
-    fn entry_mut(&mut self, key: &K) -> Option<&mut Entry<K, V>> {
-        self.places.get(key).and_then(|place| self.entries.get_mut(*place))
+    /// From here on what entries were is kept, for [`Journal::revert`].
+    pub(super) fn begin(&mut self) {
+        self.before = Some(HashMap::new());
     }
 
-    /// Adds a claim to the entry of a key, if there is one. Says whether that was new.
-    pub(super) fn claim(&mut self, key: &K, claim: &str) -> bool {
-        let entry = self.entry_mut(key);
-        let Some(entry) = entry.filter(|entry| !entry.claims.iter().any(|held| held == claim))
-        else {
+    /// What was changed since [`Journal::begin`] stays.
+    pub(super) fn commit(&mut self) {
+        self.before = None;
+    }
+
+    /// The entry of a key, to be changed.
+    fn entry_mut(&mut self, key: &K) -> Option<&mut Entry<K, V>> {
+        let number = *self.numbers.get(key)?;
+        let entry = self.entries.get_mut(&number)?;
+        if let Some(before) = &mut self.before {
+            before.entry(number).or_insert_with(|| Some(entry.clone()));
+        }
+        self.pending.insert(number);
+        Some(entry)
+    }
+
+    fn push(&mut self, entry: Entry<K, V>) {
+        let number = self.entries.last_key_value().map_or(0, |(last, _)| last + 1);
+        if let Some(before) = &mut self.before {
+            before.entry(number).or_insert(None);
+        }
+        self.pending.insert(number);
+        self.numbers.insert(entry.key.clone(), number);
+        self.entries.insert(number, entry);
+    }
+
+    fn remove(&mut self, number: u64) {
+        if let Some(entry) = self.entries.remove(&number) {
+            self.numbers.remove(&entry.key);
+            self.pending.remove(&number);
+            self.forgotten.push(entry.key);
+        }
+    }
+
+    /// Adds the claim of what is wanted to the entry of its key, if there is one. Says whether that
+    /// was new.
+    pub(super) fn claim(&mut self, wanted: &Wanted<K, V>) -> bool {
+        let held = |entry: &Entry<K, V>| entry.claims.contains(&wanted.claim);
+        if self.entry(&wanted.key).is_none_or(held) {
             return false;
-        };
-        entry.claims.push(claim.to_owned());
+        }
+        let Some(entry) = self.entry_mut(&wanted.key) else { return false };
+        if entry.claims.is_empty() {
+            entry.tolerated.clone_from(&wanted.tolerated);
+        } else {
+            let does = |value: &V| {
+                wanted.value.as_ref() == Some(value) || wanted.tolerated.contains(value)
+            };
+            entry.tolerated.retain(does);
+        }
+        entry.claims.push(wanted.claim.clone());
         true
     }
 
@@ -97,16 +161,19 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
         found: Option<V>,
         consequences: Vec<Change<K, V>>,
     ) {
-        self.claim(&wanted.key, &wanted.claim);
+        self.claim(wanted);
         if let Some(entry) = self.entry_mut(&wanted.key) {
-            entry.ours = wanted.value.clone();
+            entry.ours.clone_from(&wanted.value);
+            if let [_] = entry.claims.as_slice() {
+                entry.tolerated.clone_from(&wanted.tolerated);
+            }
             return;
         }
-        self.places.insert(wanted.key.clone(), self.entries.len());
-        self.entries.push(Entry {
+        self.push(Entry {
             key: wanted.key.clone(),
             previous: found,
             ours: wanted.value.clone(),
+            tolerated: wanted.tolerated.clone(),
             along: consequences
                 .into_iter()
                 .filter_map(|change| Some((change.key, change.from?)))
@@ -115,60 +182,66 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
         });
     }
 
-    /// Takes the claims off every entry, except where `keep` says otherwise. Says whether any was.
-    pub(super) fn release(&mut self, claims: &[String], keep: impl Fn(&K, &str) -> bool) -> bool {
+    /// Takes the claims off every entry, except where `keep` says otherwise.
+    pub(super) fn release(&mut self, claims: &[String], keep: impl Fn(&K, &str) -> bool) {
         let claims: HashSet<&str> = claims.iter().map(String::as_str).collect();
-        let mut released = false;
-        for Entry { key, claims: held, .. } in &mut self.entries {
+        for (number, Entry { key, claims: held, .. }) in &mut self.entries {
             let before = held.len();
             held.retain(|claim| !claims.contains(claim.as_str()) || keep(key, claim));
-            released |= held.len() < before;
+            if held.len() < before {
+                self.pending.insert(*number);
+            }
         }
-        released
     }
 
     /// Entries that nobody claims, newest first: the order in which they are given back.
     pub(super) fn unclaimed(&self) -> Vec<Entry<K, V>> {
-        let unclaimed = self.entries.iter().rev().filter(|entry| entry.claims.is_empty());
+        let unclaimed = self.entries().rev().filter(|entry| entry.claims.is_empty());
         unclaimed.cloned().collect()
     }
 
     /// Forgets keys.
-    pub(super) fn forget(&mut self, keys: &HashSet<&K>) {
-        self.entries.retain(|entry| !keys.contains(&entry.key));
-        self.places = places(&self.entries);
+    pub(super) fn forget<'a>(&mut self, keys: impl IntoIterator<Item = &'a K>)
+    where
+        K: 'a,
+    {
+        for key in keys {
+            if let Some(number) = self.numbers.get(key).copied() {
+                self.remove(number);
+            }
+        }
     }
 
-    /// Goes back to earlier entries, but keeps the present ones of the keys given.
-    pub(super) fn revert(&mut self, earlier: Vec<Entry<K, V>>, keep: &HashSet<&K>) {
-        let present = std::mem::replace(&mut self.entries, earlier);
-        self.places = places(&self.entries);
-        for entry in present.into_iter().filter(|entry| keep.contains(&entry.key)) {
-            match self.entry_mut(&entry.key) {
-                Some(earlier) => *earlier = entry,
-                None => {
-                    self.places.insert(entry.key.clone(), self.entries.len());
-                    self.entries.push(entry);
+    /// Goes back to what the entries were at [`Journal::begin`], except for the keys given.
+    pub(super) fn revert(&mut self, keep: &HashSet<&K>) {
+        for (number, earlier) in self.before.take().unwrap_or_default() {
+            let Some(entry) = self.entries.get_mut(&number) else { continue };
+            if keep.contains(&entry.key) {
+                continue;
+            }
+            match earlier {
+                Some(earlier) => {
+                    *entry = earlier;
+                    self.pending.insert(number);
                 }
+                None => self.remove(number),
             }
         }
     }
 }
 
-fn places<K: Clone + Eq + Hash, V>(entries: &[Entry<K, V>]) -> HashMap<K, usize> {
-    entries.iter().enumerate().map(|(place, entry)| (entry.key.clone(), place)).collect()
-}
-
 impl<K: Serialize, V: Serialize> Journal<K, V> {
-    /// Writes the journal to its file, if it has one. Returns once it is on the disk.
+    /// Writes what is not in its file yet, if it has one. Returns once it is on the disk.
     ///
     /// # Errors
     ///
-    /// Where the file cannot be written; the one before is then still whole.
+    /// Where the file cannot be written; what it had before it has still.
     pub fn persist(&mut self) -> Result<(), JournalError> {
-        match &mut self.file {
-            Some(file) => file.save(&self.entries),
-            None => Ok(()),
-        }
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let pending = self.pending.iter().filter_map(|number| self.entries.get(number));
+        file.save(&self.entries, pending, &self.forgotten)?;
+        self.pending.clear();
+        self.forgotten.clear();
+        Ok(())
     }
 }

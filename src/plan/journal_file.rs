@@ -1,8 +1,13 @@
-//! The journal on the disk: one JSON file, replaced whole.
+//! The journal on the disk: a line of JSON for each entry as it became, appended and never changed.
+//!
+//! A run that is killed while it appends leaves a last line that is torn. What that line was to tell
+//! of was not done yet, since a change is made only after its line is on the disk: it is passed over.
+//! Where most lines are out of date, the file is written anew beside and takes the place of the old.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::hash::Hash;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -11,34 +16,49 @@ use serde::{Deserialize, Serialize};
 use super::{Entry, Journal, JournalError};
 
 /// Format version of the file.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// No machine has that many keys; a larger file is not ours.
-const LONGEST: u64 = 64 << 20;
+const LONGEST: u64 = 256 << 20;
+
+/// Lines out of date that are left in a file however short it is.
+const MOST_STALE: usize = 64;
 
 /// Where a journal is kept.
 #[derive(Clone, Debug)]
 pub struct JournalFile {
     path: PathBuf,
     epoch: String,
-    /// The file on disk is of an earlier epoch.
-    void: bool,
+    /// What is at the path.
+    state: State,
 }
 
-#[derive(Serialize)]
-struct Written<'a, K, V> {
-    version: u64,
-    epoch: &'a str,
-    entries: &'a [Entry<K, V>],
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing to append to: no file, or one whose last line is torn.
+    Stale,
+    /// A file of an earlier epoch.
+    Void,
+    /// A file with that many lines below the first.
+    Lines(usize),
 }
 
-#[derive(Deserialize)]
+/// The first line.
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Read1<K, V> {
-    #[serde(rename = "version")]
-    _version: u64,
+struct Header {
+    version: u64,
     epoch: String,
-    entries: Vec<Entry<K, V>>,
+}
+
+/// Every other line.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Line<E, K> {
+    /// What the entry of its key is from here on.
+    Entry(E),
+    /// The key has none any more.
+    Forget(K),
 }
 
 impl JournalFile {
@@ -56,39 +76,97 @@ impl JournalFile {
         K: Clone + Eq + Hash + DeserializeOwned,
         V: Clone + PartialEq + DeserializeOwned,
     {
-        let mut file = Self { path, epoch, void: false };
-        let Some(text) = file.text()? else {
-            return Ok(Journal::new(file, Vec::new()));
-        };
-        let damaged = |reason: serde_json::Error| JournalError::Damaged {
-            path: file.path.clone(),
-            reason: reason.to_string(),
-        };
-        // The version comes first: what another release writes need not fit our types.
-        let value: serde_json::Value = serde_json::from_slice(&text).map_err(damaged)?;
-        match value.get("version").and_then(serde_json::Value::as_u64) {
-            Some(found) if found != VERSION => {
-                return Err(JournalError::Version { path: file.path, found, known: VERSION });
+        let mut file = Self { path, epoch, state: State::Stale };
+        let mut text = match File::open(&file.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Journal::new(file, BTreeMap::new()));
             }
-            _ => {}
+            opened => BufReader::new(file.attempt("read", opened)?.take(LONGEST + 1)),
+        };
+        let mut line = Vec::new();
+        if !file.read_line(&mut text, &mut line)? {
+            return Err(file.damaged("its first line is not whole".to_owned()));
         }
-        let read: Read1<K, V> = serde_json::from_value(value).map_err(damaged)?;
-        file.void = read.epoch != file.epoch;
-        let entries = if file.void { Vec::new() } else { read.entries };
+        if file.header(&line)?.epoch != file.epoch {
+            file.state = State::Void;
+            return Ok(Journal::new(file, BTreeMap::new()));
+        }
+        let (mut entries, mut numbers) = (BTreeMap::new(), HashMap::new());
+        let mut lines = 0;
+        while file.read_line(&mut text, &mut line)? {
+            lines += 1;
+            let read: Line<Entry<K, V>, K> = serde_json::from_slice(&line)
+                .map_err(|reason| file.damaged(format!("line {}: {reason}", lines + 1)))?;
+            match read {
+                Line::Entry(entry) => {
+                    let number = *numbers.entry(entry.key.clone()).or_insert(lines as u64);
+                    entries.insert(number, entry);
+                }
+                Line::Forget(key) => {
+                    numbers.remove(&key).and_then(|number| entries.remove(&number));
+                }
+            }
+        }
+        if text.get_ref().limit() == 0 {
+            return Err(file.damaged(format!("it is longer than {LONGEST} bytes")));
+        }
+        if line.is_empty() {
+            file.state = State::Lines(lines);
+        }
         Ok(Journal::new(file, entries))
     }
 
-    /// Replaces the file, or removes it where there is nothing to keep.
-    pub(super) fn save<K: Serialize, V: Serialize>(
+    /// The next line, if it is whole. What is left in `line` at the end is a torn one.
+    fn read_line(&self, text: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, JournalError> {
+        line.clear();
+        self.attempt("read", text.read_until(b'\n', line))?;
+        Ok(line.ends_with(b"\n"))
+    }
+
+    fn header(&self, line: &[u8]) -> Result<Header, JournalError> {
+        let damaged = |reason: serde_json::Error| self.damaged(reason.to_string());
+        // The version comes first: what another release writes need not fit our types.
+        let value: serde_json::Value = serde_json::from_slice(line).map_err(damaged)?;
+        match value.get("version").and_then(serde_json::Value::as_u64) {
+            Some(found) if found != VERSION => {
+                Err(JournalError::Version { path: self.path.clone(), found, known: VERSION })
+            }
+            _ => serde_json::from_value(value).map_err(damaged),
+        }
+    }
+
+    /// Appends what changed; or writes the file anew, or removes it where there is nothing to keep.
+    pub(super) fn save<'a, K: Serialize + 'a, V: Serialize + 'a>(
         &mut self,
-        entries: &[Entry<K, V>],
+        entries: &'a BTreeMap<u64, Entry<K, V>>,
+        pending: impl Iterator<Item = &'a Entry<K, V>>,
+        forgotten: &[K],
     ) -> Result<(), JournalError> {
-        if self.void {
-            let aside = self.path.with_extension("json.void");
-            self.attempt("set aside", fs::rename(&self.path, aside))?;
-            self.void = false;
+        let pending: Vec<_> = pending.collect();
+        let fresh = pending.len() + forgotten.len();
+        match self.state {
+            State::Lines(lines) if !entries.is_empty() => {
+                if fresh == 0 {
+                    return Ok(());
+                }
+                if lines + fresh <= 2 * entries.len() + MOST_STALE {
+                    // Until all of it is there, the last line may be torn.
+                    self.state = State::Stale;
+                    let appended = self.append(&pending, forgotten);
+                    self.attempt("write", appended)?;
+                    self.state = State::Lines(lines + fresh);
+                    return Ok(());
+                }
+            }
+            State::Void => {
+                let aside = self.path.with_extension("journal.void");
+                self.attempt("set aside", fs::rename(&self.path, aside))?;
+                self.state = State::Stale;
+            }
+            _ => {}
         }
         if entries.is_empty() {
+            self.state = State::Stale;
             return match fs::remove_file(&self.path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     self.attempt("remove", Err(error))
@@ -96,13 +174,46 @@ impl JournalFile {
                 _ => self.sync_directory(),
             };
         }
-        let text =
-            serde_json::to_vec_pretty(&Written { version: VERSION, epoch: &self.epoch, entries });
-        let text = self.attempt("write", text.map_err(io::Error::from))?;
-        let new = self.path.with_extension("json.new");
-        self.attempt("write", write_synced(&new, &text))?;
+        let new = self.path.with_extension("journal.new");
+        self.attempt("write", self.write_anew(&new, entries))?;
         self.attempt("replace", fs::rename(&new, &self.path))?;
+        self.state = State::Lines(entries.len());
         self.sync_directory()
+    }
+
+    fn append<K: Serialize, V: Serialize>(
+        &self,
+        pending: &[&Entry<K, V>],
+        forgotten: &[K],
+    ) -> io::Result<()> {
+        let mut file = BufWriter::new(File::options().append(true).open(&self.path)?);
+        // A key may have been forgotten and be there again.
+        for key in forgotten {
+            write_line(&mut file, &Line::<&Entry<K, V>, &K>::Forget(key))?;
+        }
+        for entry in pending {
+            write_line(&mut file, &Line::<_, &K>::Entry(entry))?;
+        }
+        file.into_inner()?.sync_data()
+    }
+
+    /// A leftover of a killed run is replaced; a link that someone put in its place is not followed.
+    fn write_anew<K: Serialize, V: Serialize>(
+        &self,
+        path: &Path,
+        entries: &BTreeMap<u64, Entry<K, V>>,
+    ) -> io::Result<()> {
+        if let Err(error) = fs::remove_file(path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+        let mut file = BufWriter::new(File::options().write(true).create_new(true).open(path)?);
+        write_line(&mut file, &Header { version: VERSION, epoch: self.epoch.clone() })?;
+        for entry in entries.values() {
+            write_line(&mut file, &Line::<_, &K>::Entry(entry))?;
+        }
+        file.into_inner()?.sync_all()
     }
 
     /// The name in the directory, too, must be on the disk before the machine is changed.
@@ -112,20 +223,8 @@ impl JournalFile {
         self.attempt("sync", synced)
     }
 
-    fn text(&self) -> Result<Option<Vec<u8>>, JournalError> {
-        let mut text = Vec::new();
-        let read = match File::open(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => Err(error),
-            Ok(file) => file.take(LONGEST + 1).read_to_end(&mut text),
-        };
-        if self.attempt("read", read)? as u64 > LONGEST {
-            return Err(JournalError::Damaged {
-                path: self.path.clone(),
-                reason: format!("it is longer than {LONGEST} bytes"),
-            });
-        }
-        Ok(Some(text))
+    fn damaged(&self, reason: String) -> JournalError {
+        JournalError::Damaged { path: self.path.clone(), reason }
     }
 
     fn attempt<T>(&self, action: &'static str, result: io::Result<T>) -> Result<T, JournalError> {
@@ -133,14 +232,7 @@ impl JournalFile {
     }
 }
 
-/// A leftover of a killed run is replaced; a link that someone put in its place is not followed.
-fn write_synced(path: &Path, text: &[u8]) -> io::Result<()> {
-    if let Err(error) = fs::remove_file(path)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error);
-    }
-    let mut file = File::options().write(true).create_new(true).open(path)?;
-    file.write_all(text)?;
-    file.sync_all()
+fn write_line(file: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *file, line)?;
+    file.write_all(b"\n")
 }

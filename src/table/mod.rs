@@ -1,16 +1,20 @@
 //! The IPVS table as keys and values: services and destinations, one change at a time.
 //!
 //! [`Tables`] reads and writes it over a [`Client`](crate::ipvs::Client); [`command()`] says a change
-//! as a person would type it.
+//! as a person would type it. [`Whole`] is a table that somebody wants, and the changes that lead to it.
 
 mod command;
 mod error;
 mod key;
 mod order;
+mod snapshot;
 mod tables;
+mod whole;
 
 pub use command::command;
 pub use error::Error;
 pub use key::{Key, Value};
 pub use order::rank;
-pub use tables::Tables;
+pub use snapshot::Snapshot;
+pub use tables::{Tables, request, stop_before};
+pub use whole::{LineChange, Whole};

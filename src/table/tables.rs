@@ -1,46 +1,32 @@
-//! The table, read once and kept up to date by what is written.
+//! The table and the conversation in which it is read and written.
 
-use std::collections::{HashMap, HashSet};
-
-use super::{Error, Key, Value, command};
-use crate::ipvs::{Client, Request, ServiceFlags, ServiceIdentity};
+use super::{Error, Key, Snapshot, Value, command};
+use crate::ipvs::{Client, Request};
 use crate::netlink::{self, Transport};
 use crate::plan::Change;
 
-/// A client, and the entries that it has read.
-///
-/// Services are listed once, the destinations of each once it is asked for, until
-/// [`Tables::refresh`]: thousands of keys take a handful of listings.
+/// A client, and what it has read.
 #[derive(Debug)]
 pub struct Tables<T> {
     client: Client<T>,
-    entries: HashMap<Key, Value>,
-    listed: HashSet<Part>,
-}
-
-/// How often the table may have changed between two readings.
-const READINGS: usize = 5;
-
-/// What is listed at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Part {
-    Services,
-    Destinations(ServiceIdentity),
-    Timeouts,
-    Daemons,
+    snapshot: Snapshot,
 }
 
 impl<T: Transport> Tables<T> {
     /// Nothing is read yet.
     #[must_use]
     pub fn new(client: Client<T>) -> Self {
-        Self { client, entries: HashMap::new(), listed: HashSet::new() }
+        Self { client, snapshot: Snapshot::default() }
     }
 
     /// Forgets what was read.
     pub fn refresh(&mut self) {
-        self.entries.clear();
-        self.listed.clear();
+        self.snapshot = Snapshot::default();
+    }
+
+    /// Forgets what was read of a key.
+    pub fn doubt(&mut self, key: &Key) {
+        self.snapshot.doubt(key);
     }
 
     /// The present value of a key; `None` where there is no such entry.
@@ -49,60 +35,25 @@ impl<T: Transport> Tables<T> {
     ///
     /// Where the table cannot be listed.
     pub fn read(&mut self, key: &Key) -> Result<Option<Value>, Error> {
-        match key {
-            Key::Service(_) => self.list(Part::Services)?,
-            Key::Destination { service, .. } => {
-                self.list(Part::Services)?;
-                if !self.entries.contains_key(&Key::Service(*service)) {
-                    return Ok(None);
-                }
-                self.list(Part::Destinations(*service))?;
-            }
-            Key::Timeouts => self.list(Part::Timeouts)?,
-            Key::Daemon(_) => self.list(Part::Daemons)?,
-        }
-        Ok(self.entries.get(key).cloned())
+        self.snapshot.read(&mut self.client, key)
     }
 
-    /// The keys of every destination and service, each service behind its destinations, once two
-    /// readings in a row agree.
+    /// The keys of every destination and service, see [`Snapshot::keys`].
+    ///
+    /// # Errors
+    ///
+    /// Where the table cannot be listed.
+    pub fn keys(&mut self) -> Result<Vec<Key>, Error> {
+        self.snapshot.keys(&mut self.client)
+    }
+
+    /// The same, seen twice, see [`Snapshot::settled_keys`].
     ///
     /// # Errors
     ///
     /// Where the table cannot be listed, or keeps changing.
     pub fn settled_keys(&mut self) -> Result<Vec<Key>, Error> {
-        let mut earlier = self.keys()?;
-        for _ in 0..READINGS {
-            self.refresh();
-            let keys = self.keys()?;
-            if keys == earlier {
-                return Ok(keys);
-            }
-            earlier = keys;
-        }
-        Err(Error::Unsettled)
-    }
-
-    fn keys(&mut self) -> Result<Vec<Key>, Error> {
-        self.list(Part::Services)?;
-        let services = self.entries.keys().filter_map(|key| match key {
-            Key::Service(service) => Some(*service),
-            _ => None,
-        });
-        let mut services: Vec<ServiceIdentity> = services.collect();
-        services.sort();
-        for service in &services {
-            self.list(Part::Destinations(*service))?;
-        }
-        let mut keys: Vec<Key> = self.entries.keys().copied().collect();
-        keys.retain(|key| key.service().is_some());
-        keys.sort_by_key(|key| match key {
-            Key::Destination { service, address, port } => {
-                (Some(*service), false, Some((*address, *port)))
-            }
-            key => (key.service(), true, None),
-        });
-        Ok(keys)
+        self.snapshot.settled_keys(&mut self.client)
     }
 
     /// Makes a change.
@@ -112,13 +63,11 @@ impl<T: Transport> Tables<T> {
     /// Where the kernel refuses it.
     pub fn write(&mut self, change: &Change<Key, Value>) -> Result<(), Error> {
         let request = request(change)?;
-        // The kernel changes no daemon that runs.
-        if let (Some(Value::Daemon(running)), Request::StartDaemon(_)) = (&change.from, &request) {
-            let stop = Request::StopDaemon(running.state, running.sync_id);
+        if let Some(stop) = stop_before(change) {
             self.client.execute(&stop).map_err(|source| refused(change, source))?;
         }
         self.client.execute(&request).map_err(|source| refused(change, source))?;
-        self.note(change);
+        self.snapshot.note(change);
         Ok(())
     }
 
@@ -136,61 +85,11 @@ impl<T: Transport> Tables<T> {
         let mut told = Vec::with_capacity(outcomes.len());
         for (change, outcome) in changes.iter().zip(outcomes) {
             if outcome.is_ok() {
-                self.note(change);
+                self.snapshot.note(change);
             }
             told.push(outcome.map_err(|source| refused(change, source)));
         }
         told
-    }
-
-    /// Keeps what was read up to date.
-    fn note(&mut self, change: &Change<Key, Value>) {
-        match &change.to {
-            Some(value) => {
-                self.entries.insert(change.key, value.clone());
-            }
-            None => {
-                self.entries.remove(&change.key);
-                // With a service go its destinations.
-                if let Key::Service(gone) = change.key {
-                    self.entries.retain(|key, _| key.service() != Some(gone));
-                }
-            }
-        }
-    }
-
-    fn list(&mut self, part: Part) -> Result<(), Error> {
-        if self.listed.contains(&part) {
-            return Ok(());
-        }
-        let failed = |source| Error::List { source };
-        match part {
-            Part::Services => {
-                for mut entry in self.client.services().map_err(failed)? {
-                    // The kernel's own mark: it is nothing that anybody configured.
-                    entry.service.flags = entry.service.flags.without(ServiceFlags::HASHED);
-                    let key = Key::Service(entry.service.identity);
-                    self.entries.insert(key, Value::Service(entry.service));
-                }
-            }
-            Part::Destinations(service) => {
-                for entry in self.client.destinations(&service).map_err(failed)? {
-                    let key = Key::of(service, &entry.destination);
-                    self.entries.insert(key, Value::Destination(entry.destination));
-                }
-            }
-            Part::Timeouts => {
-                let timeouts = self.client.timeouts().map_err(failed)?;
-                self.entries.insert(Key::Timeouts, Value::Timeouts(timeouts));
-            }
-            Part::Daemons => {
-                for daemon in self.client.daemons().map_err(failed)? {
-                    self.entries.insert(Key::Daemon(daemon.state), Value::Daemon(daemon));
-                }
-            }
-        }
-        self.listed.insert(part);
-        Ok(())
     }
 }
 
@@ -202,7 +101,23 @@ fn refused(change: &Change<Key, Value>, source: netlink::Error) -> Error {
     Error::Change { command: command(change), scheduler, source }
 }
 
-fn request(change: &Change<Key, Value>) -> Result<Request, Error> {
+/// The request that has to go before that of the change: the kernel changes no daemon that runs.
+#[must_use]
+pub fn stop_before(change: &Change<Key, Value>) -> Option<Request> {
+    match (&change.from, &change.to) {
+        (Some(Value::Daemon(running)), Some(_)) => {
+            Some(Request::StopDaemon(running.state, running.sync_id))
+        }
+        _ => None,
+    }
+}
+
+/// The change as a request to the kernel.
+///
+/// # Errors
+///
+/// Where the value is not of the key's kind.
+pub fn request(change: &Change<Key, Value>) -> Result<Request, Error> {
     let new = change.from.is_none();
     Ok(match (change.key, change.to.clone()) {
         (Key::Service(_), Some(Value::Service(service))) if new => Request::AddService(service),
@@ -231,7 +146,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::ipvs::{Destination, Forwarding, Service};
+    use crate::ipvs::{Destination, Forwarding, Service, ServiceIdentity};
 
     #[test]
     fn each_change_is_one_request() {

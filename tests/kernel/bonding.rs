@@ -28,7 +28,7 @@ fn up(host: &Host, bond: &Bond, machine: &mut Machine) -> Outcome {
     for port in &bond.ports {
         belongings.extend(machine.host.belongings(port).map_err(|error| error.to_string())?);
     }
-    let journalled = journal.entries().iter();
+    let journalled = journal.entries();
     let journalled: Vec<_> =
         journalled.map(|entry| (entry.key.clone(), entry.previous.clone())).collect();
     let wanted = bond.wanted(&belongings, &journalled).into_iter().map(|want| Wanted {
@@ -435,7 +435,7 @@ fn a_port_that_vanished_is_told_and_the_rest_is_given_back() {
         assert_eq!(notes, ["address 203.0.113.1/24 dev eth3 was scope global brd 203.0.113.255"]);
         let keys: HashSet<_> = report.steps.iter().map(|step| step.key.to_string()).collect();
         assert!(keys.contains("address 192.0.2.1/24 dev eth2"), "{keys:?}");
-        assert!(journal(director).entries().is_empty());
+        assert_eq!(journal(director).entries().len(), 0);
         assert_eq!(down(director, machine).unwrap().steps, []);
     });
 }

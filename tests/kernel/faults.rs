@@ -95,6 +95,35 @@ fn what_the_kernel_refuses_is_explained_and_rolled_back() {
     }
 }
 
+/// A machine has one default route, so that two addresses cannot have answers go two ways.
+#[test]
+fn what_another_claim_holds_is_refused_by_name() {
+    let host = Host::with_addresses();
+    let before = host.everything();
+    let up = |vip, gateway| {
+        let addresses = format!("--vip 203.0.113.{vip} --gateway 192.0.2.{gateway}");
+        host.lvsctl(&format!("real-server up --mode nat {addresses}"))
+    };
+    up(1, 2).success();
+    let first = host.everything();
+    for dry in ["", "--dry-run "] {
+        let line = "real-server up --mode nat --vip 203.0.113.2 --gateway 192.0.2.3";
+        let refused = host.lvsctl(&format!("{dry}{line}"));
+        assert_eq!((refused.status, refused.output.as_str()), (1, ""), "{refused:?}");
+        for word in
+            ["default", "192.0.2.3", "192.0.2.2", "real-server nat 203.0.113.1", "Nothing was"]
+        {
+            assert!(refused.errors.contains(word), "{word}: {refused:?}");
+        }
+        assert_same(&host.everything(), &first, "after the refusal");
+    }
+    up(1, 3).success();
+    up(2, 3).success();
+    assert_eq!(up(1, 2).status, 1, "now there are two");
+    host.lvsctl("real-server down --mode nat --vip 203.0.113.1 --vip 203.0.113.2").success();
+    assert_same(&host.everything(), &before, "after down");
+}
+
 #[test]
 fn a_damaged_journal_is_named_and_nothing_is_touched() {
     root("modprobe -a ip_vs ipip");
@@ -104,11 +133,12 @@ fn a_damaged_journal_is_named_and_nothing_is_touched() {
     let journals: Vec<_> = fs::read_dir(host.state_directory())
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "journal"))
         .collect();
     let [journal] = journals.as_slice() else { panic!("{journals:?}") };
     let whole = fs::read_to_string(journal).unwrap();
-    for damaged in [&whole[..whole.len() / 2], "", "{}", "[1, 2", "{\"schema\": 99}"] {
+    // A torn last line alone is what a run that was killed leaves.
+    for damaged in [&whole[1..], &whole.replace("ours", "mine"), "", "{}", "{\"version\":99}\n"] {
         fs::write(journal, damaged).unwrap();
         for line in ["up", "down", "status"] {
             let refused =

@@ -17,4 +17,6 @@ mod listing;
 mod nat;
 mod network_namespaces;
 mod restore;
+mod transfers;
 mod tunnelling;
+mod whole_table;

@@ -74,6 +74,83 @@ fn a_line_that_the_kernel_refuses_does_not_stop_the_others() {
     );
 }
 
+/// `-R --replace`, and how many datagrams with changes it sent: each ends in a message that does
+/// nothing.
+fn replace(host: &Host, rules: &str) -> (crate::support::Outcome, usize) {
+    std::fs::create_dir_all(host.state_directory()).unwrap();
+    let file = |name| host.state_directory().join(name).display().to_string();
+    let (input, trace) = (file("rules"), file("trace"));
+    std::fs::write(&input, rules).unwrap();
+    let strace = format!("strace -o {trace} -e trace=sendto,write,sendmsg");
+    let outcome = host.shell(&format!("{strace} {IPVSADM} -R --replace <{input}"));
+    let trace = std::fs::read_to_string(trace).unwrap();
+    (outcome, trace.lines().filter(|line| line.contains("NLMSG_NOOP")).count())
+}
+
+#[test]
+fn a_table_is_replaced_by_what_has_to_change() {
+    root("modprobe ip_vs");
+    let host = Host::with_addresses();
+    let kept = "-A -t 192.0.2.1:80 -s rr\n-a -t 192.0.2.1:80 -r 198.51.100.4:80 -m -w 1\n";
+    let old = "-a -t 192.0.2.1:80 -r 198.51.100.5:80 -m -w 1\n\
+               -a -t 192.0.2.1:80 -r 198.51.100.6:80 -m -w 1\n\
+               -A -t 192.0.2.1:81 -s rr\n-a -t 192.0.2.1:81 -r 198.51.100.4:80 -m -w 1\n\
+               -A -f 7 -6 -s wlc\n";
+    restore(&host, &format!("{kept}{old}--set 901 0 0\n")).success();
+    let new = "-a -t 192.0.2.1:80 -r 198.51.100.5:80 -m -w 9 -x 20\n\
+               -a -t 192.0.2.1:80 -r 198.51.100.7:80 -i -w 1 --tun-type gre --tun-csum\n\
+               -A -t 192.0.2.1:82 -s sh -p 60 -b sh-port\n\
+               -a -t 192.0.2.1:82 -r 198.51.100.4:82 -g -w 1\n";
+    let wanted = format!("{kept}{new}");
+    let file = host.state_directory().join("wanted");
+    std::fs::write(&file, &wanted).unwrap();
+    // The companion's plan is the same.
+    let diff = host.lvsctl(&format!("diff --exclusive {}", file.display()));
+    assert_eq!(diff.status, 2, "{diff:?}");
+    assert!(!diff.output.contains("198.51.100.4:80 "), "{diff:?}");
+
+    let (outcome, datagrams) = replace(&host, &wanted);
+    assert_eq!((outcome.visible(), datagrams), ((0, "", ""), 1));
+    let sorted = |text: &str| {
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(&host.ipvsadm("-Sn").success()), sorted(&wanted));
+    assert!(host.ipvsadm("-L --timeout").success().contains("901 "), "no line speaks of timeouts");
+    let (outcome, datagrams) = replace(&host, &wanted);
+    assert_eq!((outcome.visible(), datagrams), ((0, "", ""), 0), "nothing is left to change");
+    let (outcome, _) = replace(&host, "# an empty table\n");
+    assert_eq!((outcome.status, host.ipvsadm("-Sn").success()), (0, String::new()));
+}
+
+#[test]
+fn what_cannot_be_a_table_replaces_none() {
+    root("modprobe ip_vs");
+    let host = Host::with_addresses();
+    let add = "-A -t 192.0.2.1:80 -s rr\n";
+    restore(&host, add).success();
+    for (rules, status, words) in [
+        (format!("{add}-A -t 192.0.2.1:80\n"), 255, "line 2: Service already exists"),
+        (format!("{add}-a -t 192.0.2.9:80 -r 198.51.100.4\n"), 255, "line 2: Service not defined"),
+        (format!("{add}-L\n"), 2, "line 2: a table has no such line"),
+        ("-A -t bogus:80\n".to_owned(), 2, "line 1: illegal virtual server address[:port]"),
+        ("-R --replace\n".to_owned(), 255, "line 1: Try"),
+    ] {
+        let (outcome, datagrams) = replace(&host, &rules);
+        assert_eq!((outcome.status, datagrams), (status, 0), "{rules}: {outcome:?}");
+        assert!(outcome.errors.contains(words), "{rules}: {outcome:?}");
+        assert_eq!(host.ipvsadm("-Sn").success(), add, "{rules}");
+    }
+    // What only the kernel knows is told as -R tells it, and the rest goes on.
+    let rules = "-A -t 192.0.2.2:80 -s nosuch\n-A -t 192.0.2.3:80 -s rr\n";
+    let (outcome, _) = replace(&host, rules);
+    assert_eq!(outcome.visible(), (255, "", "Scheduler or persistence engine not found"));
+    assert_eq!(host.ipvsadm("-Sn").success(), "-A -t 192.0.2.3:80 -s rr\n");
+    let wrong = host.ipvsadm("-L --replace");
+    assert_eq!(wrong.visible(), (2, "", "Illegal 'replace' option with the 'list' command"));
+}
+
 #[test]
 fn a_file_of_fifty_thousand_rules_is_restored() {
     root("modprobe ip_vs");

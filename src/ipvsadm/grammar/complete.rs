@@ -25,6 +25,7 @@ pub(super) fn complete(line: &Line<'_>) -> Result<Command, UsageError> {
     Ok(Command::Change(match line.verb {
         Verb::Help => return Ok(Command::Help),
         Verb::Version => return Ok(Command::Version),
+        Verb::Restore if line.has(OptionId::Replace) => return Ok(Command::Replace),
         Verb::Restore => return Ok(Command::Restore),
         Verb::Save => {
             return Ok(Command::Save { numeric: line.has(OptionId::Numeric) });

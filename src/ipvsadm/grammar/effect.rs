@@ -143,6 +143,7 @@ impl Line<'_> {
             | OptionId::Json
             | OptionId::NoLoad
             | OptionId::Explain
+            | OptionId::Replace
             | OptionId::Sort => {}
         }
         Ok(())

@@ -45,7 +45,7 @@ pub(super) fn interpret<'a>(
     }
     match complete(&line)? {
         // A restore inside a restore, found out this late by the reference too.
-        Command::Restore if surroundings.restore => Err(no_command()),
+        Command::Restore | Command::Replace if surroundings.restore => Err(no_command()),
         command => Ok((command, manner(line)?)),
     }
 }

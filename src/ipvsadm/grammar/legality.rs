@@ -67,6 +67,7 @@ static COMMANDS: &[(&str, [Rule; 14])] = &[
     ("real",               [__, __, __, __,  O, __, __, __, __, __, __, __, __, __]),
     ("state",              [__, __, __, __,  O, __, __, __, __, __, __, __, __, __]),
     ("count-by",           [__, __, __, __,  O, __, __, __, __, __, __, __, __, __]),
+    ("replace",            [__, __, __, __, __, __, __, __, __, __, __,  O, __, __]),
 ];
 
 /// Tunnel options by name, and what each tunnel type says to them, in the order of [`TunnelType`].

@@ -78,6 +78,7 @@ pub(super) enum OptionId {
     Destination,
     State,
     CountBy,
+    Replace,
     Sort,
     Ipv6,
 }
@@ -240,6 +241,7 @@ pub(super) static OPTIONS: &[OptionRow] = {
         option(Id::Destination,           "real",              "real",            "",  Required),
         option(Id::State,                 "state",             "state",           "",  Required),
         option(Id::CountBy,               "count-by",          "count-by",        "",  Required),
+        option(Id::Replace,               "replace",           "replace",         "",  None),
 
         nameless(Id::Sort, "sort", ""),
         nameless(Id::Ipv6, "ipv6", "6"),

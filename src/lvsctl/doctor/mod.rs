@@ -75,7 +75,7 @@ fn diagnose(facts: &Facts, symptom: Option<Symptom>) -> Diagnosis {
 fn facts(options: &Options) -> Facts {
     let mut journalled = Vec::new();
     let journal = state::journal(&options.state_dir).map(|journal| {
-        journalled = journal.entries().iter().map(entry).collect();
+        journalled = journal.entries().map(entry).collect();
     });
     let mut facts = Facts::gather(journalled);
     if let Err(error) = journal {

@@ -9,17 +9,28 @@ fn write(path: &Path, text: &str) -> Result<Journal<String, u32>, JournalError> 
     JournalFile::load(path.to_owned(), "now".to_owned())
 }
 
+const HEADER: &str = "{\"version\":2,\"epoch\":\"now\"}\n";
+
+/// The line of an entry.
+fn line(key: &str, ours: u32) -> String {
+    format!(
+        "{{\"entry\":{{\"key\":\"{key}\",\"previous\":0,\"ours\":{ours},\"claims\":[\"a\"]}}}}\n"
+    )
+}
+
 #[test]
 fn a_damaged_journal_is_refused_with_path_and_cure() {
     let place = Place::new();
     let bad = [
         "",
-        "{\"version\":1,",
-        "[]",
-        "{\"version\":1}",
-        "{\"version\":\"1\",\"epoch\":\"now\",\"entries\":[]}x",
-        "{\"version\":1,\"epoch\":\"now\",\"entries\":[{\"key\":1}]}",
-        "{\"version\":1,\"epoch\":\"now\",\"entries\":[],\"more\":1}",
+        "{\"version\":2,",
+        "[]\n",
+        "{\"version\":2}\n",
+        "{\"version\":2,\"epoch\":\"now\",\"more\":1}\n",
+        &format!("{HEADER}x\n"),
+        &format!("{HEADER}{{\"entry\":{{\"key\":1}}}}\n"),
+        &format!("{HEADER}{}x\n{}", line("one", 1), line("two", 2)),
+        &format!("{HEADER}{}", line("one", 1).replace("previous", "earlier")),
     ];
     for text in bad {
         let message = write(&place.path(), text).unwrap_err().to_string();
@@ -27,23 +38,63 @@ fn a_damaged_journal_is_refused_with_path_and_cure() {
         assert!(message.contains("damaged") && message.contains("remove the file"), "{message}");
         assert_eq!(std::fs::read_to_string(place.path()).unwrap(), text, "it was not touched");
     }
-    let message = write(&place.path(), "{\"version\":2,\"new\":{}}").unwrap_err().to_string();
-    assert!(message.contains("format version 2, this program knows 1"), "{message}");
+    let message = write(&place.path(), "{\"version\":3,\"new\":{}}\n").unwrap_err().to_string();
+    assert!(message.contains("format version 3, this program knows 2"), "{message}");
 }
 
 #[test]
 fn a_journal_of_another_epoch_is_void_and_set_aside() {
     let place = Place::new();
-    let text = "{\"version\":1,\"epoch\":\"earlier\",\"entries\":[{\"key\":\"ignore\",\
-                \"previous\":0,\"ours\":1,\"claims\":[\"a\"]}]}";
-    let mut journal = write(&place.path(), text).unwrap();
-    assert_eq!(journal.entries(), []);
+    let text = format!("{}{}", HEADER.replace("now", "earlier"), line("ignore", 1));
+    let mut journal = write(&place.path(), &text).unwrap();
+    assert_eq!(journal.entries().len(), 0);
     let mut machine = Machine::new(&[("ignore", 9)]);
     let wanted = [want("a", "ignore", 1)];
     Engine::new(&mut machine, &mut journal).up(&claims(&wanted), &wanted).unwrap();
-    assert_eq!(place.journal().entries()[0].previous, Some(9));
-    let aside = place.path().with_extension("json.void");
+    assert_eq!(place.journal().entry(&"ignore".to_owned()).unwrap().previous, Some(9));
+    let aside = place.path().with_extension("journal.void");
     assert_eq!(std::fs::read_to_string(aside).unwrap(), text);
+}
+
+#[test]
+fn what_changes_is_appended_and_a_torn_last_line_is_passed_over() {
+    let place = Place::new();
+    let mut machine = Machine::default();
+    place.up(&mut machine, &[want("a", "one", 1), want("a", "two", 1)]).unwrap();
+    let whole = std::fs::read_to_string(place.path()).unwrap();
+    place.up(&mut machine, &[want("a", "one", 1), want("a", "two", 2)]).unwrap();
+    let longer = std::fs::read_to_string(place.path()).unwrap();
+    let appended = longer.strip_prefix(&whole).unwrap();
+    assert_eq!(appended.lines().count(), 1, "{appended}");
+    // Killed while it was appended: that change was not made yet.
+    for torn in 0..appended.len() {
+        std::fs::write(place.path(), &longer[..whole.len() + torn]).unwrap();
+        let two = place.journal().entry(&"two".to_owned()).unwrap().ours;
+        assert_eq!(two, Some(1));
+    }
+    machine.set("two", Some(1));
+    place.up(&mut machine, &[want("a", "one", 1), want("a", "two", 3)]).unwrap();
+    assert_eq!(place.journal().entries().len(), 2);
+    place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(machine.state, BTreeMap::new());
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn a_journal_that_is_mostly_out_of_date_is_written_anew() {
+    let place = Place::new();
+    let mut machine = Machine::default();
+    let mut longest = 0;
+    for value in 1..500 {
+        place
+            .up(&mut machine, &[want("a", "one", value), want("a", &format!("k{value}"), 1)])
+            .unwrap();
+        let lines = std::fs::read_to_string(place.path()).unwrap().lines().count();
+        longest = longest.max(lines);
+    }
+    assert!((50..100).contains(&longest), "{longest} lines for two entries");
+    let keys: Vec<String> = place.journal().entries().map(|entry| entry.key.clone()).collect();
+    assert_eq!(keys, ["one", "k499"]);
 }
 
 #[test]

@@ -161,7 +161,7 @@ impl Place {
     }
 
     fn path(&self) -> PathBuf {
-        self.directory.path().join("net-1.json")
+        self.directory.path().join("net-1.journal")
     }
 
     fn journal(&self) -> Journal<String, u32> {

@@ -12,13 +12,17 @@ fn up_then_down_is_as_before() {
     let report = place.up(&mut machine, &server("a")).unwrap();
     assert_eq!(keys(&report.steps), ["tunnel", "tunnel/ignore", "ignore", "a"]);
     let journal = place.journal();
-    let previous: Vec<Option<u32>> = journal.entries().iter().map(|entry| entry.previous).collect();
+    let previous: Vec<Option<u32>> = journal.entries().map(|entry| entry.previous).collect();
     assert_eq!(previous, [None, Some(0), Some(0), None], "the sysctl is read once it exists");
     let report = place.down(&mut machine, &["a"]).unwrap();
     assert_eq!(keys(&report.steps), ["a", "ignore", "tunnel/ignore", "tunnel"]);
     assert_eq!(report.notes, []);
     assert_eq!(machine.state, before.state);
     assert!(!place.path().exists());
+}
+
+fn entries(place: &Place) -> Vec<Entry<String, u32>> {
+    place.journal().entries().cloned().collect()
 }
 
 /// What changes along with a step does not change back with it.
@@ -60,10 +64,10 @@ fn up_twice_is_up_once() {
     let place = Place::new();
     let mut machine = Machine::new(&[("ignore", 0)]);
     place.up(&mut machine, &server("a")).unwrap();
-    let (state, journal) = (machine.state.clone(), place.journal().entries().to_vec());
+    let (state, journal) = (machine.state.clone(), entries(&place));
     assert_eq!(place.up(&mut machine, &server("a")).unwrap().steps, []);
     assert_eq!(machine.state, state);
-    assert_eq!(place.journal().entries(), journal);
+    assert_eq!(entries(&place), journal);
 }
 
 #[test]
@@ -195,11 +199,11 @@ fn a_roll_back_leaves_earlier_runs_alone() {
     let place = Place::new();
     let mut machine = Machine::new(&[("ignore", 0)]);
     place.up(&mut machine, &server("a")).unwrap();
-    let (state, journal) = (machine.state.clone(), place.journal().entries().to_vec());
+    let (state, journal) = (machine.state.clone(), entries(&place));
     machine.fails_at_write = Some(machine.writes + 1);
     place.up(&mut machine, &server("b")).unwrap_err();
     assert_eq!(machine.state, state);
-    assert_eq!(place.journal().entries(), journal, "not a claim of b is left");
+    assert_eq!(entries(&place), journal, "not a claim of b is left");
 }
 
 #[test]
@@ -283,6 +287,55 @@ fn status_says_what_is_and_what_was() {
     assert_eq!(met, [true, true, false, true]);
     assert_eq!((findings[2].found, findings[2].wanted), (Some(3), Some(1)));
     assert_eq!(findings[2].journalled, Some(Some(0)));
+}
+
+#[test]
+fn what_another_claim_needs_is_refused_before_anything_is_touched() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("route", 0), ("ignore", 0)]);
+    place.up(&mut machine, &[want("a", "route", 1)]).unwrap();
+    let (state, journal) = (machine.state.clone(), entries(&place));
+    for wanted in [
+        vec![want("b", "ignore", 1), want("b", "route", 2)],
+        vec![want("b", "ignore", 1), want("c", "ignore", 2)],
+    ] {
+        let failure = place.up(&mut machine, &wanted).unwrap_err();
+        assert!(matches!(failure.cause, Cause::Conflict { .. }), "{failure:?}");
+        assert_eq!((machine.state.clone(), entries(&place)), (state.clone(), journal.clone()));
+    }
+    let failure = place.up(&mut machine, &[want("b", "route", 2)]).unwrap_err();
+    assert_eq!(
+        failure.cause.to_string(),
+        "route is to be 2 for \"b\", but \"a\" needs it to be 1: give both the same value, or \
+         take the other down first"
+    );
+    // The same claim may change its mind, as long as it is alone.
+    place.up(&mut machine, &[want("a", "route", 3)]).unwrap();
+    assert_eq!(machine.state["route"], 3);
+    place.up(&mut machine, &[want("b", "route", 3)]).unwrap();
+    place.up(&mut machine, &[want("a", "route", 4)]).unwrap_err();
+    place.down(&mut machine, &["b"]).unwrap();
+    place.up(&mut machine, &[want("a", "route", 4)]).unwrap();
+    place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(machine.state, Machine::new(&[("route", 0), ("ignore", 0)]).state);
+}
+
+#[test]
+fn a_value_that_does_for_both_is_no_conflict() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("filter", 1)]);
+    let tolerant = |claim, value, tolerated: &[u32]| Wanted {
+        tolerated: tolerated.to_vec(),
+        ..want(claim, "filter", value)
+    };
+    place.up(&mut machine, &[tolerant("a", 0, &[2, 3])]).unwrap();
+    place.up(&mut machine, &[tolerant("b", 2, &[0])]).unwrap();
+    assert_eq!(machine.state["filter"], 0, "it did already");
+    place.up(&mut machine, &[tolerant("c", 2, &[])]).unwrap();
+    assert_eq!(machine.state["filter"], 2, "the others do with it");
+    // One of them does not do with 3.
+    place.up(&mut machine, &[tolerant("d", 3, &[])]).unwrap_err();
+    assert_eq!(machine.state["filter"], 2);
 }
 
 proptest! {

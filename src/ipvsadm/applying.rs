@@ -1,0 +1,106 @@
+//! Many commands on their way to the kernel.
+
+use crate::ipvs::Request;
+use crate::netlink::Transport;
+
+use super::command::Command;
+use super::console::Console;
+use super::error::Error;
+use super::session::Session;
+
+/// Changes that go to the kernel in one go.
+const MOST_AT_ONCE: usize = 1024;
+
+/// Failures that are explained: each may read the whole table.
+const MOST_EXPLAINED: usize = 20;
+
+/// Commands, each with its line of standard input if it has one. Changes wait until many can go at
+/// once; what the kernel refuses is reported, and the rest goes on.
+pub(super) struct Applying<'a, 'names, 'streams, T> {
+    session: &'a mut Session<'names, T>,
+    console: &'a mut Console<'streams>,
+    numbers: Vec<Option<usize>>,
+    requests: Vec<Request>,
+    failures: usize,
+    status: u8,
+}
+
+/// The conversation with the kernel broke off.
+struct Broken;
+
+impl<'a, 'names, 'streams, T: Transport> Applying<'a, 'names, 'streams, T> {
+    pub(super) fn new(
+        session: &'a mut Session<'names, T>,
+        console: &'a mut Console<'streams>,
+    ) -> Self {
+        Self { session, console, numbers: Vec::new(), requests: Vec::new(), failures: 0, status: 0 }
+    }
+
+    /// Makes all of it, and gives the status of the first command that failed, or 0.
+    pub(super) fn apply(
+        mut self,
+        commands: impl IntoIterator<Item = (Option<usize>, Command)>,
+    ) -> u8 {
+        for (number, command) in commands {
+            if self.command(number, command).is_err() {
+                return self.status;
+            }
+        }
+        // Where the conversation breaks here, the status says so.
+        let _ = self.send();
+        self.status
+    }
+
+    fn command(&mut self, number: Option<usize>, command: Command) -> Result<(), Broken> {
+        if let Command::Change(request) = command {
+            self.numbers.push(number);
+            self.requests.push(request);
+            if self.requests.len() == MOST_AT_ONCE {
+                self.send()?;
+            }
+            return Ok(());
+        }
+        self.send()?;
+        if let Err(error) = self.session.execute(&command, self.console) {
+            self.failed(number, &command, &error);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self) -> Result<(), Broken> {
+        let numbers = std::mem::take(&mut self.numbers);
+        let requests = std::mem::take(&mut self.requests);
+        let (Some(first), Some(request)) = (numbers.first(), requests.first()) else {
+            return Ok(());
+        };
+        match self.session.execute_all(&requests) {
+            Ok(results) => {
+                for ((number, request), result) in numbers.iter().zip(&requests).zip(results) {
+                    if let Err(source) = result {
+                        let command = Command::Change(request.clone());
+                        self.failed(*number, &command, &Error::change(request, source));
+                    }
+                }
+                Ok(())
+            }
+            Err(source) => {
+                let command = Command::Change(request.clone());
+                self.failed(*first, &command, &Error::change(request, source));
+                Err(Broken)
+            }
+        }
+    }
+
+    fn failed(&mut self, number: Option<usize>, command: &Command, error: &Error) {
+        self.failures += 1;
+        let explained = self.failures <= MOST_EXPLAINED;
+        let explain = || explained.then(|| self.session.explain(command, error)).flatten();
+        let status = match number {
+            Some(number) => self.console.report_line(number, error, explain),
+            None => self.console.report(error, explain),
+        };
+        if self.status == 0 {
+            self.status = status;
+        }
+    }
+}

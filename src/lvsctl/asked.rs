@@ -1,0 +1,196 @@
+//! The file that `apply` and its like are given: a cluster file, or a whole table.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::IpAddr;
+use std::path::Path;
+
+use serde_json::{Value as Json, json};
+
+use super::commands::wanted_of;
+use super::wanted::{Claimed, Want};
+use super::{Error, Key, Machine, Value};
+use crate::cluster::{Cluster, Duty, Role};
+use crate::ipvsadm;
+use crate::plan::{Journal, Wanted};
+use crate::table::Whole;
+
+/// Who wants what a table in the words of `ipvsadm -S` says. A machine has one table, so that one
+/// such file takes the place of another.
+const RULES: &str = "rules";
+
+/// A longer file is none of ours.
+const LONGEST: u64 = 64 << 20;
+
+/// Mistakes that are told.
+const MOST_TOLD: usize = 10;
+
+/// What a file asks of this machine.
+pub(super) enum Asked {
+    /// A cluster file, on a machine with these addresses.
+    Cluster { cluster: Cluster, role: Role, own: Vec<IpAddr> },
+    /// A table in the words of `ipvsadm -S`.
+    Table(Whole),
+}
+
+impl Asked {
+    /// Reads a file, and finds what this machine is in it.
+    pub(super) fn load(file: &Path, role: Option<Role>) -> Result<Self, Error> {
+        if is_rules(file)? {
+            return match role {
+                None => Ok(Self::Table(rules(file)?)),
+                Some(_) => Err(Error::Usage(format!(
+                    "--role is for cluster files, and {} is a table as ipvsadm -S writes it",
+                    file.display()
+                ))),
+            };
+        }
+        let cluster = Cluster::load(file)?;
+        let addresses = Machine::new()?.surroundings()?.addresses;
+        let own: Vec<IpAddr> = addresses.into_iter().map(|address| address.address).collect();
+        let role = match role {
+            Some(role) => role,
+            None => cluster.role(&own)?,
+        };
+        Ok(Self::Cluster { cluster, role, own })
+    }
+
+    /// Whether a claim is one that this file speaks for.
+    pub(super) fn covers(&self, claim: &str) -> bool {
+        match self {
+            Self::Cluster { cluster, .. } => belongs(claim, cluster.name()),
+            Self::Table(_) => claim == RULES,
+        }
+    }
+
+    /// The claim of what concerns the table as a whole; none where the machine has no say in it.
+    pub(super) fn claim_of_table(&self) -> Option<String> {
+        match self {
+            Self::Cluster { cluster, role: Role::Director, .. } => {
+                Some(format!("cluster {} {}", cluster.name(), Role::Director.name()))
+            }
+            Self::Cluster { .. } => None,
+            Self::Table(_) => Some(RULES.to_owned()),
+        }
+    }
+
+    /// All that the file asks of this machine, in order.
+    pub(super) fn wanted(
+        &self,
+        machine: &mut Machine,
+        journal: &Journal<Key, Value>,
+    ) -> Result<Vec<Want>, Error> {
+        match self {
+            Self::Cluster { cluster, role, own } => {
+                wanted_of(machine, &duties(cluster, *role, own)?, journal)
+            }
+            Self::Table(table) => {
+                let entries = table.entries().into_iter();
+                let want = |(_, key, value)| Wanted {
+                    key: Key::Table(key),
+                    value: Some(Value::Table(value)),
+                    tolerated: Vec::new(),
+                    claim: RULES.to_owned(),
+                };
+                Ok(entries.map(want).collect())
+            }
+        }
+    }
+
+    /// What the object of a status says of the file.
+    pub(super) fn json(&self) -> Json {
+        match self {
+            Self::Cluster { cluster, role, .. } => {
+                json!({"schema": 1, "cluster": cluster.name(), "role": role.name()})
+            }
+            Self::Table(_) => json!({"schema": 1, "rules": true}),
+        }
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster { cluster, role, .. } => {
+                write!(f, "cluster {} ({})", cluster.name(), role.name())
+            }
+            Self::Table(_) => f.write_str("the table of the rules"),
+        }
+    }
+}
+
+/// What is taken back by a file: it says no more than which claims are meant, whatever else it says
+/// by now.
+pub(super) enum Meant {
+    Cluster(String),
+    Rules,
+}
+
+impl Meant {
+    pub(super) fn load(file: &Path) -> Result<Self, Error> {
+        if is_rules(file)? {
+            return Ok(Self::Rules);
+        }
+        Ok(Self::Cluster(Cluster::load(file)?.name().to_owned()))
+    }
+
+    pub(super) fn covers(&self, claim: &str) -> bool {
+        match self {
+            Self::Cluster(name) => belongs(claim, name),
+            Self::Rules => claim == RULES,
+        }
+    }
+}
+
+impl fmt::Display for Meant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster(name) => write!(f, "cluster {name}"),
+            Self::Rules => f.write_str("the table of the rules"),
+        }
+    }
+}
+
+fn duties(cluster: &Cluster, role: Role, own: &[IpAddr]) -> Result<Vec<Claimed>, Error> {
+    let name = cluster.name();
+    let claimed = |duty: Duty| {
+        let of = match &duty {
+            Duty::Address(duty) => format!("{} {} {}", duty.role.name(), duty.mode, duty.vip),
+            _ => role.name().to_owned(),
+        };
+        Claimed { claim: format!("cluster {name} {of}"), duty }
+    };
+    Ok(cluster.duties(role, own)?.into_iter().map(claimed).collect())
+}
+
+/// Whether a claim is one of that cluster.
+fn belongs(claim: &str, cluster: &str) -> bool {
+    let mut words = claim.split(' ');
+    words.next() == Some("cluster") && words.next() == Some(cluster)
+}
+
+/// What is not text is left to the cluster file's own words.
+fn is_rules(file: &Path) -> Result<bool, Error> {
+    Ok(str::from_utf8(&read(file)?).is_ok_and(ipvsadm::is_rules))
+}
+
+fn rules(file: &Path) -> Result<Whole, Error> {
+    let mut mistakes = Vec::new();
+    ipvsadm::read_rules(&mut read(file)?.as_slice(), &mut mistakes).map_err(|_| {
+        let mistakes = String::from_utf8_lossy(&mistakes);
+        let told: Vec<&str> = mistakes.lines().take(MOST_TOLD).collect();
+        Error::Rules { path: file.to_owned(), mistakes: told.join("\n") }
+    })
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Error> {
+    let unread = |source| Error::File { action: "read", path: file.to_owned(), source };
+    let mut text = Vec::new();
+    let length = File::open(file).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut text));
+    if length.map_err(unread)? as u64 > LONGEST {
+        let reason = format!("it is longer than {LONGEST} bytes");
+        return Err(unread(io::Error::new(io::ErrorKind::FileTooLarge, reason)));
+    }
+    Ok(text)
+}

@@ -1,0 +1,112 @@
+//! A table is changed under the transfers that go through it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::support::cluster::Cluster;
+
+const VIP: &str = "192.168.10.11";
+const TRANSFERS: usize = 200;
+/// What a server gives for each byte that it is asked with.
+const PIECE: usize = 2000;
+
+/// One program answers all: a piece for each byte, until the client ends.
+fn serve(stop: &AtomicBool) {
+    let listener = TcpListener::bind((VIP, 5000)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let mut clients: Vec<TcpStream> = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        while let Ok((client, _)) = listener.accept() {
+            client.set_nonblocking(true).unwrap();
+            clients.push(client);
+        }
+        clients.retain_mut(|client| match client.read(&mut [0]) {
+            Ok(0) => false,
+            Ok(_) => client.write_all(&[b'x'; PIECE]).is_ok(),
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        });
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// One program holds all transfers open, and asks for a piece of each in turn until `enough`. Gives
+/// the number of those that were whole to their end.
+fn transfer(open: &AtomicBool, enough: &AtomicBool) -> usize {
+    let connect = |_| TcpStream::connect((VIP, 5000)).unwrap();
+    let mut transfers: Vec<TcpStream> = (0..TRANSFERS).map(connect).collect();
+    let mut whole = vec![true; TRANSFERS];
+    loop {
+        let last = enough.load(Ordering::Relaxed);
+        for (transfer, whole) in transfers.iter_mut().zip(&mut whole) {
+            transfer.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            let mut piece = [0; PIECE];
+            *whole &= transfer.write_all(b"?").is_ok() && transfer.read_exact(&mut piece).is_ok();
+        }
+        // Every one has been answered once before anything is changed.
+        open.store(true, Ordering::Relaxed);
+        if last {
+            return whole.iter().filter(|whole| **whole).count();
+        }
+    }
+}
+
+/// The service of the transfers, 250 others of two real servers, and 50 from a port on.
+fn table(weight: u32, from: u32) -> String {
+    let mut rules = String::new();
+    let mut service = |port: u32| {
+        writeln!(rules, "-A -t {VIP}:{port} -s rr").unwrap();
+        for last in [2, 3] {
+            writeln!(rules, "-a -t {VIP}:{port} -r 192.168.10.{last}:{port} -g -w {weight}")
+                .unwrap();
+        }
+    };
+    service(5000);
+    (0..249).chain(from..from + 50).for_each(|number| service(10_000 + number));
+    rules
+}
+
+#[test]
+fn transfers_go_on_while_a_table_is_changed_under_them() {
+    let cluster = Cluster::on_one_switch();
+    let Cluster { client, director, real_servers } = &cluster;
+    director.shell(&format!("ip address add {VIP}/32 dev eth0")).success();
+    for server in real_servers {
+        server.lvsctl(&format!("real-server up --mode dr --vip {VIP}")).success();
+    }
+    let path = director.state_directory().with_extension("rules");
+    let apply = |rules: String| {
+        fs::write(&path, rules).unwrap();
+        director.lvsctl(&format!("apply {}", path.display())).success()
+    };
+    apply(table(1, 1000));
+    let [stop, open, enough] = [const { AtomicBool::new(false) }; 3];
+    let (whole, applied) = thread::scope(|scope| {
+        for server in real_servers {
+            scope.spawn(|| server.inside(|| serve(&stop)));
+        }
+        let transfers = scope.spawn(|| {
+            thread::sleep(Duration::from_millis(300));
+            client.inside(|| transfer(&open, &enough))
+        });
+        while !open.load(Ordering::Relaxed) && !transfers.is_finished() {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let applied = apply(table(5, 2000));
+        enough.store(true, Ordering::Relaxed);
+        let whole = transfers.join();
+        stop.store(true, Ordering::Relaxed);
+        (whole.unwrap(), applied)
+    });
+    let count = |word: &str| applied.lines().filter(|line| line.contains(word)).count();
+    let counts = ["ipvsadm -e", "ipvsadm -A", "ipvsadm -D"].map(count);
+    assert_eq!(counts, [500, 50, 50]);
+    assert_eq!(whole, TRANSFERS, "transfers that were whole");
+    // They went to both, through the director.
+    let rows = director.ipvsadm(&format!("-Ln --stats -t {VIP}:5000")).success();
+    assert_eq!(rows.lines().filter(|row| row.contains(" 100 ")).count(), 2, "{rows}");
+}
