@@ -207,13 +207,20 @@ impl Host {
     /// `tunl0` and `gre0` have parameters for IPv6, and an interface a queueing discipline: the kernel keeps
     /// them.
     pub fn everything(&self) -> String {
+        // As few processes as possible: their starts are what takes time in the guest.
         let state = self.shell(
-            "ip -oneline link show | sed 's/qdisc [^ ]* //'; ip -oneline address show | sed 's/valid_lft.*//'; \
-             ip route show table all; ip -6 route show table all | sed 's/expires [0-9]*sec//'; \
-             grep -r . /proc/sys/net/ipv[46]/conf /proc/sys/net/ipv4/ip_forward | \
-             grep -v -e ^/proc/sys/net/ipv6/conf/tunl0/ -e ^/proc/sys/net/ipv6/conf/gre0/ | sort",
+            "echo 'link show\naddress show\nroute show table all\nrule show' | ip -oneline -batch -; \
+             echo 'route show table all\nrule show' | ip -6 -batch -",
         );
-        state.output + &self.reference("-Sn").success()
+        let lines = state.success();
+        let lines = lines.lines().map(|line| match line.split_once(" qdisc ") {
+            Some((before, after)) => {
+                format!("{before} {}\n", after.split_once(' ').unwrap_or_default().1)
+            }
+            None => format!("{}\n", before(before(line, "valid_lft"), "expires ")),
+        });
+        let table = self.reference("-Sn").success();
+        lines.collect::<String>() + &self.inside(sysctls) + &table
     }
 }
 
@@ -224,6 +231,30 @@ impl Drop for Host {
         let _ = Command::new("ip").args(["netns", "delete", &self.name]).status();
         let _ = fs::remove_dir_all(&self.state);
     }
+}
+
+/// The part of a line before a word.
+fn before<'a>(line: &'a str, word: &str) -> &'a str {
+    line.split_once(word).map_or(line, |(before, _)| before)
+}
+
+/// Every parameter of an interface, and whether the host forwards, as `grep -r .` would say it.
+fn sysctls() -> String {
+    let net = Path::new("/proc/sys/net");
+    let mut files = vec![net.join("ipv4/ip_forward")];
+    for family in ["ipv4", "ipv6"] {
+        for device in fs::read_dir(net.join(family).join("conf")).unwrap() {
+            let device = device.unwrap();
+            if family == "ipv6" && ["tunl0", "gre0"].iter().any(|own| device.file_name() == *own) {
+                continue;
+            }
+            files.extend(fs::read_dir(device.path()).unwrap().map(|file| file.unwrap().path()));
+        }
+    }
+    files.sort();
+    // Some can only be written, and one is empty.
+    let values = files.iter().filter_map(|file| Some((file, fs::read_to_string(file).ok()?)));
+    values.map(|(file, value)| format!("{}:{}\n", file.display(), value.trim_end())).collect()
 }
 
 /// Ends processes.
