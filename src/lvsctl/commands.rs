@@ -80,7 +80,10 @@ fn change(
         options,
         direction,
         |claim| task.covers(claim),
-        |machine, journal| wanted_of(machine, &task.duties(), journal),
+        |machine, journal| {
+            task.stays_one_end_of_nat(&journal.claims())?;
+            wanted_of(machine, &task.duties(), journal)
+        },
     )?;
     tell(options, output, task, direction, &report)?;
     Ok(0)
