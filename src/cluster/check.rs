@@ -1,6 +1,6 @@
 //! What the values of a file must be to each other.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 use toml::Spanned;
@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::error::Mistake;
 use super::file::{Cluster, Real, ServiceTable, Unicast};
 use super::{Mode, derive};
-use crate::ipvs::{AddressFamily, Netmask, Protocol, ServiceIdentity};
+use crate::ipvs::{AddressFamily, Netmask, Protocol, ServiceIdentity, Tunnel};
 
 /// The first mistake, in the order of the file as far as that is possible.
 pub(super) fn whole(cluster: &Cluster) -> Result<(), Mistake> {
@@ -38,6 +38,29 @@ pub(super) fn whole(cluster: &Cluster) -> Result<(), Mistake> {
             );
         }
         self::service(cluster, service, &vips)?;
+    }
+    checksums(cluster)
+}
+
+/// Of the tunnel's ends that a packet of GRE fits, the kernel takes the one that names the address,
+/// and drops the packet where that end expects a checksum and there is none (`ip_tunnel_lookup`,
+/// `ipgre_rcv`; seen on Linux 6.1).
+fn checksums(cluster: &Cluster) -> Result<(), Mistake> {
+    let mut known = HashMap::new();
+    for entry in cluster.services.iter().flat_map(|service| &service.real) {
+        let real = entry.get_ref();
+        if let Some(Tunnel::Gre { checksum }) = real.tunnel
+            && *known.entry(real.address).or_insert(checksum) != checksum
+        {
+            return wrong(
+                entry,
+                format!(
+                    "{} unpacks GRE with a checksum or without, not both: give all its gre \
+                     tunnels the same checksum",
+                    real.address
+                ),
+            );
+        }
     }
     Ok(())
 }

@@ -221,6 +221,22 @@ fn a_mistake_is_told_with_its_place() {
 }
 
 #[test]
+fn a_real_server_unpacks_gre_in_one_way() {
+    let file = |second: &str| {
+        let service = |port: u16, checksum: &str| {
+            format!(
+                "[[service]]\nlisten = \"tcp://192.0.2.1:{port}\"\nreal = [{{ address = \
+                 \"192.0.2.2\", tunnel = {{ type = \"gre\", checksum = \"{checksum}\" }} }}]\n"
+            )
+        };
+        format!("mode = \"tun\"\n{}{}", service(80, "none"), service(81, second))
+    };
+    assert!(Cluster::parse(&file("none")).is_ok());
+    let told = refusal(&file("full"));
+    assert!(told.starts_with("cluster.toml:7:9: ") && told.contains("not both"), "{told}");
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_named() {
     let error = Cluster::load(Path::new("/nonexistent/cluster.toml")).unwrap_err().to_string();
     assert!(error.contains("/nonexistent/cluster.toml"), "{error}");
@@ -237,7 +253,7 @@ fn the_examples_can_be_used() {
     for file in files {
         let cluster = Cluster::load(&file).unwrap();
         let director = cluster.duties(Role::Director, &[]).unwrap();
-        assert_eq!(services(&director).len(), 1, "{}", file.display());
+        assert!(!services(&director).is_empty(), "{}", file.display());
         assert_eq!(places(&cluster.duties(Role::RealServer, &[]).unwrap()).len(), 1);
     }
 }

@@ -1,5 +1,6 @@
 //! Up, down and status: from what is asked to what is said.
 
+use std::collections::HashMap;
 use std::fmt::Display;
 use std::io::Write;
 
@@ -10,7 +11,7 @@ use super::arguments::{
     Arguments, Command, DirectorCommand, Options, RealServerCommand, SetupCommand,
 };
 use super::report::{self, Direction, FailedRun};
-use super::wanted::{Claimed, Found, Want, bonds, reverse_path_filter_of_all, wanted};
+use super::wanted::{Claimed, Found, Want, bonds, reverse_path_filter_of_all, unpacks, wanted};
 use super::{Error, Key, Machine, Task, Value, cluster_file, doctor, machine, state, status};
 use crate::node::{self, InterfaceName};
 use crate::plan::{Engine, Entry, Imagined, Journal, Lock, Report, World};
@@ -82,7 +83,10 @@ fn change(
         options,
         direction,
         |claim| task.covers(claim),
-        |machine, journal| wanted_of(machine, &task.duties(), journal),
+        |machine, journal| {
+            task.stays_one_end_of_nat(&journal.claims())?;
+            wanted_of(machine, &task.duties(), journal)
+        },
     )?;
     tell(options, output, task, direction, &report)?;
     Ok(0)
@@ -195,8 +199,19 @@ pub(super) fn wanted_of(
     for bond in bonds(duties) {
         surroundings.bond(bond);
     }
+    let ways_out = if unpacks(duties) { machine.ways_out()? } else { Vec::new() };
+    let mut mtus = HashMap::new();
+    for (way, _) in &ways_out {
+        let key = Key::Host(node::Key::Mtu(way.device.clone()));
+        if let Some(mtu) = machine.read(&key)? {
+            // The packets of IP are no longer.
+            mtus.insert(way.device.clone(), mtu.to_string().parse().unwrap_or(u16::MAX));
+        }
+    }
     let found = Found {
         surroundings,
+        ways_out,
+        mtus,
         reverse_path_filter: reverse_path_filter.map(|value| value.to_string()),
         belongings: machine.belongings(&ports)?,
         journalled: journal.entries().filter_map(of_host).collect(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ipvs::{self, Client};
 use crate::netlink::Socket;
-use crate::node::{self, Host, InterfaceName, Surroundings};
+use crate::node::{self, Host, InterfaceName, Surroundings, WholeRoute};
 use crate::plan::{Change, World};
 use crate::table::{self, Tables};
 
@@ -138,6 +138,15 @@ impl Machine {
             belongings.extend(self.host.belongings(port)?);
         }
         Ok(belongings)
+    }
+
+    /// The ways by which this machine reaches others, as [`Host::ways_out`] tells them.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses to tell.
+    pub fn ways_out(&self) -> Result<Vec<(WholeRoute, String)>, Error> {
+        Ok(self.host.ways_out()?)
     }
 
     fn tables(&mut self) -> Result<&mut Tables<Socket>, Error> {

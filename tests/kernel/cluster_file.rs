@@ -41,10 +41,10 @@ real = ["2001:db8:1::2", "2001:db8:1::3"]
 const VIPS: [&str; 3] = ["192.168.10.10", "192.168.10.11", "2001:db8:1::10"];
 
 /// A file that goes when it is dropped.
-struct ClusterFile(PathBuf);
+pub(crate) struct ClusterFile(PathBuf);
 
 impl ClusterFile {
-    fn new(name: &str, text: &str) -> Self {
+    pub(crate) fn new(name: &str, text: &str) -> Self {
         let path = PathBuf::from(format!("/run/cluster-{name}-{}.toml", std::process::id()));
         fs::write(&path, text).unwrap();
         Self(path)
@@ -55,7 +55,7 @@ impl ClusterFile {
     }
 
     /// `apply --exclusive FILE` and the like.
-    fn line(&self, words: &str) -> String {
+    pub(crate) fn line(&self, words: &str) -> String {
         format!("{words} {}", self.0.display())
     }
 }
@@ -207,4 +207,12 @@ fn apply_killed_anywhere_is_finished_by_the_next() {
     let cluster = Cluster::on_one_switch();
     let file = ClusterFile::new("killed", FILE);
     killed::anywhere(&cluster.director, &file.line("apply"), &file.line("down"));
+}
+
+#[test]
+fn apply_killed_as_a_real_server_of_direct_routing_is_finished_by_the_next() {
+    let cluster = Cluster::on_one_switch();
+    let example = include_str!("../../scripts/examples/dr.toml");
+    let file = ClusterFile::new("killed-dr", example);
+    killed::anywhere(&cluster.real_servers[1], &file.line("apply"), &file.line("down"));
 }

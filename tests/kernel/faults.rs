@@ -73,6 +73,98 @@ fn lvsctl_refuses_what_cannot_work_before_it_touches_anything() {
 }
 
 #[test]
+fn parameters_that_cannot_be_written_are_told_and_nothing_is_left() {
+    let host = Host::with_addresses();
+    let before = host.everything();
+    let line = "director up --mode nat --vip 192.0.2.10 --service tcp:80 --real 198.51.100.2";
+    let state = host.state_directory().display();
+    let refused = host.shell(&format!(
+        "exec unshare --mount sh -c 'mount -t proc proc /proc && mount --bind /proc/sys /proc/sys && \
+         mount -o remount,bind,ro /proc/sys && exec {LVSCTL} --state-dir {state} {line}'"
+    ));
+    assert_eq!(refused.status, 1, "{refused:?}");
+    for words in ["/proc/sys/net/ipv4/ip_forward", "Read-only file system", "mounted read-only"] {
+        assert!(refused.errors.contains(words), "{refused:?}");
+    }
+    assert_same(&host.everything(), &before, "after the refusal");
+    host.lvsctl(line).success();
+}
+
+/// Of an interface that went in between nothing can be given back, and the rest is.
+#[test]
+fn an_interface_that_vanished_does_not_stop_the_way_back() {
+    let host = Host::with_addresses();
+    host.shell("ip link del eth0").success();
+    let before = host.everything();
+    host.shell(
+        "ip link add eth0 type dummy && ip link set eth0 up && ip address add 203.0.113.1/24 dev eth0",
+    )
+    .success();
+    for (line, back) in [
+        (
+            "real-server up --mode dr --vip 203.0.113.10",
+            "real-server down --mode dr --vip 203.0.113.10",
+        ),
+        (
+            "director up --mode nat --vip 203.0.113.10 --service tcp:80 --real 198.51.100.2",
+            "director down --mode nat --vip 203.0.113.10",
+        ),
+    ] {
+        host.shell("ip link add eth0 type dummy; ip link set eth0 up; ip address replace 203.0.113.1/24 dev eth0")
+            .success();
+        host.lvsctl(line).success();
+        host.shell("ip link del eth0").success();
+        host.lvsctl(back).success();
+        assert_same(&host.everything(), &before, back);
+        assert!(host.lvsctl("status").success().contains("has set nothing"));
+    }
+}
+
+/// A dot in a name is no step of a path: `eth0.7`, as VLANs are called.
+#[test]
+fn an_address_that_somebody_has_given_stays_and_a_dot_is_no_step() {
+    let host = Host::with_addresses();
+    let vlan = "ip link add eth0.7 type dummy; ip link set eth0.7 up; \
+                ip address add 203.0.113.10/24 dev eth0.7; ip address add 203.0.113.11/32 dev eth0.7";
+    host.shell(vlan).success();
+    let before = host.everything();
+    let line = |verb: &str, role: &str| {
+        let service = if verb == "up" { "--service tcp:80 --real 203.0.113.2" } else { "" };
+        let service = if role == "director" { service } else { "" };
+        format!("{role} {verb} --mode dr --vip 203.0.113.10 --vip 203.0.113.11 {service}")
+    };
+    for role in ["director", "real-server"] {
+        host.lvsctl(&line("up", role)).success();
+        let addresses = host.shell("ip -oneline address show dev eth0.7").success();
+        assert!(addresses.contains("203.0.113.10/24") && addresses.contains("203.0.113.11/32"));
+        assert_eq!(addresses.matches("203.0.113.10/").count(), 1, "{addresses}");
+        if role == "real-server" {
+            let silent = "cat /proc/sys/net/ipv4/conf/eth0.7/arp_ignore";
+            assert_eq!(host.shell(silent).success(), "1\n");
+        }
+        host.lvsctl(&line("down", role)).success();
+        assert_same(&host.everything(), &before, role);
+    }
+}
+
+#[test]
+fn a_machine_is_one_end_of_nat() {
+    let host = Host::with_addresses();
+    let director = "director up --mode nat --vip 192.0.2.10 --service tcp:80 --real 198.51.100.2";
+    let server = "real-server up --mode nat --vip 203.0.113.9 --gateway 192.0.2.2";
+    for (first, second) in [(director, server), (server, director)] {
+        host.lvsctl(first).success();
+        let before = host.everything();
+        let refused = host.lvsctl(second);
+        assert_eq!(refused.status, 2, "{refused:?}");
+        assert!(refused.errors.contains("the other end of nat"), "{refused:?}");
+        assert_same(&host.everything(), &before, second);
+        let back = first.replace(" up ", " down ").replace(" --gateway 192.0.2.2", "");
+        host.lvsctl(&back).success();
+    }
+}
+
+#[test]
 fn what_the_kernel_refuses_is_explained_and_rolled_back() {
     root("modprobe -a ip_vs ipip");
     let host = Host::with_addresses();

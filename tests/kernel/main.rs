@@ -8,6 +8,7 @@ mod support;
 mod bonding;
 mod client;
 mod cluster_file;
+mod copied_scripts;
 mod direct_routing;
 mod explanations;
 mod faults;

@@ -1,9 +1,26 @@
 //! `lvsctl --mode nat` with packets: a client outside, real servers inside, and a director with a
 //! leg on each side.
 
+use crate::cluster_file::ClusterFile;
 use crate::killed;
 use crate::support::cluster::Cluster;
 use crate::support::{Host, Network, assert_same};
+
+/// Both families in one file.
+const FILE: &str = r#"
+mode = "nat"
+directors = ["192.168.20.254", "2001:db8:2::254"]
+
+[[service]]
+listen = "tcp://198.51.100.17:80"
+scheduler = "rr"
+real = ["192.168.20.1:80", "192.168.20.2:4002"]
+
+[[service]]
+listen = "tcp://[2001:db8:1::17]:80"
+scheduler = "rr"
+real = ["[2001:db8:2::1]:80"]
+"#;
 
 /// The addresses of one family.
 struct Family {
@@ -236,22 +253,20 @@ fn a_dry_run_prints_what_a_person_would_type() {
 }
 
 #[test]
-fn a_director_that_is_killed_anywhere_is_finished_by_the_next() {
+fn a_director_whose_apply_is_killed_anywhere_is_finished_by_the_next() {
     let cluster = cluster(2);
-    let up = director_up(&cluster, &IPV4, IPV4.vip);
+    let file = ClusterFile::new("killed-nat", FILE);
     cluster
         .director
         .shell("cd /proc/sys/net/ipv4/conf; echo 0 >all/accept_redirects; echo 1 >eth1/forwarding")
         .success();
-    killed::anywhere(&cluster.director, &up, "director down --mode nat --vip 198.51.100.17");
+    killed::anywhere(&cluster.director, &file.line("apply"), &file.line("down"));
 }
 
 #[test]
-fn a_real_server_that_is_killed_anywhere_is_finished_by_the_next() {
+fn a_real_server_whose_apply_is_killed_anywhere_is_finished_by_the_next() {
     let cluster = cluster(1);
-    killed::anywhere(
-        &cluster.real_servers[0],
-        "real-server up --mode nat --vip 198.51.100.17 --gateway 192.168.20.254",
-        "real-server down --mode nat --vip 198.51.100.17",
-    );
+    // Of both families.
+    let file = ClusterFile::new("killed-server", FILE);
+    killed::anywhere(&cluster.real_servers[0], &file.line("apply"), &file.line("down"));
 }

@@ -1,5 +1,6 @@
 //! `lvsctl --mode tun` with packets: a client, a director and two real servers on one switch.
 
+use crate::cluster_file::ClusterFile;
 use crate::killed;
 use crate::support::cluster::Cluster;
 use crate::support::{Host, assert_same};
@@ -129,11 +130,8 @@ fn a_dry_run_prints_what_a_person_would_type() {
 }
 
 #[test]
-fn a_run_that_is_killed_anywhere_is_finished_by_the_next() {
+fn apply_killed_anywhere_is_finished_by_the_next() {
     let cluster = Cluster::on_one_switch();
-    killed::anywhere(
-        &cluster.real_servers[0],
-        "real-server up --mode tun --vip 192.168.10.10",
-        "real-server down --mode tun --vip 192.168.10.10",
-    );
+    let file = ClusterFile::new("killed-tun", include_str!("../../scripts/examples/tun.toml"));
+    killed::anywhere(&cluster.real_servers[0], &file.line("apply"), &file.line("down"));
 }

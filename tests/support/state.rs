@@ -6,13 +6,16 @@ use std::path::Path;
 
 use super::Host;
 
-/// Links, addresses, routes of every table, parameters and the IPVS table.
+/// Links, addresses, routes of every table, rules, parameters and the IPVS table.
 ///
 /// From the first time that it is up, `tunl0` and `gre0` have parameters for IPv6, and an interface
 /// a queueing discipline: the kernel keeps them, so they are left out.
 pub fn everything(host: &Host) -> String {
-    let lines = "link show\naddress show\nroute show table all\n";
-    let shown = host.shell(&format!("printf '{lines}' | ip -oneline -batch -")).success();
+    let lines = "link show\naddress show\nroute show table all\nrule show\n";
+    let shown = host.shell(&format!(
+        "printf '{lines}' | ip -oneline -batch -; echo 'rule show' | ip -6 -batch -"
+    ));
+    let shown = shown.success();
     let mut state: String = shown.lines().map(|line| lasting(line) + "\n").collect();
     state.push_str(&host.inside(parameters));
     state + &host.reference("-Sn").success()

@@ -99,7 +99,7 @@ pub(super) fn assigned(duty: &AddressDuty, address: &AssignedAddress, claim: &st
 }
 
 /// The loopback and the ends of tunnels.
-fn is_silent(device: &InterfaceName) -> bool {
+pub(super) fn is_silent(device: &InterfaceName) -> bool {
     let name = device.as_str();
     matches!(name, "lo" | "tunl0" | "ip6tnl0" | "sit0" | "gre0" | "ip6gre0")
         || name.starts_with("lvs-")

@@ -11,9 +11,11 @@ mod table;
 mod tests;
 mod tun;
 
+use std::collections::HashMap;
+
 use super::{Error, Key, Value};
 use crate::cluster::{Duty, Mode, Role};
-use crate::node::{self, Bond, Surroundings, Sysctl};
+use crate::node::{self, Bond, InterfaceName, Surroundings, Sysctl, WholeRoute};
 use crate::plan::Wanted;
 
 /// One thing that one claim wants.
@@ -35,6 +37,10 @@ pub(super) struct Found {
     pub(super) reverse_path_filter: Option<String>,
     /// What the ports of bonds have of their own.
     pub(super) belongings: Vec<(node::Key, String)>,
+    /// Its ways to others, and the MTU of each interface among them; asked for a real server of IP
+    /// tunnelling only.
+    pub(super) ways_out: Vec<(WholeRoute, String)>,
+    pub(super) mtus: HashMap<InterfaceName, u16>,
     /// What was changed already, and was before.
     pub(super) journalled: Vec<(node::Key, Option<String>)>,
 }
@@ -44,6 +50,14 @@ pub(super) fn bonds(duties: &[Claimed]) -> impl Iterator<Item = &Bond> {
     duties.iter().filter_map(|claimed| match &claimed.duty {
         Duty::Bond(bond) => Some(bond),
         _ => None,
+    })
+}
+
+/// Whether packets come to this machine through a tunnel.
+pub(super) fn unpacks(duties: &[Claimed]) -> bool {
+    duties.iter().any(|claimed| {
+        matches!(&claimed.duty, Duty::Address(duty)
+            if (duty.role, duty.mode) == (Role::RealServer, Mode::Tun))
     })
 }
 

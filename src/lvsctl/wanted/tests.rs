@@ -76,6 +76,25 @@ fn a_real_server_is_silent_before_it_has_the_address() {
 }
 
 #[test]
+fn clients_of_a_tunnel_are_told_smaller_segments_before_the_address_is_there() {
+    let mut found = two_legs();
+    found.mtus = [("inside", 9000), ("outside", 1500)]
+        .map(|(name, mtu)| (name.parse().unwrap(), mtu))
+        .into();
+    for (vip, rule) in [
+        ("192.168.20.10", "ip rule add from 192.168.20.10 lookup 8940 priority 32000"),
+        ("198.51.100.10", "ip rule add from 198.51.100.10 lookup 1440 priority 32000"),
+        ("203.0.113.10", "ip rule add from 203.0.113.10 lookup 1440 priority 32000"),
+        ("2001:db8:2::10", "ip -6 rule add from 2001:db8:2::10 lookup 8900 priority 32000"),
+    ] {
+        let script =
+            script(&task(&format!("lvsctl real-server up --mode tun --vip {vip}")), &found);
+        let place = |line: &str| script.iter().position(|step| step.starts_with(line));
+        assert!(place(rule).unwrap() < place("ip address add").unwrap(), "{script:?}");
+    }
+}
+
+#[test]
 fn a_director_has_the_address_and_the_services() {
     let task = task(
         "lvsctl director up --mode tun --vip 192.168.10.10 --service tcp:80 --scheduler rr \

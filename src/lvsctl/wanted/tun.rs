@@ -3,12 +3,12 @@
 
 use std::net::IpAddr;
 
-use super::common::{claimed, loose_reverse_path_filter, present, silence, want, whole};
+use super::common::{claimed, is_silent, loose_reverse_path_filter, present, silence, want, whole};
 use super::{Found, Want, dr};
 use crate::cluster::AddressDuty;
 use crate::ipvs::{AddressFamily, Tunnel};
 use crate::lvsctl::Error;
-use crate::node::{self, InterfaceName, PRESENT, TunnelEnd, UP};
+use crate::node::{self, InterfaceName, PRESENT, TunnelEnd, UP, WholeRoute, segments_of};
 
 /// For IPv4 the address is on `tunl0`, since Linux answers ARP for it on any interface. It does
 /// not so for IPv6: there the director is like one of direct routing.
@@ -49,6 +49,7 @@ pub(super) fn real_server(
             wanted.push(loose_reverse_path_filter(&end.device, found, "0", claim));
         }
     }
+    wanted.extend(fitting_segments(duty, &ends, found, claim));
     for end in ends.iter().skip(1) {
         wanted.push(want(node::Key::LinkUp(end.device.clone()), UP, &[], claim));
     }
@@ -59,6 +60,31 @@ pub(super) fn real_server(
         wanted.extend(vip.is_ipv4().then_some(route));
     }
     Ok(wanted)
+}
+
+/// Clients must send segments that still fit once the director has packed them: for the packets of
+/// the director, the MTU of the interface that faces it is the limit that is known.
+fn fitting_segments(
+    duty: &AddressDuty,
+    ends: &[TunnelEnd],
+    found: &Found,
+    claim: &str,
+) -> Vec<Want> {
+    let (vip, surroundings) = (duty.vip, &found.surroundings);
+    let is_own = |address: &IpAddr| duty.tunnels.iter().any(|(real, _)| real == address);
+    let own = surroundings.addresses.iter().filter(|address| is_own(&address.address));
+    let facing = own.map(|address| &address.device);
+    let towards = surroundings.route_to(vip).map(|route| &route.device);
+    let mut mtus = facing.chain(towards).filter_map(|device| found.mtus.get(device));
+    let Some(mtu) = mtus.next() else {
+        return Vec::new();
+    };
+    // A tunnel's end may have routes, and no client is behind it.
+    let clients = |(way, _): &&(WholeRoute, String)| !is_silent(&way.device);
+    let ways: Vec<_> = found.ways_out.iter().filter(clients).cloned().collect();
+    let smallest = ends.iter().map(|end| end.segment(*mtu)).min();
+    let parts = smallest.map(|size| segments_of(vip, size, &ways));
+    parts.into_iter().flatten().map(|part| claimed(part, claim)).collect()
 }
 
 /// Where the packets come out, each device and port once.
