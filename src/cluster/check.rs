@@ -43,8 +43,8 @@ pub(super) fn whole(cluster: &Cluster) -> Result<(), Mistake> {
 }
 
 /// Of the tunnel's ends that a packet of GRE fits, the kernel takes the one that names the address,
-/// and drops the packet where that end expects a checksum and there is none (`ip_tunnel_lookup`,
-/// `ipgre_rcv`; seen on Linux 6.1).
+/// and drops the packet where that end expects a checksum and there is none: so the kernel's lookup
+/// has it (`ip_tunnel_lookup`, `ipgre_rcv`).
 fn checksums(cluster: &Cluster) -> Result<(), Mistake> {
     let mut known = HashMap::new();
     for entry in cluster.services.iter().flat_map(|service| &service.real) {
