@@ -166,12 +166,6 @@ impl World for Machine {
     type Value = Value;
     type Error = Error;
 
-    fn refresh(&mut self) {
-        if let Some(tables) = &mut self.tables {
-            tables.refresh();
-        }
-    }
-
     fn doubt(&mut self, changes: &[Change<Key, Value>]) {
         let Some(tables) = &mut self.tables else { return };
         for change in changes {

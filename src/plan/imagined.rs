@@ -24,13 +24,6 @@ impl<W: World> World for Imagined<'_, W> {
     type Value = W::Value;
     type Error = W::Error;
 
-    fn refresh(&mut self) {
-        self.real.refresh();
-    }
-
-    /// What was imagined cannot have become of anything else.
-    fn doubt(&mut self, _: &[ChangeOf<W>]) {}
-
     fn read(&mut self, key: &W::Key) -> Result<Option<W::Value>, W::Error> {
         match self.written.get(key) {
             Some(value) => Ok(value.clone()),

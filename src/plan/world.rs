@@ -20,13 +20,9 @@ pub trait World {
     /// What can go wrong.
     type Error: std::error::Error + 'static;
 
-    /// Forgets what was read earlier.
-    fn refresh(&mut self);
-
     /// Forgets what was read earlier of what these changes touched. Called before it is verified.
     fn doubt(&mut self, changes: &[ChangeOf<Self>]) {
         let _ = changes;
-        self.refresh();
     }
 
     /// The present value; `None` where there is none.

@@ -19,11 +19,6 @@ impl<T: Transport> Tables<T> {
         Self { client, snapshot: Snapshot::default() }
     }
 
-    /// Forgets what was read.
-    pub fn refresh(&mut self) {
-        self.snapshot = Snapshot::default();
-    }
-
     /// Forgets what was read of a key.
     pub fn doubt(&mut self, key: &Key) {
         self.snapshot.doubt(key);

@@ -32,8 +32,6 @@ impl World for Machine {
     type Value = String;
     type Error = node::Error;
 
-    fn refresh(&mut self) {}
-
     fn read(&mut self, key: &Key) -> Result<Option<String>, node::Error> {
         self.host.read(key)
     }

@@ -81,8 +81,6 @@ impl World for Machine {
     type Value = u32;
     type Error = Refused;
 
-    fn refresh(&mut self) {}
-
     fn read(&mut self, key: &String) -> Result<Option<u32>, Refused> {
         self.operate();
         Ok(self.state.get(key).copied())
