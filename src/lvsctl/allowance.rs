@@ -2,8 +2,8 @@
 
 use clap::ValueEnum;
 
-use super::{Error, Key, Value, report};
-use crate::plan::Change;
+use super::{Error, Key, Machine, Value};
+use crate::plan::{Change, World};
 use crate::table;
 
 /// A kind of change.
@@ -52,12 +52,10 @@ impl Kind {
 ///
 /// [`Error::NotAllowed`], with each of them.
 pub(super) fn check(steps: &[Change<Key, Value>], allowed: &[Kind]) -> Result<(), Error> {
-    let refused = |step: &&Change<Key, Value>| !allowed.contains(&Kind::of(step));
-    let listed: Vec<String> = steps
-        .iter()
-        .filter(refused)
-        .zip(report::commands(&steps.iter().filter(refused).cloned().collect::<Vec<_>>()))
-        .map(|(step, command)| format!("\n  {}: {command}", Kind::of(step).name()))
+    let kinds = steps.iter().map(|step| (Kind::of(step), step));
+    let listed: Vec<String> = kinds
+        .filter(|(kind, _)| !allowed.contains(kind))
+        .map(|(kind, step)| format!("\n  {}: {}", kind.name(), Machine::command(step)))
         .collect();
     match listed.is_empty() {
         true => Ok(()),
