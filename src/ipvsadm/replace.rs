@@ -4,8 +4,8 @@
 //! in the input goes, last of all, and only after two readings of the table agreed.
 
 use crate::netlink::Transport;
-use crate::plan::Change;
-use crate::table::{self, LineChange, Snapshot, Whole, request, stop_before};
+use crate::plan::{Change, suffices};
+use crate::table::{self, LineChange, Snapshot, Value, Whole, request, stop_before};
 
 use super::applying::Applying;
 use super::command::Command;
@@ -70,11 +70,7 @@ fn verify<T: Transport>(
     }
     for (_, Change { key, to, .. }) in changes {
         let found = snapshot.read(session.client()?, key).map_err(unread)?;
-        let is_met = match (&found, to) {
-            (Some(found), Some(wanted)) => found.satisfies(wanted),
-            (found, wanted) => found.is_none() && wanted.is_none(),
-        };
-        if !is_met {
+        if !suffices(found.as_ref(), to.as_ref(), Value::satisfies) {
             return Err(Error::NotAsWanted(key.to_string()));
         }
     }

@@ -45,10 +45,20 @@ impl<K, V: PartialEq> Wanted<K, V> {
     /// Whether what was found needs no change, where `satisfies` says whether a value found does as
     /// one that is wanted.
     pub fn is_met_by(&self, found: Option<&V>, satisfies: impl Fn(&V, &V) -> bool) -> bool {
-        match (found, &self.value) {
-            (None, wanted) => wanted.is_none(),
-            (Some(found), Some(wanted)) if satisfies(found, wanted) => true,
-            (Some(found), _) => self.tolerated.contains(found),
-        }
+        suffices(found, self.value.as_ref(), satisfies)
+            || found.is_some_and(|found| self.tolerated.contains(found))
+    }
+}
+
+/// Whether what was found does as what is wanted, where either may be nothing; `satisfies` says so of
+/// two values.
+pub fn suffices<V>(
+    found: Option<&V>,
+    wanted: Option<&V>,
+    satisfies: impl Fn(&V, &V) -> bool,
+) -> bool {
+    match (found, wanted) {
+        (Some(found), Some(wanted)) => satisfies(found, wanted),
+        (found, wanted) => found.is_none() && wanted.is_none(),
     }
 }

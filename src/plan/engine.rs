@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::world::ChangeOf;
-use super::{Cause, Change, Entry, Failure, Finding, Journal, Note, Report, Wanted, World};
+use super::{
+    Cause, Change, Entry, Failure, Finding, Journal, Note, Report, Wanted, World, suffices,
+};
 
 type KeyOf<W> = <W as World>::Key;
 type ValueOf<W> = <W as World>::Value;
@@ -424,10 +426,7 @@ enum Undo<W: World> {
 }
 
 fn is_ours<W: World>(entry: &EntryOf<W>, found: Option<&ValueOf<W>>) -> bool {
-    match (found, &entry.ours) {
-        (Some(found), Some(ours)) => W::satisfies(found, ours),
-        (found, ours) => found.is_none() && ours.is_none(),
-    }
+    suffices(found, entry.ours.as_ref(), W::satisfies)
 }
 
 /// Whether a key may have one value for both: the value that one needs does for the other item, or the

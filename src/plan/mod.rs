@@ -24,7 +24,7 @@ mod report;
 mod tests;
 mod world;
 
-pub use change::{Change, Wanted};
+pub use change::{Change, Wanted, suffices};
 pub use engine::Engine;
 pub use error::{Cause, Failure, JournalError, LockError};
 pub use imagined::Imagined;

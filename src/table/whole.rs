@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::{Error, Key, Snapshot, Value, rank};
 use crate::ipvs::{Client, Daemon, Destination, Request, Service, ServiceIdentity, Timeouts};
 use crate::netlink::Transport;
-use crate::plan::Change;
+use crate::plan::{Change, suffices};
 
 /// What an empty table becomes by requests, each with the number of the line that it was on.
 ///
@@ -152,17 +152,18 @@ impl Whole {
         let entries = self.entries();
         let wanted: HashSet<Key> = entries.iter().map(|(_, key, _)| *key).collect();
         let stranger = |key: &Key| !wanted.contains(key);
-        if snapshot.keys(client)?.iter().any(stranger) {
-            snapshot.settled_keys(client)?;
+        let mut found = snapshot.keys(client)?;
+        if found.iter().any(stranger) {
+            found = snapshot.settled_keys(client)?;
         }
         let mut changes = Vec::new();
         for (line, key, value) in entries {
             let from = snapshot.read(client, &key)?;
-            if from.as_ref().is_none_or(|found| !found.satisfies(&value)) {
+            if !suffices(from.as_ref(), Some(&value), Value::satisfies) {
                 changes.push((Some(line), Change { key, from, to: Some(value) }));
             }
         }
-        for key in snapshot.keys(client)?.into_iter().filter(stranger) {
+        for key in found.into_iter().filter(stranger) {
             // With a service go its destinations.
             let goes_along = matches!(key, Key::Destination { .. })
                 && key.service().is_some_and(|service| !self.pools.contains_key(&service));
