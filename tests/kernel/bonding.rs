@@ -9,6 +9,7 @@ use std::sync::Barrier;
 use lvs::node::{Bond, BondMode, InterfaceName, Key, typed};
 use lvs::plan::{Change, Engine, Journal, JournalFile, Report, Wanted};
 
+use crate::support::cluster_file::ClusterFile;
 use crate::support::machine::{Death, Machine};
 use crate::support::{Host, assert_same, root};
 
@@ -444,24 +445,21 @@ fn a_port_that_vanished_is_told_and_the_rest_is_given_back() {
 fn a_cluster_file_makes_the_bond_and_takes_it_back() {
     let rack = Rack::with_belongings();
     let director = &rack.director;
-    let file = format!("/run/bond-{}.toml", std::process::id());
-    std::fs::write(
-        &file,
+    let file = ClusterFile::new(
+        "bond",
         "mode = \"dr\"\n[[director.bond]]\nname = \"bond0\"\nmode = \"balance-xor\"\n\
          ports = [\"eth2\", \"eth3\"]\n[[service]]\nlisten = \"tcp://192.0.2.10:80\"\n\
          real = [\"192.0.2.20\"]\n",
-    )
-    .unwrap();
+    );
     let before = rack.everything();
-    director.lvsctl(&format!("apply --role director {file}")).success();
+    director.lvsctl(&file.line("apply --role director")).success();
     let vip = director.shell("ip address show dev bond0").success();
     assert!(vip.contains("inet 192.0.2.10/32") && vip.contains("inet 192.0.2.1/24"), "{vip}");
     let complete = rack.network();
-    let again = director.lvsctl(&format!("apply --role director {file}")).success();
+    let again = director.lvsctl(&file.line("apply --role director")).success();
     assert!(again.contains("nothing to do"), "{again}");
-    assert_eq!(director.lvsctl(&format!("status --role director {file}")).status, 0);
+    assert_eq!(director.lvsctl(&file.line("status --role director")).status, 0);
     assert_same(&rack.network(), &complete, "apply twice is apply once");
-    director.lvsctl(&format!("down {file}")).success();
+    director.lvsctl(&file.line("down")).success();
     assert_same(&rack.everything(), &before, "after down");
-    std::fs::remove_file(file).unwrap();
 }

@@ -1,10 +1,8 @@
 //! `lvsctl apply`, `diff`, `down` and `status` of one file on every machine, with packets.
 
-use std::fs;
-use std::path::PathBuf;
-
 use crate::killed;
 use crate::support::cluster::Cluster;
+use crate::support::cluster_file::ClusterFile;
 use crate::support::{Host, assert_same};
 
 /// Two modes and both families side by side, one director, two real servers.
@@ -39,32 +37,6 @@ real = ["2001:db8:1::2", "2001:db8:1::3"]
 "#;
 
 const VIPS: [&str; 3] = ["192.168.10.10", "192.168.10.11", "2001:db8:1::10"];
-
-/// A file that goes when it is dropped.
-pub(crate) struct ClusterFile(PathBuf);
-
-impl ClusterFile {
-    pub(crate) fn new(name: &str, text: &str) -> Self {
-        let path = PathBuf::from(format!("/run/cluster-{name}-{}.toml", std::process::id()));
-        fs::write(&path, text).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, text: &str) {
-        fs::write(&self.0, text).unwrap();
-    }
-
-    /// `apply --exclusive FILE` and the like.
-    pub(crate) fn line(&self, words: &str) -> String {
-        format!("{words} {}", self.0.display())
-    }
-}
-
-impl Drop for ClusterFile {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
 
 /// What `everything` leaves out.
 fn settings(host: &Host) -> String {

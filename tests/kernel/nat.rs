@@ -1,9 +1,9 @@
 //! `lvsctl --mode nat` with packets: a client outside, real servers inside, and a director with a
 //! leg on each side.
 
-use crate::cluster_file::ClusterFile;
 use crate::killed;
 use crate::support::cluster::Cluster;
+use crate::support::cluster_file::ClusterFile;
 use crate::support::{Host, Network, assert_same};
 
 /// Both families in one file.

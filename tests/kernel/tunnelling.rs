@@ -1,8 +1,8 @@
 //! `lvsctl --mode tun` with packets: a client, a director and two real servers on one switch.
 
-use crate::cluster_file::ClusterFile;
 use crate::killed;
 use crate::support::cluster::Cluster;
+use crate::support::cluster_file::ClusterFile;
 use crate::support::{Host, assert_same};
 
 const VIP: &str = "192.168.10.10";

@@ -11,6 +11,7 @@ use lvs::ipvs::{AddressFamily, Checksum, Tunnel};
 use lvs::node::{Key, PRESENT, Sysctl, TunnelEnd, UP, Want};
 use lvs::plan::{Engine, Journal, JournalFile, Wanted};
 
+use support::cluster_file::ClusterFile;
 use support::machine::Machine;
 use support::{Host, Network, assert_same, root};
 
@@ -213,7 +214,7 @@ fn clients_are_told_to_send_segments_that_fit_the_tunnel() {
     // Each packet of the client by itself, as on a cable. One way out leads through a router.
     client.shell("ip link set eth0 gso_max_segs 1").success();
     server.shell("ip route add default via 192.0.2.100").success();
-    let file = format!("/run/segments-{}.toml", std::process::id());
+    let file = ClusterFile::new("segments", "");
     for (vip, real, tunnel, usual, fitting) in [
         (VIPS[0], REALS[0], TUNNELS[0], "mss 1460", "mss 1440"),
         (VIPS[0], REALS[0], TUNNELS[3], "mss 1460", "mss 1420"),
@@ -247,8 +248,8 @@ fn clients_are_told_to_send_segments_that_fit_the_tunnel() {
                     "mode = \"tun\"\n[[service]]\nlisten = \"tcp://{service}:81\"\n\
                      real = [{{ address = \"{real}\", tunnel = {key} }}]\n"
                 );
-                std::fs::write(&file, text).unwrap();
-                (format!("apply {file}"), format!("down {file}"))
+                file.write(&text);
+                (file.line("apply"), file.line("down"))
             }
         };
         let before = everything(&server);
@@ -261,7 +262,6 @@ fn clients_are_told_to_send_segments_that_fit_the_tunnel() {
         let after = everything(&server);
         assert_same(&without_ipv6_parameters(&after), &without_ipv6_parameters(&before), &name);
     }
-    std::fs::remove_file(file).unwrap();
 }
 
 /// The tunnel in a cluster file; `None` for what need not be said.
@@ -323,19 +323,17 @@ real = [{ address = "192.168.10.2", tunnel = { type = "gre", checksum = "full" }
 fn one_file_sets_every_kind_of_tunnel_up() {
     let cluster = support::cluster::Cluster::on_one_switch();
     root("modprobe -a sit ip_gre ip6_gre fou");
-    let file = format!("/run/tunnels-{}.toml", std::process::id());
-    std::fs::write(&file, FILE).unwrap();
+    let file = ClusterFile::new("tunnels", FILE);
     let before = cluster.everything();
     for host in cluster.servers() {
-        host.lvsctl(&format!("apply {file}")).success();
+        host.lvsctl(&file.line("apply")).success();
     }
     for vip in ["192.168.10.10", "2001:db8:1::10", "192.168.10.11"] {
         assert_eq!(cluster.answers(vip, 4), ["r1", "r1", "r2", "r2"], "{vip}");
     }
     for host in cluster.servers() {
-        assert_eq!(host.lvsctl(&format!("diff {file}")).visible(), (0, "", ""));
-        host.lvsctl(&format!("down {file}")).success();
+        assert_eq!(host.lvsctl(&file.line("diff")).visible(), (0, "", ""));
+        host.lvsctl(&file.line("down")).success();
     }
     assert_same(&cluster.everything(), &before, "after down");
-    std::fs::remove_file(file).unwrap();
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "every test binary uses a part of it")]
 
 pub mod cluster;
+pub mod cluster_file;
 pub mod machine;
 pub mod schema;
 mod server;
