@@ -7,6 +7,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::io::{Read, Write};
+use std::time::Duration;
+
 use lvs::ipvs::{AddressFamily, Checksum, Tunnel};
 use lvs::node::{Key, PRESENT, Sysctl, TunnelEnd, UP, Want};
 use lvs::plan::{Engine, Journal, JournalFile, Wanted};
@@ -198,19 +201,24 @@ fn exchange(client: &Host, director: &Host, vip: &str) -> (String, u64) {
          cat <&3 | wc -c'; wait; grep -o 'mss [0-9]*' /run/seen-{0}",
         client.name()
     );
-    let heard = client.shell(&line).success();
+    let heard = client.shell(&line);
+    let errors = heard.errors.clone();
+    let heard = heard.success();
     let (count, mss) = heard.split_once('\n').unwrap();
-    assert_eq!(count, "1000008", "{vip}");
+    assert_eq!(count, "1000008", "{vip}: {errors}");
     (mss.trim().to_owned(), told() - before)
 }
 
 #[test]
 fn clients_are_told_to_send_segments_that_fit_the_tunnel() {
     let (client, director, mut server) = hosts();
-    server.start(
-        "exec ncat -lk 81 --sh-exec 'head -c 1000000 | wc -c; exec head -c 1000000 /dev/zero'",
-    );
-    server.shell("until ss -ltnH 'sport = :81' | grep -q .; do sleep 0.1; done").success();
+    server.serve_by(81, |connection| {
+        let mut heard = vec![1; 1_000_000];
+        connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        if connection.read_exact(&mut heard).is_ok() {
+            let _ = connection.write_all(b"1000000\n").and_then(|()| connection.write_all(&heard));
+        }
+    });
     // Each packet of the client by itself, as on a cable. One way out leads through a router.
     client.shell("ip link set eth0 gso_max_segs 1").success();
     server.shell("ip route add default via 192.0.2.100").success();

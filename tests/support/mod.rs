@@ -12,6 +12,8 @@ mod state;
 
 use std::fmt;
 use std::fs::{self, File};
+use std::io::Write;
+use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -73,7 +75,7 @@ impl fmt::Debug for Outcome {
 pub struct Host {
     name: String,
     state: PathBuf,
-    /// Servers of one line, each with its port.
+    /// Servers, each with its port.
     services: Vec<(u16, Server)>,
     daemons: Vec<Child>,
     shell: Mutex<Shell>,
@@ -169,6 +171,14 @@ impl Host {
 
     /// Starts a server of one line: it answers every connection with `answer`.
     pub fn serve(&mut self, port: u16, answer: &str) {
+        let line = format!("{answer}\n");
+        self.serve_by(port, move |connection| {
+            let _ = connection.write_all(line.as_bytes());
+        });
+    }
+
+    /// Starts a server that has an answer for every connection.
+    pub fn serve_by(&mut self, port: u16, answer: impl Fn(&mut TcpStream) + Send + 'static) {
         let server = self.inside(|| Server::new(port, answer));
         self.services.push((port, server));
     }

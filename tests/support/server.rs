@@ -1,13 +1,13 @@
-//! A server of one line, in the test's own process: starting one for every answer would take most
-//! of a test's time.
+//! A server in the test's own process: starting one for every answer would take most of a test's
+//! time.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Answers every connection with one line, until it is dropped.
+/// Answers one connection after the other, until it is dropped.
 pub struct Server {
     listener: TcpListener,
     worker: Option<JoinHandle<()>>,
@@ -15,13 +15,13 @@ pub struct Server {
 
 impl Server {
     /// Listens on a port of every address, of the network namespace that this thread is in.
-    pub fn new(port: u16, answer: &str) -> Self {
+    pub fn new(port: u16, answer: impl Fn(&mut TcpStream) + Send + 'static) -> Self {
         let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).unwrap();
-        let (accepting, line) = (listener.try_clone().unwrap(), format!("{answer}\n"));
+        let accepting = listener.try_clone().unwrap();
         let worker = thread::spawn(move || {
             for connection in accepting.incoming() {
                 let Ok(mut connection) = connection else { return };
-                let _ = connection.write_all(line.as_bytes());
+                answer(&mut connection);
             }
         });
         Self { listener, worker: Some(worker) }
