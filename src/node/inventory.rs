@@ -13,6 +13,7 @@ use rtnetlink::packet_route::rule::RuleAttribute;
 use rtnetlink::{Handle, IpVersion, RouteMessageBuilder};
 use serde::{Deserialize, Serialize};
 
+use super::segment::PRIORITY;
 use super::{AssignedAddress, Error, Host, InterfaceName, KnownRoute, Surroundings, Sysctl};
 use super::{address, link, route};
 use crate::ipvs::AddressFamily;
@@ -50,7 +51,8 @@ pub struct Inventory {
     pub routes: Vec<KnownRoute>,
     /// What is delivered to this machine itself, in any table.
     pub local: Vec<Prefix>,
-    /// Policy rules besides the three (IPv4) or two (IPv6) that every machine has.
+    /// Policy rules besides the three (IPv4) or two (IPv6) that every machine has, and those of
+    /// [`segments_of`](super::segments_of), which lead where the main table does.
     pub policy_rules: usize,
     /// Which source address the machine's own packets would have, by each default route.
     pub sources: Vec<Source>,
@@ -283,7 +285,7 @@ async fn rules(handle: &Handle) -> Result<usize, rtnetlink::Error> {
                 RuleAttribute::Priority(priority) => Some(*priority),
                 _ => None,
             });
-            others += usize::from(!matches!(priority.unwrap_or(0), 0 | 32766 | 32767));
+            others += usize::from(!matches!(priority.unwrap_or(0), 0 | PRIORITY | 32766 | 32767));
         }
     }
     Ok(others)
