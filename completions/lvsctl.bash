@@ -5,7 +5,7 @@ _lvsctl() {
     local role='' verb=''
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
-            director | real-server | apply | diff | doctor | snapshot | help) role=${role:-$word} ;;
+            director | real-server | apply | diff | install | uninstall | doctor | snapshot | help) role=${role:-$word} ;;
             up) verb=${verb:-$word} ;;
             # Of a role where one was said, or else of a cluster file.
             down | status) if [ -n "$role" ]; then verb=${verb:-$word}; else role=$word; fi ;;
@@ -16,7 +16,7 @@ _lvsctl() {
         --role) words='director real-server' ;;
         --allow) words='add edit quiesce delete' ;;
         --scheduler) words='rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos' ;;
-        --state-dir)
+        --state-dir | --root)
             mapfile -t COMPREPLY < <(compgen -d -- "$current")
             return
             ;;
@@ -33,12 +33,14 @@ _lvsctl() {
         *)
             words='--dry-run --json --netns --state-dir --help'
             case $role,$verb in
-                ,) words="director real-server apply diff down status doctor snapshot help $words --version" ;;
-                help,*) words='director real-server apply diff down status doctor snapshot' ;;
-                apply,* | diff,* | down,* | status,*)
+                ,) words="director real-server apply diff down status install uninstall doctor snapshot help $words --version" ;;
+                help,*) words='director real-server apply diff down status install uninstall doctor snapshot' ;;
+                apply,* | diff,* | down,* | status,* | install,* | uninstall,*)
                     case $role in
                         apply | diff) words="--role --keep-weights --exclusive --allow $words" ;;
                         status) words="--role $words" ;;
+                        install) words="--role --keep-weights --exclusive --root $words" ;;
+                        uninstall) words="--root $words" ;;
                     esac
                     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current"; compgen -f -- "$current")
                     return

@@ -5,7 +5,7 @@ function __lvsctl_in
 end
 
 function __lvsctl_role
-    __lvsctl_in '(director|real-server|apply|diff|down|status|doctor|snapshot|help)'
+    __lvsctl_in '(director|real-server|apply|diff|down|status|install|uninstall|doctor|snapshot|help)'
 end
 
 function __lvsctl_ready
@@ -19,7 +19,7 @@ function __lvsctl_sets_up
 end
 
 function __lvsctl_file
-    __lvsctl_in '(apply|diff|down|status)'
+    __lvsctl_in '(apply|diff|down|status|install|uninstall)'
     and not __lvsctl_in '(director|real-server|help)'
 end
 
@@ -30,6 +30,8 @@ complete -c lvsctl -n 'not __lvsctl_role' -a apply -d 'make this machine what a 
 complete -c lvsctl -n 'not __lvsctl_role' -a diff -d 'what apply would do'
 complete -c lvsctl -n 'not __lvsctl_role' -a down -d 'take back what apply did'
 complete -c lvsctl -n 'not __lvsctl_role' -a status -d 'compare with a cluster file'
+complete -c lvsctl -n 'not __lvsctl_role' -a install -d 'apply a cluster file at every boot'
+complete -c lvsctl -n 'not __lvsctl_role' -a uninstall -d 'remove what install wrote'
 complete -c lvsctl -n 'not __lvsctl_role' -a doctor -d 'what is wrong, and what mends it'
 complete -c lvsctl -n 'not __lvsctl_role' -a snapshot -d 'write what the doctor looks at'
 complete -c lvsctl -n 'not __lvsctl_role' -a help -d 'print the options of a command'
@@ -44,10 +46,11 @@ complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l service -x -
 complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l scheduler -x -a 'rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos' -d 'who gets the next connection'
 complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l real -x -d 'real server'
 complete -c lvsctl -n __lvsctl_file -F
-complete -c lvsctl -n '__lvsctl_file; and __lvsctl_in "(apply|diff|status)"' -l role -x -a 'director real-server' -d 'what this machine is'
-complete -c lvsctl -n '__lvsctl_in "(apply|diff)"' -l keep-weights -d 'leave weights to a health checker'
-complete -c lvsctl -n '__lvsctl_in "(apply|diff)"' -l exclusive -d 'remove what the file does not name'
+complete -c lvsctl -n '__lvsctl_file; and __lvsctl_in "(apply|diff|status|install)"' -l role -x -a 'director real-server' -d 'what this machine is'
+complete -c lvsctl -n '__lvsctl_in "(apply|diff|install)"' -l keep-weights -d 'leave weights to a health checker'
+complete -c lvsctl -n '__lvsctl_in "(apply|diff|install)"' -l exclusive -d 'remove what the file does not name'
 complete -c lvsctl -n '__lvsctl_in "(apply|diff)"' -l allow -x -a 'add edit quiesce delete' -d 'kinds of change that may be made'
+complete -c lvsctl -n '__lvsctl_in "(install|uninstall)"' -l root -x -a '(__fish_complete_directories)' -d 'write below this directory'
 complete -c lvsctl -n '__lvsctl_in doctor' -l fix -d 'make the repairs, after showing them'
 complete -c lvsctl -n '__lvsctl_in doctor' -l yes -d 'do not ask'
 complete -c lvsctl -n '__lvsctl_in doctor' -l undo -d 'take back every repair'

@@ -239,6 +239,8 @@ fn bash_offers_what_may_follow() {
         ("lvsctl apply --allow ", "add edit quiesce delete"),
         ("ipvsadm -R --r", "--replace"),
         ("lvsctl apply Cargo.t", "Cargo.toml"),
+        ("lvsctl install --r", "--role --root"),
+        ("lvsctl uninstall Cargo.t", "Cargo.toml"),
         ("lvsctl doctor --symptom c", "client-reset"),
         ("lvsctl doctor --f", "--fix --from"),
         ("lvsctl snapshot Cargo.t", "Cargo.toml"),

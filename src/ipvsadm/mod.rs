@@ -54,5 +54,6 @@ pub use program::{Program, invoke, main};
 pub use refusal::Operation;
 pub use restore::ParseLine;
 pub use rules::{is_rules, read_rules};
+pub(crate) use rules_file::replace as replace_file;
 pub use run::run;
 pub use system_names::SystemNames;

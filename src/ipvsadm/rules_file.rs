@@ -1,4 +1,4 @@
-//! A file of rules, replaced whole or not at all.
+//! A file, replaced whole or not at all.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 
 /// The file could not be replaced; it is as it was.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {}: {source}; the rules that were there are untouched", .path.display())]
-pub(super) struct NotReplaced {
+#[error("cannot {action} {}: {source}; what was there is untouched", .path.display())]
+pub(crate) struct NotReplaced {
     action: &'static str,
     path: PathBuf,
-    source: io::Error,
+    pub(crate) source: io::Error,
 }
 
 /// Writes a new file beside `path`, syncs it and gives it that name. A link is followed; permissions
 /// of a file that was there stay.
-pub(super) fn replace(path: &Path, rules: &[u8]) -> Result<(), NotReplaced> {
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), NotReplaced> {
     let attempt = |action, result: io::Result<()>| {
         result.map_err(|source| NotReplaced { action, path: path.to_owned(), source })
     };
@@ -24,7 +24,7 @@ pub(super) fn replace(path: &Path, rules: &[u8]) -> Result<(), NotReplaced> {
     let mut name = target.clone().into_os_string();
     name.push(format!(".new-{}", std::process::id()));
     let new = PathBuf::from(name);
-    let replaced = attempt("write beside", write_synced(&new, &target, rules))
+    let replaced = attempt("write beside", write_synced(&new, &target, content))
         .and_then(|()| attempt("replace", fs::rename(&new, &target)));
     if replaced.is_err() {
         // The first failure is the one to tell.
@@ -36,7 +36,7 @@ pub(super) fn replace(path: &Path, rules: &[u8]) -> Result<(), NotReplaced> {
     attempt("sync the directory of", File::open(directory).and_then(|it| it.sync_all()))
 }
 
-fn write_synced(new: &Path, target: &Path, rules: &[u8]) -> io::Result<()> {
+fn write_synced(new: &Path, target: &Path, content: &[u8]) -> io::Result<()> {
     let present = match fs::metadata(target) {
         Ok(present) if present.is_file() => Some(present),
         Ok(_) => return Err(io::Error::other("it is not a regular file")),
@@ -48,7 +48,7 @@ fn write_synced(new: &Path, target: &Path, rules: &[u8]) -> io::Result<()> {
     if let Some(present) = present {
         file.set_permissions(present.permissions())?;
     }
-    file.write_all(rules)?;
+    file.write_all(content)?;
     file.sync_all()
 }
 

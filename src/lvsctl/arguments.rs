@@ -12,6 +12,9 @@ use crate::cluster::{Listener, Mode, Role};
 use crate::netlink::Namespace;
 use crate::node::InterfaceName;
 
+/// Where the journal is kept.
+pub(super) const STATE_DIRECTORY: &str = "/run/lvsctl";
+
 /// Sets up Linux Virtual Server directors and real servers, and takes that back without a trace.
 #[derive(Debug, Parser)]
 #[command(name = "lvsctl", version, max_term_width = 100)]
@@ -34,7 +37,7 @@ pub(super) struct Options {
     #[arg(long, global = true, value_name = "NAME|PATH|PID")]
     pub(super) netns: Option<Namespace>,
     /// Where the journal of what was changed is kept.
-    #[arg(long, global = true, value_name = "DIR", default_value = "/run/lvsctl")]
+    #[arg(long, global = true, value_name = "DIR", default_value = STATE_DIRECTORY)]
     pub(super) state_dir: PathBuf,
 }
 
@@ -44,6 +47,10 @@ pub(super) enum Command {
     Setup(SetupCommand),
     #[command(flatten)]
     File(FileCommand),
+    /// Write a systemd unit and drop-ins by which this machine is what a cluster file says at every boot.
+    Install(InstallFlags),
+    /// Remove what `install` wrote.
+    Uninstall(UninstallFlags),
     /// Say what is wrong with this machine, why, and what mends it; exit 0 nothing, 1 a failure,
     /// 2 warnings only, 3 something could not be looked at.
     Doctor(DoctorFlags),
@@ -102,6 +109,34 @@ pub(super) struct FileFlags {
     /// Kinds of change that may be made; with any other in the plan nothing is. All by default.
     #[arg(long, value_name = "KIND[,KIND]...", value_delimiter = ',')]
     pub(super) allow: Option<Vec<Kind>>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InstallFlags {
+    /// Cluster file; it is copied to /etc/lvsctl.
+    pub(super) file: PathBuf,
+    /// What this machine is; by default its own addresses tell, now and at every boot.
+    #[arg(long)]
+    pub(super) role: Option<Role>,
+    /// Apply with --keep-weights.
+    #[arg(long)]
+    pub(super) keep_weights: bool,
+    /// Apply with --exclusive.
+    #[arg(long)]
+    pub(super) exclusive: bool,
+    /// Write below this directory.
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub(super) root: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UninstallFlags {
+    /// Name of the cluster, or cluster file; by default the only cluster that is installed.
+    #[arg(value_name = "NAME|FILE")]
+    pub(super) cluster: Option<String>,
+    /// Remove below this directory.
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub(super) root: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,7 +10,9 @@ use super::arguments::{
 };
 use super::report::{self, Direction, FailedRun};
 use super::wanted::{Claimed, Found, Want, bonds, reverse_path_filter_of_all, unpacks, wanted};
-use super::{Error, Key, Machine, Task, Value, cluster_file, doctor, machine, state, status};
+use super::{
+    Error, Key, Machine, Task, Value, cluster_file, doctor, install, machine, state, status,
+};
 use crate::node::{self, InterfaceName};
 use crate::plan::{Engine, Entry, Imagined, Journal, Lock, Report, World};
 
@@ -30,6 +32,9 @@ pub(super) fn run(arguments: Arguments, output: &mut dyn Write) -> Result<u8, Er
             enter(options)?;
             return cluster_file::run(&command, options, output);
         }
+        // Neither has anything to do with a namespace.
+        Command::Install(flags) => return install::install(&flags, options, output),
+        Command::Uninstall(flags) => return install::uninstall(&flags, options, output),
         Command::Doctor(flags) => {
             enter(options)?;
             return doctor::run(&flags, options, output);

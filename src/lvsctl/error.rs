@@ -65,6 +65,49 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// A file of the machine's configuration that only root may change.
+    #[error("cannot change {}: {source}; run lvsctl as root. Nothing was changed", path.display())]
+    NeedsRoot {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The machine was not booted by systemd.
+    #[error(
+        "this machine does not run systemd (there is no /run/systemd/system): have its own boot \
+         scripts run `lvsctl apply FILE` once the network is up and `lvsctl down FILE` before it goes, \
+         or write the files for another machine with --root DIR"
+    )]
+    NoSystemd,
+    /// Files in the place of ours that a person wrote or changed.
+    #[error(
+        "{} changed since lvsctl wrote it, or never was its own: nothing was done. Move your changes \
+         to a drop-in of the unit, or to a file of your own, remove that one, and try again",
+        listed(.0)
+    )]
+    NotOurs(Vec<PathBuf>),
+    /// What is to be uninstalled is in effect.
+    #[error("the cluster is still up on this machine: first type systemctl disable --now {unit}")]
+    StillUp {
+        /// Its unit.
+        unit: String,
+    },
+    /// No such cluster is installed.
+    #[error("no cluster {asked} is installed; there is {}", if installed.is_empty() {
+        "none".to_owned()
+    } else {
+        installed.join(", ")
+    })]
+    NotInstalled {
+        /// The name.
+        asked: String,
+        /// Those that are.
+        installed: Vec<String>,
+    },
+    /// No cluster is installed.
+    #[error("no cluster is installed")]
+    NothingInstalled,
     /// A file that is not a snapshot.
     #[error("{} is not what `lvsctl snapshot` wrote: {reason}", path.display())]
     Snapshot {
@@ -87,4 +130,11 @@ impl Error {
             _ => 1,
         }
     }
+}
+
+/// `one was`, `one and two were`.
+fn listed(paths: &[PathBuf]) -> String {
+    let all: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let verb = if all.len() == 1 { "was" } else { "were" };
+    format!("{} {verb}", all.join(" and "))
 }

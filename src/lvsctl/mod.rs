@@ -10,6 +10,7 @@ mod cluster_file;
 mod commands;
 mod doctor;
 mod error;
+mod install;
 mod machine;
 mod report;
 mod state;

@@ -94,7 +94,8 @@ impl Key {
     }
 
     /// The interface that it is about, and cannot have a value without.
-    pub(super) fn device(&self) -> Option<&InterfaceName> {
+    #[must_use]
+    pub fn device(&self) -> Option<&InterfaceName> {
         match self {
             Self::LinkUp(device)
             | Self::Port(device)

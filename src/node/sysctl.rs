@@ -57,6 +57,21 @@ impl Sysctl {
         Self(format!("net/ipv6/conf/{interface}/{name}"))
     }
 
+    /// The interface that has it; none where it is of `all`, of `default`, or of no interface.
+    #[must_use]
+    pub fn interface(&self) -> Option<InterfaceName> {
+        let mut parts = self.0.split('/').skip(2);
+        let name = (parts.next() == Some("conf")).then(|| parts.next()).flatten()?;
+        if matches!(name, "all" | "default") { None } else { name.parse().ok() }
+    }
+
+    /// The parameter whose value an interface to come starts with, where this is one of an interface.
+    #[must_use]
+    pub fn inherited(&self) -> Option<Self> {
+        let interface = self.interface()?;
+        Some(Self(self.0.replacen(&format!("/{interface}/"), "/default/", 1)))
+    }
+
     /// Whether packets of others are passed on, between all interfaces: `net/ipv4/ip_forward` or
     /// `net/ipv6/conf/all/forwarding`.
     #[must_use]
@@ -187,6 +202,23 @@ mod tests {
         let interface = "eth0.100".parse().unwrap();
         let sysctl = Sysctl::of_interface(&interface, "arp_ignore");
         assert_eq!(sysctl.path(), "/proc/sys/net/ipv4/conf/eth0.100/arp_ignore");
+    }
+
+    #[test]
+    fn one_of_an_interface_starts_with_what_default_says() {
+        let said = |path: &str| {
+            let sysctl = Sysctl::try_from(path.to_owned()).unwrap();
+            (sysctl.interface().map(String::from), sysctl.inherited().map(String::from))
+        };
+        let inherited = "net/ipv4/conf/default/rp_filter".to_owned();
+        assert_eq!(
+            said("net/ipv4/conf/eth0.100/rp_filter"),
+            (Some("eth0.100".to_owned()), Some(inherited))
+        );
+        for path in ["net/ipv4/conf/all/rp_filter", "net/ipv4/ip_forward", "net/ipv4/vs/conntrack"]
+        {
+            assert_eq!(said(path), (None, None), "{path}");
+        }
     }
 
     #[test]

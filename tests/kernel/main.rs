@@ -18,6 +18,7 @@ mod listing;
 mod nat;
 mod network_namespaces;
 mod restore;
+mod scripts;
 mod transfers;
 mod tunnelling;
 mod whole_table;

@@ -53,7 +53,7 @@ const IPV6: Family = Family {
 const NODES: [(u16, &str); 4] = [(80, "n1"), (4002, "n2"), (80, "n3"), (8080, "n4")];
 
 /// The first `count` nodes, inside; the client outside; the director between them.
-fn cluster(count: usize) -> Cluster {
+pub(crate) fn cluster(count: usize) -> Cluster {
     let (outside, inside) = (Network::new(), Network::new());
     let (client, director) = (Host::new(), Host::new());
     outside.attach(&client, "eth0", &["198.51.100.100/24", "2001:db8:1::100/64"]);

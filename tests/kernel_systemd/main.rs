@@ -1,9 +1,11 @@
-//! The unit under a real systemd, in a guest where that is the first process: `scripts/test kernel`.
+//! Units under a real systemd, in a guest where that is the first process: `scripts/test kernel`.
 
 #![cfg(test)]
 
 #[path = "../support/mod.rs"]
 mod support;
+
+mod install;
 
 use std::fs;
 use std::path::Path;
@@ -14,6 +16,8 @@ use support::{Outcome, REFERENCE, root};
 
 /// The reference, out of the way of our programs.
 const JUDGE: &str = "/run/reference";
+/// What of a boot the guest needs: the rest takes seconds.
+const BOOT: &str = "-e journald -e modules-load -e sysctl";
 const RULES: &str = "/etc/ipvsadm.rules";
 const WEB: &str = "-A -t 192.0.2.1:80 -s rr\n-a -t 192.0.2.1:80 -r 198.51.100.2:80 -i -w 1\n";
 const OTHER: &str = "-A -u 192.0.2.1:53 -s wlc\n";
@@ -32,8 +36,12 @@ impl Machine {
             let programs = Path::new(support::IPVSADM).parent().unwrap().display();
             root(&format!(
                 "cp {REFERENCE} {JUDGE}; \
-                 cp {programs}/ipvsadm {programs}/ipvsadm-save {programs}/ipvsadm-restore /usr/sbin; \
-                 cp systemd/ipvsadm.service /run/systemd/system; systemctl daemon-reload"
+                 cp {programs}/ipvsadm {programs}/ipvsadm-save {programs}/ipvsadm-restore \
+                 {programs}/lvsctl /usr/sbin; \
+                 cp systemd/ipvsadm.service /run/systemd/system; \
+                 for unit in $(ls /lib/systemd/system/sysinit.target.wants | grep -v {BOOT}); do \
+                     ln -s /dev/null /run/systemd/system/$unit; done; \
+                 systemctl daemon-reload"
             ));
         });
         root(&format!("systemctl stop ipvsadm; rm -f {RULES}; {JUDGE} -C"));

@@ -56,6 +56,17 @@ fn no_load_lists_an_empty_table_and_loads_nothing() {
     }
 }
 
+/// This guest's first process is not systemd, either.
+#[test]
+fn install_needs_systemd() {
+    let host = host();
+    for line in ["install scripts/examples/tun.toml", "uninstall default"] {
+        let outcome = host.lvsctl(line);
+        assert_eq!(outcome.status, 1);
+        assert!(outcome.errors.contains("this machine does not run systemd"), "{outcome:?}");
+    }
+}
+
 #[test]
 fn help_and_version_need_no_kernel() {
     let host = host();

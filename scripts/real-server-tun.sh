@@ -1,0 +1,21 @@
+#!/bin/sh
+# Makes this machine a real server of LVS with IP tunnelling, and takes that back.
+# Usage: real-server-tun.sh start|stop|status, with the settings below changed here or in the environment.
+set -eu
+
+# Lists are separated by spaces. IPv6 goes too.
+: "${VIPS:=192.168.10.10}" # addresses that clients connect to
+
+case ${1:-} in
+    start) verb=up ;;
+    stop) verb=down ;;
+    status) verb=status ;;
+    *)
+        echo "Usage: $0 start|stop|status" >&2
+        exit 2
+        ;;
+esac
+set -- --mode tun
+for vip in $VIPS; do set -- "$@" --vip "$vip"; done
+
+lvsctl real-server "$verb" "$@"

@@ -1,0 +1,187 @@
+//! Files that are written and removed together, or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use super::marked::is_ours;
+use crate::ipvsadm::replace_file;
+use crate::lvsctl::Error;
+
+/// The longest cluster file is half as long.
+const LONGEST: u64 = 128 << 20;
+
+/// What stands at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A file.
+    Text(Vec<u8>),
+    /// A symbolic link to that.
+    Link(PathBuf),
+}
+
+/// What a path shall be; `None` where there shall be nothing.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    pub(super) path: PathBuf,
+    pub(super) wanted: Option<Content>,
+}
+
+/// A path that is not as it shall be.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    pub(super) path: PathBuf,
+    before: Option<Content>,
+    pub(super) after: Option<Content>,
+}
+
+/// What a path is.
+pub(super) enum Found {
+    Nothing,
+    /// As we wrote it.
+    Ours(Content),
+    /// Someone else's, or edited since.
+    Others,
+}
+
+/// Looks at a path. A link is ours where it leads to what we would link there.
+pub(super) fn found(path: &Path, link: Option<&Path>) -> Result<Found, Error> {
+    let unread = |source| Error::File { action: "read", path: path.to_owned(), source };
+    let kind = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        metadata => metadata.map_err(unread)?.file_type(),
+    };
+    if kind.is_symlink() {
+        let target = fs::read_link(path).map_err(unread)?;
+        let ours = link.is_some_and(|link| target == link);
+        return Ok(if ours { Found::Ours(Content::Link(target)) } else { Found::Others });
+    }
+    if !kind.is_file() {
+        return Ok(Found::Others);
+    }
+    let text = read(path).map_err(unread)?;
+    Ok(if is_ours(&text) { Found::Ours(Content::Text(text)) } else { Found::Others })
+}
+
+/// Reads a regular file whole.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut text = Vec::new();
+    if file.take(LONGEST + 1).read_to_end(&mut text)? as u64 > LONGEST {
+        let reason = format!("it is longer than {LONGEST} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
+    }
+    Ok(text)
+}
+
+/// What has to be done so that every path is as wanted.
+///
+/// # Errors
+///
+/// [`Error::NotOurs`] where a path is someone else's: nothing may be done then.
+pub(super) fn between(items: Vec<Item>, link: &Path) -> Result<Vec<Change>, Error> {
+    let (mut changes, mut foreign) = (Vec::new(), Vec::new());
+    for Item { path, wanted } in items {
+        let before = match found(&path, Some(link))? {
+            Found::Nothing => None,
+            Found::Ours(content) => Some(content),
+            Found::Others => {
+                foreign.push(path);
+                continue;
+            }
+        };
+        if before != wanted {
+            changes.push(Change { path, before, after: wanted });
+        }
+    }
+    if foreign.is_empty() { Ok(changes) } else { Err(Error::NotOurs(foreign)) }
+}
+
+/// Makes the changes in their order. Where one fails, those before it are taken back.
+pub(super) fn make(changes: &[Change]) -> Result<(), Error> {
+    for (at, change) in changes.iter().enumerate() {
+        if let Err((action, source)) = put(&change.path, change.after.as_ref()) {
+            for done in changes.iter().take(at).rev() {
+                // The first failure is the one to tell.
+                let _ = put(&done.path, done.before.as_ref());
+            }
+            let path = change.path.clone();
+            return Err(match source.kind() {
+                io::ErrorKind::PermissionDenied => Error::NeedsRoot { path, source },
+                _ => Error::File { action, path, source },
+            });
+        }
+    }
+    Ok(())
+}
+
+fn put(path: &Path, content: Option<&Content>) -> Result<(), (&'static str, io::Error)> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let Some(content) = content else {
+        fs::remove_file(path).map_err(|error| ("remove", error))?;
+        return sync(directory);
+    };
+    fs::create_dir_all(directory).map_err(|error| ("make the directory of", error))?;
+    match content {
+        Content::Text(text) => replace_file(path, text).map_err(|error| ("write", error.source)),
+        Content::Link(target) => {
+            symlink(target, path).map_err(|error| ("make the link", error))?;
+            sync(directory)
+        }
+    }
+}
+
+fn sync(directory: &Path) -> Result<(), (&'static str, io::Error)> {
+    let synced = File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(|error| ("sync the directory of", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::marked::marked;
+    use super::*;
+
+    fn item(path: PathBuf, text: &str) -> Item {
+        Item { path, wanted: Some(Content::Text(marked(text.as_bytes()))) }
+    }
+
+    #[test]
+    fn what_is_as_wanted_is_left_and_what_others_wrote_stops_everything() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let link = Path::new("/etc/one");
+        let items = || {
+            let linked = Item { path: at("d/link"), wanted: Some(Content::Link(link.to_owned())) };
+            vec![item(at("d/one"), "one"), item(at("two"), "two"), linked]
+        };
+        let changes = between(items(), link).unwrap();
+        assert_eq!(changes.len(), 3);
+        make(&changes).unwrap();
+        assert!(between(items(), link).unwrap().is_empty());
+
+        fs::write(at("two"), "2\n").unwrap();
+        fs::remove_file(at("d/link")).unwrap();
+        symlink("/dev/null", at("d/link")).unwrap();
+        let Err(Error::NotOurs(paths)) = between(items(), link) else { panic!("it was edited") };
+        assert_eq!(paths, [at("two"), at("d/link")]);
+    }
+
+    #[test]
+    fn where_one_fails_nothing_is_done() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let link = Path::new("/etc/one");
+        make(&between(vec![item(at("one"), "one")], link).unwrap()).unwrap();
+        // Not even root can write below a file.
+        let items = vec![item(at("one"), "1"), item(at("new"), "new"), item(at("two/x"), "x")];
+        let changes = between(items, link).unwrap();
+        fs::write(at("two"), "").unwrap();
+        assert!(make(&changes).is_err());
+        assert_eq!(fs::read(at("one")).unwrap(), marked(b"one"));
+        assert!(!at("new").exists());
+    }
+}

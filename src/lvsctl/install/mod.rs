@@ -1,0 +1,222 @@
+//! `install` and `uninstall`: what a cluster file makes of a machine, at every boot.
+//!
+//! The file is copied to `/etc/lvsctl`, not referred to where it is: what a boot depends on must be
+//! there whatever becomes of a home directory or a mount, and a file that is being edited must not be
+//! applied before it was checked. Every file that is written ends in a mark by which it is known
+//! again; what a person has changed is never written over or removed.
+
+mod changes;
+mod hint;
+mod marked;
+mod paths;
+mod report;
+#[cfg(test)]
+mod tests;
+mod texts;
+
+use std::io;
+use std::path::{self, Path, PathBuf};
+
+use std::io::Write;
+
+use self::changes::{Content, Found, Item};
+use self::hint::Hint;
+use self::marked::marked;
+use self::paths::Paths;
+use self::report::Report;
+use self::texts::Commands;
+use super::arguments::{InstallFlags, Options, STATE_DIRECTORY, UninstallFlags};
+use super::asked::{Asked, Meant};
+use super::{Error, Machine, state};
+
+/// Writes what applies a cluster file at boot.
+pub(super) fn install(
+    flags: &InstallFlags,
+    options: &Options,
+    output: &mut dyn Write,
+) -> Result<u8, Error> {
+    check_place(&flags.root, options)?;
+    let asked = Asked::load(&flags.file, flags.role)?;
+    let Asked::Cluster { cluster, role, .. } = &asked else {
+        return Err(not_a_cluster(&flags.file));
+    };
+    let paths = Paths::new(&flags.root, cluster.name());
+    let mut machine = Machine::new()?.only_looking();
+    let journal = state::journal(&options.state_dir)?;
+    let wanted = asked.wanted(&mut machine, &journal)?;
+
+    let (name, role) = (paths.name(), *role);
+    let text = |text: String| Content::Text(marked(text.as_bytes()));
+    let unit = texts::unit(name, role, &program()?, &commands(flags, options, &paths)?);
+    let sysctls = texts::sysctls(name, role, &wanted, &mut machine)?;
+    let mut items = vec![
+        Item { path: paths.modules(), wanted: texts::modules(name, role, &wanted).map(text) },
+        Item { path: paths.sysctls(), wanted: sysctls.map(text) },
+        Item { path: paths.unit(), wanted: Some(text(unit)) },
+        Item { path: paths.wanted_at_boot(), wanted: Some(Content::Link(paths.own_unit())) },
+    ];
+    items.splice(..0, copy(&flags.file, &paths)?);
+
+    let report = Report {
+        cluster: paths.name(),
+        title: asked.to_string(),
+        next: format!(
+            "systemctl daemon-reload && systemctl reload-or-restart {}",
+            paths.unit_name()
+        ),
+        changes: changes::between(items, &paths.own_unit())?,
+        kept: None,
+        hints: Hint::all(&wanted, &paths),
+    };
+    report.carry_out(options)?;
+    report.tell(options, output)?;
+    Ok(0)
+}
+
+/// Removes what [`install`] wrote.
+pub(super) fn uninstall(
+    flags: &UninstallFlags,
+    options: &Options,
+    output: &mut dyn Write,
+) -> Result<u8, Error> {
+    check_place(&flags.root, options)?;
+    let name = meant(flags)?;
+    let meant = Meant::Cluster(name.clone());
+    let paths = Paths::new(&flags.root, &name);
+    let journal = state::journal(&options.state_dir)?;
+    // Without its unit nothing would take it back.
+    if is_here(&flags.root) && journal.claims().iter().any(|claim| meant.covers(claim)) {
+        return Err(Error::StillUp { unit: paths.unit_name() });
+    }
+    let gone = |path| Item { path, wanted: None };
+    // The link first: what is left after a crash is not started any more.
+    let mut items = vec![
+        gone(paths.wanted_at_boot()),
+        gone(paths.unit()),
+        gone(paths.sysctls()),
+        gone(paths.modules()),
+    ];
+    let mut kept = None;
+    match changes::found(&paths.file(), None)? {
+        Found::Others => kept = Some(paths.file()),
+        _ => items.push(gone(paths.file())),
+    }
+    let report = Report {
+        cluster: &name,
+        title: format!("cluster {name}"),
+        next: "systemctl daemon-reload".to_owned(),
+        changes: changes::between(items, &paths.own_unit())?,
+        kept,
+        hints: Vec::new(),
+    };
+    report.carry_out(options)?;
+    // It was made for the file; a file of another cluster keeps it.
+    if !options.dry_run
+        && let Some(directory) = paths.file().parent()
+    {
+        let _ = std::fs::remove_dir(directory);
+    }
+    report.tell(options, output)?;
+    Ok(0)
+}
+
+/// Whether the files are for the machine that runs.
+fn is_here(root: &Path) -> bool {
+    root == Path::new("/")
+}
+
+fn check_place(root: &Path, options: &Options) -> Result<(), Error> {
+    if options.netns.is_some() {
+        return Err(Error::Usage(
+            "what is installed is for the machine, not for one network namespace: leave --netns out"
+                .to_owned(),
+        ));
+    }
+    // As sd_booted(3) has it.
+    if is_here(root) && !Path::new("/run/systemd/system").is_dir() {
+        return Err(Error::NoSystemd);
+    }
+    Ok(())
+}
+
+/// The copy of the cluster file; none where it is the file that was named, and a person's own.
+fn copy(file: &Path, paths: &Paths) -> Result<Option<Item>, Error> {
+    let path = paths.file();
+    let same = |one: &Path, other: &Path| matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other);
+    if same(file, &path) {
+        return Ok(None);
+    }
+    let unread = |source| Error::File { action: "read", path: file.to_owned(), source };
+    let text = changes::read(file).map_err(unread)?;
+    Ok(Some(Item { path, wanted: Some(Content::Text(marked(&text))) }))
+}
+
+fn not_a_cluster(file: &Path) -> Error {
+    Error::Usage(format!(
+        "{} is a table as ipvsadm -S writes it: ipvsadm.service restores one at boot, from \
+         /etc/ipvsadm.rules",
+        file.display()
+    ))
+}
+
+fn program() -> Result<String, Error> {
+    let unknown = |source| Error::File { action: "find", path: PathBuf::from("lvsctl"), source };
+    plain(&std::env::current_exe().map_err(unknown)?)
+}
+
+fn commands(flags: &InstallFlags, options: &Options, paths: &Paths) -> Result<Commands, Error> {
+    let mut common = String::new();
+    if options.state_dir != Path::new(STATE_DIRECTORY) {
+        let unknown =
+            |source| Error::File { action: "find", path: options.state_dir.clone(), source };
+        let directory = path::absolute(&options.state_dir).map_err(unknown)?;
+        common = format!(" --state-dir {}", plain(&directory)?);
+    }
+    let role = match flags.role {
+        Some(role) => format!(" --role {}", role.name()),
+        None => String::new(),
+    };
+    let keep_weights = if flags.keep_weights { " --keep-weights" } else { "" };
+    let exclusive = if flags.exclusive { " --exclusive" } else { "" };
+    let file = paths.own_file();
+    Ok(Commands {
+        apply: format!("apply{common}{role}{keep_weights}{exclusive} {file}"),
+        down: format!("down{common} {file}"),
+    })
+}
+
+/// A path that a unit can name as it is (`systemd.syntax(7)` has specifiers, quotes and more).
+fn plain(path: &Path) -> Result<String, Error> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_.+-@:,".contains(&byte);
+    match path.to_str() {
+        Some(text) if text.bytes().all(is_plain) => Ok(text.to_owned()),
+        _ => Err(Error::Usage(format!(
+            "{} cannot stand in a unit: move it to a path of letters, digits and _ . + - @ : ,",
+            path.display()
+        ))),
+    }
+}
+
+/// The cluster that `uninstall` is about.
+fn meant(flags: &UninstallFlags) -> Result<String, Error> {
+    let unread =
+        |source: io::Error| Error::File { action: "read", path: flags.root.clone(), source };
+    let installed = Paths::installed(&flags.root).map_err(unread)?;
+    match (&flags.cluster, installed.as_slice()) {
+        (Some(cluster), _) if installed.contains(cluster) => Ok(cluster.clone()),
+        // Its file is enough: what was written besides may be gone already.
+        (Some(file), _) if file.contains('/') || file.ends_with(".toml") => {
+            match Meant::load(Path::new(file))? {
+                Meant::Cluster(name) => Ok(name),
+                Meant::Rules => Err(not_a_cluster(Path::new(file))),
+            }
+        }
+        (Some(cluster), _) => Err(Error::NotInstalled { asked: cluster.clone(), installed }),
+        (None, [name]) => Ok(name.clone()),
+        (None, []) => Err(Error::NothingInstalled),
+        (None, names) => Err(Error::Usage(format!(
+            "several clusters are installed: name one of {}",
+            names.join(", ")
+        ))),
+    }
+}
