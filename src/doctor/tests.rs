@@ -18,7 +18,8 @@ fn link(name: &str, kind: &str, arp: bool) -> LinkState {
         up: true,
         carrier: true,
         arp,
-        enslaved: false,
+        master: None,
+        mtu: 1500,
         receive_dropped: 0,
         transmit_dropped: 0,
     }

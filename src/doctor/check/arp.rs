@@ -123,7 +123,7 @@ pub(super) fn unnumbered_neighbours_are_answered(case: &Case<'_>) -> Vec<Fault> 
         });
         link.kind == "veth"
             && link.up
-            && !link.enslaved
+            && link.master.is_none()
             && routed
             && network.addresses.iter().find(numbered).is_none()
     });

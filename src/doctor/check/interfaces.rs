@@ -18,7 +18,9 @@ pub(super) fn one_interface_a_subnet(case: &Case<'_>) -> Vec<Fault> {
             let address = state.assigned.address;
             address.is_ipv4()
                 && state.assigned.prefix < whole(address)
-                && link.is_some_and(|link| link.up && link.carrier && link.arp && !link.enslaved)
+                && link.is_some_and(|link| {
+                    link.up && link.carrier && link.arp && link.master.is_none()
+                })
         })
         .collect();
     let mut faults = Vec::new();
