@@ -35,15 +35,15 @@ _lvsctl() {
             case $role,$verb in
                 ,) words="director real-server apply diff down status doctor snapshot help $words --version" ;;
                 help,*) words='director real-server apply diff down status doctor snapshot' ;;
-                apply,* | diff,* | down,* | status,*)
+                apply,* | diff,* | down,* | status,* | doctor,*)
                     case $role in
                         apply | diff) words="--role --keep-weights --exclusive --allow $words" ;;
                         status) words="--role $words" ;;
+                        doctor) words="--fix --yes --undo --symptom --watch --from --role $words" ;;
                     esac
                     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current"; compgen -f -- "$current")
                     return
                     ;;
-                doctor,*) words="--fix --yes --undo --symptom --watch --from $words" ;;
                 snapshot,*) ;;
                 *,) words="up down status $words" ;;
                 director,*) words="--mode --vip --device --service --scheduler --real $words" ;;

@@ -19,7 +19,7 @@ function __lvsctl_sets_up
 end
 
 function __lvsctl_file
-    __lvsctl_in '(apply|diff|down|status)'
+    __lvsctl_in '(apply|diff|down|status|doctor)'
     and not __lvsctl_in '(director|real-server|help)'
 end
 
@@ -44,7 +44,7 @@ complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l service -x -
 complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l scheduler -x -a 'rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos' -d 'who gets the next connection'
 complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l real -x -d 'real server'
 complete -c lvsctl -n __lvsctl_file -F
-complete -c lvsctl -n '__lvsctl_file; and __lvsctl_in "(apply|diff|status)"' -l role -x -a 'director real-server' -d 'what this machine is'
+complete -c lvsctl -n '__lvsctl_file; and __lvsctl_in "(apply|diff|status|doctor)"' -l role -x -a 'director real-server' -d 'what this machine is'
 complete -c lvsctl -n '__lvsctl_in "(apply|diff)"' -l keep-weights -d 'leave weights to a health checker'
 complete -c lvsctl -n '__lvsctl_in "(apply|diff)"' -l exclusive -d 'remove what the file does not name'
 complete -c lvsctl -n '__lvsctl_in "(apply|diff)"' -l allow -x -a 'add edit quiesce delete' -d 'kinds of change that may be made'

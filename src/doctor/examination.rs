@@ -1,7 +1,8 @@
 //! All checks on one machine.
 
-use super::case::Case;
-use super::check::CHECKS;
+use super::case::{Case, Fault};
+use super::check::{CHECKS, Check};
+use super::deviation;
 use super::{Expectation, Facts, Finding, Severity, Symptom, Unread};
 
 /// What was found on one machine.
@@ -37,14 +38,10 @@ pub fn examine(facts: &Facts, expectation: &Expectation, symptom: Option<Symptom
     let case = Case::new(facts, expectation);
     let mut findings = Vec::new();
     for check in CHECKS {
-        findings.extend((check.look)(&case).into_iter().map(|fault| Finding {
-            id: check.id,
-            severity: check.severity,
-            title: fault.title,
-            found: fault.found,
-            expected: fault.expected,
-            repair: fault.repair,
-        }));
+        findings.extend((check.look)(&case).into_iter().map(|fault| found(check, fault)));
+    }
+    if let Some(intent) = &expectation.intent {
+        deviation::join(&case, intent, &mut findings);
     }
     let likely = symptom.map(|symptom| symptom.causes(expectation, facts)).unwrap_or_default();
     let rank = |id: &str| likely.iter().position(|cause| *cause == id).unwrap_or(likely.len());
@@ -52,4 +49,17 @@ pub fn examine(facts: &Facts, expectation: &Expectation, symptom: Option<Symptom
     looked.sort_by_key(|id| rank(id));
     findings.sort_by_key(|finding| (rank(finding.id), finding.severity));
     Diagnosis { role: expectation.role(), findings, unread: facts.unread.clone(), looked }
+}
+
+/// What a check says of a fault.
+pub(super) fn found(check: &Check, fault: Fault) -> Finding {
+    Finding {
+        id: check.id,
+        severity: check.severity,
+        title: fault.title,
+        found: fault.found,
+        expected: fault.expected,
+        repair: fault.repair,
+        apply: None,
+    }
 }

@@ -6,8 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::Listener;
-use crate::ipvs::{Daemon, DestinationEntry, ServiceEntry, Timeouts};
+use crate::ipvs::{
+    Daemon, Destination, DestinationEntry, ServiceEntry, ServiceFlags, ServiceIdentity, Timeouts,
+};
 use crate::node::{self, Inventory};
+use crate::table;
 
 /// A machine, in one network namespace, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,6 +50,10 @@ pub struct Kernel {
     /// Whether clients may be heard where no socket of TCP or UDP shows it: a firewall translates
     /// addresses (`nf_nat`), or there is SCTP.
     pub hidden_listeners: bool,
+    /// Schedulers, such as `rr`, and persistence engines, such as `pe_sip`, that are loaded or can
+    /// be; `None` where the list of modules cannot be read.
+    #[serde(default)]
+    pub parts: Option<Vec<String>>,
 }
 
 /// The IPVS table and what belongs to it.
@@ -102,4 +109,34 @@ pub struct Unread {
     pub what: String,
     /// Why not, and what helps.
     pub why: String,
+}
+
+impl Facts {
+    /// The value of an entry of the IPVS table.
+    #[must_use]
+    pub fn value(&self, key: &table::Key) -> Option<table::Value> {
+        let recorded = self.table.as_ref()?;
+        let of = |identity: &ServiceIdentity| {
+            let mut services = recorded.services.iter();
+            let identity = *identity;
+            services.find(move |entry| entry.service.service.identity == identity)
+        };
+        match key {
+            table::Key::Service(identity) => of(identity).map(|entry| {
+                let mut service = entry.service.service.clone();
+                service.flags = service.flags.without(ServiceFlags::HASHED);
+                table::Value::Service(service)
+            }),
+            table::Key::Destination { service, address, port } => {
+                let mut destinations = of(service)?.destinations.iter().map(|it| &it.destination);
+                let same = |it: &&Destination| it.address == *address && it.port == *port;
+                destinations.find(same).cloned().map(table::Value::Destination)
+            }
+            table::Key::Timeouts => Some(table::Value::Timeouts(recorded.timeouts)),
+            table::Key::Daemon(state) => {
+                let mut daemons = recorded.daemons.iter();
+                daemons.find(|daemon| daemon.state == *state).cloned().map(table::Value::Daemon)
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::facts::{Destinations, HalfOpen, Kernel, SCHEMA, Table, Unread};
-use super::{Facts, Journalled, Listener};
+use super::{Facts, Journalled, Listener, modules};
 use crate::ipvs::{self, Client};
 use crate::ipvsadm::{ConnectionTable, Endpoint};
 use crate::netlink::{self, Socket, proc_net};
@@ -43,6 +43,7 @@ impl Facts {
             hidden_listeners: ["nf_nat", "sctp"]
                 .iter()
                 .any(|module| Path::new("/sys/module").join(module).exists()),
+            parts: modules::parts(text("/proc/sys/kernel/osrelease").trim()),
         };
         // Opening IPVS would load it.
         let table = kernel.ipvs_loaded.then(table).and_then(|table| {

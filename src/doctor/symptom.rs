@@ -93,9 +93,9 @@ mod tests {
         let served = Served {
             address: [192, 0, 2, 1].into(),
             forwarding: Forwarding::Tunnel,
-            journalled: false,
+            wanted: false,
         };
-        let expectation = Expectation { director: false, served: vec![served] };
+        let expectation = Expectation { served: vec![served], ..Expectation::default() };
         let causes = Symptom::NoSynAck.causes(&expectation, &Facts::default());
         assert_eq!(causes, ["P1", "P2", "A1", "A11", "P3", "N15"]);
     }

@@ -12,6 +12,9 @@ use crate::cluster::{Listener, Mode, Role};
 use crate::netlink::Namespace;
 use crate::node::InterfaceName;
 
+/// Where the journal is, unless something else is said.
+pub(super) const DEFAULT_STATE: &str = "/run/lvsctl";
+
 /// Sets up Linux Virtual Server directors and real servers, and takes that back without a trace.
 #[derive(Debug, Parser)]
 #[command(name = "lvsctl", version, max_term_width = 100)]
@@ -34,7 +37,7 @@ pub(super) struct Options {
     #[arg(long, global = true, value_name = "NAME|PATH|PID")]
     pub(super) netns: Option<Namespace>,
     /// Where the journal of what was changed is kept.
-    #[arg(long, global = true, value_name = "DIR", default_value = "/run/lvsctl")]
+    #[arg(long, global = true, value_name = "DIR", default_value = DEFAULT_STATE)]
     pub(super) state_dir: PathBuf,
 }
 

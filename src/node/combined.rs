@@ -19,17 +19,36 @@ pub enum Combination {
     BothWhereForwarding,
 }
 
+const RULES: [(&str, Combination); 13] = [
+    ("rp_filter", Combination::Larger),
+    ("arp_ignore", Combination::Larger),
+    ("arp_announce", Combination::Larger),
+    ("arp_notify", Combination::Larger),
+    ("send_redirects", Combination::Either),
+    ("secure_redirects", Combination::Either),
+    ("log_martians", Combination::Either),
+    ("proxy_arp", Combination::Either),
+    ("arp_filter", Combination::Either),
+    ("route_localnet", Combination::Either),
+    ("accept_local", Combination::Either),
+    ("src_valid_mark", Combination::Either),
+    ("accept_redirects", Combination::BothWhereForwarding),
+];
+
 impl Combination {
     /// The rule of a parameter; `None` where the interface's own value alone counts.
     #[must_use]
     pub fn of(parameter: &str) -> Option<Self> {
-        Some(match parameter {
-            "rp_filter" | "arp_ignore" | "arp_announce" | "arp_notify" => Self::Larger,
-            "send_redirects" | "secure_redirects" | "log_martians" | "proxy_arp" | "arp_filter"
-            | "route_localnet" | "accept_local" | "src_valid_mark" => Self::Either,
-            "accept_redirects" => Self::BothWhereForwarding,
-            _ => return None,
-        })
+        Some(Self::entry(parameter)?.1)
+    }
+
+    /// The name of a parameter that has a rule.
+    pub(crate) fn name(parameter: &str) -> Option<&'static str> {
+        Some(Self::entry(parameter)?.0)
+    }
+
+    fn entry(parameter: &str) -> Option<&'static (&'static str, Self)> {
+        RULES.iter().find(|(name, _)| *name == parameter)
     }
 }
 

@@ -8,6 +8,7 @@
 mod support;
 
 mod cluster;
+mod cluster_file;
 mod direct_routing;
 mod director;
 mod healthy;

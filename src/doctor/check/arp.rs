@@ -89,7 +89,7 @@ pub(super) fn not_on_a_card(case: &Case<'_>) -> Vec<Fault> {
             link.is_some_and(|link| link.arp && link.up && link.kind != "dummy")
         });
         // In its place only, the address may be there on purpose.
-        if others.is_empty() && !served.journalled {
+        if others.is_empty() && !served.wanted {
             continue;
         }
         faults.extend(cards.into_iter().map(|state| {

@@ -6,7 +6,7 @@ use crate::node::{AddressState, Prefix};
 /// With policy routing two interfaces in one subnet can be meant so.
 pub(super) fn one_interface_a_subnet(case: &Case<'_>) -> Vec<Fault> {
     let role = case.expectation.director || !case.expectation.served.is_empty();
-    if !role || case.network().policy_rules > 0 {
+    if !role || case.policy_rules() > 0 {
         return Vec::new();
     }
     let wired: Vec<&AddressState> = case

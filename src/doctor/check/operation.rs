@@ -100,6 +100,9 @@ pub(super) fn idle_connections_are_kept(case: &Case<'_>) -> Vec<Fault> {
         return Vec::new();
     };
     let timeouts = table.timeouts;
+    if case.wanted_timeouts().is_some_and(|wanted| wanted.tcp != 0) {
+        return Vec::new();
+    }
     let tcp = case
         .services()
         .iter()
@@ -128,6 +131,9 @@ pub(super) fn datagrams_are_forgotten(case: &Case<'_>) -> Vec<Fault> {
         return Vec::new();
     };
     let timeouts = table.timeouts;
+    if case.wanted_timeouts().is_some_and(|wanted| wanted.udp != 0) {
+        return Vec::new();
+    }
     let sticky = case.services().iter().find(|entry| {
         let service = &entry.service.service;
         service.identity.protocol() == Protocol::UDP

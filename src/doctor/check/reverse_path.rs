@@ -18,7 +18,7 @@ fn strict_tunnels(case: &Case<'_>) -> Vec<Effective> {
     for served in case.silent().filter(|served| served.forwarding == Forwarding::Tunnel) {
         let places = case.places(served.address).map(|state| state.assigned.device.clone());
         tunnels.extend(places.filter(is_fallback_tunnel));
-        tunnels.extend(served.journalled.then(InterfaceName::tunl0));
+        tunnels.extend(served.wanted.then(InterfaceName::tunl0));
     }
     tunnels.sort_by(|one, other| one.as_str().cmp(other.as_str()));
     tunnels.dedup();

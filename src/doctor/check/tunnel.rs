@@ -12,7 +12,8 @@ pub(super) fn is_up(case: &Case<'_>) -> Vec<Fault> {
         case.held().find(|served| {
             served.forwarding == Forwarding::Tunnel
                 && served.address.is_ipv4() == ipv4
-                && (served.journalled || on(case, served.address, ipv4))
+                && (served.wanted || on(case, served.address, ipv4))
+                && case.place(served.address).is_none_or(|it| is_fallback(it, ipv4))
         })
     };
     let mut faults = Vec::new();
@@ -60,8 +61,12 @@ fn bring_up(case: &Case<'_>, device: &InterfaceName, kind: &str) -> Vec<Step> {
 }
 
 fn on(case: &Case<'_>, address: std::net::IpAddr, ipv4: bool) -> bool {
-    let device = if ipv4 { "tunl0" } else { "ip6tnl0" };
-    case.places(address).any(|state| state.assigned.device.as_str() == device)
+    case.places(address).any(|state| is_fallback(&state.assigned.device, ipv4))
+}
+
+/// The interface that takes packets of one family in packets of the same.
+fn is_fallback(device: &InterfaceName, ipv4: bool) -> bool {
+    device.as_str() == if ipv4 { "tunl0" } else { "ip6tnl0" }
 }
 
 /// `tunl0` unpacks IPv4 only.

@@ -33,9 +33,10 @@ fn one(output: &mut dyn Write, finding: &Finding) -> io::Result<()> {
     writeln!(output, "{severity} {id}: {title}")?;
     writeln!(output, "  found     {found}")?;
     writeln!(output, "  expected  {expected}")?;
-    for (name, commands) in [("fix ", finding.fix()), ("undo", finding.undo())] {
+    let commands = [("fix", finding.fix()), ("or", finding.instead()), ("undo", finding.undo())];
+    for (name, commands) in commands {
         for command in commands {
-            writeln!(output, "  {name}      {command}")?;
+            writeln!(output, "  {name:9} {command}")?;
         }
     }
     writeln!(output, "  see       lvsctl-doctor(8), {id}\n")
@@ -78,6 +79,7 @@ fn object(diagnosis: &Diagnosis) -> Json {
             "found": finding.found,
             "expected": finding.expected,
             "fix": finding.fix(),
+            "instead": finding.instead(),
             "undo": finding.undo(),
             "see": format!("lvsctl-doctor(8), {}", finding.id),
         })

@@ -10,7 +10,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Host, InterfaceName, KnownRoute, Surroundings, Sysctl, route, rule};
+use super::{
+    AssignedAddress, DOWN, Error, Host, InterfaceName, Key, KnownRoute, PRESENT, Surroundings,
+    Sysctl, UP, default_route, route, rule,
+};
 use crate::ipvs::AddressFamily;
 
 pub use address_state::AddressState;
@@ -51,6 +54,48 @@ impl Inventory {
     #[must_use]
     pub fn link(&self, name: &InterfaceName) -> Option<&LinkState> {
         self.links.iter().find(|link| link.name == *name)
+    }
+
+    /// The value of a key, as [`Host::read`] would tell it; `None` where the inventory does not hold
+    /// it.
+    #[must_use]
+    pub fn value(&self, key: &Key) -> Option<Option<String>> {
+        let present = |found: bool| found.then(|| PRESENT.to_owned());
+        Some(match key {
+            Key::Link(name) => self.link(name).map(|link| link.kind.clone()),
+            Key::LinkUp(name) => {
+                self.link(name).map(|link| if link.up { UP } else { DOWN }.to_owned())
+            }
+            Key::Port(name) => {
+                self.link(name).and_then(|link| Some(link.master.as_ref()?.to_string()))
+            }
+            Key::Mtu(name) => self.link(name).map(|link| link.mtu.to_string()),
+            Key::Address { address, prefix, device } => {
+                let (address, prefix, device) = (*address, *prefix, device.clone());
+                let wanted = AssignedAddress { address, prefix, device };
+                present(self.addresses.iter().any(|state| state.assigned == wanted))
+            }
+            Key::Route { destination, prefix, device } => {
+                present(self.routes.iter().any(|route| {
+                    (route.destination, route.prefix, &route.device)
+                        == (*destination, *prefix, device)
+                }))
+            }
+            Key::DefaultRoute(family) => {
+                let mut routes = self.routes.iter();
+                let found = routes.find(|route| {
+                    route.prefix == 0
+                        && AddressFamily::from(route.destination) == *family
+                        && route.metric == default_route::metric(*family)
+                });
+                found.and_then(|route| Some(Key::through(route.gateway?, &route.device)))
+            }
+            Key::Sysctl(sysctl) => self.sysctl(sysctl).map(str::to_owned),
+            Key::FouPort { .. }
+            | Key::Rule { .. }
+            | Key::WholeAddress { .. }
+            | Key::WholeRoute(_) => return None,
+        })
     }
 
     /// The value of a kernel parameter.
