@@ -39,7 +39,7 @@ _lvsctl() {
                     case $role in
                         apply | diff) words="--role --keep-weights --exclusive --allow $words" ;;
                         status) words="--role $words" ;;
-                        doctor) words="--fix --yes --undo --symptom --watch --from --role $words" ;;
+                        doctor) words="--fix --yes --undo --probe --symptom --watch --from --role $words" ;;
                     esac
                     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current"; compgen -f -- "$current")
                     return

@@ -52,6 +52,7 @@ complete -c lvsctl -n '__lvsctl_in doctor' -l fix -d 'make the repairs, after sh
 complete -c lvsctl -n '__lvsctl_in doctor' -l yes -d 'do not ask'
 complete -c lvsctl -n '__lvsctl_in doctor' -l undo -d 'take back every repair'
 complete -c lvsctl -n '__lvsctl_in doctor' -l symptom -x -a 'no-syn no-synack client-reset some-clients uploads-hang after-minutes after-reboot' -d 'what is seen'
+complete -c lvsctl -n '__lvsctl_in doctor' -l probe -d 'send a few packets to find out more'
 complete -c lvsctl -n '__lvsctl_in doctor' -l watch -x -d 'show the counters that move in so many seconds'
 complete -c lvsctl -n '__lvsctl_in doctor' -l from -r -F -d 'read what snapshot wrote'
 complete -c lvsctl -n '__lvsctl_in snapshot' -F

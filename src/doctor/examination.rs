@@ -12,6 +12,8 @@ pub struct Diagnosis {
     pub role: &'static str,
     /// What is wrong, the worst first; with a symptom, the likeliest cause first.
     pub findings: Vec<Finding>,
+    /// What was sent to find out; nothing without probes.
+    pub sent: Vec<String>,
     /// What could not be looked at.
     pub unread: Vec<Unread>,
     /// The checks that were made, in their order.
@@ -48,7 +50,13 @@ pub fn examine(facts: &Facts, expectation: &Expectation, symptom: Option<Symptom
     let mut looked: Vec<&str> = CHECKS.iter().map(|check| check.id).collect();
     looked.sort_by_key(|id| rank(id));
     findings.sort_by_key(|finding| (rank(finding.id), finding.severity));
-    Diagnosis { role: expectation.role(), findings, unread: facts.unread.clone(), looked }
+    Diagnosis {
+        role: expectation.role(),
+        findings,
+        sent: facts.probes.as_ref().map(|probes| probes.sent.clone()).unwrap_or_default(),
+        unread: facts.unread.clone(),
+        looked,
+    }
 }
 
 /// What a check says of a fault.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::Listener;
+use super::{Listener, Probes};
 use crate::ipvs::{
     Daemon, Destination, DestinationEntry, ServiceEntry, ServiceFlags, ServiceIdentity, Timeouts,
 };
@@ -33,6 +33,9 @@ pub struct Facts {
     pub names_in_rules: Vec<String>,
     /// Counters of `/proc/net/netstat`, `snmp` and `snmp6`, such as `TcpExt IPReversePathFilter`.
     pub counters: BTreeMap<String, u64>,
+    /// What came back from what was sent; `None` where nothing was.
+    #[serde(default)]
+    pub probes: Option<Probes>,
     /// What could not be read.
     pub unread: Vec<Unread>,
 }

@@ -66,6 +66,7 @@ impl Facts {
             controllers: if director { controllers() } else { Vec::new() },
             names_in_rules: RULES.iter().flat_map(|path| names(&text(path))).collect(),
             counters: counters(),
+            probes: None,
             unread,
         }
     }

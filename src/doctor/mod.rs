@@ -3,7 +3,8 @@
 //! Everything is read once into [`Facts`], which can be written to a file and read elsewhere. What
 //! the machine evidently is makes an [`Expectation`], to which a cluster file adds its [`Intent`].
 //! Each [`Check`] is then a pure function of the two, and gives a [`Finding`] where something is not
-//! as it must be. Nothing here changes the machine, loads a module or sends a packet.
+//! as it must be. Nothing here changes the machine or loads a module, and nothing sends but
+//! [`Facts::probe`].
 
 mod case;
 mod check;
@@ -16,6 +17,7 @@ mod gather;
 mod intent;
 mod listener;
 mod modules;
+mod probe;
 mod symptom;
 #[cfg(test)]
 mod tests;
@@ -28,5 +30,6 @@ pub use facts::{Destinations, Facts, HalfOpen, Journalled, Kernel, Table, Unread
 pub use finding::{Finding, Severity, Step};
 pub use intent::{Intent, Wish};
 pub use listener::Listener;
+pub use probe::{Owners, Path, Probes};
 pub use symptom::Symptom;
 pub use watch::{Movement, moved};

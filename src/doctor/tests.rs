@@ -14,6 +14,8 @@ const VIP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 10, 10));
 fn link(name: &str, kind: &str, arp: bool) -> LinkState {
     LinkState {
         name: name.parse().unwrap(),
+        index: 1,
+        hardware: None,
         kind: kind.to_owned(),
         up: true,
         carrier: true,

@@ -14,6 +14,7 @@ mod director;
 mod healthy;
 mod nat;
 mod only_looks;
+mod probes;
 mod repairs;
 mod snapshot;
 mod tunnelling;

@@ -1,7 +1,7 @@
 //! What goes wrong with tunnels.
 
 use crate::cluster::{Breakage, Cluster, TUN, TUN_IPV6, is_found, run};
-use crate::{repairs, snapshot};
+use crate::{probes, repairs, snapshot};
 
 #[test]
 fn a_real_server_that_is_broken_in_one_way_is_mended() {
@@ -21,6 +21,7 @@ fn a_real_server_that_is_broken_in_one_way_is_mended() {
     }
     let (host, by) = (&cluster.director, "echo 0 >/proc/sys/net/ipv4/vs/pmtu_disc");
     cluster.breaks(&Breakage { id: "M2", host, by, felt: false });
+    probes::find_a_way_that_is_too_narrow(&cluster);
     let strict =
         "for it in all default eth0; do echo 1 >$it/rp_filter; done; echo 2 >tunl0/rp_filter";
     cluster.real.shell(&format!("cd /proc/sys/net/ipv4/conf; {strict}")).success();

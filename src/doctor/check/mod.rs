@@ -9,6 +9,7 @@ mod interfaces;
 mod ipv6;
 mod kernel;
 mod operation;
+mod probes;
 mod reverse_path;
 mod table;
 mod tunnel;
@@ -61,10 +62,11 @@ pub const CHECKS: &[Check] = &[
     check("A20", Advice, told_by_the_file),
     check("A10", Failure, delivery::not_the_source),
     check("A11", Failure, delivery::somebody_listens),
+    check("A9", Failure, probes::address_has_one_owner),
     check("V1", Failure, ipv6::no_duplicate),
     check("V2", Warning, ipv6::not_the_source),
     check("N2", Failure, forwarding::answers_pass_the_director),
-    check("M1", Failure, told_by_the_file),
+    check("M1", Failure, probes::large_packets_arrive),
     check("N3", Failure, forwarding::clients_are_elsewhere),
     check("H21", Failure, told_by_the_file),
     check("H22", Warning, told_by_the_file),

@@ -43,6 +43,10 @@ pub(super) struct DoctorFlags {
     #[arg(long, value_name = "SECONDS", conflicts_with_all = ["fix", "undo", "symptom"],
           value_parser = clap::value_parser!(u64).range(1..=86400))]
     watch: Option<u64>,
+    /// Send a few packets, to see who else has a virtual address, and whether large packets reach
+    /// the real servers of tunnelling.
+    #[arg(long, conflicts_with_all = ["from", "undo", "watch"])]
+    probe: bool,
     /// Read what `lvsctl snapshot` wrote, here or on another machine.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["fix", "undo", "watch"])]
     from: Option<PathBuf>,

@@ -26,6 +26,9 @@ impl Patient<'_> {
             None => facts(self.options),
         };
         let expectation = self.expectation(&mut facts)?;
+        if self.flags.probe {
+            facts.probe(&expectation);
+        }
         Ok((examine(&facts, &expectation, self.flags.symptom), expectation))
     }
 

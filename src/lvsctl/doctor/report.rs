@@ -16,6 +16,9 @@ pub(super) fn write(
     if as_json {
         return writeln!(output, "{}", object(diagnosis));
     }
+    for sent in &diagnosis.sent {
+        writeln!(output, "sent {sent}")?;
+    }
     for finding in &diagnosis.findings {
         one(output, finding)?;
     }
@@ -94,6 +97,7 @@ fn object(diagnosis: &Diagnosis) -> Json {
         "schema": 1,
         "role": diagnosis.role,
         "findings": findings,
+        "sent": diagnosis.sent,
         "unread": unread,
         "looked": diagnosis.looked,
     })

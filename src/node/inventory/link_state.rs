@@ -15,6 +15,10 @@ use crate::node::link::{self, Link};
 pub struct LinkState {
     /// Its name.
     pub name: InterfaceName,
+    /// Its number.
+    pub index: u32,
+    /// Its address on the wire, such as `02:00:00:00:00:01`, where it has one.
+    pub hardware: Option<String>,
     /// As `ip -d link` calls it, with the options of a bond or of a tunnel's end; `device` for
     /// hardware.
     pub kind: String,
@@ -57,6 +61,8 @@ fn state(message: &LinkMessage, name: InterfaceName, link: Link) -> LinkState {
     let flags = message.header.flags;
     let mut state = LinkState {
         name,
+        index: link.index,
+        hardware: None,
         kind: link.kind,
         up: link.up,
         carrier: flags.contains(LinkFlags::LowerUp),
@@ -66,13 +72,18 @@ fn state(message: &LinkMessage, name: InterfaceName, link: Link) -> LinkState {
         receive_dropped: 0,
         transmit_dropped: 0,
     };
-    let mut attributes = message.attributes.iter();
-    if let Some(stats) = attributes.find_map(|attribute| match attribute {
-        LinkAttribute::Stats64(stats) => Some(stats),
-        _ => None,
-    }) {
-        state.receive_dropped = stats.rx_dropped;
-        state.transmit_dropped = stats.tx_dropped;
+    for attribute in &message.attributes {
+        match attribute {
+            LinkAttribute::Address(bytes) => {
+                let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                state.hardware = Some(bytes.join(":"));
+            }
+            LinkAttribute::Stats64(stats) => {
+                state.receive_dropped = stats.rx_dropped;
+                state.transmit_dropped = stats.tx_dropped;
+            }
+            _ => {}
+        }
     }
     state
 }
