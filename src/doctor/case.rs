@@ -45,6 +45,17 @@ impl<'a> Case<'a> {
         self.expectation.served.iter().filter(|served| served.forwarding != Forwarding::Masquerade)
     }
 
+    /// What lvsctl has set and is otherwise now, of what the inventory does not hold: the key, and
+    /// the step that makes it so again.
+    pub(super) fn lost(&self) -> impl Iterator<Item = (&'a node::Key, Step)> {
+        self.facts.journal.iter().filter_map(|entry| {
+            let key = entry.key.as_ref().filter(|key| self.network().value(key).is_none())?;
+            let (from, to) = (entry.found.clone(), entry.value.clone());
+            let lost = to.is_some() && from != to;
+            lost.then(|| (key, Step::Host(Change { key: key.clone(), from, to })))
+        })
+    }
+
     /// Policy rules of somebody else than lvsctl.
     pub(super) fn policy_rules(&self) -> usize {
         let ours = self.facts.journal.iter().filter(|entry| {

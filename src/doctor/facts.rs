@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Listener, Probes};
+use super::{BootSetting, Listener, Probes};
 use crate::ipvs::{
     Daemon, Destination, DestinationEntry, ServiceEntry, ServiceFlags, ServiceIdentity, Timeouts,
 };
@@ -31,6 +31,9 @@ pub struct Facts {
     pub controllers: Vec<String>,
     /// Lines of the file that is restored at boot which name a host or a service by name.
     pub names_in_rules: Vec<String>,
+    /// What the boot sets parameters of the network to.
+    #[serde(default)]
+    pub boot: Vec<BootSetting>,
     /// Counters of `/proc/net/netstat`, `snmp` and `snmp6`, such as `TcpExt IPReversePathFilter`.
     pub counters: BTreeMap<String, u64>,
     /// What came back from what was sent; `None` where nothing was.
@@ -103,6 +106,9 @@ pub struct Journalled {
     pub key: Option<node::Key>,
     /// To what; `None` where it was removed.
     pub value: Option<String>,
+    /// What it is now, of what the inventory does not hold.
+    #[serde(default)]
+    pub found: Option<String>,
 }
 
 /// Something that could not be read, so that nothing is known of it.

@@ -6,6 +6,7 @@
 //! as it must be. Nothing here changes the machine or loads a module, and nothing sends but
 //! [`Facts::probe`].
 
+mod boot;
 mod case;
 mod check;
 mod deviation;
@@ -23,6 +24,7 @@ mod symptom;
 mod tests;
 mod watch;
 
+pub use boot::BootSetting;
 pub use check::{CHECKS, Check};
 pub use examination::{Diagnosis, examine};
 pub use expectation::{Expectation, Served};

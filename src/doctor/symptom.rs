@@ -41,7 +41,9 @@ impl Symptom {
             }
             Self::UploadsHang => [&[], &["M1", "M2"], &[]],
             Self::AfterMinutes => [&["A5", "A4", "A3"], &["A5", "A4", "H1"], &["N4", "H1"]],
-            Self::AfterReboot => [&["A4", "A5", "K1"], &["P2", "K3", "K1"], &["N1", "N2", "H16"]],
+            Self::AfterReboot => {
+                [&["A6", "A4", "A5", "K1"], &["P2", "A6", "K3", "K1"], &["N1", "A6", "N2", "H16"]]
+            }
         }
     }
 

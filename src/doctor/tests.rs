@@ -76,7 +76,7 @@ fn table(connections: u32) -> Table {
 }
 
 fn journalled(claim: &str) -> Vec<Journalled> {
-    vec![Journalled { claims: vec![claim.to_owned()], key: None, value: None }]
+    vec![Journalled { claims: vec![claim.to_owned()], key: None, value: None, found: None }]
 }
 
 fn diagnosed(facts: &Facts) -> Diagnosis {

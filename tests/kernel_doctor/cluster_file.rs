@@ -121,6 +121,7 @@ fn what_the_file_wants_of_tunnels_is_found_missing() {
         (director, "A16", false, "ip address del 192.168.10.10/32 dev tunl0".to_owned()),
         (director, "A20", false, "ip route del 192.168.10.10/32 dev tunl0".to_owned()),
         (real, "A4", false, "echo 0 >/proc/sys/net/ipv4/conf/all/arp_ignore".to_owned()),
+        (real, "M1", false, "ip rule del from 192.168.10.10".to_owned()),
         (real, "M6", false, "ip fou del port 6080".to_owned()),
         (real, "K3", false, "ip link set tunl0 down".to_owned()),
     ] {

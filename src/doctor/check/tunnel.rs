@@ -1,5 +1,6 @@
 //! The interface that unpacks what the director packed.
 
+use super::probes;
 use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault};
 use crate::ipvs::Forwarding;
@@ -93,4 +94,49 @@ pub(super) fn takes_the_family(case: &Case<'_>) -> Vec<Fault> {
         });
     }
     faults
+}
+
+/// What comes through a tunnel is whole: large packets get to the real server, and clients of this
+/// one are told to send smaller ones.
+pub(super) fn packets_fit(case: &Case<'_>) -> Vec<Fault> {
+    let mut faults = probes::large_packets_arrive(case);
+    let rules = case.facts.journal.iter().filter_map(|entry| match &entry.key {
+        Some(node::Key::Rule { table, .. }) => Some(*table),
+        _ => None,
+    });
+    let tables: Vec<u32> = rules.collect();
+    let lost = case.lost().filter(|(key, _)| match key {
+        node::Key::Rule { .. } => true,
+        node::Key::WholeRoute(route) => tables.contains(&route.table),
+        _ => false,
+    });
+    let (keys, repair): (Vec<_>, Vec<Step>) = lost.unzip();
+    if !repair.is_empty() {
+        let keys: Vec<String> = keys.into_iter().map(ToString::to_string).collect();
+        faults.push(Fault {
+            title: "clients are not told of the smaller segments that fit the tunnel: small pages \
+                    work, uploads hang where a network keeps silent about what is too large"
+                .to_owned(),
+            found: format!("gone, or changed: {}", keys.join("; ")),
+            expected: "as lvsctl has set it".to_owned(),
+            repair,
+        });
+    }
+    faults
+}
+
+pub(super) fn port_unpacks(case: &Case<'_>) -> Vec<Fault> {
+    let lost = case.lost().filter_map(|(key, step)| match key {
+        node::Key::FouPort { port, .. } => Some((port, step)),
+        _ => None,
+    });
+    let fault = |(port, step)| Fault {
+        title: format!(
+            "UDP port {port} unpacks nothing: what the director sends in GUE is refused"
+        ),
+        found: format!("no port {port} (ip fou show)"),
+        expected: "gue, as lvsctl has set it".to_owned(),
+        repair: vec![step],
+    };
+    lost.map(fault).collect()
 }

@@ -100,5 +100,6 @@ fn entry(entry: &crate::plan::Entry<Key, Value>) -> Journalled {
         claims: entry.claims.clone(),
         key,
         value: entry.ours.as_ref().map(ToString::to_string),
+        found: None,
     }
 }
