@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value as Json, json};
 
 use crate::cluster::{Cluster, NAT, TUN, Way, examined, is_found_by, is_healthy_by, run};
-use crate::support::{Host, root};
+use crate::support::{Host, IPVSADM, root};
 
 /// Two virtual addresses, one of them in GUE, and all that a director can have besides.
 const TUNNELS: &str = r#"
@@ -178,6 +178,13 @@ fn what_the_file_wants_of_nat_is_found_missing() {
         filed.breaks(host, id, felt, &format!("{sysctls} {by}"));
     }
     filed.is_well();
+    // A table says what it says, and nothing of the machine.
+    let rules = format!("/run/{}.rules", director.name());
+    director.shell(&format!("{IPVSADM} -Sn >{rules}")).success();
+    is_healthy_by(director, &rules, "director");
+    director.reference("-D -t 198.51.100.17:80").success();
+    run(director, &is_found_by(director, &rules, "H21"), "fix");
+    is_healthy_by(director, &rules, "director");
     // Nothing was set up at all.
     let (client, file) = (&filed.cluster.client, &filed.file);
     let (status, findings, object) = examined(client, &format!("{file} --role director"));
