@@ -35,17 +35,17 @@ _lvsctl() {
             case $role,$verb in
                 ,) words="director real-server apply diff down status install uninstall doctor snapshot help $words --version" ;;
                 help,*) words='director real-server apply diff down status install uninstall doctor snapshot' ;;
-                apply,* | diff,* | down,* | status,* | install,* | uninstall,*)
+                apply,* | diff,* | down,* | status,* | install,* | uninstall,* | doctor,*)
                     case $role in
                         apply | diff) words="--role --keep-weights --exclusive --allow $words" ;;
                         status) words="--role $words" ;;
                         install) words="--role --keep-weights --exclusive --root $words" ;;
                         uninstall) words="--root $words" ;;
+                        doctor) words="--fix --yes --undo --probe --symptom --watch --from --role $words" ;;
                     esac
                     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current"; compgen -f -- "$current")
                     return
                     ;;
-                doctor,*) words="--fix --yes --undo --symptom --watch --from $words" ;;
                 snapshot,*) ;;
                 *,) words="up down status $words" ;;
                 director,*) words="--mode --vip --device --service --scheduler --real $words" ;;

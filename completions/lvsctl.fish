@@ -19,7 +19,7 @@ function __lvsctl_sets_up
 end
 
 function __lvsctl_file
-    __lvsctl_in '(apply|diff|down|status|install|uninstall)'
+    __lvsctl_in '(apply|diff|down|status|install|uninstall|doctor)'
     and not __lvsctl_in '(director|real-server|help)'
 end
 
@@ -46,7 +46,7 @@ complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l service -x -
 complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l scheduler -x -a 'rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos' -d 'who gets the next connection'
 complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l real -x -d 'real server'
 complete -c lvsctl -n __lvsctl_file -F
-complete -c lvsctl -n '__lvsctl_file; and __lvsctl_in "(apply|diff|status|install)"' -l role -x -a 'director real-server' -d 'what this machine is'
+complete -c lvsctl -n '__lvsctl_file; and __lvsctl_in "(apply|diff|status|install|doctor)"' -l role -x -a 'director real-server' -d 'what this machine is'
 complete -c lvsctl -n '__lvsctl_in "(apply|diff|install)"' -l keep-weights -d 'leave weights to a health checker'
 complete -c lvsctl -n '__lvsctl_in "(apply|diff|install)"' -l exclusive -d 'remove what the file does not name'
 complete -c lvsctl -n '__lvsctl_in "(apply|diff)"' -l allow -x -a 'add edit quiesce delete' -d 'kinds of change that may be made'
@@ -55,6 +55,7 @@ complete -c lvsctl -n '__lvsctl_in doctor' -l fix -d 'make the repairs, after sh
 complete -c lvsctl -n '__lvsctl_in doctor' -l yes -d 'do not ask'
 complete -c lvsctl -n '__lvsctl_in doctor' -l undo -d 'take back every repair'
 complete -c lvsctl -n '__lvsctl_in doctor' -l symptom -x -a 'no-syn no-synack client-reset some-clients uploads-hang after-minutes after-reboot' -d 'what is seen'
+complete -c lvsctl -n '__lvsctl_in doctor' -l probe -d 'send a few packets to find out more'
 complete -c lvsctl -n '__lvsctl_in doctor' -l watch -x -d 'show the counters that move in so many seconds'
 complete -c lvsctl -n '__lvsctl_in doctor' -l from -r -F -d 'read what snapshot wrote'
 complete -c lvsctl -n '__lvsctl_in snapshot' -F

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::expectation::Expectation;
 use super::facts::Destinations;
 use super::{Facts, Listener, Served, Step};
-use crate::ipvs::{DestinationEntry, Forwarding, ServiceIdentity};
+use crate::ipvs::{DestinationEntry, Forwarding, ServiceIdentity, Timeouts};
 use crate::node::{
     self, AddressState, Effective, InterfaceName, Inventory, PRESENT, Surroundings, Sysctl,
 };
@@ -45,6 +45,25 @@ impl<'a> Case<'a> {
         self.expectation.served.iter().filter(|served| served.forwarding != Forwarding::Masquerade)
     }
 
+    /// What lvsctl has set and is otherwise now, of what the inventory does not hold: the key, and
+    /// the step that makes it so again.
+    pub(super) fn lost(&self) -> impl Iterator<Item = (&'a node::Key, Step)> {
+        self.facts.journal.iter().filter_map(|entry| {
+            let key = entry.key.as_ref().filter(|key| self.network().value(key).is_none())?;
+            let (from, to) = (entry.found.clone(), entry.value.clone());
+            let lost = to.is_some() && from != to;
+            lost.then(|| (key, Step::Host(Change { key: key.clone(), from, to })))
+        })
+    }
+
+    /// Policy rules of somebody else than lvsctl.
+    pub(super) fn policy_rules(&self) -> usize {
+        let ours = self.facts.journal.iter().filter(|entry| {
+            matches!(entry.key, Some(node::Key::Rule { .. })) && entry.value.is_some()
+        });
+        self.network().policy_rules.saturating_sub(ours.count())
+    }
+
     /// Sockets that wait for clients; `None` where not all of them are known.
     pub(super) fn listeners(&self) -> Option<&'a [Listener]> {
         self.facts.listeners.as_deref().filter(|_| !self.facts.kernel.hidden_listeners)
@@ -75,6 +94,17 @@ impl<'a> Case<'a> {
             }
         }
         addresses
+    }
+
+    /// What the cluster file wants to be done about a service and its destinations.
+    pub(super) fn wanted_of(&self, service: ServiceIdentity) -> Vec<Step> {
+        let intent = self.expectation.intent.iter();
+        intent.flat_map(|intent| intent.unmet_of(service)).map(|wish| wish.step.clone()).collect()
+    }
+
+    /// The timeouts that the cluster file wants; a 0 is left to others.
+    pub(super) fn wanted_timeouts(&self) -> Option<Timeouts> {
+        self.expectation.intent.as_ref()?.timeouts()
     }
 
     /// Where an address is on this machine.

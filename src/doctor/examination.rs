@@ -1,7 +1,8 @@
 //! All checks on one machine.
 
-use super::case::Case;
-use super::check::CHECKS;
+use super::case::{Case, Fault};
+use super::check::{CHECKS, Check};
+use super::deviation;
 use super::{Expectation, Facts, Finding, Severity, Symptom, Unread};
 
 /// What was found on one machine.
@@ -11,6 +12,8 @@ pub struct Diagnosis {
     pub role: &'static str,
     /// What is wrong, the worst first; with a symptom, the likeliest cause first.
     pub findings: Vec<Finding>,
+    /// What was sent to find out; nothing without probes.
+    pub sent: Vec<String>,
     /// What could not be looked at.
     pub unread: Vec<Unread>,
     /// The checks that were made, in their order.
@@ -37,19 +40,34 @@ pub fn examine(facts: &Facts, expectation: &Expectation, symptom: Option<Symptom
     let case = Case::new(facts, expectation);
     let mut findings = Vec::new();
     for check in CHECKS {
-        findings.extend((check.look)(&case).into_iter().map(|fault| Finding {
-            id: check.id,
-            severity: check.severity,
-            title: fault.title,
-            found: fault.found,
-            expected: fault.expected,
-            repair: fault.repair,
-        }));
+        findings.extend((check.look)(&case).into_iter().map(|fault| found(check, fault)));
+    }
+    if let Some(intent) = &expectation.intent {
+        deviation::join(&case, intent, &mut findings);
     }
     let likely = symptom.map(|symptom| symptom.causes(expectation, facts)).unwrap_or_default();
     let rank = |id: &str| likely.iter().position(|cause| *cause == id).unwrap_or(likely.len());
     let mut looked: Vec<&str> = CHECKS.iter().map(|check| check.id).collect();
     looked.sort_by_key(|id| rank(id));
     findings.sort_by_key(|finding| (rank(finding.id), finding.severity));
-    Diagnosis { role: expectation.role(), findings, unread: facts.unread.clone(), looked }
+    Diagnosis {
+        role: expectation.role(),
+        findings,
+        sent: facts.probes.as_ref().map(|probes| probes.sent.clone()).unwrap_or_default(),
+        unread: facts.unread.clone(),
+        looked,
+    }
+}
+
+/// What a check says of a fault.
+pub(super) fn found(check: &Check, fault: Fault) -> Finding {
+    Finding {
+        id: check.id,
+        severity: check.severity,
+        title: fault.title,
+        found: fault.found,
+        expected: fault.expected,
+        repair: fault.repair,
+        apply: None,
+    }
 }

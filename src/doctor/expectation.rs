@@ -1,21 +1,24 @@
 //! What this machine is meant to be.
 //!
-//! Today that is what it evidently is: services in the IPVS table make it a director; a virtual
-//! address in the place where only real servers have one, or lvsctl's journal, a real server.
+//! That is what it evidently is: services in the IPVS table make it a director; a virtual address in
+//! the place where only real servers have one, or lvsctl's journal, a real server. A cluster file
+//! says it outright.
 
 use std::net::IpAddr;
 
-use super::Facts;
+use super::{Facts, Intent};
 use crate::ipvs::{Forwarding, ServiceIdentity};
 use crate::node::{AddressState, InterfaceName, Surroundings};
 
 /// What a machine is meant to be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expectation {
     /// It hands connections on.
     pub director: bool,
     /// It answers connections to these addresses.
     pub served: Vec<Served>,
+    /// What a cluster file wants here, where one was given.
+    pub intent: Option<Intent>,
 }
 
 /// A virtual address that this machine answers for as a real server.
@@ -25,8 +28,8 @@ pub struct Served {
     pub address: IpAddr,
     /// How its packets come here.
     pub forwarding: Forwarding,
-    /// It is in lvsctl's journal, and so wanted even where it is missing.
-    pub journalled: bool,
+    /// It is in lvsctl's journal or in the cluster file, and so wanted even where it is missing.
+    pub wanted: bool,
 }
 
 /// The interfaces that take packets of any tunnel, each with the kind of its packets.
@@ -52,10 +55,10 @@ impl Expectation {
             })
             .collect();
         let mut served: Vec<Served> = Vec::new();
-        let mut serve = |address, forwarding, journalled| {
+        let mut serve = |address, forwarding, wanted| {
             let same = |known: &Served| known.address == address && known.forwarding == forwarding;
             if !served.iter().any(same) {
-                served.push(Served { address, forwarding, journalled });
+                served.push(Served { address, forwarding, wanted });
             }
         };
         for claim in &claims {
@@ -81,7 +84,27 @@ impl Expectation {
         }
         let services = facts.table.as_ref().is_some_and(|table| !table.services.is_empty());
         let director = services || claims.iter().any(|claim| claim.first() == Some(&"director"));
-        Self { director, served }
+        Self { director, served, intent: None }
+    }
+
+    /// With what a cluster file wants of the machine: to answer for these addresses, or to be a
+    /// director.
+    #[must_use]
+    pub fn with(mut self, intent: Intent, director: bool, wanted: &[(IpAddr, Forwarding)]) -> Self {
+        for (address, forwarding) in wanted {
+            let mut known = self.served.iter_mut();
+            let same = |it: &&mut Served| it.address == *address && it.forwarding == *forwarding;
+            match known.find(same) {
+                Some(served) => served.wanted = true,
+                None => {
+                    let (address, forwarding) = (*address, *forwarding);
+                    self.served.push(Served { address, forwarding, wanted: true });
+                }
+            }
+        }
+        self.director |= director;
+        self.intent = Some(intent);
+        self
     }
 
     /// `director`, `real-server`, `both` or `none`.

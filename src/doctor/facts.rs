@@ -5,9 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::Listener;
-use crate::ipvs::{Daemon, DestinationEntry, ServiceEntry, Timeouts};
+use super::{BootSetting, Listener, Probes};
+use crate::ipvs::{
+    Daemon, Destination, DestinationEntry, ServiceEntry, ServiceFlags, ServiceIdentity, Timeouts,
+};
 use crate::node::{self, Inventory};
+use crate::table;
 
 /// A machine, in one network namespace, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,8 +31,14 @@ pub struct Facts {
     pub controllers: Vec<String>,
     /// Lines of the file that is restored at boot which name a host or a service by name.
     pub names_in_rules: Vec<String>,
+    /// What the boot sets parameters of the network to.
+    #[serde(default)]
+    pub boot: Vec<BootSetting>,
     /// Counters of `/proc/net/netstat`, `snmp` and `snmp6`, such as `TcpExt IPReversePathFilter`.
     pub counters: BTreeMap<String, u64>,
+    /// What came back from what was sent; `None` where nothing was.
+    #[serde(default)]
+    pub probes: Option<Probes>,
     /// What could not be read.
     pub unread: Vec<Unread>,
 }
@@ -47,6 +56,10 @@ pub struct Kernel {
     /// Whether clients may be heard where no socket of TCP or UDP shows it: a firewall translates
     /// addresses (`nf_nat`), or there is SCTP.
     pub hidden_listeners: bool,
+    /// Schedulers, such as `rr`, and persistence engines, such as `pe_sip`, that are loaded or can
+    /// be; `None` where the list of modules cannot be read.
+    #[serde(default)]
+    pub parts: Option<Vec<String>>,
 }
 
 /// The IPVS table and what belongs to it.
@@ -93,6 +106,9 @@ pub struct Journalled {
     pub key: Option<node::Key>,
     /// To what; `None` where it was removed.
     pub value: Option<String>,
+    /// What it is now, of what the inventory does not hold.
+    #[serde(default)]
+    pub found: Option<String>,
 }
 
 /// Something that could not be read, so that nothing is known of it.
@@ -102,4 +118,34 @@ pub struct Unread {
     pub what: String,
     /// Why not, and what helps.
     pub why: String,
+}
+
+impl Facts {
+    /// The value of an entry of the IPVS table.
+    #[must_use]
+    pub fn value(&self, key: &table::Key) -> Option<table::Value> {
+        let recorded = self.table.as_ref()?;
+        let of = |identity: &ServiceIdentity| {
+            let mut services = recorded.services.iter();
+            let identity = *identity;
+            services.find(move |entry| entry.service.service.identity == identity)
+        };
+        match key {
+            table::Key::Service(identity) => of(identity).map(|entry| {
+                let mut service = entry.service.service.clone();
+                service.flags = service.flags.without(ServiceFlags::HASHED);
+                table::Value::Service(service)
+            }),
+            table::Key::Destination { service, address, port } => {
+                let mut destinations = of(service)?.destinations.iter().map(|it| &it.destination);
+                let same = |it: &&Destination| it.address == *address && it.port == *port;
+                destinations.find(same).cloned().map(table::Value::Destination)
+            }
+            table::Key::Timeouts => Some(table::Value::Timeouts(recorded.timeouts)),
+            table::Key::Daemon(state) => {
+                let mut daemons = recorded.daemons.iter();
+                daemons.find(|daemon| daemon.state == *state).cloned().map(table::Value::Daemon)
+            }
+        }
+    }
 }

@@ -45,6 +45,8 @@ pub struct Finding {
     pub expected: String,
     /// What mends it, in this order; empty where no command does.
     pub repair: Vec<Step>,
+    /// The command that does so by the cluster file, along with all else that it wants.
+    pub apply: Option<String>,
 }
 
 /// One step of a repair.
@@ -89,7 +91,17 @@ impl Finding {
     /// The commands that mend it.
     #[must_use]
     pub fn fix(&self) -> Vec<String> {
-        self.repair.iter().map(Step::fix).collect()
+        match &self.apply {
+            Some(command) => vec![command.clone()],
+            None => self.repair.iter().map(Step::fix).collect(),
+        }
+    }
+
+    /// The commands that mend it without the cluster file, and nothing else.
+    #[must_use]
+    pub fn instead(&self) -> Vec<String> {
+        let steps = self.repair.iter().filter(|_| self.apply.is_some());
+        steps.map(Step::fix).collect()
     }
 
     /// The commands that take the repair back.

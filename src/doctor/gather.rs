@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::facts::{Destinations, HalfOpen, Kernel, SCHEMA, Table, Unread};
-use super::{Facts, Journalled, Listener};
+use super::{Facts, Journalled, Listener, boot, modules};
 use crate::ipvs::{self, Client};
 use crate::ipvsadm::{ConnectionTable, Endpoint};
 use crate::netlink::{self, Socket, proc_net};
@@ -30,10 +30,10 @@ impl Facts {
     /// Reads everything, in the network namespace of the calling thread. What cannot be read is
     /// noted.
     #[must_use]
-    pub fn gather(journal: Vec<Journalled>) -> Self {
+    pub fn gather(mut journal: Vec<Journalled>) -> Self {
         let mut unread = Vec::new();
         let mut note = |what: &str, why: String| unread.push(Unread { what: what.to_owned(), why });
-        let network = Host::new().and_then(|host| host.inventory()).unwrap_or_else(|error| {
+        let network = network(&mut journal).unwrap_or_else(|error| {
             note("the network", error.to_string());
             node::Inventory::default()
         });
@@ -43,6 +43,7 @@ impl Facts {
             hidden_listeners: ["nf_nat", "sctp"]
                 .iter()
                 .any(|module| Path::new("/sys/module").join(module).exists()),
+            parts: modules::parts(text("/proc/sys/kernel/osrelease").trim()),
         };
         // Opening IPVS would load it.
         let table = kernel.ipvs_loaded.then(table).and_then(|table| {
@@ -64,13 +65,27 @@ impl Facts {
             journal,
             controllers: if director { controllers() } else { Vec::new() },
             names_in_rules: RULES.iter().flat_map(|path| names(&text(path))).collect(),
+            boot: boot::settings(),
             counters: counters(),
+            probes: None,
             unread,
         }
     }
 }
 
-fn text(path: impl AsRef<Path>) -> String {
+/// With what became of the journal's own that is not in it.
+fn network(journal: &mut [Journalled]) -> Result<node::Inventory, node::Error> {
+    let host = Host::new()?;
+    let network = host.inventory()?;
+    for entry in journal {
+        if let Some(key) = entry.key.as_ref().filter(|key| network.value(key).is_none()) {
+            entry.found = host.read(key)?;
+        }
+    }
+    Ok(network)
+}
+
+pub(super) fn text(path: impl AsRef<Path>) -> String {
     let mut text = Vec::new();
     let read = File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut text));
     // A file that is not there says nothing.

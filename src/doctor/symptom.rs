@@ -29,15 +29,21 @@ impl Symptom {
     /// Causes by direct routing, by tunnelling, and by NAT, the likeliest first.
     const fn by_mode(self) -> [&'static [&'static str]; 3] {
         match self {
-            Self::NoSyn => [&["A16", "N11", "H12"], &["K3", "V4", "A16"], &["N1", "V5", "A16"]],
+            Self::NoSyn => [
+                &["A9", "A16", "N11", "K2", "H21", "H12"],
+                &["K3", "V4", "M6", "A16", "K2", "H21"],
+                &["N1", "V5", "A16", "K2", "H21"],
+            ],
             Self::NoSynAck => [&["A1", "A11", "P3"], &["P1", "P2", "A1", "A11"], &["A11", "N15"]],
             Self::ClientReset => [&["A10", "A11"], &["A10", "A11"], &["N2", "N3", "N4"]],
             Self::SomeClients => {
-                [&["A4", "A5", "A3", "P3", "H15"], &["P3", "P4", "H15"], &["N3", "P4", "H15"]]
+                [&["A9", "A4", "A5", "A3", "P3", "H15"], &["P3", "P4", "H15"], &["N3", "P4", "H15"]]
             }
-            Self::UploadsHang => [&[], &["M2"], &[]],
+            Self::UploadsHang => [&[], &["M1", "M2"], &[]],
             Self::AfterMinutes => [&["A5", "A4", "A3"], &["A5", "A4", "H1"], &["N4", "H1"]],
-            Self::AfterReboot => [&["A4", "A5", "K1"], &["P2", "K3", "K1"], &["N1", "N2", "H16"]],
+            Self::AfterReboot => {
+                [&["A6", "A4", "A5", "K1"], &["P2", "A6", "K3", "K1"], &["N1", "A6", "N2", "H16"]]
+            }
         }
     }
 
@@ -93,9 +99,9 @@ mod tests {
         let served = Served {
             address: [192, 0, 2, 1].into(),
             forwarding: Forwarding::Tunnel,
-            journalled: false,
+            wanted: false,
         };
-        let expectation = Expectation { director: false, served: vec![served] };
+        let expectation = Expectation { served: vec![served], ..Expectation::default() };
         let causes = Symptom::NoSynAck.causes(&expectation, &Facts::default());
         assert_eq!(causes, ["P1", "P2", "A1", "A11", "P3", "N15"]);
     }

@@ -14,11 +14,14 @@ const VIP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 10, 10));
 fn link(name: &str, kind: &str, arp: bool) -> LinkState {
     LinkState {
         name: name.parse().unwrap(),
+        index: 1,
+        hardware: None,
         kind: kind.to_owned(),
         up: true,
         carrier: true,
         arp,
-        enslaved: false,
+        master: None,
+        mtu: 1500,
         receive_dropped: 0,
         transmit_dropped: 0,
     }
@@ -73,7 +76,7 @@ fn table(connections: u32) -> Table {
 }
 
 fn journalled(claim: &str) -> Vec<Journalled> {
-    vec![Journalled { claims: vec![claim.to_owned()], key: None, value: None }]
+    vec![Journalled { claims: vec![claim.to_owned()], key: None, value: None, found: None }]
 }
 
 fn diagnosed(facts: &Facts) -> Diagnosis {

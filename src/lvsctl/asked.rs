@@ -37,6 +37,18 @@ pub(super) enum Asked {
 impl Asked {
     /// Reads a file, and finds what this machine is in it.
     pub(super) fn load(file: &Path, role: Option<Role>) -> Result<Self, Error> {
+        Self::of(file, role, || {
+            let addresses = Machine::new()?.surroundings()?.addresses;
+            Ok(addresses.into_iter().map(|address| address.address).collect())
+        })
+    }
+
+    /// The same on a machine of these addresses.
+    pub(super) fn of(
+        file: &Path,
+        role: Option<Role>,
+        own: impl FnOnce() -> Result<Vec<IpAddr>, Error>,
+    ) -> Result<Self, Error> {
         if is_rules(file)? {
             return match role {
                 None => Ok(Self::Table(rules(file)?)),
@@ -47,8 +59,7 @@ impl Asked {
             };
         }
         let cluster = Cluster::load(file)?;
-        let addresses = Machine::new()?.surroundings()?.addresses;
-        let own: Vec<IpAddr> = addresses.into_iter().map(|address| address.address).collect();
+        let own = own()?;
         let role = match role {
             Some(role) => role,
             None => cluster.role(&own)?,
@@ -81,10 +92,16 @@ impl Asked {
         machine: &mut Machine,
         journal: &Journal<Key, Value>,
     ) -> Result<Vec<Want>, Error> {
+        self.wanted_by(|duties| wanted_of(machine, duties, journal))
+    }
+
+    /// The same, where somebody else knows what duties want of the machine.
+    pub(super) fn wanted_by(
+        &self,
+        of_duties: impl FnOnce(&[Claimed]) -> Result<Vec<Want>, Error>,
+    ) -> Result<Vec<Want>, Error> {
         match self {
-            Self::Cluster { cluster, role, own } => {
-                wanted_of(machine, &duties(cluster, *role, own)?, journal)
-            }
+            Self::Cluster { .. } => of_duties(&self.duties()?),
             Self::Table(table) => {
                 let entries = table.entries().into_iter();
                 let want = |(_, key, value)| Wanted {
@@ -95,6 +112,14 @@ impl Asked {
                 };
                 Ok(entries.map(want).collect())
             }
+        }
+    }
+
+    /// What the machine has to be; a table alone says nothing of that.
+    pub(super) fn duties(&self) -> Result<Vec<Claimed>, Error> {
+        match self {
+            Self::Cluster { cluster, role, own } => duties(cluster, *role, own),
+            Self::Table(_) => Ok(Vec::new()),
         }
     }
 

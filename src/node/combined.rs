@@ -19,17 +19,36 @@ pub enum Combination {
     BothWhereForwarding,
 }
 
+const RULES: [(&str, Combination); 13] = [
+    ("rp_filter", Combination::Larger),
+    ("arp_ignore", Combination::Larger),
+    ("arp_announce", Combination::Larger),
+    ("arp_notify", Combination::Larger),
+    ("send_redirects", Combination::Either),
+    ("secure_redirects", Combination::Either),
+    ("log_martians", Combination::Either),
+    ("proxy_arp", Combination::Either),
+    ("arp_filter", Combination::Either),
+    ("route_localnet", Combination::Either),
+    ("accept_local", Combination::Either),
+    ("src_valid_mark", Combination::Either),
+    ("accept_redirects", Combination::BothWhereForwarding),
+];
+
 impl Combination {
     /// The rule of a parameter; `None` where the interface's own value alone counts.
     #[must_use]
     pub fn of(parameter: &str) -> Option<Self> {
-        Some(match parameter {
-            "rp_filter" | "arp_ignore" | "arp_announce" | "arp_notify" => Self::Larger,
-            "send_redirects" | "secure_redirects" | "log_martians" | "proxy_arp" | "arp_filter"
-            | "route_localnet" | "accept_local" | "src_valid_mark" => Self::Either,
-            "accept_redirects" => Self::BothWhereForwarding,
-            _ => return None,
-        })
+        Some(Self::entry(parameter)?.1)
+    }
+
+    /// The name of a parameter that has a rule.
+    pub(crate) fn name(parameter: &str) -> Option<&'static str> {
+        Some(Self::entry(parameter)?.0)
+    }
+
+    fn entry(parameter: &str) -> Option<&'static (&'static str, Self)> {
+        RULES.iter().find(|(name, _)| *name == parameter)
     }
 }
 
@@ -82,6 +101,21 @@ impl Effective {
             }
             None => own,
         }
+    }
+}
+
+/// What `rp_filter` of an interface has to be so that it does not filter strictly (1), beside the
+/// value for all interfaces, and what does as well. The larger of both counts, so that 2 on the
+/// interface makes up for a strict `all`, and nothing is needed where `all` is 2.
+#[must_use]
+pub const fn loose_filter(
+    all: u32,
+    otherwise: &'static str,
+) -> (&'static str, &'static [&'static str]) {
+    match all {
+        1 => ("2", &[]),
+        2 => ("2", &["0", "1"]),
+        _ => (otherwise, &["0", "2"]),
     }
 }
 
@@ -141,6 +175,17 @@ mod tests {
         );
         let redirects = effective("accept_redirects", 1, 0, true).to_string();
         assert!(redirects.contains("is 0, both of 1"), "{redirects}");
+    }
+
+    #[test]
+    fn a_filter_is_loosened_so_that_it_counts() {
+        for all in 0..3 {
+            let (value, others) = loose_filter(all, "0");
+            for own in ["0", "1", "2"] {
+                let strict = effective("rp_filter", all, own.parse().unwrap(), false).value() == 1;
+                assert_eq!(own == value || others.contains(&own), !strict, "{all} {own}");
+            }
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(super) async fn find(handle: &Handle, name: &InterfaceName) -> Result<Option
     Ok(message.as_ref().map(of))
 }
 
-fn of(message: &LinkMessage) -> Link {
+pub(super) fn of(message: &LinkMessage) -> Link {
     let (mut kind, mut master, mut mtu) = (None, None, 0);
     for attribute in &message.attributes {
         match attribute {

@@ -35,7 +35,7 @@ mod whole_route;
 
 pub use bond::Bond;
 pub use bond_mode::{BondMode, InvalidBondMode};
-pub use combined::{Combination, Effective};
+pub use combined::{Combination, Effective, loose_filter};
 pub use error::Error;
 pub use host::Host;
 pub use interface_name::{InterfaceName, InvalidInterfaceName};

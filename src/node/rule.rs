@@ -63,6 +63,31 @@ pub(super) async fn delete(
     }
 }
 
+/// The kernel's own are of priority 0, 32766 and, for IPv4, 32767 (`fib_default_rules_init`).
+pub(super) async fn others(handle: &Handle) -> Result<usize, rtnetlink::Error> {
+    let mut others = 0;
+    for version in [IpVersion::V4, IpVersion::V6] {
+        let mut messages = handle.rule().get(version).execute();
+        loop {
+            let message = match messages.try_next().await {
+                Ok(Some(message)) => message,
+                Ok(None) => break,
+                // A kernel without policy routing, or without IPv6.
+                Err(error) if is(&error, libc::EOPNOTSUPP) || is(&error, libc::EAFNOSUPPORT) => {
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
+            let priority = message.attributes.iter().find_map(|attribute| match attribute {
+                RuleAttribute::Priority(priority) => Some(*priority),
+                _ => None,
+            });
+            others += usize::from(!matches!(priority.unwrap_or(0), 0 | 32766 | 32767));
+        }
+    }
+    Ok(others)
+}
+
 fn rule(source: IpAddr, table: u32, priority: u32) -> RuleMessage {
     let mut message = RuleMessage::default();
     let header = &mut message.header;

@@ -14,7 +14,7 @@ use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage, RouteMetric, 
 use super::{Key, PRESENT, Want, WholeRoute, message, whole_route};
 
 /// Before the rule that leads to the main table, 32766, and behind most that people make.
-pub(super) const PRIORITY: u32 = 32_000;
+const PRIORITY: u32 = 32_000;
 
 /// What makes clients of a virtual address send segments of that size at most: `ways` are those
 /// that [`Host::ways_out`](super::Host::ways_out) tells. The table is called by the size, so that

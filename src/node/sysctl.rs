@@ -105,6 +105,12 @@ impl Sysctl {
         all
     }
 
+    /// The interface, or `all`, and the name, of a parameter that interfaces have for IPv4.
+    #[must_use]
+    pub fn parameter(&self) -> Option<(&str, &str)> {
+        self.0.strip_prefix("net/ipv4/conf/")?.split_once('/')
+    }
+
     /// The file.
     #[must_use]
     pub fn path(&self) -> String {

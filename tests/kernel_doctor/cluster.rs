@@ -1,8 +1,10 @@
 //! A client, a director and a real server, and what the doctor says of them.
 
+use std::path::Path;
+
 use serde_json::Value as Json;
 
-use crate::support::{Host, Network, root};
+use crate::support::{Host, LVSCTL, Network, root};
 
 /// Three hosts with traffic between them.
 pub(crate) struct Cluster {
@@ -46,6 +48,13 @@ pub(crate) const NAT_IPV6: Way = Way {
 impl Cluster {
     /// The hosts of one way, set up by lvsctl; they filter by reverse path, strictly.
     pub(crate) fn up(way: Way) -> Self {
+        let cluster = Self::down(way);
+        cluster.set_up(way);
+        cluster
+    }
+
+    /// The hosts before anything is set up.
+    pub(crate) fn down(way: Way) -> Self {
         root("modprobe -a ip_vs ip_vs_rr");
         let inside = Network::new();
         let nat = way.gateway.is_some();
@@ -66,9 +75,7 @@ impl Cluster {
                 .success();
         }
         real.serve(if nat { 8080 } else { 80 }, "real");
-        let cluster = Self { client, director, real, inside, _outside: outside, vip: way.vip };
-        cluster.set_up(way);
-        cluster
+        Self { client, director, real, inside, _outside: outside, vip: way.vip }
     }
 
     fn set_up(&self, way: Way) {
@@ -127,7 +134,13 @@ pub(crate) fn examined(host: &Host, options: &str) -> (i32, Vec<Json>, Json) {
 /// Asserts that the doctor finds nothing, and says that the host is of that role.
 #[track_caller]
 pub(crate) fn is_healthy(host: &Host, role: &str) {
-    let (status, findings, object) = examined(host, "");
+    is_healthy_by(host, "", role);
+}
+
+/// The same with options, such as a cluster file.
+#[track_caller]
+pub(crate) fn is_healthy_by(host: &Host, options: &str, role: &str) {
+    let (status, findings, object) = examined(host, options);
     assert!(findings.is_empty() && status == 0, "exit status {status}: {findings:#?}");
     assert_eq!(object["unread"], serde_json::json!([]));
     assert_eq!(object["role"], role);
@@ -136,7 +149,13 @@ pub(crate) fn is_healthy(host: &Host, role: &str) {
 /// Asserts that the doctor finds exactly this.
 #[track_caller]
 pub(crate) fn is_found(host: &Host, id: &str) -> Json {
-    let (status, findings, _) = examined(host, "");
+    is_found_by(host, "", id)
+}
+
+/// The same with options, such as a cluster file.
+#[track_caller]
+pub(crate) fn is_found_by(host: &Host, options: &str, id: &str) -> Json {
+    let (status, findings, _) = examined(host, options);
     let ids: Vec<&str> = findings.iter().map(|it| it["id"].as_str().unwrap()).collect();
     assert_eq!(ids, [id], "{findings:#?}");
     let expected = match findings[0]["severity"].as_str().unwrap() {
@@ -154,7 +173,8 @@ pub(crate) fn run(host: &Host, finding: &Json, which: &str) {
     let commands = finding[which].as_array().unwrap();
     assert!(!commands.is_empty(), "no {which}: {finding:#}");
     for command in commands {
-        let outcome = host.shell(command.as_str().unwrap());
+        let programs = Path::new(LVSCTL).parent().unwrap().display();
+        let outcome = host.shell(&format!("PATH={programs}:$PATH\n{}", command.as_str().unwrap()));
         assert_eq!(outcome.status, 0, "{command}: {outcome:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! What goes wrong with direct routing.
 
 use crate::cluster::{Breakage, Cluster, DR, DR_IPV6, is_found, is_healthy, run};
+use crate::probes;
 use crate::support::Network;
 
 const LO: &str = "ip address del 192.168.10.10/32 dev lo";
@@ -11,6 +12,8 @@ fn a_real_server_that_is_broken_in_one_way_is_mended() {
     cluster.is_well();
     let host = &cluster.real;
     let conf = "/proc/sys/net/ipv4/conf";
+    let say = |value| format!("for it in all eth0; do echo {value} >{conf}/$it/arp_ignore; done");
+    probes::find_another_owner(&cluster, &say(0), &say(1));
     for (id, felt, by) in [
         ("A4", false, format!("echo 0 >{conf}/all/arp_ignore; echo 0 >{conf}/eth0/arp_ignore")),
         // The larger value counts, and 3 hides addresses of scope host only.
@@ -100,6 +103,8 @@ fn addresses_of_ipv6_are_mended() {
     let cluster = Cluster::up(DR_IPV6);
     cluster.is_well();
     let (client, director, real) = (&cluster.client, &cluster.director, &cluster.real);
+    let by = |verb| format!("ip address {verb} 2001:db8:1::10/128 dev eth0");
+    probes::find_another_owner(&cluster, &(by("add") + " nodad preferred_lft 0"), &by("del"));
     cluster.breaks(&Breakage {
         id: "A1",
         host: real,

@@ -8,11 +8,13 @@
 mod support;
 
 mod cluster;
+mod cluster_file;
 mod direct_routing;
 mod director;
 mod healthy;
 mod nat;
 mod only_looks;
+mod probes;
 mod repairs;
 mod snapshot;
 mod tunnelling;

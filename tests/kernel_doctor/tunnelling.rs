@@ -1,12 +1,14 @@
 //! What goes wrong with tunnels.
 
-use crate::cluster::{Breakage, Cluster, TUN, TUN_IPV6, is_found, run};
-use crate::{repairs, snapshot};
+use crate::cluster::{Breakage, Cluster, TUN, TUN_IPV6, is_found, is_healthy, run};
+use crate::support::LVSCTL;
+use crate::{probes, repairs, snapshot};
 
 #[test]
 fn a_real_server_that_is_broken_in_one_way_is_mended() {
     let cluster = Cluster::up(TUN);
     cluster.is_well();
+    what_the_boot_undoes_is_told(&cluster);
     let host = &cluster.real;
     for (id, felt, by) in [
         ("P1", true, "echo 1 >tunl0/rp_filter"),
@@ -19,8 +21,12 @@ fn a_real_server_that_is_broken_in_one_way_is_mended() {
         let by = format!("cd /proc/sys/net/ipv4/conf; {by}");
         cluster.breaks(&Breakage { id, host, by: &by, felt });
     }
+    for by in ["ip rule del lookup 1440", "ip route flush table 1440"] {
+        cluster.breaks(&Breakage { id: "M1", host, by, felt: false });
+    }
     let (host, by) = (&cluster.director, "echo 0 >/proc/sys/net/ipv4/vs/pmtu_disc");
     cluster.breaks(&Breakage { id: "M2", host, by, felt: false });
+    probes::find_a_way_that_is_too_narrow(&cluster);
     let strict =
         "for it in all default eth0; do echo 1 >$it/rp_filter; done; echo 2 >tunl0/rp_filter";
     cluster.real.shell(&format!("cd /proc/sys/net/ipv4/conf; {strict}")).success();
@@ -29,6 +35,25 @@ fn a_real_server_that_is_broken_in_one_way_is_mended() {
     snapshot::of_counters_show_what_moved(&cluster);
     repairs::are_made_and_taken_back(&cluster);
     by_hand(&cluster);
+}
+
+/// Files of this machine alone, in a place that goes with the shell.
+fn what_the_boot_undoes_is_told(cluster: &Cluster) {
+    let real = &cluster.real;
+    let doctor = format!("{LVSCTL} --state-dir {} doctor", real.state_directory().display());
+    let answers = real
+        .shell(&format!(
+            "exec unshare --mount sh -ec 'mount -t tmpfs none /etc/sysctl.d
+             echo net.ipv4.conf.all.arp_ignore = 0 >/etc/sysctl.d/60-own.conf
+             {doctor}; {doctor} | sed -n \"s/^  fix *//p\" >/run/fix; . /run/fix
+             {doctor}; {doctor} --json --symptom after-reboot'"
+        ))
+        .success();
+    assert!(answers.starts_with("advice A6: "), "{answers}");
+    let found = "net/ipv4/conf/all/arp_ignore = 0 in /etc/sysctl.d/60-own.conf\n";
+    assert!(answers.contains(found), "{answers}");
+    assert!(answers.contains(" checks, nothing wrong\n"), "{answers}");
+    is_healthy(real, "real-server");
 }
 
 /// Set up by hand, as it stands in many a tutorial.

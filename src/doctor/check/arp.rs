@@ -89,7 +89,7 @@ pub(super) fn not_on_a_card(case: &Case<'_>) -> Vec<Fault> {
             link.is_some_and(|link| link.arp && link.up && link.kind != "dummy")
         });
         // In its place only, the address may be there on purpose.
-        if others.is_empty() && !served.journalled {
+        if others.is_empty() && !served.wanted {
             continue;
         }
         faults.extend(cards.into_iter().map(|state| {
@@ -123,7 +123,7 @@ pub(super) fn unnumbered_neighbours_are_answered(case: &Case<'_>) -> Vec<Fault> 
         });
         link.kind == "veth"
             && link.up
-            && !link.enslaved
+            && link.master.is_none()
             && routed
             && network.addresses.iter().find(numbered).is_none()
     });

@@ -4,10 +4,13 @@ use crate::doctor::case::{Case, Fault, give, take, whole};
 use crate::doctor::expectation::is_fallback_tunnel;
 use crate::doctor::{Served, Step};
 use crate::ipvs::{DaemonState, Forwarding};
-use crate::node::{self, InterfaceName};
+use crate::node::InterfaceName;
 
-/// Where lvsctl puts the address of a real server.
-fn place(served: &Served) -> InterfaceName {
+/// Where the address of a real server belongs.
+fn place(case: &Case<'_>, served: &Served) -> InterfaceName {
+    if let Some(device) = case.place(served.address) {
+        return device.clone();
+    }
     match served.forwarding {
         Forwarding::Tunnel if served.address.is_ipv4() => InterfaceName::tunl0(),
         Forwarding::Tunnel => InterfaceName::ip6tnl0(),
@@ -16,7 +19,7 @@ fn place(served: &Served) -> InterfaceName {
 }
 
 pub(super) fn real_server_has_the_address(case: &Case<'_>) -> Vec<Fault> {
-    let missing = case.held().filter(|served| served.journalled && !case.is_own(served.address));
+    let missing = case.held().filter(|served| served.wanted && !case.is_own(served.address));
     let fault = |served: &Served| Fault {
         title: format!(
             "{} is missing: what the director sends here for it vanishes, while the machine looks \
@@ -24,8 +27,13 @@ pub(super) fn real_server_has_the_address(case: &Case<'_>) -> Vec<Fault> {
             served.address
         ),
         found: "no interface has the address".to_owned(),
-        expected: format!("{}/{} on {}", served.address, whole(served.address), place(served)),
-        repair: vec![give(served.address, &place(served))],
+        expected: format!(
+            "{}/{} on {}",
+            served.address,
+            whole(served.address),
+            place(case, served)
+        ),
+        repair: vec![give(served.address, &place(case, served))],
     };
     missing.map(fault).collect()
 }
@@ -69,20 +77,16 @@ pub(super) fn director_has_the_address(case: &Case<'_>) -> Vec<Fault> {
     let local = |address| case.network().local.iter().any(|prefix| prefix.holds(address));
     let mut faults = Vec::new();
     for address in case.virtual_addresses() {
-        // What is marked as a duplicate is another check's.
+        // What is marked as a duplicate is another check's. By the file, somebody else may give it.
         if address.is_unspecified()
+            || case.expectation.intent.as_ref().is_some_and(|it| it.whole)
+                && case.place(address).is_none()
             || local(address)
             || case.places(address).any(|state| state.duplicate)
         {
             continue;
         }
-        let journalled = case.facts.journal.iter().find_map(|entry| match &entry.key {
-            Some(node::Key::Address { address: known, device, .. }) if *known == address => {
-                Some(device)
-            }
-            _ => None,
-        });
-        let device = journalled.or_else(|| case.surroundings.on_link(address));
+        let device = case.place(address).or_else(|| case.surroundings.on_link(address));
         faults.push(Fault {
             title: format!(
                 "{address} is no address of this director: its packets never come to IPVS"

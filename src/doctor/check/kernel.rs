@@ -1,25 +1,35 @@
 //! The kernel, and who else works on its table.
 
 use crate::doctor::Step;
-use crate::doctor::case::{Case, Fault};
+use crate::doctor::case::{Case, Fault, named};
+use crate::ipvs::ServiceIdentity;
+use crate::plan::Change;
+use crate::table;
 
+/// Of the journal: `director dr 192.0.2.1 tcp:80`, or of a cluster file `cluster web director`.
 fn claims_of_director(case: &Case<'_>) -> Vec<String> {
     let claims = case.facts.journal.iter().flat_map(|entry| &entry.claims);
-    let mut found: Vec<String> =
-        claims.filter(|claim| claim.starts_with("director ")).cloned().collect();
+    let of_director = |claim: &&String| match claim.split(' ').collect::<Vec<&str>>()[..] {
+        ["cluster", _, role, ..] | [role, ..] => role == "director",
+        [] => false,
+    };
+    let mut found: Vec<String> = claims.filter(of_director).cloned().collect();
     found.dedup();
     found
 }
 
 pub(super) fn ipvs_is_there(case: &Case<'_>) -> Vec<Fault> {
-    let claims = claims_of_director(case);
+    let mut claims = claims_of_director(case);
+    let wishes = case.expectation.intent.iter().flat_map(|intent| &intent.wishes);
+    let wanted = wishes.filter(|wish| wish.service().is_some()).map(|wish| wish.claim.clone());
+    claims.extend(wanted);
     let (false, Some(first)) = (case.facts.kernel.ipvs_loaded, claims.first()) else {
         return Vec::new();
     };
     vec![Fault {
         title: "IPVS is not loaded, so this director hands no connection on".to_owned(),
-        found: "no /proc/net/ip_vs, the module ip_vs was unloaded".to_owned(),
-        expected: format!("the services that lvsctl has set up here ({first})"),
+        found: "no /proc/net/ip_vs: the module ip_vs was unloaded, or never loaded".to_owned(),
+        expected: format!("the services that are to be here ({first})"),
         repair: vec![Step::Shell {
             fix: "modprobe ip_vs".to_owned(),
             undo: Some("modprobe -r ip_vs".to_owned()),
@@ -40,4 +50,44 @@ pub(super) fn one_program_owns_the_table(case: &Case<'_>) -> Vec<Fault> {
         expected: "one of the two".to_owned(),
         repair: Vec::new(),
     }]
+}
+
+impl Case<'_> {
+    /// Services of the cluster file whose scheduler or persistence engine the kernel cannot load,
+    /// each with the module.
+    pub(in crate::doctor) fn unknown_parts(&self) -> Vec<(ServiceIdentity, String)> {
+        let (Some(known), Some(intent)) = (&self.facts.kernel.parts, &self.expectation.intent)
+        else {
+            return Vec::new();
+        };
+        let mut unknown = Vec::new();
+        for wish in intent.wishes.iter().filter(|wish| !wish.met) {
+            let Step::Table(Change { to: Some(table::Value::Service(service)), .. }) = &wish.step
+            else {
+                continue;
+            };
+            let engine = service.persistence_engine.iter().map(|engine| format!("pe_{engine}"));
+            let parts = [service.scheduler.clone()].into_iter().chain(engine);
+            let missing = parts.filter(|part| !known.contains(part));
+            unknown.extend(missing.map(|part| (service.identity, format!("ip_vs_{part}"))));
+        }
+        unknown
+    }
+}
+
+pub(super) fn schedulers_can_be_had(case: &Case<'_>) -> Vec<Fault> {
+    let fault = |(service, module)| Fault {
+        title: format!(
+            "{} cannot be made: the kernel has no {module}, loaded or to be loaded",
+            named(service)
+        ),
+        found: format!(
+            "no {module} in /sys/module nor in /lib/modules/{}/modules.dep",
+            case.facts.kernel.release
+        ),
+        expected: "a scheduler that this kernel has, or the package with its other modules"
+            .to_owned(),
+        repair: Vec::new(),
+    };
+    case.unknown_parts().into_iter().map(fault).collect()
 }

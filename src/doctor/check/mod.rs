@@ -9,6 +9,7 @@ mod interfaces;
 mod ipv6;
 mod kernel;
 mod operation;
+mod probes;
 mod reverse_path;
 mod table;
 mod tunnel;
@@ -30,13 +31,21 @@ const fn check(id: &'static str, severity: Severity, look: fn(&Case<'_>) -> Vec<
     Check { id, severity, look }
 }
 
+/// Nothing shows it but a cluster file: see [`deviation`](super::deviation).
+fn told_by_the_file(_: &Case<'_>) -> Vec<Fault> {
+    Vec::new()
+}
+
 /// Every check, in the order in which their repairs are made.
 pub const CHECKS: &[Check] = &[
     check("K1", Failure, kernel::ipvs_is_there),
+    check("K2", Failure, kernel::schedulers_can_be_had),
     check("K12", Warning, kernel::one_program_owns_the_table),
+    check("I2", Failure, told_by_the_file),
     check("N1", Failure, forwarding::nat_forwards),
     check("V5", Failure, forwarding::nat_forwards_ipv6),
     check("N4", Warning, forwarding::no_redirects),
+    check("M6", Failure, tunnel::port_unpacks),
     check("K3", Failure, tunnel::is_up),
     check("V4", Failure, tunnel::takes_the_family),
     check("A4", Failure, arp::ignores_questions),
@@ -50,12 +59,18 @@ pub const CHECKS: &[Check] = &[
     check("A3", Failure, arp::not_on_a_card),
     check("A1", Failure, delivery::real_server_has_the_address),
     check("A16", Failure, delivery::director_has_the_address),
+    check("A20", Advice, told_by_the_file),
     check("A10", Failure, delivery::not_the_source),
     check("A11", Failure, delivery::somebody_listens),
+    check("A9", Failure, probes::address_has_one_owner),
     check("V1", Failure, ipv6::no_duplicate),
     check("V2", Warning, ipv6::not_the_source),
     check("N2", Failure, forwarding::answers_pass_the_director),
+    check("M1", Failure, tunnel::packets_fit),
     check("N3", Failure, forwarding::clients_are_elsewhere),
+    check("H21", Failure, told_by_the_file),
+    check("H22", Warning, told_by_the_file),
+    check("H23", Advice, told_by_the_file),
     check("N11", Warning, table::port_is_the_service_s),
     check("N15", Failure, table::destination_is_another_machine),
     check("H12", Warning, table::somebody_gets_connections),
@@ -63,6 +78,8 @@ pub const CHECKS: &[Check] = &[
     check("H15", Warning, table::hash_has_a_fallback),
     check("H9", Failure, table::no_loop_between_directors),
     check("H18", Advice, table::connections_are_established),
+    check("H4", Warning, told_by_the_file),
+    check("H24", Warning, told_by_the_file),
     check("H3", Warning, operation::drained_servers_lose_clients),
     check("N13", Advice, operation::removed_servers_lose_connections),
     check("H17", Warning, operation::no_defence_without_attack),
@@ -70,6 +87,8 @@ pub const CHECKS: &[Check] = &[
     check("H1", Advice, operation::idle_connections_are_kept),
     check("H2", Advice, operation::datagrams_are_forgotten),
     check("H16", Advice, operation::rules_are_numeric),
+    check("A6", Advice, operation::boot_leaves_it),
     check("H10", Warning, capacity::connection_table_is_large_enough),
     check("I1", Warning, interfaces::one_interface_a_subnet),
+    check("I3", Advice, interfaces::private_addresses_stay_at_home),
 ];

@@ -7,7 +7,7 @@ use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault};
 use crate::doctor::expectation::is_fallback_tunnel;
 use crate::ipvs::Forwarding;
-use crate::node::{Effective, InterfaceName, Sysctl};
+use crate::node::{Effective, InterfaceName, Sysctl, loose_filter};
 
 /// Of `rp_filter`.
 const STRICT: u32 = 1;
@@ -18,7 +18,7 @@ fn strict_tunnels(case: &Case<'_>) -> Vec<Effective> {
     for served in case.silent().filter(|served| served.forwarding == Forwarding::Tunnel) {
         let places = case.places(served.address).map(|state| state.assigned.device.clone());
         tunnels.extend(places.filter(is_fallback_tunnel));
-        tunnels.extend(served.journalled.then(InterfaceName::tunl0));
+        tunnels.extend(served.wanted.then(InterfaceName::tunl0));
     }
     tunnels.sort_by(|one, other| one.as_str().cmp(other.as_str()));
     tunnels.dedup();
@@ -36,9 +36,8 @@ fn came_too_late(case: &Case<'_>, effective: &Effective) -> bool {
     effective.all == 0 && default.is_some_and(|default| default != STRICT)
 }
 
-/// A filter for all cannot be undone by a 0 on the interface, but is outdone by a 2.
-fn loosen(case: &Case<'_>, effective: &Effective, otherwise: u32) -> Vec<Step> {
-    let value = if effective.all == 0 { otherwise } else { 2 };
+fn loosen(case: &Case<'_>, effective: &Effective, otherwise: &'static str) -> Vec<Step> {
+    let (value, _) = loose_filter(effective.all, otherwise);
     vec![case.set(Sysctl::of_interface(&effective.device, "rp_filter"), value)]
 }
 
@@ -53,7 +52,7 @@ pub(super) fn not_strict_on_tunnel(case: &Case<'_>) -> Vec<Fault> {
         ),
         found: effective.to_string(),
         expected: "0 or 2".to_owned(),
-        repair: loosen(case, &effective, 0),
+        repair: loosen(case, &effective, "0"),
     };
     strict.into_iter().map(fault).collect()
 }
@@ -69,7 +68,7 @@ pub(super) fn not_in_default_alone(case: &Case<'_>) -> Vec<Fault> {
         ),
         found: effective.to_string(),
         expected: "0 or 2 on the interface itself".to_owned(),
-        repair: loosen(case, &effective, 0),
+        repair: loosen(case, &effective, "0"),
     };
     strict.into_iter().map(fault).collect()
 }
@@ -89,7 +88,7 @@ fn deaf(case: &Case<'_>, device: &InterfaceName) -> Option<Fault> {
         ),
         found: format!("{effective}; {dropped} packets dropped so far"),
         expected: format!("2, or the way out by {device}"),
-        repair: loosen(case, &effective, 2),
+        repair: loosen(case, &effective, "2"),
     })
 }
 

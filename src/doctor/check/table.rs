@@ -122,7 +122,7 @@ pub(super) fn somebody_gets_connections(case: &Case<'_>) -> Vec<Fault> {
                 count => format!("{count} destinations, each of weight 0"),
             },
             expected: "a destination of a weight above 0".to_owned(),
-            repair: Vec::new(),
+            repair: case.wanted_of(identity),
         }
     };
     idle.map(fault).collect()

@@ -1,5 +1,6 @@
 //! The interface that unpacks what the director packed.
 
+use super::probes;
 use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault};
 use crate::ipvs::Forwarding;
@@ -12,7 +13,8 @@ pub(super) fn is_up(case: &Case<'_>) -> Vec<Fault> {
         case.held().find(|served| {
             served.forwarding == Forwarding::Tunnel
                 && served.address.is_ipv4() == ipv4
-                && (served.journalled || on(case, served.address, ipv4))
+                && (served.wanted || on(case, served.address, ipv4))
+                && case.place(served.address).is_none_or(|it| is_fallback(it, ipv4))
         })
     };
     let mut faults = Vec::new();
@@ -60,8 +62,12 @@ fn bring_up(case: &Case<'_>, device: &InterfaceName, kind: &str) -> Vec<Step> {
 }
 
 fn on(case: &Case<'_>, address: std::net::IpAddr, ipv4: bool) -> bool {
-    let device = if ipv4 { "tunl0" } else { "ip6tnl0" };
-    case.places(address).any(|state| state.assigned.device.as_str() == device)
+    case.places(address).any(|state| is_fallback(&state.assigned.device, ipv4))
+}
+
+/// The interface that takes packets of one family in packets of the same.
+fn is_fallback(device: &InterfaceName, ipv4: bool) -> bool {
+    device.as_str() == if ipv4 { "tunl0" } else { "ip6tnl0" }
 }
 
 /// `tunl0` unpacks IPv4 only.
@@ -88,4 +94,49 @@ pub(super) fn takes_the_family(case: &Case<'_>) -> Vec<Fault> {
         });
     }
     faults
+}
+
+/// What comes through a tunnel is whole: large packets get to the real server, and clients of this
+/// one are told to send smaller ones.
+pub(super) fn packets_fit(case: &Case<'_>) -> Vec<Fault> {
+    let mut faults = probes::large_packets_arrive(case);
+    let rules = case.facts.journal.iter().filter_map(|entry| match &entry.key {
+        Some(node::Key::Rule { table, .. }) => Some(*table),
+        _ => None,
+    });
+    let tables: Vec<u32> = rules.collect();
+    let lost = case.lost().filter(|(key, _)| match key {
+        node::Key::Rule { .. } => true,
+        node::Key::WholeRoute(route) => tables.contains(&route.table),
+        _ => false,
+    });
+    let (keys, repair): (Vec<_>, Vec<Step>) = lost.unzip();
+    if !repair.is_empty() {
+        let keys: Vec<String> = keys.into_iter().map(ToString::to_string).collect();
+        faults.push(Fault {
+            title: "clients are not told of the smaller segments that fit the tunnel: small pages \
+                    work, uploads hang where a network keeps silent about what is too large"
+                .to_owned(),
+            found: format!("gone, or changed: {}", keys.join("; ")),
+            expected: "as lvsctl has set it".to_owned(),
+            repair,
+        });
+    }
+    faults
+}
+
+pub(super) fn port_unpacks(case: &Case<'_>) -> Vec<Fault> {
+    let lost = case.lost().filter_map(|(key, step)| match key {
+        node::Key::FouPort { port, .. } => Some((port, step)),
+        _ => None,
+    });
+    let fault = |(port, step)| Fault {
+        title: format!(
+            "UDP port {port} unpacks nothing: what the director sends in GUE is refused"
+        ),
+        found: format!("no port {port} (ip fou show)"),
+        expected: "gue, as lvsctl has set it".to_owned(),
+        repair: vec![step],
+    };
+    lost.map(fault).collect()
 }

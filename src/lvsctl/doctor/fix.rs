@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use super::report;
-use crate::doctor::{CHECKS, Diagnosis, Step};
+use super::{Patient, report};
+use crate::doctor::{CHECKS, Diagnosis, Intent, Step};
 use crate::lvsctl::arguments::Options;
 use crate::lvsctl::report::{FailedRun, commands};
 use crate::lvsctl::{Error, Key, Machine, Value, state};
@@ -14,11 +14,13 @@ const CLAIM: &str = "doctor ";
 
 /// Shows what is wrong, asks, mends, and looks again.
 pub(super) fn run(
-    diagnosis: &Diagnosis,
+    patient: &Patient<'_>,
     yes: bool,
     options: &Options,
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
+    let (diagnosis, expectation) = patient.diagnose()?;
+    let diagnosis = &diagnosis;
     let (repairs, by_hand) = repairs(diagnosis);
     let only_shown = repairs.is_empty() || options.dry_run;
     if only_shown || !options.json {
@@ -35,14 +37,14 @@ pub(super) fn run(
         writeln!(output, "nothing was changed")?;
         return Ok(diagnosis.exit_code());
     }
-    let steps = mend(&repairs, options)?;
+    let steps = mend(&repairs, expectation.intent.as_ref(), options)?;
     if !options.json {
         for command in steps {
             writeln!(output, "+ {command}")?;
         }
         writeln!(output, "\nafterwards:")?;
     }
-    let again = super::diagnose(&super::facts(options), None);
+    let (again, _) = patient.diagnose()?;
     report::write(output, &again, None, options.json)?;
     Ok(again.exit_code())
 }
@@ -62,12 +64,16 @@ fn tell<'a>(
 }
 
 /// Makes the repairs, and gives the commands that they came to.
-fn mend(repairs: &[(&'static str, Step)], options: &Options) -> Result<Vec<String>, Error> {
+fn mend(
+    repairs: &[(&'static str, Step)],
+    intent: Option<&Intent>,
+    options: &Options,
+) -> Result<Vec<String>, Error> {
     let mut machine = Machine::new()?;
     let _lock = Lock::take(&options.state_dir)?;
     let mut journal = state::journal(&options.state_dir)?;
     let wanted: Vec<Wanted<Key, Value>> =
-        repairs.iter().filter_map(|(id, step)| wanted(id, step, &journal)).collect();
+        repairs.iter().filter_map(|(id, step)| wanted(id, step, intent, &journal)).collect();
     // No claim is given up: what an earlier run mended stays mended.
     let run = Engine::new(&mut machine, &mut journal).up(&[], &wanted);
     let done = run.map_err(|failure| Error::Run(FailedRun(failure)))?;
@@ -94,14 +100,22 @@ fn repairs(diagnosis: &Diagnosis) -> (Vec<(&'static str, Step)>, Vec<Step>) {
     (repairs, by_hand)
 }
 
-/// What somebody wants already stays theirs, and goes when they are done with it.
-fn wanted(id: &str, step: &Step, journal: &Journal<Key, Value>) -> Option<Wanted<Key, Value>> {
+/// What somebody wants already stays theirs, and goes when they are done with it; so does what the
+/// cluster file wants.
+fn wanted(
+    id: &str,
+    step: &Step,
+    intent: Option<&Intent>,
+    journal: &Journal<Key, Value>,
+) -> Option<Wanted<Key, Value>> {
     let (key, value) = match step {
         Step::Host(change) => (Key::Host(change.key.clone()), change.to.clone().map(Value::Host)),
         Step::Table(change) => (Key::Table(change.key), change.to.clone().map(Value::Table)),
         Step::Shell { .. } => return None,
     };
     let theirs = journal.entry(&key).and_then(|entry| entry.claims.first().cloned());
+    let of_file = || intent?.wishes.iter().find(|wish| wish.step == *step);
+    let theirs = theirs.or_else(|| of_file().map(|wish| wish.claim.clone()));
     let claim = theirs.unwrap_or_else(|| format!("{CLAIM}{id}"));
     Some(Wanted { key, value, tolerated: Vec::new(), claim })
 }

@@ -1,6 +1,7 @@
 //! `lvsctl doctor` and `lvsctl snapshot`: from the machine, or a file, to what is said of it.
 
 mod fix;
+mod patient;
 mod report;
 mod snapshot;
 
@@ -12,12 +13,20 @@ use clap::Args;
 
 use super::arguments::Options;
 use super::{Error, Key, Value, state};
-use crate::doctor::{Diagnosis, Expectation, Facts, Journalled, Symptom, Unread, examine, moved};
+use crate::cluster::Role;
+use crate::doctor::{Facts, Journalled, Symptom, Unread, moved};
+use patient::Patient;
 
 pub(super) use snapshot::write as snapshot;
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorFlags {
+    /// Cluster file, or a table as `ipvsadm -S` writes it: what this machine is to be.
+    #[arg(conflicts_with_all = ["undo", "watch"])]
+    file: Option<PathBuf>,
+    /// What this machine is; by default its own addresses tell.
+    #[arg(long, requires = "file")]
+    role: Option<Role>,
     /// Make the repairs that lvsctl can make itself, after showing them.
     #[arg(long)]
     fix: bool,
@@ -34,6 +43,10 @@ pub(super) struct DoctorFlags {
     #[arg(long, value_name = "SECONDS", conflicts_with_all = ["fix", "undo", "symptom"],
           value_parser = clap::value_parser!(u64).range(1..=86400))]
     watch: Option<u64>,
+    /// Send a few packets, to see who else has a virtual address, and whether large packets reach
+    /// the real servers of tunnelling.
+    #[arg(long, conflicts_with_all = ["from", "undo", "watch"])]
+    probe: bool,
     /// Read what `lvsctl snapshot` wrote, here or on another machine.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["fix", "undo", "watch"])]
     from: Option<PathBuf>,
@@ -55,20 +68,13 @@ pub(super) fn run(
         report::movements(output, &movements, seconds, options.json)?;
         return Ok(if before.unread.is_empty() { 0 } else { 3 });
     }
-    let facts = match &flags.from {
-        Some(path) => snapshot::read(path)?,
-        None => facts(options),
-    };
-    let found = diagnose(&facts, flags.symptom);
-    if !flags.fix {
-        report::write(output, &found, flags.symptom, options.json)?;
-        return Ok(found.exit_code());
+    let patient = Patient { flags, options };
+    if flags.fix {
+        return fix::run(&patient, flags.yes, options, output);
     }
-    fix::run(&found, flags.yes, options, output)
-}
-
-fn diagnose(facts: &Facts, symptom: Option<Symptom>) -> Diagnosis {
-    examine(facts, &Expectation::evident(facts), symptom)
+    let (found, _) = patient.diagnose()?;
+    report::write(output, &found, flags.symptom, options.json)?;
+    Ok(found.exit_code())
 }
 
 /// The facts of this machine. A journal that cannot be read is one more thing that is not known.
@@ -94,5 +100,6 @@ fn entry(entry: &crate::plan::Entry<Key, Value>) -> Journalled {
         claims: entry.claims.clone(),
         key,
         value: entry.ours.as_ref().map(ToString::to_string),
+        found: None,
     }
 }

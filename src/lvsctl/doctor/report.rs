@@ -16,6 +16,9 @@ pub(super) fn write(
     if as_json {
         return writeln!(output, "{}", object(diagnosis));
     }
+    for sent in &diagnosis.sent {
+        writeln!(output, "sent {sent}")?;
+    }
     for finding in &diagnosis.findings {
         one(output, finding)?;
     }
@@ -33,9 +36,10 @@ fn one(output: &mut dyn Write, finding: &Finding) -> io::Result<()> {
     writeln!(output, "{severity} {id}: {title}")?;
     writeln!(output, "  found     {found}")?;
     writeln!(output, "  expected  {expected}")?;
-    for (name, commands) in [("fix ", finding.fix()), ("undo", finding.undo())] {
+    let commands = [("fix", finding.fix()), ("or", finding.instead()), ("undo", finding.undo())];
+    for (name, commands) in commands {
         for command in commands {
-            writeln!(output, "  {name}      {command}")?;
+            writeln!(output, "  {name:9} {command}")?;
         }
     }
     writeln!(output, "  see       lvsctl-doctor(8), {id}\n")
@@ -78,6 +82,7 @@ fn object(diagnosis: &Diagnosis) -> Json {
             "found": finding.found,
             "expected": finding.expected,
             "fix": finding.fix(),
+            "instead": finding.instead(),
             "undo": finding.undo(),
             "see": format!("lvsctl-doctor(8), {}", finding.id),
         })
@@ -92,6 +97,7 @@ fn object(diagnosis: &Diagnosis) -> Json {
         "schema": 1,
         "role": diagnosis.role,
         "findings": findings,
+        "sent": diagnosis.sent,
         "unread": unread,
         "looked": diagnosis.looked,
     })

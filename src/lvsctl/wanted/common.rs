@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{Found, Want};
 use crate::cluster::AddressDuty;
 use crate::lvsctl::{Error, Key, Value};
-use crate::node::{self, AssignedAddress, InterfaceName, PRESENT, Sysctl};
+use crate::node::{self, AssignedAddress, InterfaceName, PRESENT, Sysctl, loose_filter};
 use crate::plan::Wanted;
 
 pub(super) fn want(key: node::Key, value: &str, tolerated: &[&str], claim: &str) -> Want {
@@ -63,20 +63,16 @@ pub(super) fn silence(device: Option<&InterfaceName>, claim: &str) -> Vec<Want> 
 }
 
 /// A strict filter (1) drops without a word what comes from a client whom the machine reaches
-/// through another interface. The larger of both values counts (`ip-sysctl`, `rp_filter`), so that
-/// 2 on the interface makes up for a strict `all`, which is not ours to loosen.
+/// through another interface. The value for all interfaces is not ours to loosen.
 pub(super) fn loose_reverse_path_filter(
     device: &InterfaceName,
     found: &Found,
     otherwise: &'static str,
     claim: &str,
 ) -> Want {
-    let key = Sysctl::of_interface(device, "rp_filter");
-    match found.reverse_path_filter.as_deref() {
-        Some("1") => sysctl(key, "2", &[], claim),
-        Some("2") => sysctl(key, "2", &["0", "1"], claim),
-        _ => sysctl(key, otherwise, &["0", "2"], claim),
-    }
+    let all = found.reverse_path_filter.as_ref().and_then(|value| value.parse().ok());
+    let (value, tolerated) = loose_filter(all.unwrap_or(0), otherwise);
+    sysctl(Sysctl::of_interface(device, "rp_filter"), value, tolerated, claim)
 }
 
 /// Where the packets of clients come in by one interface and the way out is another, the first

@@ -1,0 +1,200 @@
+//! `lvsctl doctor FILE`: what the machine is to be, by the cluster file.
+
+use std::fs;
+
+use serde_json::{Value as Json, json};
+
+use crate::cluster::{Cluster, NAT, TUN, Way, examined, is_found_by, is_healthy_by, run};
+use crate::support::{Host, IPVSADM, root};
+
+/// Two virtual addresses, one of them in GUE, and all that a director can have besides.
+const TUNNELS: &str = r#"
+mode = "tun"
+directors = ["192.168.10.1"]
+
+[director]
+timeouts = { tcp = "10m" }
+
+[[director.sync]]
+state = "master"
+interface = "eth0"
+id = 7
+
+[[director.bond]]
+name = "bond7"
+mode = "active-backup"
+ports = ["eth2", "eth3"]
+
+[[service]]
+listen = "tcp://192.168.10.10:80"
+scheduler = "rr"
+real = ["192.168.10.2"]
+
+[[service]]
+listen = "tcp://192.168.10.11:80"
+scheduler = "rr"
+real = [{ address = "192.168.10.2", tunnel = { type = "gue", port = 6080, checksum = "none" } }]
+"#;
+
+const TRANSLATION: &str = r#"
+mode = "nat"
+directors = ["192.168.10.1"]
+
+[[service]]
+listen = "tcp://198.51.100.17:80"
+scheduler = "rr"
+real = ["192.168.10.2:8080"]
+"#;
+
+/// A cluster that was set up by its file.
+struct Filed {
+    cluster: Cluster,
+    file: String,
+}
+
+impl Filed {
+    fn up(way: Way, text: &str, before: &str) -> Self {
+        let cluster = Cluster::down(way);
+        let file = format!("/run/{}.toml", cluster.director.name());
+        fs::write(&file, text).unwrap();
+        cluster.director.shell(before).success();
+        for host in [&cluster.director, &cluster.real] {
+            host.lvsctl(&format!("apply {file}")).success();
+        }
+        let filed = Self { cluster, file };
+        filed.is_well();
+        filed
+    }
+
+    #[track_caller]
+    fn is_well(&self) {
+        is_healthy_by(&self.cluster.director, &self.file, "director");
+        is_healthy_by(&self.cluster.real, &self.file, "real-server");
+        self.cluster.is_answered();
+    }
+
+    /// Breaks one thing, has it found, mends it by the file, breaks it again by the undo of the
+    /// finding, and mends it without the file.
+    #[track_caller]
+    fn breaks(&self, host: &Host, id: &str, felt: bool, by: &str) -> Json {
+        host.shell(by).success();
+        if felt {
+            self.cluster.is_not_answered();
+        }
+        let finding = is_found_by(host, &self.file, id);
+        let state = host.state_directory().display();
+        let apply = format!("lvsctl --state-dir {state} apply {}", self.file);
+        assert_eq!(finding["fix"], json!([apply]), "{finding:#}");
+        run(host, &finding, "fix");
+        let (status, findings, _) = examined(host, &self.file);
+        assert!(findings.is_empty() && status == 0, "{id} is mended: {findings:#?}");
+        if felt {
+            self.cluster.is_answered();
+        }
+        run(host, &finding, "undo");
+        let again = is_found_by(host, &self.file, id);
+        assert_eq!(again, finding);
+        run(host, &finding, "instead");
+        if felt {
+            self.cluster.is_answered();
+        }
+        finding
+    }
+}
+
+#[test]
+fn what_the_file_wants_of_tunnels_is_found_missing() {
+    root("modprobe -a bonding fou");
+    let ports = "ip link add eth2 type dummy && ip link add eth3 type dummy";
+    let filed = Filed::up(TUN, TUNNELS, ports);
+    let (director, real) = (&filed.cluster.director, &filed.cluster.real);
+    let web = "-t 192.168.10.10:80";
+    let server = "-r 192.168.10.2 -i";
+    for (host, id, felt, by) in [
+        (director, "H21", true, format!("ipvsadm -D {web}")),
+        (director, "H12", false, format!("ipvsadm -e {web} {server} -w 0")),
+        (director, "H22", false, format!("ipvsadm -e {web} {server} -w 1 -x 100")),
+        (director, "H23", false, format!("ipvsadm -e {web} {server} -w 5")),
+        (director, "H24", false, "ipvsadm --set 300 0 0".to_owned()),
+        (director, "H4", false, "ipvsadm --stop-daemon master".to_owned()),
+        (director, "I2", false, "ip link set eth2 nomaster".to_owned()),
+        (director, "A16", false, "ip address del 192.168.10.10/32 dev tunl0".to_owned()),
+        (director, "A20", false, "ip route del 192.168.10.10/32 dev tunl0".to_owned()),
+        (real, "A4", false, "echo 0 >/proc/sys/net/ipv4/conf/all/arp_ignore".to_owned()),
+        (real, "M1", false, "ip rule del from 192.168.10.10".to_owned()),
+        (real, "M6", false, "ip fou del port 6080".to_owned()),
+        (real, "K3", false, "ip link set tunl0 down".to_owned()),
+    ] {
+        filed.breaks(host, id, felt, &by);
+    }
+    // The routes went with the tunnel.
+    is_found_by(real, &filed.file, "A20");
+    // A repair that is wanted by the file goes with the file.
+    real.lvsctl(&format!("doctor --fix --yes {}", filed.file)).success();
+    filed.is_well();
+    assert!(real.lvsctl("doctor --undo").output.contains("no repair"));
+    filed.a_snapshot_is_held_against_the_file();
+    filed.a_scheduler_that_is_not_there_is_found();
+}
+
+impl Filed {
+    fn a_snapshot_is_held_against_the_file(&self) {
+        let (director, file) = (&self.cluster.director, &self.file);
+        director.reference("-D -t 192.168.10.10:80").success();
+        director.shell("ip link set eth2 nomaster").success();
+        let snapshot = format!("/run/snapshot-{}", director.name());
+        director.lvsctl(&format!("snapshot {snapshot}")).success();
+        let (status, findings, object) =
+            examined(&self.cluster.client, &format!("--from {snapshot} {file}"));
+        let ids: Vec<&str> = findings.iter().map(|it| it["id"].as_str().unwrap()).collect();
+        assert_eq!((status, &ids[..], &object["unread"]), (1, &["I2", "H21"][..], &json!([])));
+        director.lvsctl(&format!("apply {file}")).success();
+        self.is_well();
+    }
+
+    fn a_scheduler_that_is_not_there_is_found(&self) {
+        let director = &self.cluster.director;
+        let other = format!("/run/{}-twos.toml", director.name());
+        fs::write(&other, TUNNELS.replace("\"rr\"", "\"twos\"")).unwrap();
+        let (status, findings, _) = examined(director, &other);
+        let ids: Vec<&str> = findings.iter().map(|it| it["id"].as_str().unwrap()).collect();
+        assert_eq!((status, &ids[..]), (1, &["K2", "K2"][..]), "{findings:#?}");
+        assert!(findings[0]["title"].as_str().unwrap().contains("ip_vs_twos"), "{findings:#?}");
+        assert_eq!(director.lvsctl(&format!("apply {other}")).status, 1);
+        self.is_well();
+    }
+}
+
+#[test]
+fn what_the_file_wants_of_nat_is_found_missing() {
+    let filed = Filed::up(NAT, TRANSLATION, "true");
+    let (director, real) = (&filed.cluster.director, &filed.cluster.real);
+    let sysctls = "cd /proc/sys/net/ipv4;";
+    for (host, id, felt, by) in [
+        (director, "N4", false, "echo 1 >conf/eth1/send_redirects"),
+        (real, "N2", false, "ip route del default"),
+        (real, "N4", false, "echo 1 >conf/all/accept_redirects"),
+    ] {
+        filed.breaks(host, id, felt, &format!("{sysctls} {by}"));
+    }
+    filed.is_well();
+    // A table says what it says, and nothing of the machine.
+    let rules = format!("/run/{}.rules", director.name());
+    director.shell(&format!("{IPVSADM} -Sn >{rules}")).success();
+    is_healthy_by(director, &rules, "director");
+    director.reference("-D -t 198.51.100.17:80").success();
+    run(director, &is_found_by(director, &rules, "H21"), "fix");
+    is_healthy_by(director, &rules, "director");
+    // Nothing was set up at all.
+    let (client, file) = (&filed.cluster.client, &filed.file);
+    let (status, findings, object) = examined(client, &format!("{file} --role director"));
+    assert_eq!((status, &object["role"]), (1, &json!("director")));
+    assert!(findings.iter().all(|it| it["fix"][0].as_str().unwrap().ends_with("--role director")));
+    let stranger = client.lvsctl(&format!("doctor {file}"));
+    assert_eq!((stranger.status, stranger.output.as_str()), (1, ""));
+    assert!(stranger.errors.contains("--role"), "{stranger:?}");
+    for line in ["--undo", "--watch 1"] {
+        assert_eq!(client.lvsctl(&format!("doctor {line} {file}")).status, 2);
+    }
+    assert_eq!(client.lvsctl("doctor --role director").status, 2);
+}

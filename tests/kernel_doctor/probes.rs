@@ -1,0 +1,61 @@
+//! `lvsctl doctor --probe`: what only packets can tell.
+
+use serde_json::json;
+
+use crate::cluster::{Cluster, examined, is_found_by, is_healthy, is_healthy_by, run};
+use crate::support::Host;
+
+/// Two machines answer for the virtual address, once the real server is broken by `by`.
+pub(crate) fn find_another_owner(cluster: &Cluster, by: &str, mended_by: &str) {
+    let (director, real) = (&cluster.director, &cluster.real);
+    is_healthy_by(director, "--probe", "director");
+    is_healthy_by(real, "--probe", "real-server");
+    real.shell(by).success();
+    // What the director has itself is well.
+    is_healthy(director, "director");
+    let finding = is_found_by(director, "--probe", "A9");
+    let found = finding["found"].as_str().unwrap();
+    for host in [director, real] {
+        let hardware = host.shell("ip -br link show eth0").success();
+        let hardware = hardware.split_whitespace().nth(2).unwrap();
+        assert!(found.contains(hardware), "{hardware}: {finding:#}");
+    }
+    let (_, _, object) = examined(director, "--probe");
+    assert!(object["sent"][0].as_str().unwrap().contains(cluster.vip), "{object:#}");
+    real.shell(mended_by).success();
+    is_healthy_by(director, "--probe", "director");
+    let refused = director.lvsctl("doctor --probe --from /dev/null");
+    assert_eq!((refused.status, refused.output.as_str()), (2, ""));
+}
+
+/// Somewhere on the way large packets are thrown away, without a word.
+pub(crate) fn find_a_way_that_is_too_narrow(cluster: &Cluster) {
+    let (director, real, client) = (&cluster.director, &cluster.real, &cluster.client);
+    // As a network card sends them, one by one.
+    client.shell("ip link set eth0 gso_max_segs 1").success();
+    let arrives = |host: &Host| {
+        let exchange = "exec 3<>/dev/tcp/192.168.10.10/81; head -c 100000 /dev/zero >&3; cat <&3";
+        host.shell(&format!("timeout 2 bash -c '{exchange}'")).output == "100000\n"
+    };
+    director.reference("-A -t 192.168.10.10:81 -s rr").success();
+    director.reference("-a -t 192.168.10.10:81 -r 192.168.10.2 -i").success();
+    let server = real
+        .shell("ncat -lk 81 --sh-exec 'head -c 100000 | wc -c' >/dev/null 2>&1 & echo $!")
+        .success();
+    real.shell("until ss -ltnH 'sport = :81' | grep -q .; do sleep 0.1; done").success();
+    is_healthy_by(director, "--probe", "director");
+    assert!(arrives(client));
+    real.shell("ip link set eth0 mtu 1400").success();
+    is_healthy(director, "director");
+    assert!(!arrives(client));
+    let finding = is_found_by(director, "--probe", "M1");
+    assert_eq!(finding["found"], json!("packets of 1400 bytes arrive, of 1500 they do not"));
+    run(director, &finding, "fix");
+    is_healthy_by(director, "--probe", "director");
+    assert!(arrives(client));
+    run(director, &finding, "undo");
+    is_found_by(director, "--probe", "M1");
+    real.shell("ip link set eth0 mtu 1500").success();
+    director.reference("-D -t 192.168.10.10:81").success();
+    real.shell(&format!("kill {server}")).success();
+}
