@@ -29,9 +29,9 @@ _lvsctl() {
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return
             ;;
-        --vip | --service | --real | --gateway | --watch) ;;
+        --vip | --service | --real | --gateway | --watch | --wait) ;;
         *)
-            words='--dry-run --json --netns --state-dir --help'
+            words='--dry-run --json --netns --state-dir --wait --help'
             case $role,$verb in
                 ,) words="director real-server apply diff down status install uninstall doctor snapshot help $words --version" ;;
                 help,*) words='director real-server apply diff down status install uninstall doctor snapshot' ;;

@@ -39,6 +39,9 @@ pub(super) struct Options {
     /// Where the journal of what was changed is kept.
     #[arg(long, global = true, value_name = "DIR", default_value = STATE_DIRECTORY)]
     pub(super) state_dir: PathBuf,
+    /// Let another lvsctl that is at work finish first, for so many seconds at most.
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 0)]
+    pub(super) wait: u32,
 }
 
 #[derive(Debug, Subcommand)]

@@ -14,7 +14,7 @@ use super::{
     Error, Key, Machine, Task, Value, cluster_file, doctor, install, machine, state, status,
 };
 use crate::node::{self, InterfaceName};
-use crate::plan::{Engine, Entry, Imagined, Journal, Lock, Report, World};
+use crate::plan::{Engine, Entry, Imagined, Journal, Report, World};
 
 /// What is done with a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ pub(super) fn run_allowed(
         }
         Ok(report)
     } else {
-        let _lock = Lock::take(&options.state_dir)?;
+        let _lock = state::lock(options)?;
         let mut journal = state::journal(&options.state_dir)?;
         let wanted = wanted(&mut machine, &journal)?;
         if let Some(allowed) = allowed {

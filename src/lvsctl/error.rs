@@ -25,7 +25,7 @@ pub enum Error {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// Another run is at work.
-    #[error(transparent)]
+    #[error("{}{}", .0, waiting_hint(.0))]
     Lock(#[from] LockError),
     /// The boot or the network namespace cannot be told.
     #[error("cannot read {path}: {source}")]
@@ -129,6 +129,13 @@ impl Error {
             Self::Usage(_) => 2,
             _ => 1,
         }
+    }
+}
+
+const fn waiting_hint(error: &LockError) -> &'static str {
+    match error {
+        LockError::Held { .. } => ", or let it finish first with --wait SECONDS",
+        LockError::Io { .. } => "",
     }
 }
 

@@ -3,10 +3,17 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
+use super::arguments::Options;
 use super::{Error, Key, Value};
 use crate::node::namespace_cookie;
-use crate::plan::{Journal, JournalFile};
+use crate::plan::{Journal, JournalFile, Lock};
+
+/// Keeps every other lvsctl from changing anything.
+pub(super) fn lock(options: &Options) -> Result<Lock, Error> {
+    Ok(Lock::take(&options.state_dir, Duration::from_secs(options.wait.into()))?)
+}
 
 /// The journal of the network namespace that we are in. Each has its own, by the number that
 /// `ls -L -i /proc/self/ns/net` shows. The kernel gives that number again after the namespace has

@@ -4,9 +4,13 @@ use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::{io, process};
+use std::time::{Duration, Instant};
+use std::{io, process, thread};
 
 use super::LockError;
+
+/// How soon a lock that is held is tried again: the kernel has no lock with a limit of time.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A state directory that is locked for this process.
 ///
@@ -20,13 +24,15 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Makes the directory where it does not exist, and locks it.
+    /// Makes the directory where it does not exist, and locks it; where another process has the lock,
+    /// not before that gives it up.
     ///
     /// # Errors
     ///
-    /// [`LockError::Held`] where another process has the lock.
-    pub fn take(directory: &Path) -> Result<Self, LockError> {
+    /// [`LockError::Held`] where it still has it after `patience`.
+    pub fn take(directory: &Path, patience: Duration) -> Result<Self, LockError> {
         let path = directory.join("lock");
+        let started = Instant::now();
         loop {
             let made = fs::create_dir_all(directory);
             attempt("make the state directory", directory, made)?;
@@ -39,6 +45,10 @@ impl Lock {
             };
             match file.try_lock() {
                 Ok(()) => {}
+                Err(TryLockError::WouldBlock) if started.elapsed() < patience => {
+                    thread::sleep(PAUSE);
+                    continue;
+                }
                 Err(TryLockError::WouldBlock) => return Err(held(file, path)),
                 Err(TryLockError::Error(error)) => {
                     attempt("lock", &path, Err(error))?;

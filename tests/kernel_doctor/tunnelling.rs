@@ -24,6 +24,13 @@ fn a_real_server_that_is_broken_in_one_way_is_mended() {
     for by in ["ip rule del lookup 1440", "ip route flush table 1440"] {
         cluster.breaks(&Breakage { id: "M1", host, by, felt: false });
     }
+    // The rules of the segment size lead where the main table does, and keep nobody from looking.
+    cluster.inside.attach(host, "eth1", &["192.168.10.22/24"]);
+    cluster.breaks_until(
+        &Breakage { id: "I1", host, by: "true", felt: false },
+        "ip address flush dev eth1",
+    );
+    host.shell("ip link delete eth1").success();
     let (host, by) = (&cluster.director, "echo 0 >/proc/sys/net/ipv4/vs/pmtu_disc");
     cluster.breaks(&Breakage { id: "M2", host, by, felt: false });
     probes::find_a_way_that_is_too_narrow(&cluster);

@@ -7,7 +7,7 @@ use crate::doctor::{CHECKS, Diagnosis, Intent, Step};
 use crate::lvsctl::arguments::Options;
 use crate::lvsctl::report::{FailedRun, commands};
 use crate::lvsctl::{Error, Key, Machine, Value, state};
-use crate::plan::{Engine, Journal, Lock, Wanted};
+use crate::plan::{Engine, Journal, Wanted};
 
 /// Starts every claim of a repair.
 const CLAIM: &str = "doctor ";
@@ -70,7 +70,7 @@ fn mend(
     options: &Options,
 ) -> Result<Vec<String>, Error> {
     let mut machine = Machine::new()?;
-    let _lock = Lock::take(&options.state_dir)?;
+    let _lock = state::lock(options)?;
     let mut journal = state::journal(&options.state_dir)?;
     let wanted: Vec<Wanted<Key, Value>> =
         repairs.iter().filter_map(|(id, step)| wanted(id, step, intent, &journal)).collect();
@@ -140,7 +140,7 @@ fn agreed(options: &Options, output: &mut dyn Write) -> Result<bool, Error> {
 /// Takes back every repair.
 pub(super) fn undo(options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let mut machine = Machine::new()?;
-    let _lock = Lock::take(&options.state_dir)?;
+    let _lock = state::lock(options)?;
     let mut journal = state::journal(&options.state_dir)?;
     let mut claims = journal.claims();
     claims.retain(|claim| claim.starts_with(CLAIM));

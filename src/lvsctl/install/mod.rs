@@ -29,6 +29,9 @@ use super::arguments::{InstallFlags, Options, STATE_DIRECTORY, UninstallFlags};
 use super::asked::{Asked, Meant};
 use super::{Error, Machine, state};
 
+/// For how long a unit lets another finish, in seconds.
+const WAIT: u32 = 120;
+
 /// Writes what applies a cluster file at boot.
 pub(super) fn install(
     flags: &InstallFlags,
@@ -165,12 +168,13 @@ fn program() -> Result<String, Error> {
 }
 
 fn commands(flags: &InstallFlags, options: &Options, paths: &Paths) -> Result<Commands, Error> {
-    let mut common = String::new();
+    // At a boot and at its end systemd starts the units of several clusters side by side.
+    let mut common = format!(" --wait {WAIT}");
     if options.state_dir != Path::new(STATE_DIRECTORY) {
         let unknown =
             |source| Error::File { action: "find", path: options.state_dir.clone(), source };
         let directory = path::absolute(&options.state_dir).map_err(unknown)?;
-        common = format!(" --state-dir {}", plain(&directory)?);
+        common = format!("{common} --state-dir {}", plain(&directory)?);
     }
     let role = match flags.role {
         Some(role) => format!(" --role {}", role.name()),

@@ -96,9 +96,13 @@ fn what_is_installed_is_uninstalled_and_nothing_is_left() {
     assert!(modules.contains("\nipip\nip_vs\nip_vs_mh\n#"), "{modules}");
     let unit = read("systemd/system/lvsctl-web.service");
     let state = place.at("state");
-    let apply =
-        format!(" apply --state-dir {} --role director /etc/lvsctl/web.toml\n", state.display());
+    let apply = format!(
+        " apply --wait 120 --state-dir {} --role director /etc/lvsctl/web.toml\n",
+        state.display()
+    );
     assert_eq!(unit.matches(&apply).count(), 2, "{unit}");
+    let down = format!(" down --wait 120 --state-dir {} /etc/lvsctl/web.toml\n", state.display());
+    assert!(unit.contains(&down), "{unit}");
 
     let tree = place.tree();
     assert_eq!(place.install(), "cluster web (director): nothing to do\n");

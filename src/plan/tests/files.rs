@@ -1,6 +1,7 @@
 //! The journal and the lock on the disk.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::*;
 
@@ -116,19 +117,32 @@ fn a_step_is_not_made_when_it_cannot_be_journalled() {
 fn the_second_run_hears_who_has_the_lock() {
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().join("state");
-    let lock = Lock::take(&directory).unwrap();
-    let message = Lock::take(&directory).unwrap_err().to_string();
+    let lock = Lock::take(&directory, Duration::ZERO).unwrap();
+    let message = Lock::take(&directory, Duration::ZERO).unwrap_err().to_string();
     assert!(message.contains(&format!("process {}", std::process::id())), "{message}");
     drop(lock);
     assert!(!directory.exists(), "an empty state directory goes");
-    drop(Lock::take(&directory).unwrap());
+    drop(Lock::take(&directory, Duration::ZERO).unwrap());
+}
+
+#[test]
+fn a_patient_run_has_the_lock_after_the_one_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let lock = Lock::take(directory.path(), Duration::ZERO).unwrap();
+    std::thread::scope(|scope| {
+        let patient = scope.spawn(|| Lock::take(directory.path(), Duration::from_secs(60)).is_ok());
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!patient.is_finished(), "two have the lock");
+        drop(lock);
+        assert!(patient.join().unwrap());
+    });
 }
 
 #[test]
 fn a_lock_file_left_by_a_killed_run_locks_nobody_out() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("lock"), "12345678901\n").unwrap();
-    let lock = Lock::take(directory.path()).unwrap();
+    let lock = Lock::take(directory.path(), Duration::ZERO).unwrap();
     let text = std::fs::read_to_string(directory.path().join("lock")).unwrap();
     assert_eq!(text, format!("{}\n", std::process::id()));
     drop(lock);
