@@ -53,7 +53,7 @@ pub use names::Names;
 pub use program::{Program, invoke, main};
 pub use refusal::Operation;
 pub use restore::ParseLine;
-pub use rules::{is_rules, read_rules};
+pub use rules::{is_rule, read_rules};
 pub(crate) use rules_file::replace as replace_file;
 pub use run::run;
 pub use system_names::SystemNames;

@@ -42,12 +42,11 @@ pub fn read_rules(input: &mut dyn BufRead, errors: &mut dyn Write) -> Result<Who
     read(&mut super::program::parse_line("ipvsadm"), &mut console)
 }
 
-/// Whether a text is a table as `ipvsadm -S` writes it: its first line that says anything begins with
-/// an option. No TOML that means anything to us does.
+/// Whether a line is one of a table as `ipvsadm -S` writes it: it begins with an option, which no TOML
+/// that means anything to us does. `None` where the line says nothing.
 #[must_use]
-pub fn is_rules(text: &str) -> bool {
-    let first = text.lines().find_map(|line| words::of_line(line).next());
-    first.is_some_and(|word| word.starts_with('-'))
+pub fn is_rule(line: &str) -> Option<bool> {
+    words::of_line(line).next().map(|word| word.starts_with('-'))
 }
 
 #[cfg(test)]
@@ -61,12 +60,15 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_told_from_toml_by_their_first_line() {
-        for rules in ["-A -t 192.0.2.1:80", "\n# saved\n\n  ipvsadm -C\n", "--set 1 2 3"] {
-            assert!(is_rules(rules), "{rules}");
+    fn rules_are_told_from_toml_by_a_line() {
+        for rule in ["-A -t 192.0.2.1:80", "  ipvsadm -C\n", "--set 1 2 3"] {
+            assert_eq!(is_rule(rule), Some(true), "{rule}");
         }
-        for other in ["", "# only a comment\n", "mode = \"tun\"", "[[service]]", "ipvsadm"] {
-            assert!(!is_rules(other), "{other}");
+        for other in ["mode = \"tun\"", "[[service]]"] {
+            assert_eq!(is_rule(other), Some(false), "{other}");
+        }
+        for nothing in ["", "# only a comment\n", "ipvsadm"] {
+            assert_eq!(is_rule(nothing), None, "{nothing}");
         }
     }
 
@@ -74,7 +76,7 @@ mod tests {
     fn a_table_is_read_as_a_whole() {
         let text = "-A -t 192.0.2.1:80 -s rr\n# one\n-a -t 192.0.2.1:80 -r 198.51.100.2 -m\n";
         let table = read_rules(&mut text.as_bytes(), &mut io::sink()).unwrap();
-        let lines: Vec<usize> = table.entries().iter().map(|(line, ..)| *line).collect();
+        let lines: Vec<usize> = table.entries().map(|(line, ..)| line).collect();
         assert_eq!(lines, [1, 3]);
     }
 

@@ -1,30 +1,22 @@
 //! The file that `apply` and its like are given: a cluster file, or a whole table.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
 use std::net::IpAddr;
 use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
 use super::commands::wanted_of;
+use super::content::Content;
 use super::wanted::{Claimed, Want};
 use super::{Error, Key, Machine, Value};
 use crate::cluster::{Cluster, Duty, Role};
-use crate::ipvsadm;
 use crate::plan::{Journal, Wanted};
 use crate::table::Whole;
 
 /// Who wants what a table in the words of `ipvsadm -S` says. A machine has one table, so that one
 /// such file takes the place of another.
 const RULES: &str = "rules";
-
-/// A longer file is none of ours.
-const LONGEST: u64 = 64 << 20;
-
-/// Mistakes that are told.
-const MOST_TOLD: usize = 10;
 
 /// What a file asks of this machine.
 pub(super) enum Asked {
@@ -49,16 +41,16 @@ impl Asked {
         role: Option<Role>,
         own: impl FnOnce() -> Result<Vec<IpAddr>, Error>,
     ) -> Result<Self, Error> {
-        if is_rules(file)? {
-            return match role {
-                None => Ok(Self::Table(rules(file)?)),
-                Some(_) => Err(Error::Usage(format!(
+        let cluster = match (Content::load(file)?, role) {
+            (Content::Cluster(cluster), _) => cluster,
+            (Content::Rules(rules), None) => return Ok(Self::Table(rules.parse()?)),
+            (Content::Rules(_), Some(_)) => {
+                return Err(Error::Usage(format!(
                     "--role is for cluster files, and {} is a table as ipvsadm -S writes it",
                     file.display()
-                ))),
-            };
-        }
-        let cluster = Cluster::load(file)?;
+                )));
+            }
+        };
         let own = own()?;
         let role = match role {
             Some(role) => role,
@@ -103,14 +95,13 @@ impl Asked {
         match self {
             Self::Cluster { .. } => of_duties(&self.duties()?),
             Self::Table(table) => {
-                let entries = table.entries().into_iter();
                 let want = |(_, key, value)| Wanted {
                     key: Key::Table(key),
                     value: Some(Value::Table(value)),
                     tolerated: Vec::new(),
                     claim: RULES.to_owned(),
                 };
-                Ok(entries.map(want).collect())
+                Ok(table.entries().map(want).collect())
             }
         }
     }
@@ -154,10 +145,10 @@ pub(super) enum Meant {
 
 impl Meant {
     pub(super) fn load(file: &Path) -> Result<Self, Error> {
-        if is_rules(file)? {
-            return Ok(Self::Rules);
-        }
-        Ok(Self::Cluster(Cluster::load(file)?.name().to_owned()))
+        Ok(match Content::load(file)? {
+            Content::Cluster(cluster) => Self::Cluster(cluster.name().to_owned()),
+            Content::Rules(_) => Self::Rules,
+        })
     }
 
     pub(super) fn covers(&self, claim: &str) -> bool {
@@ -193,29 +184,4 @@ fn duties(cluster: &Cluster, role: Role, own: &[IpAddr]) -> Result<Vec<Claimed>,
 fn belongs(claim: &str, cluster: &str) -> bool {
     let mut words = claim.split(' ');
     words.next() == Some("cluster") && words.next() == Some(cluster)
-}
-
-/// What is not text is left to the cluster file's own words.
-fn is_rules(file: &Path) -> Result<bool, Error> {
-    Ok(str::from_utf8(&read(file)?).is_ok_and(ipvsadm::is_rules))
-}
-
-fn rules(file: &Path) -> Result<Whole, Error> {
-    let mut mistakes = Vec::new();
-    ipvsadm::read_rules(&mut read(file)?.as_slice(), &mut mistakes).map_err(|_| {
-        let mistakes = String::from_utf8_lossy(&mistakes);
-        let told: Vec<&str> = mistakes.lines().take(MOST_TOLD).collect();
-        Error::Rules { path: file.to_owned(), mistakes: told.join("\n") }
-    })
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, Error> {
-    let unread = |source| Error::File { action: "read", path: file.to_owned(), source };
-    let mut text = Vec::new();
-    let length = File::open(file).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut text));
-    if length.map_err(unread)? as u64 > LONGEST {
-        let reason = format!("it is longer than {LONGEST} bytes");
-        return Err(unread(io::Error::new(io::ErrorKind::FileTooLarge, reason)));
-    }
-    Ok(text)
 }

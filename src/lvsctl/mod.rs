@@ -8,6 +8,7 @@ mod arguments;
 mod asked;
 mod cluster_file;
 mod commands;
+mod content;
 mod doctor;
 mod error;
 mod install;

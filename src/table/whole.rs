@@ -1,6 +1,7 @@
 //! A whole table that somebody wants, made of requests as a kernel makes its own.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::iter;
 use std::net::IpAddr;
 
 use super::{Error, Key, Snapshot, Value, rank};
@@ -22,7 +23,7 @@ use crate::plan::{Change, suffices};
 /// let mut table = Whole::default();
 /// assert_eq!(table.take(1, add.clone()), Ok(()));
 /// assert_eq!(table.take(2, add), Err(libc::EEXIST));
-/// assert_eq!(table.entries().len(), 1);
+/// assert_eq!(table.entries().count(), 1);
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Whole {
@@ -114,27 +115,25 @@ impl Whole {
 
     /// Every entry with the line that added it: each service before its destinations, in the order of
     /// the lines; timeouts and daemons last.
-    #[must_use]
-    pub fn entries(&self) -> Vec<(usize, Key, Value)> {
-        let mut entries = Vec::new();
+    pub fn entries(&self) -> impl Iterator<Item = (usize, Key, Value)> {
         let mut pools: Vec<&Pool> = self.pools.values().collect();
         pools.sort_by_key(|pool| pool.service.0);
-        for Pool { service: (line, service), destinations } in pools {
-            let identity = service.identity;
-            entries.push((*line, Key::Service(identity), Value::Service(service.clone())));
-            let mut destinations: Vec<_> = destinations.values().collect();
-            destinations.sort_by_key(|(line, _)| *line);
-            entries.extend(destinations.into_iter().map(|(line, destination)| {
-                let key = Key::of(identity, destination);
-                (*line, key, Value::Destination(destination.clone()))
-            }));
-        }
         let timeouts = self.timeouts.iter();
-        entries.extend(timeouts.map(|(line, it)| (*line, Key::Timeouts, Value::Timeouts(*it))));
-        entries.extend(self.daemons.iter().map(|(line, daemon)| {
+        let timeouts = timeouts.map(|(line, it)| (*line, Key::Timeouts, Value::Timeouts(*it)));
+        let daemons = self.daemons.iter().map(|(line, daemon)| {
             (*line, Key::Daemon(daemon.state), Value::Daemon(daemon.clone()))
-        }));
-        entries
+        });
+        pools.into_iter().flat_map(Pool::entries).chain(timeouts).chain(daemons)
+    }
+
+    /// Whether a service or a destination is in it.
+    fn has(&self, key: &Key) -> bool {
+        key.service().and_then(|service| self.pools.get(&service)).is_some_and(|pool| match key {
+            Key::Destination { address, port, .. } => {
+                pool.destinations.contains_key(&(*address, *port))
+            }
+            _ => true,
+        })
     }
 
     /// What makes the table that the client sees exactly this one, in a safe order, each change with
@@ -149,15 +148,13 @@ impl Whole {
         snapshot: &mut Snapshot,
         client: &mut Client<T>,
     ) -> Result<Vec<LineChange>, Error> {
-        let entries = self.entries();
-        let wanted: HashSet<Key> = entries.iter().map(|(_, key, _)| *key).collect();
-        let stranger = |key: &Key| !wanted.contains(key);
+        let stranger = |key: &Key| !self.has(key);
         let mut found = snapshot.keys(client)?;
         if found.iter().any(stranger) {
             found = snapshot.settled_keys(client)?;
         }
         let mut changes = Vec::new();
-        for (line, key, value) in entries {
+        for (line, key, value) in self.entries() {
             let from = snapshot.read(client, &key)?;
             if !suffices(from.as_ref(), Some(&value), Value::satisfies) {
                 changes.push((Some(line), Change { key, from, to: Some(value) }));
@@ -174,6 +171,20 @@ impl Whole {
         }
         changes.sort_by_key(|(_, change)| rank(change));
         Ok(changes)
+    }
+}
+
+impl Pool {
+    fn entries(&self) -> impl Iterator<Item = (usize, Key, Value)> {
+        let (line, service) = &self.service;
+        let identity = service.identity;
+        let mut destinations: Vec<_> = self.destinations.values().collect();
+        destinations.sort_by_key(|(line, _)| *line);
+        let destinations = destinations.into_iter().map(move |(line, destination)| {
+            (*line, Key::of(identity, destination), Value::Destination(destination.clone()))
+        });
+        let service = (*line, Key::Service(identity), Value::Service(service.clone()));
+        iter::once(service).chain(destinations)
     }
 }
 
@@ -228,7 +239,7 @@ mod tests {
             (5, Key::of(web(80), &server(2, 7)), Value::Destination(server(2, 7))),
             (13, Key::Timeouts, Value::Timeouts(timeouts)),
         ];
-        assert_eq!(table.entries(), expected);
+        assert!(table.entries().eq(expected));
     }
 
     #[test]
@@ -247,6 +258,6 @@ mod tests {
         ] {
             assert_eq!(table.take(2, request.clone()), Err(errno), "{request:?}");
         }
-        assert_eq!(table.entries().len(), 1);
+        assert_eq!(table.entries().count(), 1);
     }
 }

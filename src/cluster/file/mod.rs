@@ -57,9 +57,18 @@ impl Cluster {
     /// Where it cannot be read, is not TOML, has a key or value that is not known, or speaks of a
     /// set-up that cannot work: the first mistake, with its line and column.
     pub fn load(path: &Path) -> Result<Self, Error> {
+        let file = File::open(path);
+        Self::read(file.map_err(|source| Error::Read { path: path.to_owned(), source })?, path)
+    }
+
+    /// The same of a file that is open.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cluster::load`].
+    pub fn read(file: impl Read, path: &Path) -> Result<Self, Error> {
         let read = |source| Error::Read { path: path.to_owned(), source };
         let mut text = String::new();
-        let file = File::open(path).map_err(read)?;
         let length = file.take(LONGEST + 1).read_to_string(&mut text).map_err(read)?;
         if length as u64 > LONGEST {
             let reason = format!("it is longer than {LONGEST} bytes");
