@@ -1,32 +1,12 @@
 //! What was changed, what it was before, and who still wants it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::{Change, JournalError, JournalFile, Wanted};
-
-/// One key that was changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Entry<K, V> {
-    /// What was changed.
-    pub key: K,
-    /// Its value before the first change; `None` where there was none.
-    pub previous: Option<V>,
-    /// The value that it was given; `None` where it was removed.
-    pub ours: Option<V>,
-    /// Other values that do as well for everyone who claims it.
-    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
-    pub tolerated: Vec<V>,
-    /// What changed along with it (see [`World::consequences`](super::World::consequences)), and
-    /// what that was before.
-    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
-    pub along: Vec<(K, V)>,
-    /// Who wants it. An entry that nobody claims is due to be given back.
-    pub claims: Vec<String>,
-}
+use super::entries::Entries;
+use super::{Change, Entry, JournalError, JournalFile, Wanted};
 
 /// All that was changed, in the order in which it was.
 ///
@@ -34,22 +14,18 @@ pub struct Entry<K, V> {
 #[derive(Clone, Debug)]
 pub struct Journal<K, V> {
     file: Option<JournalFile>,
-    /// By a number that grows; what is forgotten leaves a gap.
-    entries: BTreeMap<u64, Entry<K, V>>,
-    /// The number of each key's entry.
-    numbers: HashMap<K, u64>,
-    /// Entries that the file does not have as they are.
-    pending: BTreeSet<u64>,
+    entries: Entries<K, V>,
+    /// Numbers of entries that the file does not have as they are.
+    pending: BTreeSet<usize>,
     /// Keys of which the file has an entry still.
     forgotten: Vec<K>,
     /// Within a run: what the entries that it changed were before; `None` where there was none.
-    before: Option<HashMap<u64, Option<Entry<K, V>>>>,
+    before: Option<HashMap<usize, Option<Entry<K, V>>>>,
 }
 
 impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
     /// A journal that [`Journal::persist`] writes to that file, which has these entries.
-    #[must_use]
-    pub fn new(file: JournalFile, entries: BTreeMap<u64, Entry<K, V>>) -> Self {
+    pub(super) fn new(file: JournalFile, entries: Entries<K, V>) -> Self {
         Self { file: Some(file), ..Self::of(entries) }
     }
 
@@ -59,34 +35,26 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
         Self::of(self.entries.clone())
     }
 
-    fn of(entries: BTreeMap<u64, Entry<K, V>>) -> Self {
-        let numbers = entries.iter().map(|(number, entry)| (entry.key.clone(), *number)).collect();
-        Self {
-            file: None,
-            entries,
-            numbers,
-            pending: BTreeSet::new(),
-            forgotten: Vec::new(),
-            before: None,
-        }
+    fn of(entries: Entries<K, V>) -> Self {
+        Self { file: None, entries, pending: BTreeSet::new(), forgotten: Vec::new(), before: None }
     }
 
     /// All entries, oldest first.
-    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry<K, V>> + ExactSizeIterator {
-        self.entries.values()
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry<K, V>> {
+        self.entries.iter()
     }
 
     /// The entry of a key.
     #[must_use]
     pub fn entry(&self, key: &K) -> Option<&Entry<K, V>> {
-        self.numbers.get(key).and_then(|number| self.entries.get(number))
+        self.entries.get(self.entries.number(key)?)
     }
 
     /// Every claim, once, in the order of their first appearance.
     #[must_use]
     pub fn claims(&self) -> Vec<String> {
         let (mut claims, mut seen) = (Vec::new(), HashSet::new());
-        for claim in self.entries().flat_map(|entry| &entry.claims) {
+        for claim in self.entries().flat_map(|entry| entry.claims.iter()) {
             if seen.insert(claim) {
                 claims.push(claim.clone());
             }
@@ -106,8 +74,8 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
 
     /// The entry of a key, to be changed.
     fn entry_mut(&mut self, key: &K) -> Option<&mut Entry<K, V>> {
-        let number = *self.numbers.get(key)?;
-        let entry = self.entries.get_mut(&number)?;
+        let number = self.entries.number(key)?;
+        let entry = self.entries.get_mut(number)?;
         if let Some(before) = &mut self.before {
             before.entry(number).or_insert_with(|| Some(entry.clone()));
         }
@@ -116,18 +84,15 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
     }
 
     fn push(&mut self, entry: Entry<K, V>) {
-        let number = self.entries.last_key_value().map_or(0, |(last, _)| last + 1);
+        let number = self.entries.put(entry);
         if let Some(before) = &mut self.before {
             before.entry(number).or_insert(None);
         }
         self.pending.insert(number);
-        self.numbers.insert(entry.key.clone(), number);
-        self.entries.insert(number, entry);
     }
 
-    fn remove(&mut self, number: u64) {
-        if let Some(entry) = self.entries.remove(&number) {
-            self.numbers.remove(&entry.key);
+    fn remove(&mut self, number: usize) {
+        if let Some(entry) = self.entries.remove(number) {
             self.pending.remove(&number);
             self.forgotten.push(entry.key);
         }
@@ -164,7 +129,7 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
         self.claim(wanted);
         if let Some(entry) = self.entry_mut(&wanted.key) {
             entry.ours.clone_from(&wanted.value);
-            if let [_] = entry.claims.as_slice() {
+            if let [_] = *entry.claims {
                 entry.tolerated.clone_from(&wanted.tolerated);
             }
             return;
@@ -178,18 +143,16 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
                 .into_iter()
                 .filter_map(|change| Some((change.key, change.from?)))
                 .collect(),
-            claims: vec![wanted.claim.clone()],
+            claims: vec![wanted.claim.clone()].into(),
         });
     }
 
     /// Takes the claims off every entry, except where `keep` says otherwise.
     pub(super) fn release(&mut self, claims: &[String], keep: impl Fn(&K, &str) -> bool) {
         let claims: HashSet<&str> = claims.iter().map(String::as_str).collect();
-        for (number, Entry { key, claims: held, .. }) in &mut self.entries {
-            let before = held.len();
-            held.retain(|claim| !claims.contains(claim.as_str()) || keep(key, claim));
-            if held.len() < before {
-                self.pending.insert(*number);
+        for (number, Entry { key, claims: held, .. }) in self.entries.iter_mut() {
+            if held.retain(|claim| !claims.contains(claim) || keep(key, claim)) {
+                self.pending.insert(number);
             }
         }
     }
@@ -206,7 +169,7 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
         K: 'a,
     {
         for key in keys {
-            if let Some(number) = self.numbers.get(key).copied() {
+            if let Some(number) = self.entries.number(key) {
                 self.remove(number);
             }
         }
@@ -215,7 +178,7 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
     /// Goes back to what the entries were at [`Journal::begin`], except for the keys given.
     pub(super) fn revert(&mut self, keep: &HashSet<&K>) {
         for (number, earlier) in self.before.take().unwrap_or_default() {
-            let Some(entry) = self.entries.get_mut(&number) else { continue };
+            let Some(entry) = self.entries.get_mut(number) else { continue };
             if keep.contains(&entry.key) {
                 continue;
             }
@@ -238,7 +201,7 @@ impl<K: Serialize, V: Serialize> Journal<K, V> {
     /// Where the file cannot be written; what it had before it has still.
     pub fn persist(&mut self) -> Result<(), JournalError> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        let pending = self.pending.iter().filter_map(|number| self.entries.get(number));
+        let pending = self.pending.iter().filter_map(|number| self.entries.get(*number));
         file.save(&self.entries, pending, &self.forgotten)?;
         self.pending.clear();
         self.forgotten.clear();

@@ -4,7 +4,6 @@
 //! of was not done yet, since a change is made only after its line is on the disk: it is passed over.
 //! Where most lines are out of date, the file is written anew beside and takes the place of the old.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::hash::Hash;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -13,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::entries::Entries;
 use super::{Entry, Journal, JournalError};
 
 /// Format version of the file.
@@ -79,7 +79,7 @@ impl JournalFile {
         let mut file = Self { path, epoch, state: State::Stale };
         let mut text = match File::open(&file.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Journal::new(file, BTreeMap::new()));
+                return Ok(Journal::new(file, Entries::new()));
             }
             opened => BufReader::new(file.attempt("read", opened)?.take(LONGEST + 1)),
         };
@@ -89,9 +89,9 @@ impl JournalFile {
         }
         if file.header(&line)?.epoch != file.epoch {
             file.state = State::Void;
-            return Ok(Journal::new(file, BTreeMap::new()));
+            return Ok(Journal::new(file, Entries::new()));
         }
-        let (mut entries, mut numbers) = (BTreeMap::new(), HashMap::new());
+        let mut entries = Entries::new();
         let mut lines = 0;
         while file.read_line(&mut text, &mut line)? {
             lines += 1;
@@ -99,11 +99,10 @@ impl JournalFile {
                 .map_err(|reason| file.damaged(format!("line {}: {reason}", lines + 1)))?;
             match read {
                 Line::Entry(entry) => {
-                    let number = *numbers.entry(entry.key.clone()).or_insert(lines as u64);
-                    entries.insert(number, entry);
+                    entries.put(entry);
                 }
                 Line::Forget(key) => {
-                    numbers.remove(&key).and_then(|number| entries.remove(&number));
+                    entries.number(&key).and_then(|number| entries.remove(number));
                 }
             }
         }
@@ -138,14 +137,14 @@ impl JournalFile {
     /// Appends what changed; or writes the file anew, or removes it where there is nothing to keep.
     pub(super) fn save<'a, K: Serialize + 'a, V: Serialize + 'a>(
         &mut self,
-        entries: &'a BTreeMap<u64, Entry<K, V>>,
+        entries: &'a Entries<K, V>,
         pending: impl Iterator<Item = &'a Entry<K, V>>,
         forgotten: &[K],
     ) -> Result<(), JournalError> {
         let pending: Vec<_> = pending.collect();
         let fresh = pending.len() + forgotten.len();
         match self.state {
-            State::Lines(lines) if !entries.is_empty() => {
+            State::Lines(lines) if entries.len() > 0 => {
                 if fresh == 0 {
                     return Ok(());
                 }
@@ -165,7 +164,7 @@ impl JournalFile {
             }
             _ => {}
         }
-        if entries.is_empty() {
+        if entries.len() == 0 {
             self.state = State::Stale;
             return match fs::remove_file(&self.path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -201,7 +200,7 @@ impl JournalFile {
     fn write_anew<K: Serialize, V: Serialize>(
         &self,
         path: &Path,
-        entries: &BTreeMap<u64, Entry<K, V>>,
+        entries: &Entries<K, V>,
     ) -> io::Result<()> {
         if let Err(error) = fs::remove_file(path)
             && error.kind() != io::ErrorKind::NotFound
@@ -210,7 +209,7 @@ impl JournalFile {
         }
         let mut file = BufWriter::new(File::options().write(true).create_new(true).open(path)?);
         write_line(&mut file, &Header { version: VERSION, epoch: self.epoch.clone() })?;
-        for entry in entries.values() {
+        for entry in entries.iter() {
             write_line(&mut file, &Line::<_, &K>::Entry(entry))?;
         }
         file.into_inner()?.sync_all()

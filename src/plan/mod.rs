@@ -14,6 +14,7 @@
 
 mod change;
 mod engine;
+mod entries;
 mod error;
 mod imagined;
 mod journal;
@@ -26,9 +27,10 @@ mod world;
 
 pub use change::{Change, Wanted, suffices};
 pub use engine::Engine;
+pub use entries::{Claims, Entry};
 pub use error::{Cause, Failure, JournalError, LockError};
 pub use imagined::Imagined;
-pub use journal::{Entry, Journal};
+pub use journal::Journal;
 pub use journal_file::JournalFile;
 pub use lock::Lock;
 pub use report::{Finding, Note, Report};

@@ -436,7 +436,7 @@ fn a_port_that_vanished_is_told_and_the_rest_is_given_back() {
         assert_eq!(notes, ["address 203.0.113.1/24 dev eth3 was scope global brd 203.0.113.255"]);
         let keys: HashSet<_> = report.steps.iter().map(|step| step.key.to_string()).collect();
         assert!(keys.contains("address 192.0.2.1/24 dev eth2"), "{keys:?}");
-        assert_eq!(journal(director).entries().len(), 0);
+        assert_eq!(journal(director).entries().count(), 0);
         assert_eq!(down(director, machine).unwrap().steps, []);
     });
 }

@@ -97,7 +97,7 @@ fn entry(entry: &crate::plan::Entry<Key, Value>) -> Journalled {
         Key::Table(_) => None,
     };
     Journalled {
-        claims: entry.claims.clone(),
+        claims: entry.claims.to_vec(),
         key,
         value: entry.ours.as_ref().map(ToString::to_string),
         found: None,

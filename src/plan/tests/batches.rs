@@ -52,7 +52,7 @@ fn what_is_not_known_to_be_given_back_stays_in_the_journal() {
     machine.fails_at_write = Some(machine.writes + 1);
     let failure = place.down(&mut machine, &["a"]).unwrap_err();
     assert_eq!(failure.stuck.len(), 1);
-    assert_eq!(place.journal().entries().len(), 3);
+    assert_eq!(place.journal().entries().count(), 3);
     machine.breaks_after = None;
     place.down(&mut machine, &["a"]).unwrap();
     assert_eq!(machine.state, BTreeMap::new());

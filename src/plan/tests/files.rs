@@ -48,7 +48,7 @@ fn a_journal_of_another_epoch_is_void_and_set_aside() {
     let place = Place::new();
     let text = format!("{}{}", HEADER.replace("now", "earlier"), line("ignore", 1));
     let mut journal = write(&place.path(), &text).unwrap();
-    assert_eq!(journal.entries().len(), 0);
+    assert_eq!(journal.entries().count(), 0);
     let mut machine = Machine::new(&[("ignore", 9)]);
     let wanted = [want("a", "ignore", 1)];
     Engine::new(&mut machine, &mut journal).up(&claims(&wanted), &wanted).unwrap();
@@ -75,7 +75,7 @@ fn what_changes_is_appended_and_a_torn_last_line_is_passed_over() {
     }
     machine.set("two", Some(1));
     place.up(&mut machine, &[want("a", "one", 1), want("a", "two", 3)]).unwrap();
-    assert_eq!(place.journal().entries().len(), 2);
+    assert_eq!(place.journal().entries().count(), 2);
     place.down(&mut machine, &["a"]).unwrap();
     assert_eq!(machine.state, BTreeMap::new());
     assert!(!place.path().exists());
