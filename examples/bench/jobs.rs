@@ -12,6 +12,8 @@ use crate::table::Shape;
 /// What is measured, and how often.
 pub(crate) struct Plan {
     pub(crate) ours: String,
+    /// Our lvsctl.
+    pub(crate) companion: String,
     pub(crate) reference: String,
     pub(crate) shapes: Vec<Shape>,
     pub(crate) connections: u32,
@@ -77,7 +79,42 @@ impl Bench<'_> {
             let job = format!("`{}`, {shape}", words.join(" "));
             rows.push(self.job(&job, words, floor, runs, reference_runs));
         }
+        rows.push(self.apply(shape));
         rows
+    }
+
+    /// One weight is another each time. The original has nothing of the kind.
+    fn apply(&self, shape: Shape) -> Row {
+        self.fresh_host();
+        let nothing = Path::new("/dev/null");
+        let path = |name| self.directory.join(name);
+        let rules = shape.rules();
+        let (start, end) = rules.trim_end().rsplit_once("-w 1").unwrap();
+        let files =
+            [(path("rules"), rules.clone()), (path("other"), format!("{start}-w 2{end}\n"))];
+        for (file, text) in &files {
+            fs::write(file, text).unwrap();
+        }
+        let state = path("state");
+        let words = |file: &Path| {
+            let words = ["--state-dir", state.to_str().unwrap(), "apply", file.to_str().unwrap()];
+            words.map(str::to_owned)
+        };
+        let (mut ours, mut floor) = (Figures::default(), Figures::default());
+        for number in 0..=self.plan.runs {
+            let words = words(&files[number % 2].0);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            // The first run makes the table, which is not what is measured.
+            let mut first = Figures::default();
+            let figures = if number == 0 { &mut first } else { &mut ours };
+            figures.run(&self.plan.companion, &words, nothing, nothing);
+            if number > 0 {
+                floor.run(&self.plan.ours, &["-S", "-n"], nothing, nothing);
+            }
+        }
+        fs::remove_dir_all(state).unwrap();
+        let job = format!("`lvsctl apply`, 1 weight of {shape}");
+        Row { job, reference: Figures::default(), ours, floor: Some(("`-S -n`", floor)) }
     }
 
     /// Each run starts with an empty table, and must leave the same one.

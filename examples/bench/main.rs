@@ -26,7 +26,7 @@ use jobs::Plan;
 use table::Shape;
 
 const USAGE: &str =
-    "Usage: bench --ours PROGRAM [--reference PROGRAM] [--table SERVICESxDESTINATIONS]...
+    "Usage: bench --ours PROGRAM --companion PROGRAM [--reference PROGRAM] [--table SERVICESxDESTINATIONS]...
        [--connections N] [--runs N] [--reference-runs N]";
 
 fn main() {
@@ -53,6 +53,7 @@ fn main() {
 fn plan(words: &[&str]) -> Plan {
     let mut plan = Plan {
         ours: String::new(),
+        companion: String::new(),
         reference: "/usr/sbin/ipvsadm".to_owned(),
         shapes: Vec::new(),
         connections: 0,
@@ -63,6 +64,7 @@ fn plan(words: &[&str]) -> Plan {
         let [option, value] = *pair else { panic!("{USAGE}") };
         match option {
             "--ours" => value.clone_into(&mut plan.ours),
+            "--companion" => value.clone_into(&mut plan.companion),
             "--reference" => value.clone_into(&mut plan.reference),
             "--table" => plan.shapes.push(value.parse::<Shape>().expect(USAGE)),
             "--connections" => plan.connections = value.parse().expect(USAGE),
@@ -71,6 +73,7 @@ fn plan(words: &[&str]) -> Plan {
             _ => panic!("{USAGE}"),
         }
     }
-    assert!(!plan.ours.is_empty() && plan.runs > 0, "{USAGE}");
+    let programs = [&plan.ours, &plan.companion];
+    assert!(programs.iter().all(|it| !it.is_empty()) && plan.runs > 0, "{USAGE}");
     plan
 }

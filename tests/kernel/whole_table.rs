@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::killed;
-use crate::support::{Host, assert_same, root};
+use crate::support::{Host, LVSCTL, assert_same, root};
 
 const OURS: &str = "-A -t 192.0.2.10:80 -s rr\n\
     -a -t 192.0.2.10:80 -r 198.51.100.2:8080 -m -w 1\n\
@@ -45,6 +45,10 @@ fn a_saved_table_is_compared_applied_and_taken_back() {
         assert!(saved.lines().any(|line| line == rule), "{rule}: {saved}");
     }
     assert_eq!(lvsctl("diff", &saved).visible(), (0, "", ""), "what is saved is as it should be");
+    let piped = line(&host, "cat", &saved);
+    let state = host.state_directory();
+    let piped = format!("{piped} | {LVSCTL} --state-dir {} diff /proc/self/fd/0", state.display());
+    assert_eq!(host.shell(&piped).visible(), (0, "", ""), "a pipe can be read only once");
 
     // Another such file takes the place of the first.
     let edited = OURS.replace("-w 2", "-w 0").replace("8080", "8081");
