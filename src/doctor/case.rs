@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::expectation::Expectation;
 use super::facts::Destinations;
-use super::{Facts, Listener, Served, Step};
+use super::{Facts, Listener, Served, Step, Symptom};
 use crate::ipvs::{DestinationEntry, Forwarding, ServiceIdentity, Timeouts};
 use crate::node::{
     self, AddressState, Effective, InterfaceName, Inventory, PRESENT, Surroundings, Sysctl,
@@ -16,6 +16,8 @@ pub(super) struct Case<'a> {
     pub(super) facts: &'a Facts,
     pub(super) expectation: &'a Expectation,
     pub(super) surroundings: Surroundings,
+    /// What somebody sees, where he said so.
+    pub(super) symptom: Option<Symptom>,
 }
 
 /// A fault that one check found.
@@ -28,7 +30,7 @@ pub(super) struct Fault {
 
 impl<'a> Case<'a> {
     pub(super) fn new(facts: &'a Facts, expectation: &'a Expectation) -> Self {
-        Self { facts, expectation, surroundings: facts.network.surroundings() }
+        Self { facts, expectation, surroundings: facts.network.surroundings(), symptom: None }
     }
 
     pub(super) fn network(&self) -> &'a Inventory {
@@ -54,6 +56,47 @@ impl<'a> Case<'a> {
             let lost = to.is_some() && from != to;
             lost.then(|| (key, Step::Host(Change { key: key.clone(), from, to })))
         })
+    }
+
+    /// What lvsctl has set on an interface, or of it, and is otherwise now: the steps that make it so
+    /// again, in the order in which it was set.
+    pub(super) fn lost_on(&self, device: &InterfaceName) -> Vec<Step> {
+        let of = |key: &node::Key| match key {
+            node::Key::Link(name) => name == device,
+            node::Key::Sysctl(sysctl) => sysctl.interface().as_ref() == Some(device),
+            key => key.device() == Some(device),
+        };
+        let lost = self.facts.journal.iter().filter_map(|entry| {
+            let key = entry.key.clone().filter(of)?;
+            let from = match self.network().value(&key) {
+                Some(value) => value,
+                None => entry.found.clone(),
+            };
+            let to = entry.value.clone();
+            (to.is_some() && from != to).then_some(Step::Host(Change { key, from, to }))
+        });
+        lost.collect()
+    }
+
+    /// Services that lvsctl has made and that are not there, each with the steps that make it again.
+    pub(super) fn missing_services(&self) -> Vec<(ServiceIdentity, Vec<Step>)> {
+        let entries = self.facts.journal.iter().filter_map(|entry| entry.entry.as_ref());
+        let there = |identity: ServiceIdentity| {
+            let mut services = self.services().iter();
+            services.any(|entry| entry.service.service.identity == identity)
+        };
+        let mut missing: Vec<(ServiceIdentity, Vec<Step>)> = Vec::new();
+        for (key, value) in entries {
+            let Some(identity) = key.service().filter(|identity| !there(*identity)) else {
+                continue;
+            };
+            let step = Step::Table(Change { key: *key, from: None, to: Some(value.clone()) });
+            match missing.iter_mut().find(|(known, _)| *known == identity) {
+                Some((_, steps)) => steps.push(step),
+                None => missing.push((identity, vec![step])),
+            }
+        }
+        missing
     }
 
     /// Policy rules of somebody else than lvsctl.

@@ -37,7 +37,7 @@ impl Diagnosis {
 /// Makes every check. A symptom puts those that explain it first.
 #[must_use]
 pub fn examine(facts: &Facts, expectation: &Expectation, symptom: Option<Symptom>) -> Diagnosis {
-    let case = Case::new(facts, expectation);
+    let case = Case { symptom, ..Case::new(facts, expectation) };
     let mut findings = Vec::new();
     for check in CHECKS {
         findings.extend((check.look)(&case).into_iter().map(|fault| found(check, fault)));

@@ -9,7 +9,7 @@ use super::{BootSetting, Listener, Probes};
 use crate::ipvs::{
     Daemon, Destination, DestinationEntry, ServiceEntry, ServiceFlags, ServiceIdentity, Timeouts,
 };
-use crate::node::{self, Inventory};
+use crate::node::{self, InterfaceName, Inventory};
 use crate::table;
 
 /// A machine, in one network namespace, at one moment.
@@ -31,9 +31,19 @@ pub struct Facts {
     pub controllers: Vec<String>,
     /// Lines of the file that is restored at boot which name a host or a service by name.
     pub names_in_rules: Vec<String>,
-    /// What the boot sets parameters of the network to.
+    /// What the boot sets parameters of the network to. Of the initial network namespace alone: a
+    /// boot knows no other.
     #[serde(default)]
     pub boot: Vec<BootSetting>,
+    /// The units of `lvsctl install` that the boot starts.
+    #[serde(default)]
+    pub units: Vec<String>,
+    /// Interfaces that `systemd-networkd` manages.
+    #[serde(default)]
+    pub managed: Vec<Managed>,
+    /// Other network namespaces with services, where the initial one has none.
+    #[serde(default)]
+    pub elsewhere: Vec<Elsewhere>,
     /// Counters of `/proc/net/netstat`, `snmp` and `snmp6`, such as `TcpExt IPReversePathFilter`.
     pub counters: BTreeMap<String, u64>,
     /// What came back from what was sent; `None` where nothing was.
@@ -60,6 +70,9 @@ pub struct Kernel {
     /// be; `None` where the list of modules cannot be read.
     #[serde(default)]
     pub parts: Option<Vec<String>>,
+    /// Whether `ip_vs_ftp` is loaded; `None` in snapshots of a release that did not look.
+    #[serde(default)]
+    pub ftp_helper: Option<bool>,
 }
 
 /// The IPVS table and what belongs to it.
@@ -97,6 +110,26 @@ pub struct HalfOpen {
     pub destination: SocketAddr,
 }
 
+/// An interface that `systemd-networkd` manages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Managed {
+    /// The interface.
+    pub device: InterfaceName,
+    /// The `.network` file that it does so by.
+    pub file: String,
+    /// Whether what others set there stays (`KeepConfiguration=`).
+    pub keeps: bool,
+}
+
+/// A network namespace that has an IPVS table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Elsewhere {
+    /// Its file.
+    pub namespace: String,
+    /// How many services it has.
+    pub services: usize,
+}
+
 /// An entry of lvsctl's journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Journalled {
@@ -104,8 +137,11 @@ pub struct Journalled {
     pub claims: Vec<String>,
     /// What of this machine was set; `None` for an entry of the IPVS table.
     pub key: Option<node::Key>,
-    /// To what; `None` where it was removed.
+    /// To what; `None` where it was removed, and for an entry of the IPVS table.
     pub value: Option<String>,
+    /// The entry of the IPVS table that was made.
+    #[serde(default)]
+    pub entry: Option<(table::Key, table::Value)>,
     /// What it is now, of what the inventory does not hold.
     #[serde(default)]
     pub found: Option<String>,
@@ -118,6 +154,16 @@ pub struct Unread {
     pub what: String,
     /// Why not, and what helps.
     pub why: String,
+}
+
+/// Whether a claim is of that role: `director dr 192.0.2.1 tcp:80`, or of a cluster file
+/// `cluster web director …`.
+pub(super) fn is_of(claim: &str, role: &str) -> bool {
+    let mut words = claim.split(' ');
+    match words.next() {
+        Some("cluster") => words.nth(1) == Some(role),
+        first => first == Some(role),
+    }
 }
 
 impl Facts {

@@ -80,6 +80,8 @@ impl Step {
     #[must_use]
     pub fn undo(&self) -> Option<String> {
         match self {
+            // A parameter goes with its interface.
+            Self::Host(Change { key: node::Key::Sysctl(_), from: None, .. }) => None,
             Self::Host(change) => Some(node::Key::command(&change.clone().inverse())),
             Self::Table(change) => Some(table::command(&change.clone().inverse())),
             Self::Shell { undo, .. } => undo.clone(),

@@ -10,6 +10,9 @@ use crate::table;
 pub struct Intent {
     /// The command that makes the machine so, such as `lvsctl apply web.toml`.
     pub command: String,
+    /// The name of its cluster, and the command that makes the machine so at every boot; `None` where
+    /// nothing can be installed for it.
+    pub install: Option<(String, String)>,
     /// It speaks of the whole machine, not of the IPVS table alone.
     pub whole: bool,
     /// Everything that it wants here, in the order in which it is set up.

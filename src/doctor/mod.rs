@@ -28,7 +28,9 @@ pub use boot::BootSetting;
 pub use check::{CHECKS, Check};
 pub use examination::{Diagnosis, examine};
 pub use expectation::{Expectation, Served};
-pub use facts::{Destinations, Facts, HalfOpen, Journalled, Kernel, Table, Unread};
+pub use facts::{
+    Destinations, Elsewhere, Facts, HalfOpen, Journalled, Kernel, Managed, Table, Unread,
+};
 pub use finding::{Finding, Severity, Step};
 pub use intent::{Intent, Wish};
 pub use listener::Listener;

@@ -76,7 +76,8 @@ fn table(connections: u32) -> Table {
 }
 
 fn journalled(claim: &str) -> Vec<Journalled> {
-    vec![Journalled { claims: vec![claim.to_owned()], key: None, value: None, found: None }]
+    let claims = vec![claim.to_owned()];
+    vec![Journalled { claims, key: None, value: None, entry: None, found: None }]
 }
 
 fn diagnosed(facts: &Facts) -> Diagnosis {
@@ -114,6 +115,28 @@ fn a_tunnel_that_went_with_its_module_is_found() {
     assert_eq!((diagnosis.role, found(&facts)), ("real-server", vec!["K3", "A1"]));
     let fix = diagnosis.findings[0].fix();
     assert_eq!(fix, ["modprobe ipip", "ip link set tunl0 up"]);
+    // What lvsctl had set there went with it, and comes with it.
+    let tunnel = crate::node::InterfaceName::tunl0();
+    let filter = crate::node::Sysctl::of_interface(&tunnel, "rp_filter");
+    let (address, prefix, device) = (VIP, 32, tunnel.clone());
+    for (key, value) in [
+        (crate::node::Key::Link(tunnel.clone()), "ipip"),
+        (crate::node::Key::Sysctl(filter), "0"),
+        (crate::node::Key::LinkUp(tunnel), crate::node::UP),
+        (crate::node::Key::Address { address, prefix, device }, crate::node::PRESENT),
+    ] {
+        let claimed = journalled("real-server tun 192.168.10.10").remove(0);
+        let value = Some(value.to_owned());
+        facts.journal.push(Journalled { key: Some(key), value, ..claimed });
+    }
+    let diagnosis = diagnosed(&facts);
+    assert_eq!(found(&facts), ["K3"]);
+    let (fix, undo) = (diagnosis.findings[0].fix(), diagnosis.findings[0].undo());
+    let filter = "echo 0 > /proc/sys/net/ipv4/conf/tunl0/rp_filter";
+    let address = "ip address add 192.168.10.10/32 dev tunl0";
+    assert_eq!(fix, ["modprobe ipip", filter, "ip link set tunl0 up", address]);
+    let address = "ip address del 192.168.10.10/32 dev tunl0";
+    assert_eq!(undo, [address, "ip link set tunl0 down", "ip link del tunl0"]);
 }
 
 #[test]
@@ -194,4 +217,35 @@ fn counters_that_stand_still_are_not_shown() {
     let movements = moved(&before, &after);
     assert_eq!(movements.len(), 1, "{movements:?}");
     assert_eq!((movements[0].counter.as_str(), movements[0].by), ("TcpExt IPReversePathFilter", 2));
+}
+
+#[test]
+fn a_service_that_went_with_the_module_comes_with_it() {
+    let mut facts = machine();
+    let web = ServiceIdentity::tcp(VIP, 80);
+    let destination = Destination::new([192, 168, 10, 3], 80, Forwarding::DirectRouting);
+    let entries = [
+        (crate::table::Key::Service(web), crate::table::Value::Service(Service::new(web, "rr"))),
+        (crate::table::Key::of(web, &destination), crate::table::Value::Destination(destination)),
+    ];
+    for entry in entries {
+        let claimed = journalled("director dr 192.168.10.10 tcp:80").remove(0);
+        facts.journal.push(Journalled { entry: Some(entry), ..claimed });
+    }
+    let finding = diagnosed(&facts).findings.remove(0);
+    let table = [
+        "ipvsadm -A -t 192.168.10.10:80 -s rr",
+        "ipvsadm -a -t 192.168.10.10:80 -r 192.168.10.3:80 -g -w 1",
+    ];
+    assert_eq!((finding.id, finding.fix()[0].as_str()), ("K1", "modprobe ip_vs"));
+    assert_eq!(finding.fix()[1..], table);
+    assert_eq!(finding.undo()[2], "modprobe -r ip_vs_rr ip_vs");
+    // Loaded again, it is empty.
+    facts.kernel.ipvs_loaded = true;
+    assert!(found(&facts).is_empty(), "who may not read the table cannot tell");
+    facts.table = Some(Table { services: Vec::new(), ..self::table(0) });
+    assert_eq!(diagnosed(&facts).findings[0].fix(), table);
+    assert_eq!(found(&facts), ["H21"]);
+    facts.controllers = vec!["keepalived".to_owned()];
+    assert_eq!(found(&facts), ["K12"]);
 }

@@ -59,6 +59,14 @@ impl Asked {
         Ok(Self::Cluster { cluster, role, own })
     }
 
+    /// The name of the cluster.
+    pub(super) fn cluster(&self) -> Option<&str> {
+        match self {
+            Self::Cluster { cluster, .. } => Some(cluster.name()),
+            Self::Table(_) => None,
+        }
+    }
+
     /// Whether a claim is one that this file speaks for.
     pub(super) fn covers(&self, claim: &str) -> bool {
         match self {

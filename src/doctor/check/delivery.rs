@@ -1,5 +1,6 @@
 //! The virtual address: on this machine, whole, heard by somebody, and no source of its own traffic.
 
+use super::tunnel::{self, bring_up};
 use crate::doctor::case::{Case, Fault, give, take, whole};
 use crate::doctor::expectation::is_fallback_tunnel;
 use crate::doctor::{Served, Step};
@@ -19,7 +20,12 @@ fn place(case: &Case<'_>, served: &Served) -> InterfaceName {
 }
 
 pub(super) fn real_server_has_the_address(case: &Case<'_>) -> Vec<Fault> {
-    let missing = case.held().filter(|served| served.wanted && !case.is_own(served.address));
+    // With the tunnel that it is on comes the address.
+    let coming: Vec<Step> = tunnel::is_up(case).into_iter().flat_map(|it| it.repair).collect();
+    let missing = case.held().filter(|served| {
+        let given = give(served.address, &place(case, served));
+        served.wanted && !case.is_own(served.address) && !coming.contains(&given)
+    });
     let fault = |served: &Served| Fault {
         title: format!(
             "{} is missing: what the director sends here for it vanishes, while the machine looks \
@@ -86,17 +92,28 @@ pub(super) fn director_has_the_address(case: &Case<'_>) -> Vec<Fault> {
         {
             continue;
         }
-        let device = case.place(address).or_else(|| case.surroundings.on_link(address));
+        let own = case.places(address).map(|state| &state.assigned.device).next();
+        let device = own.or_else(|| case.place(address));
+        let device = device.or_else(|| case.surroundings.on_link(address));
+        // An address of an interface that is down is none, and one of a tunnel goes with its module.
+        let gone = |device: &InterfaceName| case.network().link(device).is_none_or(|it| !it.up);
+        let repair = match device {
+            Some(device) if gone(device) => bring_up(case, device, "ipip"),
+            device => device.map(|device| give(address, device)).into_iter().collect(),
+        };
         faults.push(Fault {
             title: format!(
                 "{address} is no address of this director: its packets never come to IPVS"
             ),
-            found: "services in the IPVS table, and no local route".to_owned(),
+            found: match device.filter(|device| gone(device)) {
+                Some(device) => format!("services in the IPVS table, and {device} missing or down"),
+                None => "services in the IPVS table, and no local route".to_owned(),
+            },
             expected: match device {
                 Some(device) => format!("{address} on {device}"),
                 None => format!("{address} on the interface that faces the clients"),
             },
-            repair: device.map(|device| give(address, device)).into_iter().collect(),
+            repair,
         });
     }
     faults

@@ -2,6 +2,7 @@
 
 use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault, give, take};
+use crate::node::AddressState;
 
 pub(super) fn no_duplicate(case: &Case<'_>) -> Vec<Fault> {
     let mut addresses = case.virtual_addresses();
@@ -12,16 +13,25 @@ pub(super) fn no_duplicate(case: &Case<'_>) -> Vec<Fault> {
         .iter()
         .filter(|state| state.duplicate && addresses.contains(&state.assigned.address));
     let fault = |state| {
-        let state: &crate::node::AddressState = state;
+        let state: &AddressState = state;
         let (address, device) = (state.assigned.address, &state.assigned.device);
         Fault {
             title: format!("{address} is not in use: another machine on the wire has it too"),
             found: format!("{address} on {device} is marked dadfailed"),
             expected: "an address without duplicate address detection (nodad)".to_owned(),
-            repair: vec![take(state), give(address, device)],
+            repair: vec![take_what_was_asked_for(state), give(address, device)],
         }
     };
     duplicates.map(fault).collect()
+}
+
+/// As [`take`]; taken back, the address is asked for on the wire again.
+fn take_what_was_asked_for(state: &AddressState) -> Step {
+    let mut step = take(state);
+    if let Step::Host(change) = &mut step {
+        change.from = Some("valid_lft forever".to_owned());
+    }
+    step
 }
 
 pub(super) fn not_the_source(case: &Case<'_>) -> Vec<Fault> {

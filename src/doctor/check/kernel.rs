@@ -2,18 +2,14 @@
 
 use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault, named};
+use crate::doctor::facts::is_of;
 use crate::ipvs::ServiceIdentity;
 use crate::plan::Change;
 use crate::table;
 
-/// Of the journal: `director dr 192.0.2.1 tcp:80`, or of a cluster file `cluster web director`.
 fn claims_of_director(case: &Case<'_>) -> Vec<String> {
     let claims = case.facts.journal.iter().flat_map(|entry| &entry.claims);
-    let of_director = |claim: &&String| match claim.split(' ').collect::<Vec<&str>>()[..] {
-        ["cluster", _, role, ..] | [role, ..] => role == "director",
-        [] => false,
-    };
-    let mut found: Vec<String> = claims.filter(of_director).cloned().collect();
+    let mut found: Vec<String> = claims.filter(|claim| is_of(claim, "director")).cloned().collect();
     found.dedup();
     found
 }
@@ -26,14 +22,25 @@ pub(super) fn ipvs_is_there(case: &Case<'_>) -> Vec<Fault> {
     let (false, Some(first)) = (case.facts.kernel.ipvs_loaded, claims.first()) else {
         return Vec::new();
     };
+    // The table went with it. A scheduler is unloaded before what it belongs to.
+    let table: Vec<Step> =
+        case.missing_services().into_iter().flat_map(|(_, steps)| steps).collect();
+    let mut modules = Vec::new();
+    for step in &table {
+        if let Step::Table(Change { to: Some(table::Value::Service(service)), .. }) = step {
+            let module = format!("ip_vs_{} ", service.scheduler);
+            modules.extend((!modules.contains(&module)).then_some(module));
+        }
+    }
+    let load = Step::Shell {
+        fix: "modprobe ip_vs".to_owned(),
+        undo: Some(format!("modprobe -r {}ip_vs", modules.concat())),
+    };
     vec![Fault {
         title: "IPVS is not loaded, so this director hands no connection on".to_owned(),
         found: "no /proc/net/ip_vs: the module ip_vs was unloaded, or never loaded".to_owned(),
         expected: format!("the services that are to be here ({first})"),
-        repair: vec![Step::Shell {
-            fix: "modprobe ip_vs".to_owned(),
-            undo: Some("modprobe -r ip_vs".to_owned()),
-        }],
+        repair: [load].into_iter().chain(table).collect(),
     }]
 }
 
@@ -90,4 +97,22 @@ pub(super) fn schedulers_can_be_had(case: &Case<'_>) -> Vec<Fault> {
         repair: Vec::new(),
     };
     case.unknown_parts().into_iter().map(fault).collect()
+}
+
+/// Whoever asks here gets no answer, and nothing is wrong with the machine.
+pub(super) fn the_table_is_here(case: &Case<'_>) -> Vec<Fault> {
+    let (Some(first), "none") = (case.facts.elsewhere.first(), case.expectation.role()) else {
+        return Vec::new();
+    };
+    let told = case.facts.elsewhere.iter();
+    let told: Vec<String> =
+        told.map(|it| format!("{} services in {}", it.services, it.namespace)).collect();
+    vec![Fault {
+        title: "this network namespace directs nothing, and another one does: each has an IPVS \
+                table of its own"
+            .to_owned(),
+        found: format!("none here; {}", told.join(", ")),
+        expected: format!("a look there: lvsctl --netns {} doctor", first.namespace),
+        repair: Vec::new(),
+    }]
 }

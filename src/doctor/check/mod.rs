@@ -2,16 +2,21 @@
 //! server silent comes before what gives it the address.
 
 mod arp;
+mod boot;
 mod capacity;
 mod delivery;
 mod forwarding;
 mod interfaces;
 mod ipv6;
 mod kernel;
+mod managers;
 mod operation;
 mod probes;
+mod refusals;
 mod reverse_path;
+mod synchronization;
 mod table;
+mod translation;
 mod tunnel;
 
 use super::Severity::{self, Advice, Failure, Warning};
@@ -40,6 +45,7 @@ fn told_by_the_file(_: &Case<'_>) -> Vec<Fault> {
 pub const CHECKS: &[Check] = &[
     check("K1", Failure, kernel::ipvs_is_there),
     check("K2", Failure, kernel::schedulers_can_be_had),
+    check("K8", Advice, kernel::the_table_is_here),
     check("K12", Warning, kernel::one_program_owns_the_table),
     check("I2", Failure, told_by_the_file),
     check("N1", Failure, forwarding::nat_forwards),
@@ -67,18 +73,21 @@ pub const CHECKS: &[Check] = &[
     check("V2", Warning, ipv6::not_the_source),
     check("N2", Failure, forwarding::answers_pass_the_director),
     check("M1", Failure, tunnel::packets_fit),
-    check("N3", Failure, forwarding::clients_are_elsewhere),
-    check("H21", Failure, told_by_the_file),
+    check("N3", Failure, translation::clients_are_elsewhere),
+    check("H21", Failure, refusals::services_are_there),
     check("H22", Warning, told_by_the_file),
     check("H23", Advice, told_by_the_file),
+    check("N10", Warning, translation::ftp_is_understood),
     check("N11", Warning, table::port_is_the_service_s),
     check("N15", Failure, table::destination_is_another_machine),
-    check("H12", Warning, table::somebody_gets_connections),
-    check("H13", Warning, table::not_all_are_full),
-    check("H15", Warning, table::hash_has_a_fallback),
+    check("H12", Warning, refusals::somebody_gets_connections),
+    check("H13", Warning, refusals::not_all_are_full),
+    check("H15", Warning, refusals::hash_has_a_fallback),
     check("H9", Failure, table::no_loop_between_directors),
-    check("H18", Advice, table::connections_are_established),
+    check("H18", Advice, refusals::connections_are_established),
     check("H4", Warning, told_by_the_file),
+    check("H5", Warning, synchronization::interface_carries_it),
+    check("V6", Warning, synchronization::protocol_knows_ipv6),
     check("H24", Warning, told_by_the_file),
     check("H3", Warning, operation::drained_servers_lose_clients),
     check("N13", Advice, operation::removed_servers_lose_connections),
@@ -86,8 +95,10 @@ pub const CHECKS: &[Check] = &[
     check("M2", Warning, operation::tunnels_keep_dont_fragment),
     check("H1", Advice, operation::idle_connections_are_kept),
     check("H2", Advice, operation::datagrams_are_forgotten),
-    check("H16", Advice, operation::rules_are_numeric),
-    check("A6", Advice, operation::boot_leaves_it),
+    check("H16", Advice, boot::rules_are_numeric),
+    check("A6", Advice, boot::boot_leaves_it),
+    check("A13", Warning, managers::networkd_keeps_what_is_set),
+    check("H20", Advice, boot::it_comes_again),
     check("H10", Warning, capacity::connection_table_is_large_enough),
     check("I1", Warning, interfaces::one_interface_a_subnet),
     check("I3", Advice, interfaces::private_addresses_stay_at_home),

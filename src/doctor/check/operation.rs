@@ -1,9 +1,9 @@
-//! Timers, switches and files that hurt later.
+//! Timers and switches that hurt later.
 
+use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault, named};
-use crate::doctor::{BootSetting, Step};
 use crate::ipvs::{Forwarding, Protocol, ServiceFlags};
-use crate::node::{self, Sysctl};
+use crate::node::Sysctl;
 
 pub(super) fn drained_servers_lose_clients(case: &Case<'_>) -> Vec<Fault> {
     let sysctl = Sysctl::of_ipvs("expire_quiescent_template");
@@ -155,62 +155,5 @@ pub(super) fn datagrams_are_forgotten(case: &Case<'_>) -> Vec<Fault> {
             fix: format!("ipvsadm --set 0 0 {UDP}"),
             undo: Some(format!("ipvsadm --set 0 0 {}", timeouts.udp)),
         }],
-    }]
-}
-
-pub(super) fn rules_are_numeric(case: &Case<'_>) -> Vec<Fault> {
-    let Some(line) = case.facts.names_in_rules.first() else {
-        return Vec::new();
-    };
-    vec![Fault {
-        title: "the rules that are restored at boot have names in them, and wait for a resolver \
-                that may not be there yet"
-            .to_owned(),
-        found: format!("{line}, and {} lines in all", case.facts.names_in_rules.len()),
-        expected: "addresses and numbers: ipvsadm-save -n".to_owned(),
-        repair: Vec::new(),
-    }]
-}
-
-/// Sorted behind every name that begins with digits, as most do.
-const OWN_FILE: &str = "/etc/sysctl.d/zz-lvsctl.conf";
-
-/// What lvsctl has set to one value, and the next boot sets to another.
-pub(super) fn boot_leaves_it(case: &Case<'_>) -> Vec<Fault> {
-    let undone: Vec<(&BootSetting, &str)> = case
-        .facts
-        .journal
-        .iter()
-        .filter_map(|entry| match (&entry.key, &entry.value) {
-            (Some(node::Key::Sysctl(sysctl)), Some(ours)) => Some((sysctl, ours.as_str())),
-            _ => None,
-        })
-        .filter(|(sysctl, ours)| case.network().sysctl(sysctl) == Some(*ours))
-        .filter_map(|(sysctl, ours)| {
-            let mut boot = case.facts.boot.iter();
-            let setting = boot.find(|it| it.sysctl == *sysctl && it.value != ours)?;
-            Some((setting, ours))
-        })
-        .collect();
-    if undone.is_empty() {
-        return Vec::new();
-    }
-    let told = |(setting, _): &(&BootSetting, &str)| {
-        format!("{} = {} in {}", setting.sysctl, setting.value, setting.file)
-    };
-    let found: Vec<String> = undone.iter().map(told).collect();
-    let lines: Vec<String> =
-        undone.iter().map(|(setting, ours)| format!("'{} = {ours}'", setting.sysctl)).collect();
-    let earlier = |file: &str| file.rsplit('/').next() < OWN_FILE.rsplit('/').next();
-    let last = undone.iter().all(|(it, _)| it.file != "/etc/sysctl.conf" && earlier(&it.file));
-    let repair = last.then(|| Step::Shell {
-        fix: format!("printf '%s\\n' {} > {OWN_FILE}", lines.join(" ")),
-        undo: Some(format!("rm {OWN_FILE}")),
-    });
-    vec![Fault {
-        title: "the next boot, or sysctl --system, sets back what lvsctl has set here".to_owned(),
-        found: found.join("; "),
-        expected: "the values that are there now".to_owned(),
-        repair: repair.into_iter().collect(),
     }]
 }

@@ -7,7 +7,7 @@ use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault};
 use crate::doctor::expectation::is_fallback_tunnel;
 use crate::ipvs::Forwarding;
-use crate::node::{Effective, InterfaceName, Sysctl, loose_filter};
+use crate::node::{self, Effective, InterfaceName, Sysctl, loose_filter};
 
 /// Of `rp_filter`.
 const STRICT: u32 = 1;
@@ -20,6 +20,13 @@ fn strict_tunnels(case: &Case<'_>) -> Vec<Effective> {
         tunnels.extend(places.filter(is_fallback_tunnel));
         tunnels.extend(served.wanted.then(InterfaceName::tunl0));
     }
+    // Those that lvsctl made, since the kernel has none that takes such packets from anywhere.
+    let journalled = case.facts.journal.iter().filter_map(|entry| match &entry.key {
+        Some(node::Key::Link(device)) if entry.value.is_some() => Some(device.clone()),
+        _ => None,
+    });
+    let unpacks = |device: &InterfaceName| device.as_str().starts_with("lvs-");
+    tunnels.extend(journalled.filter(unpacks));
     tunnels.sort_by(|one, other| one.as_str().cmp(other.as_str()));
     tunnels.dedup();
     let up = |device: &InterfaceName| case.network().link(device).is_some_and(|link| link.up);

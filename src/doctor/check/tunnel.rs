@@ -3,62 +3,86 @@
 use super::probes;
 use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault};
+use crate::doctor::facts::is_of;
 use crate::ipvs::Forwarding;
 use crate::node::{self, DOWN, InterfaceName, UP};
 use crate::plan::Change;
 
 /// The interface is missing, or down.
 pub(super) fn is_up(case: &Case<'_>) -> Vec<Fault> {
-    let tunnelled = |ipv4: bool| {
-        case.held().find(|served| {
-            served.forwarding == Forwarding::Tunnel
-                && served.address.is_ipv4() == ipv4
-                && (served.wanted || on(case, served.address, ipv4))
-                && case.place(served.address).is_none_or(|it| is_fallback(it, ipv4))
-        })
-    };
     let mut faults = Vec::new();
-    for (device, kind, ipv4) in
-        [(InterfaceName::tunl0(), "ipip", true), (InterfaceName::ip6tnl0(), "ip6tnl", false)]
-    {
+    for (device, kind) in ends(case) {
         let link = case.network().link(&device);
-        let Some(served) = tunnelled(ipv4).filter(|_| link.is_none_or(|link| !link.up)) else {
-            continue;
-        };
-        // A tunnel of another kind may do its work.
-        let other = ["gre0", "sit0"].iter().any(|name| {
-            let links = &case.network().links;
-            links.iter().any(|link| link.name.as_str() == *name && link.up)
-        });
-        if other {
+        if link.is_some_and(|link| link.up) {
             continue;
         }
         faults.push(Fault {
             title: format!(
-                "{device} is {}: nobody unpacks what the director sends for {}",
-                if link.is_none() { "missing" } else { "down" },
-                served.address
+                "{device} is {}: nobody unpacks what the director sends",
+                if link.is_none() { "missing" } else { "down" }
             ),
             found: match link {
                 None => format!("no interface {device}"),
                 Some(_) => format!("{device} is there, and down"),
             },
             expected: format!("{device} of kind {kind}, up"),
-            repair: bring_up(case, &device, kind),
+            repair: bring_up(case, &device, &kind),
         });
     }
     faults
 }
 
-/// The steps to a tunnel that is up.
-fn bring_up(case: &Case<'_>, device: &InterfaceName, kind: &str) -> Vec<Step> {
+/// The interfaces that must be up, each with its kind: those that lvsctl set up on a real server, and
+/// those that an address is on, or would be, unless a tunnel of another kind may do its work.
+fn ends(case: &Case<'_>) -> Vec<(InterfaceName, String)> {
+    let mut ends: Vec<(InterfaceName, String)> = Vec::new();
+    for entry in &case.facts.journal {
+        let of_real_server = entry.claims.iter().any(|claim| is_of(claim, "real-server"));
+        if let (Some(node::Key::Link(device)), Some(kind), true) =
+            (&entry.key, &entry.value, of_real_server)
+        {
+            ends.push((device.clone(), kind.clone()));
+        }
+    }
+    let is_up = |name: &&str| {
+        let mut links = case.network().links.iter();
+        links.any(|link| link.name.as_str() == *name && link.up)
+    };
+    if ["gre0", "sit0"].iter().any(is_up) {
+        return ends;
+    }
+    for (device, kind, ipv4) in
+        [(InterfaceName::tunl0(), "ipip", true), (InterfaceName::ip6tnl0(), "ip6tnl", false)]
+    {
+        let needed = case.held().any(|served| {
+            served.forwarding == Forwarding::Tunnel
+                && served.address.is_ipv4() == ipv4
+                && (served.wanted || on(case, served.address, ipv4))
+                && case.place(served.address).is_none_or(|it| is_fallback(it, ipv4))
+        });
+        if needed && !ends.iter().any(|(known, _)| *known == device) {
+            ends.push((device, kind.to_owned()));
+        }
+    }
+    ends
+}
+
+/// The steps to a tunnel that is up, and has again what lvsctl has set on it.
+pub(super) fn bring_up(case: &Case<'_>, device: &InterfaceName, kind: &str) -> Vec<Step> {
     let step = |key, from: Option<&str>, to: &str| {
         Step::Host(Change { key, from: from.map(str::to_owned), to: Some(to.to_owned()) })
     };
+    let (link, state) = (node::Key::Link(device.clone()), node::Key::LinkUp(device.clone()));
     let missing = case.network().link(device).is_none();
-    let make = missing.then(|| step(node::Key::Link(device.clone()), None, kind));
-    let up = step(node::Key::LinkUp(device.clone()), Some(DOWN), UP);
-    make.into_iter().chain([up]).collect()
+    let mut steps = case.lost_on(device);
+    steps.retain(|step| !matches!(step, Step::Host(it) if it.key == link || it.key == state));
+    // Parameters come before the address that they keep silent about.
+    let is_parameter =
+        |step: &Step| matches!(step, Step::Host(Change { key: node::Key::Sysctl(_), .. }));
+    let parameters = steps.iter().take_while(|step| is_parameter(step)).count();
+    steps.insert(parameters, step(state, Some(DOWN), UP));
+    let make = missing.then(|| step(link, None, kind));
+    make.into_iter().chain(steps).collect()
 }
 
 fn on(case: &Case<'_>, address: std::net::IpAddr, ipv4: bool) -> bool {

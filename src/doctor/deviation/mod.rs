@@ -39,7 +39,8 @@ pub(super) fn join(case: &Case<'_>, intent: &Intent, findings: &mut Vec<Finding>
         case.unknown_parts().into_iter().map(|(service, _)| service).collect();
     let mut gaps = intent.gaps(case.network());
     gaps.retain(|gap| gap.service().is_none_or(|service| !out_of_reach.contains(&service)));
-    let wanted: HashSet<Key<'_>> = gaps.iter().filter_map(|gap| key(&gap.step)).collect();
+    let unmet = intent.wishes.iter().filter(|wish| !wish.met);
+    let wanted: HashSet<Key<'_>> = unmet.filter_map(|wish| key(&wish.step)).collect();
     for finding in &mut *findings {
         by_file(finding, intent, &gaps, &wanted);
     }

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use super::shell::inside;
 use super::{Patient, report};
 use crate::doctor::{CHECKS, Diagnosis, Intent, Step};
 use crate::lvsctl::arguments::Options;
@@ -24,11 +25,11 @@ pub(super) fn run(
     let (repairs, by_hand) = repairs(diagnosis);
     let only_shown = repairs.is_empty() || options.dry_run;
     if only_shown || !options.json {
-        report::write(output, diagnosis, None, options.json)?;
+        report::write(output, diagnosis, None, options)?;
     }
     if !options.json {
-        tell(output, "to be done:", repairs.iter().map(|(_, step)| step))?;
-        tell(output, "to be done by hand:", by_hand.iter())?;
+        tell(output, "to be done:", options, repairs.iter().map(|(_, step)| step))?;
+        tell(output, "to be done by hand:", options, by_hand.iter())?;
     }
     if only_shown {
         return Ok(diagnosis.exit_code());
@@ -45,20 +46,21 @@ pub(super) fn run(
         writeln!(output, "\nafterwards:")?;
     }
     let (again, _) = patient.diagnose()?;
-    report::write(output, &again, None, options.json)?;
+    report::write(output, &again, None, options)?;
     Ok(again.exit_code())
 }
 
 fn tell<'a>(
     output: &mut dyn Write,
     title: &str,
+    options: &Options,
     steps: impl ExactSizeIterator<Item = &'a Step>,
 ) -> io::Result<()> {
     if steps.len() > 0 {
         writeln!(output, "\n{title}")?;
     }
     for step in steps {
-        writeln!(output, "  {}", step.fix())?;
+        writeln!(output, "  {}", inside(step.fix(), options.netns.as_ref()))?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod fix;
 mod patient;
 mod report;
+mod shell;
 mod snapshot;
 
 use std::io::Write;
@@ -73,7 +74,7 @@ pub(super) fn run(
         return fix::run(&patient, flags.yes, options, output);
     }
     let (found, _) = patient.diagnose()?;
-    report::write(output, &found, flags.symptom, options.json)?;
+    report::write(output, &found, flags.symptom, options)?;
     Ok(found.exit_code())
 }
 
@@ -92,14 +93,16 @@ fn facts(options: &Options) -> Facts {
 }
 
 fn entry(entry: &crate::plan::Entry<Key, Value>) -> Journalled {
-    let key = match &entry.key {
-        Key::Host(key) => Some(key.clone()),
-        Key::Table(_) => None,
-    };
-    Journalled {
-        claims: entry.claims.to_vec(),
-        key,
-        value: entry.ours.as_ref().map(ToString::to_string),
-        found: None,
+    let claims = entry.claims.to_vec();
+    let nothing = Journalled { claims, key: None, value: None, entry: None, found: None };
+    match (&entry.key, &entry.ours) {
+        (Key::Host(key), ours) => {
+            let value = ours.as_ref().map(ToString::to_string);
+            Journalled { key: Some(key.clone()), value, ..nothing }
+        }
+        (Key::Table(key), Some(Value::Table(value))) => {
+            Journalled { entry: Some((*key, value.clone())), ..nothing }
+        }
+        (Key::Table(_), _) => nothing,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::shell::quoted;
 use super::{DoctorFlags, facts, snapshot};
 use crate::cluster::{Duty, Role};
 use crate::doctor::{Diagnosis, Expectation, Facts, Intent, Step, Unread, Wish, examine};
@@ -46,7 +47,11 @@ impl Patient<'_> {
         };
         let served: Vec<_> = asked.duties()?.iter().filter_map(served).collect();
         let whole = matches!(asked, Asked::Cluster { .. });
-        let intent = Intent { command: self.command(file), whole, wishes };
+        // What is installed is for the machine, not for a namespace.
+        let install = asked.cluster().filter(|_| self.options.netns.is_none());
+        let install = install.map(|name| (name.to_owned(), self.command("install", file)));
+        let command = self.command("apply", file);
+        let intent = Intent { command, install, whole, wishes };
         Ok(expectation.with(intent, asked.claim_of_table().is_some(), &served))
     }
 
@@ -62,8 +67,8 @@ impl Patient<'_> {
         Ok(wishes)
     }
 
-    /// The command that makes the machine what the file says.
-    fn command(&self, file: &Path) -> String {
+    /// The command that makes the machine what the file says, now or at every boot.
+    fn command(&self, verb: &str, file: &Path) -> String {
         let mut words = vec!["lvsctl".to_owned()];
         if let Some(namespace) = &self.options.netns {
             words.extend(["--netns".to_owned(), quoted(&namespace.to_string())]);
@@ -72,7 +77,7 @@ impl Patient<'_> {
             let directory = quoted(&self.options.state_dir.display().to_string());
             words.extend(["--state-dir".to_owned(), directory]);
         }
-        words.extend(["apply".to_owned(), quoted(&file.display().to_string())]);
+        words.extend([verb.to_owned(), quoted(&file.display().to_string())]);
         if let Some(role) = self.flags.role {
             words.extend(["--role".to_owned(), role.name().to_owned()]);
         }
@@ -137,14 +142,5 @@ fn served(claimed: &Claimed) -> Option<(std::net::IpAddr, Forwarding)> {
             Some((duty.vip, duty.mode.forwarding()))
         }
         _ => None,
-    }
-}
-
-/// A word as the shell reads it back.
-fn quoted(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
-    match !word.is_empty() && word.bytes().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
     }
 }

@@ -4,23 +4,27 @@ use std::io::{self, Write};
 
 use serde_json::{Value as Json, json};
 
+use super::shell::inside;
 use crate::doctor::{Diagnosis, Finding, Movement, Severity, Symptom};
+use crate::lvsctl::arguments::Options;
+use crate::netlink::Namespace;
 
 /// All findings, what could not be looked at, and a closing sentence; or one JSON object.
 pub(super) fn write(
     output: &mut dyn Write,
     diagnosis: &Diagnosis,
     symptom: Option<Symptom>,
-    as_json: bool,
+    options: &Options,
 ) -> io::Result<()> {
-    if as_json {
-        return writeln!(output, "{}", object(diagnosis));
+    let namespace = options.netns.as_ref();
+    if options.json {
+        return writeln!(output, "{}", object(diagnosis, namespace));
     }
     for sent in &diagnosis.sent {
         writeln!(output, "sent {sent}")?;
     }
     for finding in &diagnosis.findings {
-        one(output, finding)?;
+        one(output, finding, namespace)?;
     }
     for unread in &diagnosis.unread {
         writeln!(output, "could not look at {}: {}", unread.what, unread.why)?;
@@ -31,7 +35,7 @@ pub(super) fn write(
     closing(output, diagnosis)
 }
 
-fn one(output: &mut dyn Write, finding: &Finding) -> io::Result<()> {
+fn one(output: &mut dyn Write, finding: &Finding, namespace: Option<&Namespace>) -> io::Result<()> {
     let Finding { id, severity, title, found, expected, .. } = finding;
     writeln!(output, "{severity} {id}: {title}")?;
     writeln!(output, "  found     {found}")?;
@@ -39,7 +43,7 @@ fn one(output: &mut dyn Write, finding: &Finding) -> io::Result<()> {
     let commands = [("fix", finding.fix()), ("or", finding.instead()), ("undo", finding.undo())];
     for (name, commands) in commands {
         for command in commands {
-            writeln!(output, "  {name:9} {command}")?;
+            writeln!(output, "  {name:9} {}", inside(command, namespace))?;
         }
     }
     writeln!(output, "  see       lvsctl-doctor(8), {id}\n")
@@ -73,7 +77,10 @@ fn closing(output: &mut dyn Write, diagnosis: &Diagnosis) -> io::Result<()> {
     }
 }
 
-fn object(diagnosis: &Diagnosis) -> Json {
+fn object(diagnosis: &Diagnosis, namespace: Option<&Namespace>) -> Json {
+    let all = |commands: Vec<String>| -> Vec<String> {
+        commands.into_iter().map(|command| inside(command, namespace)).collect()
+    };
     let finding = |finding: &Finding| {
         json!({
             "id": finding.id,
@@ -81,9 +88,9 @@ fn object(diagnosis: &Diagnosis) -> Json {
             "title": finding.title,
             "found": finding.found,
             "expected": finding.expected,
-            "fix": finding.fix(),
-            "instead": finding.instead(),
-            "undo": finding.undo(),
+            "fix": all(finding.fix()),
+            "instead": all(finding.instead()),
+            "undo": all(finding.undo()),
             "see": format!("lvsctl-doctor(8), {}", finding.id),
         })
     };

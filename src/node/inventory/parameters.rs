@@ -20,7 +20,7 @@ const OF_INTERFACES: [&str; 7] = [
 const OF_INTERFACES_IPV6: [&str; 2] = ["accept_ra", "accept_redirects"];
 
 /// Parameters of IPVS (`ipvs-sysctl`); of this network namespace.
-const OF_IPVS: [&str; 7] = [
+const OF_IPVS: [&str; 8] = [
     "backup_only",
     "drop_entry",
     "drop_packet",
@@ -28,6 +28,7 @@ const OF_IPVS: [&str; 7] = [
     "expire_quiescent_template",
     "pmtu_disc",
     "secure_tcp",
+    "sync_version",
 ];
 
 pub(super) fn read(links: &[LinkState]) -> Result<BTreeMap<String, String>, Error> {
