@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::expectation::Expectation;
 use super::facts::Destinations;
-use super::{Facts, Listener, Served, Step, Symptom};
+use super::{Facts, Journalled, Listener, Served, Step, Symptom};
 use crate::ipvs::{DestinationEntry, Forwarding, ServiceIdentity, Timeouts};
 use crate::node::{
     self, AddressState, Effective, InterfaceName, Inventory, PRESENT, Surroundings, Sysctl,
@@ -47,15 +47,19 @@ impl<'a> Case<'a> {
         self.expectation.served.iter().filter(|served| served.forwarding != Forwarding::Masquerade)
     }
 
-    /// What lvsctl has set and is otherwise now, of what the inventory does not hold: the key, and
-    /// the step that makes it so again.
+    /// What lvsctl has set and is otherwise now: the key, and the step that makes it so again.
     pub(super) fn lost(&self) -> impl Iterator<Item = (&'a node::Key, Step)> {
         self.facts.journal.iter().filter_map(|entry| {
-            let key = entry.key.as_ref().filter(|key| self.network().value(key).is_none())?;
-            let (from, to) = (entry.found.clone(), entry.value.clone());
+            let key = entry.key.as_ref()?;
+            let (from, to) = (self.present(key, entry), entry.value.clone());
             let lost = to.is_some() && from != to;
             lost.then(|| (key, Step::Host(Change { key: key.clone(), from, to })))
         })
+    }
+
+    /// What an entry of lvsctl's journal is now.
+    fn present(&self, key: &node::Key, entry: &Journalled) -> Option<String> {
+        self.network().value(key).unwrap_or_else(|| entry.found.clone())
     }
 
     /// What lvsctl has set on an interface, or of it, and is otherwise now: the steps that make it so
@@ -68,11 +72,7 @@ impl<'a> Case<'a> {
         };
         let lost = self.facts.journal.iter().filter_map(|entry| {
             let key = entry.key.clone().filter(of)?;
-            let from = match self.network().value(&key) {
-                Some(value) => value,
-                None => entry.found.clone(),
-            };
-            let to = entry.value.clone();
+            let (from, to) = (self.present(&key, entry), entry.value.clone());
             (to.is_some() && from != to).then_some(Step::Host(Change { key, from, to }))
         });
         lost.collect()

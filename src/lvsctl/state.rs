@@ -20,9 +20,12 @@ pub(super) fn lock(options: &Options) -> Result<Lock, Error> {
 /// ended, so that the epoch tells the two apart.
 pub(super) fn journal(directory: &Path) -> Result<Journal<Key, Value>, Error> {
     const NAMESPACE: &str = "/proc/self/ns/net";
+    // Since Linux 3.17; a library may be called in a thread that has moved alone.
+    const OF_THREAD: &str = "/proc/thread-self/ns/net";
     const BOOT: &str = "/proc/sys/kernel/random/boot_id";
     let unreadable = |path| move |source| Error::Identity { path, source };
-    let namespace = fs::metadata(NAMESPACE).map_err(unreadable(NAMESPACE))?;
+    let namespace = fs::metadata(OF_THREAD).or_else(|_| fs::metadata(NAMESPACE));
+    let namespace = namespace.map_err(unreadable(NAMESPACE))?;
     let boot = fs::read_to_string(BOOT).map_err(unreadable(BOOT))?;
     let epoch = match namespace_cookie() {
         Some(cookie) => format!("boot {} namespace {cookie}", boot.trim()),

@@ -1,10 +1,11 @@
 //! UDP ports that unpack what comes to them (`linux/fou.h`).
 
 use netlink_packet_core::{
-    DecodeError, DefaultNla, Emitable, NlasIterator, ParseableParametrized, parse_u8,
+    DecodeError, DefaultNla, Emitable, NlasIterator, ParseableParametrized, parse_u8, parse_u16_be,
 };
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 
+use super::UnpackingPort;
 use super::tunnel::GUE;
 use crate::ipvs::AddressFamily;
 use crate::netlink::{Connection, Error, Socket};
@@ -26,7 +27,7 @@ const KIND: u16 = 4;
 /// `FOU_ENCAP_GUE`; 1 stands for packets that come without any header of their own.
 const KIND_GUE: u8 = 2;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Request {
     command: u8,
     attributes: Vec<DefaultNla>,
@@ -69,6 +70,40 @@ impl ParseableParametrized<[u8], GenlHeader> for Kind {
     }
 }
 
+/// A port of a listing.
+#[derive(Debug)]
+struct Port {
+    number: u16,
+    family: AddressFamily,
+    kind: u8,
+}
+
+impl ParseableParametrized<[u8], GenlHeader> for Port {
+    fn parse_with_param(attributes: &[u8], header: GenlHeader) -> Result<Self, DecodeError> {
+        let Kind(kind) = Kind::parse_with_param(attributes, header)?;
+        let mut port = Self { number: 0, family: AddressFamily::Ipv4, kind };
+        for attribute in NlasIterator::new(attributes) {
+            let attribute = attribute?;
+            match attribute.kind() {
+                PORT => port.number = parse_u16_be(attribute.value())?,
+                FAMILY if parse_u8(attribute.value())? == libc::AF_INET6 as u8 => {
+                    port.family = AddressFamily::Ipv6;
+                }
+                _ => {}
+            }
+        }
+        Ok(port)
+    }
+}
+
+/// What a port unpacks, as its value has it.
+fn name(kind: u8) -> String {
+    match kind {
+        KIND_GUE => GUE.to_owned(),
+        other => format!("type {other}"),
+    }
+}
+
 fn request(command: u8, port: u16, family: AddressFamily) -> Request {
     let family = match family {
         AddressFamily::Ipv4 => libc::AF_INET,
@@ -91,11 +126,23 @@ pub(super) fn find(port: u16, family: AddressFamily) -> Result<Option<String>, E
         return Ok(None);
     };
     match connection.query(id, request(GET, port, family)) {
-        Ok(Kind(KIND_GUE)) => Ok(Some(GUE.to_owned())),
-        Ok(Kind(other)) => Ok(Some(format!("type {other}"))),
+        Ok(Kind(kind)) => Ok(Some(name(kind))),
         Err(error) if error.errno() == Some(libc::ESRCH) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Every port that unpacks something; `None` where the module is not loaded, which it stays.
+pub(super) fn list() -> Result<Option<Vec<UnpackingPort>>, Error> {
+    let mut connection = Connection::new(Socket::new()?);
+    let Some(id) = connection.loaded_family(NAME)? else {
+        return Ok(None);
+    };
+    let all = Request { command: GET, attributes: Vec::new() };
+    let ports = connection.list(id, all, |Port { number, family, kind }| {
+        Ok(UnpackingPort { port: number, family, kind: name(kind) })
+    })?;
+    Ok(Some(ports))
 }
 
 /// Makes the kernel take GUE at a port, with its module loaded where that is needed.

@@ -39,7 +39,9 @@ pub use combined::{Combination, Effective, loose_filter};
 pub use error::Error;
 pub use host::Host;
 pub use interface_name::{InterfaceName, InvalidInterfaceName};
-pub use inventory::{AddressState, Inventory, LinkState, Prefix, Source};
+pub use inventory::{
+    AddressState, Further, Inventory, LinkState, Prefix, Source, SourceRule, UnpackingPort,
+};
 pub use key::{DOWN, Key, PRESENT, UP};
 pub use manager::Manager;
 pub use message::typed;

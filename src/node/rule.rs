@@ -8,6 +8,7 @@ use rtnetlink::packet_route::route::{RouteHeader, RouteProtocol};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
 use rtnetlink::{Error, Handle, IpVersion};
 
+use super::SourceRule;
 use super::link::is;
 
 /// The rule `from SOURCE lookup TABLE` of that priority, as the kernel lists it.
@@ -63,21 +64,44 @@ pub(super) async fn delete(
     }
 }
 
+/// Rules that have a source and lead to a table, whatever else they ask for.
+pub(super) async fn by_source(handle: &Handle) -> Result<Vec<SourceRule>, Error> {
+    let mut found = Vec::new();
+    for version in [IpVersion::V4, IpVersion::V6] {
+        for message in all(handle, version).await? {
+            let (mut source, mut table, mut priority) = (None, None, 0);
+            for attribute in &message.attributes {
+                match attribute {
+                    RuleAttribute::Source(address) => source = Some(*address),
+                    RuleAttribute::Table(number) => table = Some(*number),
+                    RuleAttribute::Priority(number) => priority = *number,
+                    _ => {}
+                }
+            }
+            let whole = |source: &IpAddr| if source.is_ipv4() { 32 } else { 128 };
+            let source = source.filter(|source| message.header.src_len == whole(source));
+            let rule = source.zip(table);
+            found.extend(rule.map(|(source, table)| SourceRule { source, table, priority }));
+        }
+    }
+    Ok(found)
+}
+
+/// All of a family; none on a kernel without policy routing, or without IPv6.
+async fn all(handle: &Handle, version: IpVersion) -> Result<Vec<RuleMessage>, Error> {
+    match handle.rule().get(version).execute().try_collect().await {
+        Err(error) if is(&error, libc::EOPNOTSUPP) || is(&error, libc::EAFNOSUPPORT) => {
+            Ok(Vec::new())
+        }
+        rules => rules,
+    }
+}
+
 /// The kernel's own are of priority 0, 32766 and, for IPv4, 32767 (`fib_default_rules_init`).
 pub(super) async fn others(handle: &Handle) -> Result<usize, rtnetlink::Error> {
     let mut others = 0;
     for version in [IpVersion::V4, IpVersion::V6] {
-        let mut messages = handle.rule().get(version).execute();
-        loop {
-            let message = match messages.try_next().await {
-                Ok(Some(message)) => message,
-                Ok(None) => break,
-                // A kernel without policy routing, or without IPv6.
-                Err(error) if is(&error, libc::EOPNOTSUPP) || is(&error, libc::EAFNOSUPPORT) => {
-                    break;
-                }
-                Err(error) => return Err(error),
-            };
+        for message in all(handle, version).await? {
             let priority = message.attributes.iter().find_map(|attribute| match attribute {
                 RuleAttribute::Priority(priority) => Some(*priority),
                 _ => None,

@@ -1,6 +1,6 @@
 //! Routes with all that the kernel keeps of them, in any table.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -169,6 +169,31 @@ pub(super) async fn ways_out(
         !is_local && seen.insert((destination, prefix, tos, metric))
     });
     Ok(ways.into_iter().map(|found| (found.identity, value(kept(found.message)))).collect())
+}
+
+/// All routes of these tables that lead through one interface.
+pub(super) async fn of_tables(
+    handle: &Handle,
+    names: &HashMap<u32, InterfaceName>,
+    tables: &BTreeSet<u32>,
+) -> Result<Vec<(WholeRoute, String)>, Error> {
+    let mut found = Vec::new();
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        let mut messages = handle.route().get(every(family)).execute();
+        while let Some(message) = messages.try_next().await? {
+            let mut attributes = message.attributes.iter();
+            let device = attributes.find_map(|attribute| match attribute {
+                RouteAttribute::Oif(index) => names.get(index),
+                _ => None,
+            });
+            let Some(device) = device else { continue };
+            let route = WholeRoute::of(&message, device);
+            if tables.contains(&route.table) && !is_made_by_kernel(&message) {
+                found.push((route, value(kept(message))));
+            }
+        }
+    }
+    Ok(found)
 }
 
 pub(super) async fn find(

@@ -1,6 +1,8 @@
 //! A client, a director and a real server, and what the doctor says of them.
 
+use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 
@@ -16,6 +18,9 @@ pub(crate) struct Cluster {
     _outside: Option<Network>,
     pub(crate) vip: &'static str,
 }
+
+/// An answer comes within milliseconds, and the first packet is sent again after a second.
+const PATIENCE: Duration = Duration::from_millis(800);
 
 /// How the packets go, and in which family.
 #[derive(Clone, Copy)]
@@ -109,11 +114,7 @@ impl Cluster {
     #[track_caller]
     pub(crate) fn is_not_answered(&self) {
         self.forget();
-        let line = format!(
-            "timeout 1 bash -c 'exec 3<>/dev/tcp/{}/80 && cat <&3' || echo nobody",
-            self.vip
-        );
-        assert_eq!(self.client.shell(&line).output.trim(), "nobody");
+        assert_eq!(self.client.ask_within(self.vip, 80, PATIENCE), "nobody");
     }
 
     /// Who has the address is asked anew.
@@ -122,13 +123,23 @@ impl Cluster {
     }
 }
 
-/// What the doctor says: its exit code, and its findings.
+/// What the doctor says: its exit code, and its findings. In this process, since starting another
+/// takes longer than all that it does.
 pub(crate) fn examined(host: &Host, options: &str) -> (i32, Vec<Json>, Json) {
-    let outcome = host.lvsctl(&format!("doctor --json {options}"));
-    let object: Json = serde_json::from_str(&outcome.output)
-        .unwrap_or_else(|error| panic!("{error}: {outcome:?}"));
+    let state = host.state_directory().display();
+    let line = format!("lvsctl --state-dir {state} doctor --json {options}");
+    let (mut output, mut errors) = (Vec::new(), Vec::new());
+    let words = line.split_whitespace().map(OsString::from);
+    let status = host.inside(|| lvs::lvsctl::run(words, &mut output, &mut errors));
+    let object: Json = serde_json::from_slice(&output)
+        .unwrap_or_else(|error| panic!("{error}: {line}: {}", String::from_utf8_lossy(&errors)));
     assert_eq!(object["schema"], 1);
-    (outcome.status, object["findings"].as_array().unwrap().clone(), object)
+    (status.into(), object["findings"].as_array().unwrap().clone(), object)
+}
+
+/// The IDs of findings.
+pub(crate) fn ids(findings: &[Json]) -> Vec<&str> {
+    findings.iter().map(|it| it["id"].as_str().unwrap()).collect()
 }
 
 /// Asserts that the doctor finds nothing, and says that the host is of that role.
@@ -156,8 +167,7 @@ pub(crate) fn is_found(host: &Host, id: &str) -> Json {
 #[track_caller]
 pub(crate) fn is_found_by(host: &Host, options: &str, id: &str) -> Json {
     let (status, findings, _) = examined(host, options);
-    let ids: Vec<&str> = findings.iter().map(|it| it["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, [id], "{findings:#?}");
+    assert_eq!(ids(&findings), [id], "{findings:#?}");
     let expected = match findings[0]["severity"].as_str().unwrap() {
         "failure" => 1,
         "warning" => 2,

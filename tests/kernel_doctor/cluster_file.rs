@@ -4,7 +4,10 @@ use std::fs;
 
 use serde_json::{Value as Json, json};
 
-use crate::cluster::{Cluster, NAT, TUN, Way, examined, is_found_by, is_healthy_by, run};
+use crate::cluster::{
+    Breakage, Cluster, NAT, TUN, Way, examined, ids, is_found_by, is_healthy_by, run,
+};
+use crate::only_looks;
 use crate::support::{Host, IPVSADM, root};
 
 /// Two virtual addresses, one of them in GUE, and all that a director can have besides.
@@ -132,6 +135,13 @@ fn what_the_file_wants_of_tunnels_is_found_missing() {
     real.lvsctl(&format!("doctor --fix --yes {}", filed.file)).success();
     filed.is_well();
     assert!(real.lvsctl("doctor --undo").output.contains("no repair"));
+    // lvsctl knows without the file what it has set.
+    filed.cluster.breaks(&Breakage {
+        id: "M6",
+        host: real,
+        by: "ip fou del port 6080",
+        felt: false,
+    });
     filed.a_snapshot_is_held_against_the_file();
     filed.a_scheduler_that_is_not_there_is_found();
 }
@@ -145,8 +155,8 @@ impl Filed {
         director.lvsctl(&format!("snapshot {snapshot}")).success();
         let (status, findings, object) =
             examined(&self.cluster.client, &format!("--from {snapshot} {file}"));
-        let ids: Vec<&str> = findings.iter().map(|it| it["id"].as_str().unwrap()).collect();
-        assert_eq!((status, &ids[..], &object["unread"]), (1, &["I2", "H21"][..], &json!([])));
+        let told = (status, ids(&findings), &object["unread"]);
+        assert_eq!(told, (1, vec!["I2", "H21"], &json!([])));
         director.lvsctl(&format!("apply {file}")).success();
         self.is_well();
     }
@@ -156,8 +166,7 @@ impl Filed {
         let other = format!("/run/{}-twos.toml", director.name());
         fs::write(&other, TUNNELS.replace("\"rr\"", "\"twos\"")).unwrap();
         let (status, findings, _) = examined(director, &other);
-        let ids: Vec<&str> = findings.iter().map(|it| it["id"].as_str().unwrap()).collect();
-        assert_eq!((status, &ids[..]), (1, &["K2", "K2"][..]), "{findings:#?}");
+        assert_eq!((status, ids(&findings)), (1, vec!["K2", "K2"]), "{findings:#?}");
         assert!(findings[0]["title"].as_str().unwrap().contains("ip_vs_twos"), "{findings:#?}");
         assert_eq!(director.lvsctl(&format!("apply {other}")).status, 1);
         self.is_well();
@@ -177,6 +186,7 @@ fn what_the_file_wants_of_nat_is_found_missing() {
         filed.breaks(host, id, felt, &format!("{sysctls} {by}"));
     }
     filed.is_well();
+    only_looks::is_all_it_does(director, &format!("doctor {}", filed.file), "");
     // A table says what it says, and nothing of the machine.
     let rules = format!("/run/{}.rules", director.name());
     director.shell(&format!("{IPVSADM} -Sn >{rules}")).success();

@@ -1,8 +1,8 @@
 //! What goes wrong with direct routing.
 
 use crate::cluster::{Breakage, Cluster, DR, DR_IPV6, is_found, is_healthy, run};
-use crate::probes;
 use crate::support::Network;
+use crate::{only_looks, probes};
 
 const LO: &str = "ip address del 192.168.10.10/32 dev lo";
 
@@ -10,6 +10,7 @@ const LO: &str = "ip address del 192.168.10.10/32 dev lo";
 fn a_real_server_that_is_broken_in_one_way_is_mended() {
     let mut cluster = Cluster::up(DR);
     cluster.is_well();
+    only_looks::where_it_may(&cluster);
     let host = &cluster.real;
     let conf = "/proc/sys/net/ipv4/conf";
     let say = |value| format!("for it in all eth0; do echo {value} >{conf}/$it/arp_ignore; done");
@@ -132,4 +133,13 @@ fn addresses_of_ipv6_are_mended() {
     run(director, &finding, "fix");
     is_healthy(director, "director");
     cluster.is_answered();
+    client.shell("ip address add 2001:db8:1::10/128 dev eth0 nodad").success();
+    run(director, &finding, "undo");
+    director.shell("until ip address show dev eth0 | grep -q dadfailed; do sleep 0.1; done");
+    client.shell("ip address del 2001:db8:1::10/128 dev eth0").success();
+    run(director, &is_found(director, "V1"), "fix");
+    // The first version of the protocol between directors knows no IPv6.
+    let by = "echo 0 >/proc/sys/net/ipv4/vs/sync_version; \
+              ipvsadm --start-daemon master --mcast-interface eth0";
+    cluster.breaks(&Breakage { id: "V6", host: director, by, felt: false });
 }

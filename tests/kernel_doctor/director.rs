@@ -2,7 +2,7 @@
 
 use lvs::ipvs::{Client, Destination, Forwarding, ServiceIdentity};
 
-use crate::cluster::{Breakage, Cluster, DR, examined, is_found, is_healthy, run};
+use crate::cluster::{Breakage, Cluster, DR, examined, ids, is_found, is_healthy, run};
 use crate::support::{LVSCTL, root};
 
 const WEB: &str = "-t 192.168.10.10:80";
@@ -27,8 +27,23 @@ fn a_director_that_is_broken_in_one_way_is_mended() {
 
 fn a_director_without_the_address_or_with_a_wrong_port_is_mended(cluster: &Cluster) {
     let host = &cluster.director;
-    let by = "ip address del 192.168.10.10/32 dev eth0";
-    cluster.breaks(&Breakage { id: "A16", host, by, felt: true });
+    for (id, felt, by) in [
+        ("A16", true, "ip address del 192.168.10.10/32 dev eth0".to_owned()),
+        ("H21", true, format!("ipvsadm -D {WEB}")),
+        (
+            "H5",
+            false,
+            "ip link add sync type dummy && ip link set sync up && \
+             ipvsadm --start-daemon master --mcast-interface sync && ip link set sync down"
+                .to_owned(),
+        ),
+    ] {
+        cluster.breaks(&Breakage { id, host, by: &by, felt });
+    }
+    let mended_by = "ip link set sync carrier on";
+    let by = "ip link set sync carrier off";
+    cluster.breaks_until(&Breakage { id: "H5", host, by, felt: false }, mended_by);
+    host.shell("ipvsadm --stop-daemon master && ip link del sync").success();
     // `ipvsadm` would not make such a destination.
     host.inside(|| {
         let mut ipvs = Client::connect().unwrap();
@@ -53,7 +68,14 @@ fn a_director_that_is_a_real_server_too_is_looked_at(cluster: &mut Cluster) {
     cluster.director.serve(445, "director");
     is_healthy(&cluster.director, "director");
     // As a standby it hands on what it is to answer.
+    cluster.director.stop_serving(445);
     cluster.director.reference(&format!("-a {local} -r 192.168.10.2 -g")).success();
+    let finding = is_found(&cluster.director, "N15");
+    run(&cluster.director, &finding, "fix");
+    is_healthy(&cluster.director, "director");
+    run(&cluster.director, &finding, "undo");
+    is_found(&cluster.director, "N15");
+    cluster.director.serve(445, "director");
     is_healthy(&cluster.director, "director");
     let start = "ipvsadm --start-daemon backup --mcast-interface eth0";
     cluster.director.shell(start).success();
@@ -68,18 +90,21 @@ fn a_director_that_is_a_real_server_too_is_looked_at(cluster: &mut Cluster) {
 fn another_owner_of_the_table_is_named(cluster: &Cluster) {
     root("cp /bin/sleep /run/keepalived");
     let process = cluster.director.shell("/run/keepalived 600 & echo $!").success();
-    let ids = |host| {
-        let (_, findings, _) = examined(host, "");
-        let ids = findings.iter().map(|it| it["id"].as_str().unwrap().to_owned());
-        ids.collect::<Vec<_>>()
-    };
+    let director = &cluster.director;
     // Until it has become that program, it is a shell.
-    while ids(&cluster.director).is_empty() {
+    let findings = loop {
+        let (_, findings, _) = examined(director, "");
+        if !findings.is_empty() {
+            break findings;
+        }
         std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    assert_eq!(ids(&cluster.director), ["K12", "N13"]);
-    cluster.director.shell("echo 1 >/proc/sys/net/ipv4/vs/expire_nodest_conn").success();
-    is_found(&cluster.director, "K12");
+    };
+    assert_eq!(ids(&findings), ["K12", "N13"]);
+    run(director, &findings[1], "fix");
+    is_found(director, "K12");
+    run(director, &findings[1], "undo");
+    assert_eq!(examined(director, "").1, findings);
+    run(director, &findings[1], "fix");
     // What runs elsewhere is no business of this host.
     is_healthy(&cluster.real, "real-server");
     cluster.director.shell(&format!("kill {process}")).success();

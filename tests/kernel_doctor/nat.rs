@@ -9,10 +9,11 @@ fn a_nat_that_is_broken_in_one_way_is_mended() {
     let (director, real) = (&cluster.director, &cluster.real);
     cluster.is_well();
     only_looks::at_files_and_asks_the_kernel(&cluster);
-    only_looks::where_it_may(&cluster);
     let sysctls = "cd /proc/sys/net/ipv4;";
     for (id, host, felt, by) in [
         ("N1", director, true, "echo 0 >ip_forward"),
+        ("N1", director, true, "echo 0 >conf/eth0/forwarding"),
+        ("A16", director, true, "ip address del 198.51.100.17/32 dev eth1"),
         ("N2", real, true, "ip route replace default via 192.168.10.254 dev eth0"),
         ("N2", real, true, "ip route del default"),
         ("N4", real, false, "echo 1 >conf/all/accept_redirects"),

@@ -24,6 +24,14 @@ pub(crate) fn find_another_owner(cluster: &Cluster, by: &str, mended_by: &str) {
     assert!(object["sent"][0].as_str().unwrap().contains(cluster.vip), "{object:#}");
     real.shell(mended_by).success();
     is_healthy_by(director, "--probe", "director");
+    // Where the real server is, the director alone may have it.
+    let client = &cluster.client;
+    let prefix = if cluster.vip.contains(':') { "128 nodad" } else { "32" };
+    client.shell(&format!("ip address add {}/{prefix} dev eth0", cluster.vip)).success();
+    let finding = is_found_by(real, "--probe", "A9");
+    assert!(finding["found"].as_str().unwrap().contains(" and "), "{finding:#}");
+    client.shell(&format!("ip address del {}/{prefix} dev eth0", cluster.vip)).success();
+    is_healthy_by(real, "--probe", "real-server");
     let refused = director.lvsctl("doctor --probe --from /dev/null");
     assert_eq!((refused.status, refused.output.as_str()), (2, ""));
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::cluster::{Cluster, examined};
+use crate::cluster::{Cluster, examined, ids, run};
 use crate::support::LVSCTL;
 
 pub(crate) fn are_read_elsewhere(cluster: &Cluster) {
@@ -13,22 +13,14 @@ pub(crate) fn are_read_elsewhere(cluster: &Cluster) {
     )
     .success();
     let here = examined(real, "");
-    let ids = |findings: &[Json]| {
-        findings.iter().map(|it| it["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
-    };
     assert_eq!(ids(&here.1), ["A4", "P1"]);
     let snapshot = format!("/run/snapshot-{}", real.name());
     assert_eq!(real.lvsctl(&format!("snapshot {snapshot}")).success(), "");
     assert_eq!(examined(client, &format!("--from {snapshot}")).2, here.2);
-    // The namespace is that of another host.
-    let state = real.state_directory().display().to_string();
-    let words = ["doctor", "--json", "--netns", real.name(), "--state-dir", &state];
-    let there = client.program(LVSCTL, words.into_iter());
-    assert_eq!(serde_json::from_str::<Json>(&there.output).unwrap(), here.2);
     // What explains the symptom comes first.
     let (status, findings, object) =
         examined(client, &format!("--from {snapshot} --symptom no-synack"));
-    assert_eq!((status, ids(&findings)), (1, vec!["P1".to_owned(), "A4".to_owned()]));
+    assert_eq!((status, ids(&findings)), (1, vec!["P1", "A4"]));
     let looked: Vec<&str> =
         object["looked"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
     assert_eq!(looked[..4], ["P1", "P2", "A1", "A11"]);
@@ -63,4 +55,33 @@ pub(crate) fn of_counters_show_what_moved(cluster: &Cluster) {
         filter["by"].as_u64().unwrap() > 0 && filter["meaning"].as_str().unwrap().contains("P1")
     );
     real.shell("echo 2 >/proc/sys/net/ipv4/conf/tunl0/rp_filter").success();
+}
+
+/// The commands of a finding name the namespace that it is of, however that was named.
+pub(crate) fn of_another_namespace_name_it(cluster: &Cluster) {
+    let (client, real) = (&cluster.client, &cluster.real);
+    let process = real.shell("exec sh -c 'echo $PPID'").success();
+    let path = format!("/run/netns/{}", real.name());
+    for namespace in [real.name(), &path, process.trim()] {
+        real.shell(
+            "ip address del 192.168.10.10/32 dev tunl0; \
+             echo 1 >/proc/sys/net/ipv4/conf/tunl0/rp_filter",
+        )
+        .success();
+        let here = examined(real, "").1;
+        let state = real.state_directory().display();
+        let there = examined(client, &format!("--state-dir {state} --netns {namespace}")).1;
+        assert_eq!((ids(&there), ids(&here)), (vec!["P1", "A1"], vec!["P1", "A1"]));
+        for finding in &there {
+            run(client, finding, "fix");
+        }
+        cluster.is_well();
+        for finding in there.iter().rev() {
+            run(client, finding, "undo");
+        }
+        assert_eq!(examined(real, "").1, here);
+        for finding in &here {
+            run(real, finding, "fix");
+        }
+    }
 }

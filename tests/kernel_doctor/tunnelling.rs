@@ -32,13 +32,20 @@ fn a_real_server_that_is_broken_in_one_way_is_mended() {
         "ip address flush dev eth1",
     );
     host.shell("ip link delete eth1").success();
-    let (host, by) = (&cluster.director, "echo 0 >/proc/sys/net/ipv4/vs/pmtu_disc");
-    cluster.breaks(&Breakage { id: "M2", host, by, felt: false });
+    let host = &cluster.director;
+    for (id, felt, by) in [
+        ("M2", false, "echo 0 >/proc/sys/net/ipv4/vs/pmtu_disc"),
+        ("A16", true, "ip link set tunl0 down"),
+        ("A16", true, "ip address del 192.168.10.10/32 dev tunl0"),
+    ] {
+        cluster.breaks(&Breakage { id, host, by, felt });
+    }
     probes::find_a_way_that_is_too_narrow(&cluster);
     let strict =
         "for it in all default eth0; do echo 1 >$it/rp_filter; done; echo 2 >tunl0/rp_filter";
     cluster.real.shell(&format!("cd /proc/sys/net/ipv4/conf; {strict}")).success();
     cluster.is_well();
+    snapshot::of_another_namespace_name_it(&cluster);
     snapshot::are_read_elsewhere(&cluster);
     snapshot::of_counters_show_what_moved(&cluster);
     repairs::are_made_and_taken_back(&cluster);

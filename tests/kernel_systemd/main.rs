@@ -5,6 +5,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[allow(dead_code, reason = "written for the tests of the doctor")]
+#[path = "../kernel_doctor/cluster.rs"]
+mod cluster;
+mod doctor;
 mod install;
 
 use std::fs;

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, Once};
+use std::time::Duration;
 
 use server::Server;
 pub use shell::quoted;
@@ -198,7 +199,12 @@ impl Host {
 
     /// Asks a server, and gives its answer, or `nobody`.
     pub fn ask(&self, address: &str, port: u16) -> String {
-        self.inside(|| server::ask(address, port))
+        self.ask_within(address, port, Duration::from_secs(5))
+    }
+
+    /// The same, waiting less long for each step.
+    pub fn ask_within(&self, address: &str, port: u16, limit: Duration) -> String {
+        self.inside(|| server::ask(address, port, limit))
     }
 
     /// Everything that a set-up could leave behind, as text.

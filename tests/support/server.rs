@@ -37,9 +37,8 @@ impl Drop for Server {
     }
 }
 
-/// What a server answers, or `nobody`.
-pub fn ask(address: &str, port: u16) -> String {
-    let limit = Duration::from_secs(5);
+/// What a server answers within so long, or `nobody`.
+pub fn ask(address: &str, port: u16, limit: Duration) -> String {
     let server = SocketAddr::new(address.parse::<IpAddr>().unwrap(), port);
     let mut answer = String::new();
     let heard = TcpStream::connect_timeout(&server, limit).and_then(|mut connection| {

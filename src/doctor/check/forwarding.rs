@@ -42,7 +42,34 @@ fn forwards(case: &Case<'_>, family: AddressFamily) -> Vec<Fault> {
 }
 
 pub(super) fn nat_forwards(case: &Case<'_>) -> Vec<Fault> {
-    forwards(case, AddressFamily::Ipv4)
+    let faults = forwards(case, AddressFamily::Ipv4);
+    if faults.is_empty() { cards_that_pass_nothing_on(case) } else { faults }
+}
+
+/// For IPv4 the value of the interface counts by which the answers come in (`ip_route_input_slow`).
+fn cards_that_pass_nothing_on(case: &Case<'_>) -> Vec<Fault> {
+    let mut done: Vec<&InterfaceName> = Vec::new();
+    let mut faults = Vec::new();
+    for real in translated(case, AddressFamily::Ipv4) {
+        let Some(route) = case.surroundings.route_to(real) else {
+            continue;
+        };
+        let device = &route.device;
+        let sysctl = Sysctl::of_interface(device, "forwarding");
+        if case.number(&sysctl) != Some(0) || done.contains(&device) {
+            continue;
+        }
+        done.push(device);
+        faults.push(Fault {
+            title: format!(
+                "{device} passes no packets on, so the answers of {real} never reach a client"
+            ),
+            found: format!("{sysctl} is 0, though ip_forward is 1"),
+            expected: "1".to_owned(),
+            repair: vec![case.set(sysctl, 1)],
+        });
+    }
+    faults
 }
 
 pub(super) fn nat_forwards_ipv6(case: &Case<'_>) -> Vec<Fault> {

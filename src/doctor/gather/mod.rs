@@ -27,17 +27,18 @@ impl Facts {
     pub fn gather(mut journal: Vec<Journalled>) -> Self {
         let mut unread = Vec::new();
         let mut note = |what: &str, why: String| unread.push(Unread { what: what.to_owned(), why });
-        let network = network(&mut journal).unwrap_or_else(|error| {
+        let release = text("/proc/sys/kernel/osrelease").trim().to_owned();
+        let network = network(&mut journal, &release).unwrap_or_else(|error| {
             note("the network", error.to_string());
             node::Inventory::default()
         });
         let kernel = Kernel {
-            release: text("/proc/sys/kernel/osrelease").trim().to_owned(),
             ipvs_loaded: ipvs::is_loaded(),
             hidden_listeners: ["nf_nat", "sctp"]
                 .iter()
                 .any(|module| Path::new("/sys/module").join(module).exists()),
-            parts: modules::parts(text("/proc/sys/kernel/osrelease").trim()),
+            parts: modules::parts(&release),
+            release,
             ftp_helper: Some(Path::new("/sys/module/ip_vs_ftp").exists()),
         };
         // Opening IPVS would load it.
@@ -74,9 +75,9 @@ impl Facts {
 }
 
 /// With what became of the journal's own that is not in it.
-fn network(journal: &mut [Journalled]) -> Result<node::Inventory, node::Error> {
+fn network(journal: &mut [Journalled], release: &str) -> Result<node::Inventory, node::Error> {
     let host = Host::new()?;
-    let network = host.inventory()?;
+    let network = host.inventory(release)?;
     for entry in journal {
         if let Some(key) = entry.key.as_ref().filter(|key| network.value(key).is_none()) {
             entry.found = host.read(key)?;

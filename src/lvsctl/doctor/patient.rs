@@ -92,7 +92,14 @@ fn recorded(asked: &Asked, facts: &mut Facts) -> Result<Vec<Wish>, Error> {
         Key::Table(key) => Some(facts.value(key).map(Value::Table)),
     };
     let filter = value(&reverse_path_filter_of_all()).flatten();
+    let further = facts.network.further.as_ref();
+    let links = facts.network.links.iter();
     let found = Found {
+        ways_out: further.map(|further| further.ways_out.clone()).unwrap_or_default(),
+        // The packets of IP are no longer.
+        mtus: links
+            .map(|link| (link.name.clone(), u16::try_from(link.mtu).unwrap_or(u16::MAX)))
+            .collect(),
         surroundings: facts.network.surroundings(),
         reverse_path_filter: filter.map(|value| value.to_string()),
         ..Found::default()

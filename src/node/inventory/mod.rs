@@ -1,6 +1,7 @@
 //! All that a diagnosis has to know of this machine's network, read at once.
 
 mod address_state;
+mod further;
 mod link_state;
 mod parameters;
 mod prefix;
@@ -17,6 +18,7 @@ use super::{
 use crate::ipvs::AddressFamily;
 
 pub use address_state::AddressState;
+pub use further::{Further, SourceRule, UnpackingPort};
 pub use link_state::LinkState;
 pub use prefix::Prefix;
 pub use source::Source;
@@ -38,6 +40,9 @@ pub struct Inventory {
     pub policy_rules: usize,
     /// Which source address the machine's own packets would have, by each default route.
     pub sources: Vec<Source>,
+    /// What is there for tunnels; `None` in what a release before wrote, which did not look.
+    #[serde(default)]
+    pub further: Option<Further>,
     /// Kernel parameters, by their path under `/proc/sys`.
     pub sysctls: BTreeMap<String, String>,
 }
@@ -91,10 +96,10 @@ impl Inventory {
                 found.and_then(|route| Some(Key::through(route.gateway?, &route.device)))
             }
             Key::Sysctl(sysctl) => self.sysctl(sysctl).map(str::to_owned),
-            Key::FouPort { .. }
-            | Key::Rule { .. }
-            | Key::WholeAddress { .. }
-            | Key::WholeRoute(_) => return None,
+            Key::FouPort { .. } | Key::Rule { .. } | Key::WholeRoute(_) => {
+                return self.further.as_ref()?.value(key);
+            }
+            Key::WholeAddress { .. } => return None,
         })
     }
 
@@ -107,12 +112,12 @@ impl Inventory {
 
 impl Host {
     /// Reads it all: dumps of route netlink, questions to the routing table, and files under
-    /// `/proc/sys/net`. Changes nothing, and loads nothing.
+    /// `/proc/sys/net`. Changes nothing, and loads nothing. `release` is the kernel's.
     ///
     /// # Errors
     ///
     /// Where the kernel refuses to tell.
-    pub fn inventory(&self) -> Result<Inventory, Error> {
+    pub fn inventory(&self, release: &str) -> Result<Inventory, Error> {
         let handle = &self.handle;
         let listed = self.wait("listing the interfaces".to_owned(), link_state::list(handle))?;
         let names: HashMap<u32, InterfaceName> =
@@ -127,7 +132,8 @@ impl Host {
         let sources = source::list(handle, &names, &routes);
         let sources = self.wait("asking for the source address".to_owned(), sources)?;
         let links: Vec<LinkState> = listed.into_iter().map(|(_, link)| link).collect();
+        let further = Some(further::read(self, &names, release)?);
         let sysctls = parameters::read(&links)?;
-        Ok(Inventory { links, addresses, routes, local, policy_rules, sources, sysctls })
+        Ok(Inventory { links, addresses, routes, local, policy_rules, sources, further, sysctls })
     }
 }

@@ -1,0 +1,223 @@
+//! The doctor on the machine itself: its modules, its boot, and who manages its interfaces. Of modules
+//! all hosts of a guest have the same, so that these tests may not run beside others.
+
+use std::fs;
+use std::net::{TcpListener, UdpSocket};
+use std::path::Path;
+
+use serde_json::{Value as Json, json};
+
+use super::Machine;
+use crate::cluster::{Breakage, Cluster, DR, NAT, TUN, TUN_IPV6, ids, is_found, is_healthy, run};
+use crate::support::{LVSCTL, Outcome, root};
+
+const UNLOAD: &str = "ipvsadm -C; modprobe -r ip_vs_rr ip_vs";
+
+#[test]
+fn modules_that_are_gone_are_found() {
+    let machine = Machine::new();
+    without_ipvs();
+    let cluster = Cluster::up(DR);
+    cluster.is_well();
+    let director = &cluster.director;
+    let told = machine.doctor("");
+    assert_eq!((told.status, ids_of(&told)), (0, vec!["K8".to_owned()]));
+    assert!(told.output.contains(&format!("/run/netns/{}", director.name())), "{told:?}");
+    cluster.breaks(&Breakage { id: "K1", host: director, by: UNLOAD, felt: true });
+    a_table_that_is_too_small_is_found(&cluster);
+    drop(cluster);
+
+    // The director has no part in the tunnel.
+    let cluster = Cluster::up(TUN_IPV6);
+    let (id, host, by) = ("K3", &cluster.real, "modprobe -r ip6_tunnel");
+    cluster.breaks(&Breakage { id, host, by, felt: true });
+    drop(cluster);
+    let cluster = Cluster::up(TUN);
+    root("modprobe -r ipip");
+    cluster.is_not_answered();
+    for (host, id) in [(&cluster.director, "A16"), (&cluster.real, "K3")] {
+        run(host, &is_found(host, id), "fix");
+    }
+    cluster.is_well();
+    drop(cluster);
+    ftp_takes_a_module();
+}
+
+/// With the least buckets that there can be.
+fn a_table_that_is_too_small_is_found(cluster: &Cluster) {
+    let (director, client) = (&cluster.director, &cluster.client);
+    let crowd = |options: &str| {
+        director.shell(&format!("{UNLOAD}; modprobe ip_vs {options}")).success();
+        run(director, &is_found(director, "H21"), "fix");
+        director
+            .shell("ipvsadm -A -u 192.168.10.10:53 -s rr && ipvsadm -a -u 192.168.10.10:53 -r 192.168.10.2 -g")
+            .success();
+        client.inside(|| {
+            for _ in 0..600 {
+                let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+                socket.send_to(b"?", "192.168.10.10:53").unwrap();
+            }
+        });
+        let known = director.shell("wc -l </proc/net/ip_vs_conn").success();
+        assert!(known.trim().parse::<u32>().unwrap() > 600, "{known}");
+    };
+    crowd("conn_tab_bits=8");
+    let finding = is_found(director, "H10");
+    run(director, &finding, "fix");
+    crowd("");
+    is_healthy(director, "director");
+    run(director, &finding, "undo");
+    assert!(!Path::new("/etc/modprobe.d/ip_vs.conf").exists());
+    director.shell(UNLOAD).success();
+}
+
+/// The server says where its data is to be had, and the client must come to the virtual address.
+fn ftp_takes_a_module() {
+    let mut cluster = Cluster::up(NAT);
+    let told = |address: &str| format!("227 Entering Passive Mode ({address},31,64).");
+    cluster.real.serve(21, &told("192,168,10,2"));
+    let heard = || cluster.client.ask(cluster.vip, 21);
+    let ftp = format!("-t {}:21", cluster.vip);
+    let director = &cluster.director;
+    director
+        .shell(&format!("ipvsadm -A {ftp} -s rr && ipvsadm -a {ftp} -r 192.168.10.2:21 -m"))
+        .success();
+    assert_eq!(heard(), told("192,168,10,2"));
+    let finding = is_found(director, "N10");
+    run(director, &finding, "fix");
+    is_healthy(director, "director");
+    assert_eq!(heard(), told("198,51,100,17"));
+    director.shell(&format!("ipvsadm -D {ftp}")).success();
+    run(director, &finding, "undo");
+}
+
+/// Until hosts that are gone have let go of it.
+fn without_ipvs() {
+    root("until modprobe -r ip_vs_rr ip_vs_wlc ip_vs; do sleep 0.1; done");
+}
+
+const POOL: &str = r#"
+name = "pool"
+mode = "dr"
+directors = ["192.168.30.9"]
+[[service]]
+listen = "tcp://192.168.30.10:80"
+real = ["192.168.30.1"]
+"#;
+
+#[test]
+fn what_the_boot_leaves_and_brings_is_told() {
+    let machine = Machine::new();
+    let file = "/run/pool.toml";
+    fs::write(file, POOL).unwrap();
+    root(
+        "ip link add eth8 type dummy; ip link set eth8 arp on up; ip address add 192.168.30.1/24 dev eth8",
+    );
+    let _listener = TcpListener::bind("0.0.0.0:80").unwrap();
+    machine.run(&format!("lvsctl apply {file}")).success();
+    machine.is_well("");
+    machine.is_well(file);
+
+    // Another file is set back by the next boot, and by whoever does what a boot does.
+    let sysctl = "systemctl restart systemd-sysctl";
+    root("echo net.ipv4.conf.all.arp_ignore = 0 >/etc/sysctl.d/60-own.conf");
+    let finding = machine.finds("", "A6");
+    let found = "net/ipv4/conf/all/arp_ignore = 0 in /etc/sysctl.d/60-own.conf";
+    assert_eq!(finding["found"], json!(found));
+    root(sysctl);
+    machine.runs(&machine.finds("", "A4"), "fix");
+    root("echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore");
+    machine.runs(&finding, "fix");
+    root(sysctl);
+    machine.is_well("");
+    machine.runs(&finding, "undo");
+    machine.finds("", "A6");
+
+    // What is installed comes again, and has the last word.
+    let boot = "--symptom after-reboot";
+    root("rm /etc/sysctl.d/60-own.conf");
+    let finding = machine.finds(boot, "H20");
+    assert_eq!(finding["fix"], json!([]), "{finding:#}");
+    let asked = format!("{boot} {file}");
+    let finding = machine.finds(&asked, "H20");
+    machine.runs(&finding, "fix");
+    root("echo net.ipv4.conf.all.arp_ignore = 0 >/etc/sysctl.d/60-own.conf");
+    machine.is_well(boot);
+    machine.is_well(&asked);
+    root(sysctl);
+    machine.is_well("");
+    machine.runs(&finding, "undo");
+    root("rm /etc/sysctl.d/60-own.conf");
+    machine.finds(&asked, "H20");
+    machine.run(&format!("lvsctl down {file} && lvsctl uninstall pool")).success();
+    root("ip link delete eth8");
+}
+
+#[test]
+fn a_manager_that_would_take_addresses_away_is_found() {
+    let machine = Machine::new();
+    let file = "/run/director.toml";
+    fs::write(file, POOL.replace("30.1\"]", "30.2\"]").replace("30.9", "30.1")).unwrap();
+    root(
+        "mkdir -p /run/systemd/network; mount -o remount,ro /sys; \
+         printf '[Match]\\nName=eth7\\n[Network]\\nAddress=192.168.30.1/24\\n' \
+             >/run/systemd/network/10-seven.network; \
+         ip link add eth7 type dummy; systemctl start systemd-networkd; \
+         until ip address show dev eth7 | grep -q 192.168.30.1/24; do sleep 0.2; done",
+    );
+    let restart = "systemctl restart systemd-networkd; sleep 1; \
+                   until networkctl status eth7 | grep -q '(configured)'; do sleep 0.2; done";
+    machine.run(&format!("lvsctl apply {file}")).success();
+    let finding = machine.finds("", "A13");
+    root(restart);
+    let told = machine.doctor("");
+    assert_eq!((told.status, ids_of(&told)), (1, vec!["A16".to_owned(), "A13".to_owned()]));
+    machine.run(&format!("lvsctl apply {file}")).success();
+    machine.runs(&finding, "fix");
+    machine.is_well("");
+    root(restart);
+    machine.is_well("");
+    machine.runs(&finding, "undo");
+    machine.finds("", "A13");
+    machine.run(&format!("lvsctl down {file}")).success();
+    root(
+        "systemctl stop systemd-networkd.socket systemd-networkd; \
+         rm -r /run/systemd/network/10-seven.network /etc/systemd/network/10-seven.network.d; \
+         ip link delete eth7; mount -o remount,rw /sys",
+    );
+}
+
+impl Machine {
+    fn doctor(&self, options: &str) -> Outcome {
+        self.run(&format!("{LVSCTL} doctor --json {options}"))
+    }
+
+    #[track_caller]
+    fn is_well(&self, options: &str) {
+        let told = self.doctor(options);
+        assert_eq!((told.status, ids_of(&told)), (0, vec![]), "{told:?}");
+    }
+
+    #[track_caller]
+    fn finds(&self, options: &str, id: &str) -> Json {
+        let told = self.doctor(options);
+        assert_eq!(ids_of(&told), [id], "{told:?}");
+        findings(&told).remove(0)
+    }
+
+    #[track_caller]
+    fn runs(&self, finding: &Json, which: &str) {
+        for command in finding[which].as_array().unwrap() {
+            self.run(command.as_str().unwrap()).success();
+        }
+    }
+}
+
+fn findings(told: &Outcome) -> Vec<Json> {
+    let object: Json = serde_json::from_str(&told.output).unwrap_or_else(|_| panic!("{told:?}"));
+    object["findings"].as_array().unwrap().clone()
+}
+
+fn ids_of(told: &Outcome) -> Vec<String> {
+    ids(&findings(told)).into_iter().map(str::to_owned).collect()
+}
