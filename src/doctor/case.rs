@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::expectation::Expectation;
 use super::facts::Destinations;
-use super::{Facts, Journalled, Listener, Served, Step, Symptom};
+use super::{Facts, Listener, Served, Step, Symptom};
 use crate::ipvs::{DestinationEntry, Forwarding, ServiceIdentity, Timeouts};
 use crate::node::{
     self, AddressState, Effective, InterfaceName, Inventory, PRESENT, Surroundings, Sysctl,
@@ -45,66 +45,6 @@ impl<'a> Case<'a> {
     /// Virtual addresses that a real server must have itself: those of TUN and DR.
     pub(super) fn held(&self) -> impl Iterator<Item = &'a Served> {
         self.expectation.served.iter().filter(|served| served.forwarding != Forwarding::Masquerade)
-    }
-
-    /// What lvsctl has set and is otherwise now: the key, and the step that makes it so again.
-    pub(super) fn lost(&self) -> impl Iterator<Item = (&'a node::Key, Step)> {
-        self.facts.journal.iter().filter_map(|entry| {
-            let key = entry.key.as_ref()?;
-            let (from, to) = (self.present(key, entry), entry.value.clone());
-            let lost = to.is_some() && from != to;
-            lost.then(|| (key, Step::Host(Change { key: key.clone(), from, to })))
-        })
-    }
-
-    /// What an entry of lvsctl's journal is now.
-    fn present(&self, key: &node::Key, entry: &Journalled) -> Option<String> {
-        self.network().value(key).unwrap_or_else(|| entry.found.clone())
-    }
-
-    /// What lvsctl has set on an interface, or of it, and is otherwise now: the steps that make it so
-    /// again, in the order in which it was set.
-    pub(super) fn lost_on(&self, device: &InterfaceName) -> Vec<Step> {
-        let of = |key: &node::Key| match key {
-            node::Key::Link(name) => name == device,
-            node::Key::Sysctl(sysctl) => sysctl.interface().as_ref() == Some(device),
-            key => key.device() == Some(device),
-        };
-        let lost = self.facts.journal.iter().filter_map(|entry| {
-            let key = entry.key.clone().filter(of)?;
-            let (from, to) = (self.present(&key, entry), entry.value.clone());
-            (to.is_some() && from != to).then_some(Step::Host(Change { key, from, to }))
-        });
-        lost.collect()
-    }
-
-    /// Services that lvsctl has made and that are not there, each with the steps that make it again.
-    pub(super) fn missing_services(&self) -> Vec<(ServiceIdentity, Vec<Step>)> {
-        let entries = self.facts.journal.iter().filter_map(|entry| entry.entry.as_ref());
-        let there = |identity: ServiceIdentity| {
-            let mut services = self.services().iter();
-            services.any(|entry| entry.service.service.identity == identity)
-        };
-        let mut missing: Vec<(ServiceIdentity, Vec<Step>)> = Vec::new();
-        for (key, value) in entries {
-            let Some(identity) = key.service().filter(|identity| !there(*identity)) else {
-                continue;
-            };
-            let step = Step::Table(Change { key: *key, from: None, to: Some(value.clone()) });
-            match missing.iter_mut().find(|(known, _)| *known == identity) {
-                Some((_, steps)) => steps.push(step),
-                None => missing.push((identity, vec![step])),
-            }
-        }
-        missing
-    }
-
-    /// Policy rules of somebody else than lvsctl.
-    pub(super) fn policy_rules(&self) -> usize {
-        let ours = self.facts.journal.iter().filter(|entry| {
-            matches!(entry.key, Some(node::Key::Rule { .. })) && entry.value.is_some()
-        });
-        self.network().policy_rules.saturating_sub(ours.count())
     }
 
     /// Sockets that wait for clients; `None` where not all of them are known.

@@ -9,7 +9,7 @@ use super::{BootSetting, Listener, Probes};
 use crate::ipvs::{
     Daemon, Destination, DestinationEntry, ServiceEntry, ServiceFlags, ServiceIdentity, Timeouts,
 };
-use crate::node::{self, InterfaceName, Inventory};
+use crate::node::{self, Inventory};
 use crate::table;
 
 /// A machine, in one network namespace, at one moment.
@@ -38,9 +38,6 @@ pub struct Facts {
     /// The units of `lvsctl install` that the boot starts.
     #[serde(default)]
     pub units: Vec<String>,
-    /// Interfaces that `systemd-networkd` manages.
-    #[serde(default)]
-    pub managed: Vec<Managed>,
     /// Other network namespaces with services, where the initial one has none.
     #[serde(default)]
     pub elsewhere: Vec<Elsewhere>,
@@ -70,9 +67,6 @@ pub struct Kernel {
     /// be; `None` where the list of modules cannot be read.
     #[serde(default)]
     pub parts: Option<Vec<String>>,
-    /// Whether `ip_vs_ftp` is loaded; `None` in snapshots of a release that did not look.
-    #[serde(default)]
-    pub ftp_helper: Option<bool>,
 }
 
 /// The IPVS table and what belongs to it.
@@ -108,17 +102,6 @@ pub struct HalfOpen {
     pub service: SocketAddr,
     /// The real server that got it.
     pub destination: SocketAddr,
-}
-
-/// An interface that `systemd-networkd` manages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Managed {
-    /// The interface.
-    pub device: InterfaceName,
-    /// The `.network` file that it does so by.
-    pub file: String,
-    /// Whether what others set there stays (`KeepConfiguration=`).
-    pub keeps: bool,
 }
 
 /// A network namespace that has an IPVS table.

@@ -17,6 +17,7 @@ mod finding;
 mod gather;
 mod intent;
 mod listener;
+mod lost;
 mod modules;
 mod probe;
 mod symptom;
@@ -28,9 +29,7 @@ pub use boot::BootSetting;
 pub use check::{CHECKS, Check};
 pub use examination::{Diagnosis, examine};
 pub use expectation::{Expectation, Served};
-pub use facts::{
-    Destinations, Elsewhere, Facts, HalfOpen, Journalled, Kernel, Managed, Table, Unread,
-};
+pub use facts::{Destinations, Elsewhere, Facts, HalfOpen, Journalled, Kernel, Table, Unread};
 pub use finding::{Finding, Severity, Step};
 pub use intent::{Intent, Wish};
 pub use listener::Listener;

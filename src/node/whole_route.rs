@@ -1,8 +1,9 @@
 //! Routes with all that the kernel keeps of them, in any table.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -17,6 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use super::link::is;
 use super::{InterfaceName, message, route};
+
+/// `RT_TABLE_DEFAULT`, `RT_TABLE_MAIN` and `RT_TABLE_LOCAL`.
+const KERNEL_TABLES: RangeInclusive<u32> = 253..=255;
 
 /// How often a route is tried whose source the kernel still examines, each quarter of a second.
 const ATTEMPTS: u32 = 20;
@@ -171,11 +175,10 @@ pub(super) async fn ways_out(
     Ok(ways.into_iter().map(|found| (found.identity, value(kept(found.message)))).collect())
 }
 
-/// All routes of these tables that lead through one interface.
-pub(super) async fn of_tables(
+/// The routes through one interface in tables that people made: not those of the kernel's three.
+pub(super) async fn of_other_tables(
     handle: &Handle,
     names: &HashMap<u32, InterfaceName>,
-    tables: &BTreeSet<u32>,
 ) -> Result<Vec<(WholeRoute, String)>, Error> {
     let mut found = Vec::new();
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {
@@ -188,7 +191,7 @@ pub(super) async fn of_tables(
             });
             let Some(device) = device else { continue };
             let route = WholeRoute::of(&message, device);
-            if tables.contains(&route.table) && !is_made_by_kernel(&message) {
+            if !KERNEL_TABLES.contains(&route.table) && !is_made_by_kernel(&message) {
                 found.push((route, value(kept(message))));
             }
         }

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value as Json, json};
 
 use super::Machine;
-use crate::cluster::{Breakage, Cluster, DR, NAT, TUN, TUN_IPV6, ids, is_found, is_healthy, run};
+use crate::cluster::{Breakage, Cluster, DR, TUN, TUN_IPV6, ids, is_found, is_healthy, run};
 use crate::support::{LVSCTL, Outcome, root};
 
 const UNLOAD: &str = "ipvsadm -C; modprobe -r ip_vs_rr ip_vs";
@@ -39,8 +39,6 @@ fn modules_that_are_gone_are_found() {
         run(host, &is_found(host, id), "fix");
     }
     cluster.is_well();
-    drop(cluster);
-    ftp_takes_a_module();
 }
 
 /// With the least buckets that there can be.
@@ -53,13 +51,13 @@ fn a_table_that_is_too_small_is_found(cluster: &Cluster) {
             .shell("ipvsadm -A -u 192.168.10.10:53 -s rr && ipvsadm -a -u 192.168.10.10:53 -r 192.168.10.2 -g")
             .success();
         client.inside(|| {
-            for _ in 0..600 {
+            for _ in 0..700 {
                 let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
                 socket.send_to(b"?", "192.168.10.10:53").unwrap();
             }
         });
         let known = director.shell("wc -l </proc/net/ip_vs_conn").success();
-        assert!(known.trim().parse::<u32>().unwrap() > 600, "{known}");
+        assert!(known.trim().parse::<u32>().unwrap() > 520, "{known}");
     };
     crowd("conn_tab_bits=8");
     let finding = is_found(director, "H10");
@@ -69,26 +67,6 @@ fn a_table_that_is_too_small_is_found(cluster: &Cluster) {
     run(director, &finding, "undo");
     assert!(!Path::new("/etc/modprobe.d/ip_vs.conf").exists());
     director.shell(UNLOAD).success();
-}
-
-/// The server says where its data is to be had, and the client must come to the virtual address.
-fn ftp_takes_a_module() {
-    let mut cluster = Cluster::up(NAT);
-    let told = |address: &str| format!("227 Entering Passive Mode ({address},31,64).");
-    cluster.real.serve(21, &told("192,168,10,2"));
-    let heard = || cluster.client.ask(cluster.vip, 21);
-    let ftp = format!("-t {}:21", cluster.vip);
-    let director = &cluster.director;
-    director
-        .shell(&format!("ipvsadm -A {ftp} -s rr && ipvsadm -a {ftp} -r 192.168.10.2:21 -m"))
-        .success();
-    assert_eq!(heard(), told("192,168,10,2"));
-    let finding = is_found(director, "N10");
-    run(director, &finding, "fix");
-    is_healthy(director, "director");
-    assert_eq!(heard(), told("198,51,100,17"));
-    director.shell(&format!("ipvsadm -D {ftp}")).success();
-    run(director, &finding, "undo");
 }
 
 /// Until hosts that are gone have let go of it.
@@ -119,16 +97,19 @@ fn what_the_boot_leaves_and_brings_is_told() {
     machine.is_well(file);
 
     // Another file is set back by the next boot, and by whoever does what a boot does.
-    let sysctl = "systemctl restart systemd-sysctl";
     root("echo net.ipv4.conf.all.arp_ignore = 0 >/etc/sysctl.d/60-own.conf");
     let finding = machine.finds("", "A6");
     let found = "net/ipv4/conf/all/arp_ignore = 0 in /etc/sysctl.d/60-own.conf";
     assert_eq!(finding["found"], json!(found));
-    root(sysctl);
-    machine.runs(&machine.finds("", "A4"), "fix");
-    root("echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore");
+    let ignore = Path::new("/proc/sys/net/ipv4/conf/all/arp_ignore");
+    let boots = || {
+        root("systemctl restart systemd-sysctl");
+        fs::read_to_string(ignore).unwrap()
+    };
+    assert_eq!(boots(), "0\n");
+    fs::write(ignore, "1\n").unwrap();
     machine.runs(&finding, "fix");
-    root(sysctl);
+    assert_eq!(boots(), "1\n");
     machine.is_well("");
     machine.runs(&finding, "undo");
     machine.finds("", "A6");
@@ -144,47 +125,13 @@ fn what_the_boot_leaves_and_brings_is_told() {
     root("echo net.ipv4.conf.all.arp_ignore = 0 >/etc/sysctl.d/60-own.conf");
     machine.is_well(boot);
     machine.is_well(&asked);
-    root(sysctl);
+    assert_eq!(boots(), "1\n");
     machine.is_well("");
     machine.runs(&finding, "undo");
     root("rm /etc/sysctl.d/60-own.conf");
     machine.finds(&asked, "H20");
     machine.run(&format!("lvsctl down {file} && lvsctl uninstall pool")).success();
     root("ip link delete eth8");
-}
-
-#[test]
-fn a_manager_that_would_take_addresses_away_is_found() {
-    let machine = Machine::new();
-    let file = "/run/director.toml";
-    fs::write(file, POOL.replace("30.1\"]", "30.2\"]").replace("30.9", "30.1")).unwrap();
-    root(
-        "mkdir -p /run/systemd/network; mount -o remount,ro /sys; \
-         printf '[Match]\\nName=eth7\\n[Network]\\nAddress=192.168.30.1/24\\n' \
-             >/run/systemd/network/10-seven.network; \
-         ip link add eth7 type dummy; systemctl start systemd-networkd; \
-         until ip address show dev eth7 | grep -q 192.168.30.1/24; do sleep 0.2; done",
-    );
-    let restart = "systemctl restart systemd-networkd; sleep 1; \
-                   until networkctl status eth7 | grep -q '(configured)'; do sleep 0.2; done";
-    machine.run(&format!("lvsctl apply {file}")).success();
-    let finding = machine.finds("", "A13");
-    root(restart);
-    let told = machine.doctor("");
-    assert_eq!((told.status, ids_of(&told)), (1, vec!["A16".to_owned(), "A13".to_owned()]));
-    machine.run(&format!("lvsctl apply {file}")).success();
-    machine.runs(&finding, "fix");
-    machine.is_well("");
-    root(restart);
-    machine.is_well("");
-    machine.runs(&finding, "undo");
-    machine.finds("", "A13");
-    machine.run(&format!("lvsctl down {file}")).success();
-    root(
-        "systemctl stop systemd-networkd.socket systemd-networkd; \
-         rm -r /run/systemd/network/10-seven.network /etc/systemd/network/10-seven.network.d; \
-         ip link delete eth7; mount -o remount,rw /sys",
-    );
 }
 
 impl Machine {

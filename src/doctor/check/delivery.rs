@@ -92,11 +92,9 @@ pub(super) fn director_has_the_address(case: &Case<'_>) -> Vec<Fault> {
         {
             continue;
         }
-        let own = case.places(address).map(|state| &state.assigned.device).next();
-        let device = own.or_else(|| case.place(address));
-        let device = device.or_else(|| case.surroundings.on_link(address));
-        // An address of an interface that is down is none, and one of a tunnel goes with its module.
-        let gone = |device: &InterfaceName| case.network().link(device).is_none_or(|it| !it.up);
+        let device = case.place(address).or_else(|| case.surroundings.on_link(address));
+        // A tunnel goes with its module. Of an interface that is down an address is one still.
+        let gone = |device: &InterfaceName| case.network().link(device).is_none();
         let repair = match device {
             Some(device) if gone(device) => bring_up(case, device, "ipip"),
             device => device.map(|device| give(address, device)).into_iter().collect(),
@@ -106,7 +104,7 @@ pub(super) fn director_has_the_address(case: &Case<'_>) -> Vec<Fault> {
                 "{address} is no address of this director: its packets never come to IPVS"
             ),
             found: match device.filter(|device| gone(device)) {
-                Some(device) => format!("services in the IPVS table, and {device} missing or down"),
+                Some(device) => format!("services in the IPVS table, and no interface {device}"),
                 None => "services in the IPVS table, and no local route".to_owned(),
             },
             expected: match device {

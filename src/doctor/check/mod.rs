@@ -9,7 +9,6 @@ mod forwarding;
 mod interfaces;
 mod ipv6;
 mod kernel;
-mod managers;
 mod operation;
 mod probes;
 mod refusals;
@@ -77,7 +76,6 @@ pub const CHECKS: &[Check] = &[
     check("H21", Failure, refusals::services_are_there),
     check("H22", Warning, told_by_the_file),
     check("H23", Advice, told_by_the_file),
-    check("N10", Warning, translation::ftp_is_understood),
     check("N11", Warning, table::port_is_the_service_s),
     check("N15", Failure, table::destination_is_another_machine),
     check("H12", Warning, refusals::somebody_gets_connections),
@@ -97,7 +95,6 @@ pub const CHECKS: &[Check] = &[
     check("H2", Advice, operation::datagrams_are_forgotten),
     check("H16", Advice, boot::rules_are_numeric),
     check("A6", Advice, boot::boot_leaves_it),
-    check("A13", Warning, managers::networkd_keeps_what_is_set),
     check("H20", Advice, boot::it_comes_again),
     check("H10", Warning, capacity::connection_table_is_large_enough),
     check("I1", Warning, interfaces::one_interface_a_subnet),

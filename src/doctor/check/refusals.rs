@@ -1,5 +1,7 @@
 //! Clients whom no real server takes, though the table has some.
 
+use std::collections::HashSet;
+
 use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault, named};
 use crate::doctor::facts::Destinations;
@@ -13,16 +15,18 @@ pub(super) fn services_are_there(case: &Case<'_>) -> Vec<Fault> {
     if case.facts.table.is_none() || !case.facts.controllers.is_empty() {
         return Vec::new();
     }
+    // That it cannot be made is another check's.
+    let unknown: HashSet<ServiceIdentity> =
+        case.unknown_parts().into_iter().map(|(service, _)| service).collect();
+    let mut missing = case.missing_services();
+    missing.retain(|(identity, _)| !unknown.contains(identity));
     let fault = |(identity, repair): (ServiceIdentity, Vec<Step>)| Fault {
         title: format!("{} is not in the IPVS table: its clients are refused", named(identity)),
         found: "no such service (ipvsadm -L)".to_owned(),
-        expected: format!(
-            "the service and {} real servers, as lvsctl has made it",
-            repair.len() - 1
-        ),
+        expected: "the service and its real servers, as lvsctl has made them".to_owned(),
         repair,
     };
-    case.missing_services().into_iter().map(fault).collect()
+    missing.into_iter().map(fault).collect()
 }
 
 /// A cluster manager keeps services that nobody serves, and refuses their clients itself.

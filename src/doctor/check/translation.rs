@@ -2,9 +2,8 @@
 
 use std::net::IpAddr;
 
-use crate::doctor::Step;
-use crate::doctor::case::{Case, Fault, named};
-use crate::ipvs::{Forwarding, Protocol, ServiceIdentity};
+use crate::doctor::case::{Case, Fault};
+use crate::ipvs::Forwarding;
 
 /// Seen by connections that do not come about: clients whom the real server reaches by itself.
 pub(super) fn clients_are_elsewhere(case: &Case<'_>) -> Vec<Fault> {
@@ -36,34 +35,4 @@ pub(super) fn clients_are_elsewhere(case: &Case<'_>) -> Vec<Fault> {
         faults.push((client, fault));
     }
     faults.into_iter().map(|(_, fault)| fault).collect()
-}
-
-/// Of FTP.
-const CONTROL: u16 = 21;
-
-/// The addresses of the data connections stand in the control connection, where `ip_vs_ftp` puts the
-/// virtual one.
-pub(super) fn ftp_is_understood(case: &Case<'_>) -> Vec<Fault> {
-    let ftp = case.destinations().find(|(identity, entry)| {
-        matches!(identity, ServiceIdentity::Address { protocol: Protocol::TCP, port: CONTROL, .. })
-            && entry.destination.forwarding == Forwarding::Masquerade
-            && !case.is_own(entry.destination.address)
-    });
-    let (Some((identity, entry)), Some(false)) = (ftp, case.facts.kernel.ftp_helper) else {
-        return Vec::new();
-    };
-    let real = entry.destination.address;
-    vec![Fault {
-        title: format!(
-            "clients of {} log in, and their transfers hang: they are told to come to {real}, or \
-             are called from there",
-            named(identity)
-        ),
-        found: "FTP by NAT, and no module ip_vs_ftp in /sys/module".to_owned(),
-        expected: "ip_vs_ftp, with ports= where it is not port 21".to_owned(),
-        repair: vec![Step::Shell {
-            fix: "modprobe ip_vs_ftp".to_owned(),
-            undo: Some("modprobe -r ip_vs_ftp".to_owned()),
-        }],
-    }]
 }

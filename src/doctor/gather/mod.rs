@@ -3,7 +3,6 @@
 mod controllers;
 mod counters;
 mod elsewhere;
-mod networkd;
 mod rules;
 mod table;
 mod units;
@@ -39,7 +38,6 @@ impl Facts {
                 .any(|module| Path::new("/sys/module").join(module).exists()),
             parts: modules::parts(&release),
             release,
-            ftp_helper: Some(Path::new("/sys/module/ip_vs_ftp").exists()),
         };
         // Opening IPVS would load it.
         let table = kernel.ipvs_loaded.then(table::read).and_then(|table| {
@@ -57,7 +55,6 @@ impl Facts {
         Self {
             schema: SCHEMA,
             kernel,
-            managed: if boots { networkd::managed(&network.links) } else { Vec::new() },
             elsewhere: if looks_elsewhere { elsewhere::directors() } else { Vec::new() },
             network,
             table,

@@ -1,7 +1,7 @@
 //! What a real server of tunnelling has besides: ports that unpack, and routes that tell clients of
 //! smaller segments.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 use crate::ipvs::AddressFamily;
 use crate::node::{Error, Host, InterfaceName, Key, PRESENT, WholeRoute, fou, rule, whole_route};
 
-/// Ports, rules, and routes of other tables than the main one, with their values.
+/// Ports, rules, and routes, with their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Further {
     /// The ways by which the machine reaches others, as [`Host::ways_out`] tells them.
     pub ways_out: Vec<(WholeRoute, String)>,
     /// Rules that lead what comes from one source to another table.
     pub rules: Vec<SourceRule>,
-    /// The routes of these tables.
+    /// The routes of tables other than the kernel's own.
     pub routes: Vec<(WholeRoute, String)>,
     /// UDP ports that unpack what comes to them; `None` where it is not known whether there are any.
     pub ports: Option<Vec<UnpackingPort>>,
@@ -85,14 +85,8 @@ pub(super) fn read(
     let handle: &Handle = &host.handle;
     let ways_out = host.ways_out()?;
     let rules = host.wait("listing the policy rules".to_owned(), rule::by_source(handle))?;
-    let tables: BTreeSet<u32> = rules.iter().map(|rule| rule.table).collect();
-    let routes = match tables.is_empty() {
-        true => Vec::new(),
-        false => {
-            let routes = whole_route::of_tables(handle, names, &tables);
-            host.wait("listing the routes".to_owned(), routes)?
-        }
-    };
+    let routes = whole_route::of_other_tables(handle, names);
+    let routes = host.wait("listing the routes".to_owned(), routes)?;
     Ok(Further { ways_out, rules, routes, ports: ports(release)? })
 }
 
