@@ -127,6 +127,7 @@ fn what_the_file_wants_of_tunnels_is_found_missing() {
         (real, "M1", false, "ip rule del from 192.168.10.10".to_owned()),
         (real, "M6", false, "ip fou del port 6080".to_owned()),
         (real, "K3", false, "ip link set tunl0 down".to_owned()),
+        (real, "P1", true, "echo 1 >/proc/sys/net/ipv4/conf/tunl0/rp_filter".to_owned()),
     ] {
         filed.breaks(host, id, felt, &by);
     }
@@ -157,6 +158,14 @@ impl Filed {
             examined(&self.cluster.client, &format!("--from {snapshot} {file}"));
         let told = (status, ids(&findings), &object["unread"]);
         assert_eq!(told, (1, vec!["I2", "H21"], &json!([])));
+        let real = &self.cluster.real;
+        real.shell("ip rule del from 192.168.10.10 && ip fou del port 6080").success();
+        let here = examined(real, file);
+        assert_eq!(ids(&here.1), ["M6", "M1"]);
+        real.lvsctl(&format!("snapshot {snapshot}")).success();
+        let there = examined(&self.cluster.client, &format!("--from {snapshot} {file}"));
+        assert_eq!((ids(&there.1), &there.2["unread"]), (ids(&here.1), &json!([])));
+        real.lvsctl(&format!("apply {file}")).success();
         director.lvsctl(&format!("apply {file}")).success();
         self.is_well();
     }
@@ -168,7 +177,12 @@ impl Filed {
         let (status, findings, _) = examined(director, &other);
         assert_eq!((status, ids(&findings)), (1, vec!["K2", "K2"]), "{findings:#?}");
         assert!(findings[0]["title"].as_str().unwrap().contains("ip_vs_twos"), "{findings:#?}");
+        director.reference("-D -t 192.168.10.10:80").success();
         assert_eq!(director.lvsctl(&format!("apply {other}")).status, 1);
+        self.cluster.is_not_answered();
+        let (status, findings, _) = examined(director, &other);
+        assert_eq!((status, ids(&findings)), (1, vec!["K2", "K2"]), "{findings:#?}");
+        director.lvsctl(&format!("apply {}", self.file)).success();
         self.is_well();
     }
 }
@@ -179,6 +193,7 @@ fn what_the_file_wants_of_nat_is_found_missing() {
     let (director, real) = (&filed.cluster.director, &filed.cluster.real);
     let sysctls = "cd /proc/sys/net/ipv4;";
     for (host, id, felt, by) in [
+        (director, "N1", true, "echo 0 >ip_forward"),
         (director, "N4", false, "echo 1 >conf/eth1/send_redirects"),
         (real, "N2", false, "ip route del default"),
         (real, "N4", false, "echo 1 >conf/all/accept_redirects"),

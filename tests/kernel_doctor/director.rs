@@ -16,11 +16,13 @@ fn a_director_that_is_broken_in_one_way_is_mended() {
     names_in_the_rules_of_the_boot_are_found(&cluster);
     services_that_refuse_clients_are_found(&cluster);
     let host = &cluster.director;
-    let server = format!("{WEB} -r 10.9.9.9");
-    let by =
-        format!("ip route add default via 203.0.113.1 dev eth0 onlink && ipvsadm -a {server} -i");
-    let mended_by = format!("ip route del default; ipvsadm -d {server}");
-    cluster.breaks_until(&Breakage { id: "I3", host, by: &by, felt: false }, &mended_by);
+    let (server, other) = (format!("{WEB} -r 192.168.10.2 -g"), format!("{WEB} -r 10.9.9.9"));
+    let by = format!(
+        "ip route add default via 203.0.113.1 dev eth0 onlink && ipvsadm -a {other} -i && \
+         ipvsadm -e {server} -w 0"
+    );
+    let mended_by = format!("ip route del default; ipvsadm -d {other}; ipvsadm -e {server} -w 1");
+    cluster.breaks_until(&Breakage { id: "I3", host, by: &by, felt: true }, &mended_by);
     a_hash_that_refuses_clients_is_mended(&cluster);
     connections_that_do_not_come_about_are_noticed(&cluster);
 }

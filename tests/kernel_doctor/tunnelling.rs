@@ -35,7 +35,6 @@ fn a_real_server_that_is_broken_in_one_way_is_mended() {
     let host = &cluster.director;
     for (id, felt, by) in [
         ("M2", false, "echo 0 >/proc/sys/net/ipv4/vs/pmtu_disc"),
-        ("A16", true, "ip link set tunl0 down"),
         ("A16", true, "ip address del 192.168.10.10/32 dev tunl0"),
     ] {
         cluster.breaks(&Breakage { id, host, by, felt });
