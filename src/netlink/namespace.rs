@@ -80,6 +80,24 @@ impl fmt::Display for Namespace {
 }
 
 impl Namespace {
+    /// What it is called on a command line.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use lvs::netlink::Namespace;
+    ///
+    /// assert_eq!(Namespace::Process(4711).word(), "4711");
+    /// ```
+    #[must_use]
+    pub fn word(&self) -> String {
+        match self {
+            Self::Named(name) => name.clone(),
+            Self::Path(path) => path.display().to_string(),
+            Self::Process(process) => process.to_string(),
+        }
+    }
+
     /// Moves the calling thread there; its sockets, and what it reads below [`proc_net`], are then
     /// of that namespace. Threads that it starts later start there.
     ///

@@ -202,6 +202,12 @@ fn what_the_file_wants_of_nat_is_found_missing() {
     }
     filed.is_well();
     only_looks::is_all_it_does(director, &format!("doctor {}", filed.file), "");
+    // From elsewhere, the command names the namespace.
+    real.shell("ip route del default").success();
+    let (client, state) = (&filed.cluster.client, real.state_directory().display());
+    let elsewhere = format!("--netns {} --state-dir {state} {}", real.name(), filed.file);
+    run(client, &is_found_by(client, &elsewhere, "N2"), "fix");
+    filed.is_well();
     // A table says what it says, and nothing of the machine.
     let rules = format!("/run/{}.rules", director.name());
     director.shell(&format!("{IPVSADM} -Sn >{rules}")).success();
@@ -210,7 +216,7 @@ fn what_the_file_wants_of_nat_is_found_missing() {
     run(director, &is_found_by(director, &rules, "H21"), "fix");
     is_healthy_by(director, &rules, "director");
     // Nothing was set up at all.
-    let (client, file) = (&filed.cluster.client, &filed.file);
+    let file = &filed.file;
     let (status, findings, object) = examined(client, &format!("{file} --role director"));
     assert_eq!((status, &object["role"]), (1, &json!("director")));
     assert!(findings.iter().all(|it| it["fix"][0].as_str().unwrap().ends_with("--role director")));

@@ -71,7 +71,7 @@ impl Patient<'_> {
     fn command(&self, verb: &str, file: &Path) -> String {
         let mut words = vec!["lvsctl".to_owned()];
         if let Some(namespace) = &self.options.netns {
-            words.extend(["--netns".to_owned(), quoted(&namespace.to_string())]);
+            words.extend(["--netns".to_owned(), quoted(&namespace.word())]);
         }
         if self.options.state_dir != Path::new(STATE_DIRECTORY) {
             let directory = quoted(&self.options.state_dir.display().to_string());

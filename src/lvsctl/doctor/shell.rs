@@ -16,7 +16,7 @@ pub(super) fn inside(command: String, namespace: Option<&Namespace>) -> String {
             }
             format!("ip netns exec {name}")
         }
-        Namespace::Path(path) => format!("nsenter --net={}", quoted(&path.display().to_string())),
+        Namespace::Path(_) => format!("nsenter --net={}", quoted(&namespace.word())),
         Namespace::Process(process) => format!("nsenter --net=/proc/{process}/ns/net"),
     };
     match is_plain(&command) {
