@@ -56,7 +56,7 @@ impl fmt::Display for Key {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Host(value) => value.fmt(f),
+            Self::Host(value) => node::typed(value).fmt(f),
             Self::Table(value) => value.fmt(f),
         }
     }

@@ -32,6 +32,9 @@ fn state(finding: &Finding<Key, Value>) -> String {
         _ if finding.met => "ok".to_owned(),
         None => "missing".to_owned(),
         Some(found) => match &finding.wanted {
+            Some(wanted) if wanted.to_string() == found.to_string() => {
+                format!("is {found}, but not in all that the kernel keeps of it")
+            }
             Some(wanted) => format!("is {found}, should be {wanted}"),
             None => format!("is {found}, should not be there"),
         },

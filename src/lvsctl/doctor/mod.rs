@@ -96,10 +96,10 @@ fn entry(entry: &crate::plan::Entry<Key, Value>) -> Journalled {
         Key::Host(key) => Some(key.clone()),
         Key::Table(_) => None,
     };
-    Journalled {
-        claims: entry.claims.to_vec(),
-        key,
-        value: entry.ours.as_ref().map(ToString::to_string),
-        found: None,
-    }
+    // What it is compared with has the kernel's message behind its words, too.
+    let value = entry.ours.as_ref().map(|ours| match ours {
+        Value::Host(value) => value.clone(),
+        Value::Table(value) => value.to_string(),
+    });
+    Journalled { claims: entry.claims.to_vec(), key, value, found: None }
 }
