@@ -88,8 +88,9 @@ fn machines(cluster: &Cluster) -> Result<(), Mistake> {
             return wrong(bond, "a bond without ports leads nowhere: ports = [\"eth2\", \"eth3\"]");
         }
         for name in bond.get_ref().interfaces() {
-            if !interfaces.insert(name) {
-                return wrong(bond, format!("{name} is named twice: a port belongs to one bond"));
+            if !interfaces.insert(*name.get_ref()) {
+                let told = format!("{} is named twice: a port belongs to one bond", name.get_ref());
+                return wrong(&name, told);
             }
         }
     }
