@@ -16,6 +16,7 @@ mod machine;
 mod report;
 mod state;
 mod status;
+mod strangers;
 mod task;
 mod values;
 mod wanted;
