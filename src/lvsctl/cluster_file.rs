@@ -77,11 +77,12 @@ fn status(
     Ok(if findings.iter().all(|finding| finding.met) { 0 } else { 2 })
 }
 
-/// What the journal holds is what there should be.
+/// What the journal holds is what there should be, and what is due should be as it was.
 fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let mut machine = Machine::new()?.only_looking();
     let mut journal = state::journal(&options.state_dir)?;
-    let wanted = status::journalled(|_| true, &journal);
+    let mut wanted = status::journalled(|_| true, &journal);
+    wanted.extend(status::due(&journal));
     let findings = Engine::new(&mut machine, &mut journal).status(&wanted)?;
     if options.json {
         status::write_json(output, json!({"schema": 1}), &findings)?;

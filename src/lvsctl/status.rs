@@ -26,6 +26,16 @@ pub(super) fn journalled(
     covered.collect()
 }
 
+/// What nobody asks for any more, and could not be given back yet.
+pub(super) fn due(journal: &Journal<Key, Value>) -> impl Iterator<Item = Wanted<Key, Value>> {
+    journal.entries().filter(|entry| entry.claims.is_empty()).map(|entry| Wanted {
+        key: entry.key.clone(),
+        value: entry.previous.clone(),
+        tolerated: Vec::new(),
+        claim: String::new(),
+    })
+}
+
 /// `ok`, `missing`, or what it is instead.
 fn state(finding: &Finding<Key, Value>) -> String {
     match &finding.found {
