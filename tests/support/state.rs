@@ -6,6 +6,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use futures_util::TryStreamExt;
+use rtnetlink::IpVersion;
+
 use super::Host;
 
 /// Links, addresses, routes of every table, rules, parameters and the IPVS table.
@@ -14,8 +17,7 @@ use super::Host;
 /// a queueing discipline: the kernel keeps them, so they are left out.
 pub fn everything(host: &Host) -> String {
     let (mut state, has_services) = host.inside(|| {
-        let shown = ip("-oneline", "link show\naddress show\nroute show table all\nrule show\n")
-            + &ip("-6", "rule show\n");
+        let shown = ip("link show\naddress show\nroute show table all\n") + &rules();
         let lines: String = shown.lines().map(|line| lasting(line) + "\n").collect();
         // The kernel's own listing has three lines of titles.
         let table = fs::read_to_string("/proc/thread-self/net/ip_vs").unwrap_or_default();
@@ -28,14 +30,31 @@ pub fn everything(host: &Host) -> String {
 }
 
 /// What `ip` says to these lines, without a shell between.
-fn ip(option: &str, lines: &str) -> String {
+fn ip(lines: &str) -> String {
     let mut command = Command::new("ip");
-    command.args([option, "-batch", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.args(["-oneline", "-batch", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut asked = command.spawn().unwrap();
     asked.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
     let said = asked.wait_with_output().unwrap();
-    assert!(said.status.success(), "ip {option} -batch: {lines}");
+    assert!(said.status.success(), "ip -batch: {lines}");
     String::from_utf8(said.stdout).unwrap()
+}
+
+/// The rules of both families, which `ip` tells by two processes only.
+fn rules() -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (connection, handle, _) = rtnetlink::new_connection().unwrap();
+        tokio::spawn(connection);
+        let mut lines = String::new();
+        for version in [IpVersion::V4, IpVersion::V6] {
+            let mut rules = handle.rule().get(version).execute();
+            while let Some(rule) = rules.try_next().await.unwrap() {
+                writeln!(lines, "{rule:?}").unwrap();
+            }
+        }
+        lines
+    })
 }
 
 /// A line of `ip` without what changes by itself.
