@@ -125,6 +125,18 @@ fn service(
             );
         };
         self::real(service, mode, entry)?;
+        let mixed = AddressFamily::from(real.address) != listen.get_ref().0.family();
+        if mixed && !cluster.director.sync.is_empty() {
+            return wrong(
+                entry,
+                format!(
+                    "{} is of another family than {}: beside that the kernel runs no \
+                     synchronization daemon, so leave out one or the other",
+                    real.address,
+                    listen.get_ref()
+                ),
+            );
+        }
         if vips.contains(&real.address) {
             return wrong(
                 entry,

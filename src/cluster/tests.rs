@@ -216,6 +216,12 @@ fn a_mistake_is_told_with_its_place() {
             "multicast",
         ),
         (format!("name = \"a b\"\n{head}"), "1:8", "letters"),
+        (
+            real("\"2001:db8::2\"")
+                + "[[director.sync]]\nstate = \"backup\"\ninterface = \"eth0\"\n",
+            "4:9",
+            "no synchronization daemon",
+        ),
     ] {
         let told = refusal(&text);
         assert!(told.starts_with(&format!("cluster.toml:{place}: ")), "{text}\n{told}");
