@@ -458,7 +458,12 @@ fn a_cluster_file_makes_the_bond_and_takes_it_back() {
     let complete = rack.network();
     let again = director.lvsctl(&file.line("apply --role director")).success();
     assert!(again.contains("nothing to do"), "{again}");
-    assert_eq!(director.lvsctl(&file.line("status --role director")).status, 0);
+    // What was moved is told in words, of the file and of the journal alike.
+    for line in [&file.line("status --role director"), "status", "--json status"] {
+        let status = director.lvsctl(line);
+        assert_eq!(status.status, 0, "{line}: {status:?}");
+        assert!(!status.output.contains("message") && status.output.contains("scope global"));
+    }
     assert_same(&rack.network(), &complete, "apply twice is apply once");
     director.lvsctl(&file.line("down")).success();
     assert_same(&rack.everything(), &before, "after down");
