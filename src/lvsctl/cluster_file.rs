@@ -43,9 +43,7 @@ fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<
     if options.json {
         report::write_json(output, &report)?;
     } else {
-        for command in report::commands(&report.steps) {
-            writeln!(output, "{command}")?;
-        }
+        report::write_steps(output, &report)?;
     }
     Ok(if report.steps.is_empty() { 0 } else { 2 })
 }
