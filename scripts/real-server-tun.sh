@@ -12,7 +12,7 @@ case ${1:-} in
     status) verb=status ;;
     *)
         echo "Usage: $0 start|stop|status" >&2
-        exit 2
+        exit 1
         ;;
 esac
 set -- --mode tun

@@ -88,8 +88,9 @@ fn machines(cluster: &Cluster) -> Result<(), Mistake> {
             return wrong(bond, "a bond without ports leads nowhere: ports = [\"eth2\", \"eth3\"]");
         }
         for name in bond.get_ref().interfaces() {
-            if !interfaces.insert(name) {
-                return wrong(bond, format!("{name} is named twice: a port belongs to one bond"));
+            if !interfaces.insert(*name.get_ref()) {
+                let told = format!("{} is named twice: a port belongs to one bond", name.get_ref());
+                return wrong(&name, told);
             }
         }
     }
@@ -124,6 +125,18 @@ fn service(
             );
         };
         self::real(service, mode, entry)?;
+        let mixed = AddressFamily::from(real.address) != listen.get_ref().0.family();
+        if mixed && !cluster.director.sync.is_empty() {
+            return wrong(
+                entry,
+                format!(
+                    "{} is of another family than {}: beside that the kernel runs no \
+                     synchronization daemon, so leave out one or the other",
+                    real.address,
+                    listen.get_ref()
+                ),
+            );
+        }
         if vips.contains(&real.address) {
             return wrong(
                 entry,

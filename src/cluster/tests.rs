@@ -146,7 +146,7 @@ fn a_mistake_is_told_with_its_place() {
         ("mode = ".to_owned(), "1:8", ""),
         (
             "directors = [\"192.0.2.300\"]".to_owned(),
-            "1:13",
+            "1:14",
             "\"192.0.2.300\" is not an IP address",
         ),
         (real("\"192.0.2.2:81\""), "4:9", "leave :81 out"),
@@ -155,7 +155,11 @@ fn a_mistake_is_told_with_its_place() {
         (real("\"www\""), "4:9", "not a host name"),
         (real("{ address = \"192.0.2.2\", wieght = 2 }"), "4:34", "wieght"),
         (real("{ address = \"192.0.2.2\", weight = -1 }"), "4:43", "2147483647"),
-        (real("{ address = \"192.0.2.2\", tunnel = { type = \"gue\" } }"), "4:9", "needs its port"),
+        (
+            real("{ address = \"192.0.2.2\", tunnel = { type = \"gue\" } }"),
+            "4:43",
+            "needs its port",
+        ),
         (
             real("{ address = \"192.0.2.2\", mode = \"nat\", tunnel = { type = \"gre\" } }"),
             "4:9",
@@ -212,11 +216,62 @@ fn a_mistake_is_told_with_its_place() {
             "multicast",
         ),
         (format!("name = \"a b\"\n{head}"), "1:8", "letters"),
+        (
+            real("\"2001:db8::2\"")
+                + "[[director.sync]]\nstate = \"backup\"\ninterface = \"eth0\"\n",
+            "4:9",
+            "no synchronization daemon",
+        ),
     ] {
         let told = refusal(&text);
         assert!(told.starts_with(&format!("cluster.toml:{place}: ")), "{text}\n{told}");
         assert!(told.contains(words), "{text}\n{told}");
         assert!(told.lines().count() >= 3 && told.contains('^'), "{told}");
+    }
+}
+
+/// As lists are written that are long.
+#[test]
+fn a_mistake_in_a_list_is_told_where_it_stands() {
+    let service =
+        "mode = \"tun\"\n[[service]]\nlisten = \"tcp://192.0.2.1:80\"\nreal = [\"192.0.2.2\"]\n";
+    let list = |key: &str, good: &str, bad: &str| {
+        format!("{key} = [\n  {good}, # as it should be\n  {good}, {bad},\n]\n")
+    };
+    for (text, line, bad) in [
+        (list("directors", "\"192.0.2.8\"", "\"192.0.2.300\""), 3, "\"192.0.2.300\""),
+        (list("directors", "\"192.0.2.8\"", "7"), 3, "7"),
+        (format!("{service}{}", list("vips", "\"192.0.2.8\"", "\"::\"")), 7, "\"::\""),
+        (format!("{service}{}", list("flags", "\"sh-port\"", "\"sh\"")), 7, "\"sh\""),
+        (format!("[real-server]\n{}", list("gateways", "\"192.0.2.8\"", "\"www\"")), 4, "\"www\""),
+        (
+            format!(
+                "[[director.bond]]\nname = \"bond0\"\nmode = \"802.3ad\"\n{}",
+                list("ports", "\"eth2\"", "\"a/b\"")
+            ),
+            6,
+            "\"a/b\"",
+        ),
+        (
+            "[[director.bond]]\nname = \"bond0\"\nmode = \"802.3ad\"\nports = [\n\"eth2\",\n\
+             \"eth3\", \"eth2\"]\n"
+                .to_owned(),
+            6,
+            "\"eth2\"",
+        ),
+        (
+            service.replace("[\"192.0.2.2\"]", "[\n\"192.0.2.2\",\n{ address = \"192.0.2.3:x\" }]"),
+            6,
+            "\"192.0.2.3:x\"",
+        ),
+    ] {
+        let told = refusal(&text);
+        let lines: Vec<&str> = told.lines().collect();
+        let [message, quoted, marks] = lines[..] else { panic!("{told}") };
+        let column = quoted.rfind(bad).unwrap_or_else(|| panic!("{text}\n{told}")) - 1;
+        assert!(message.starts_with(&format!("cluster.toml:{line}:{column}: ")), "{text}\n{told}");
+        let expected = format!("{}{}", " ".repeat(column + 1), "^".repeat(bad.len()));
+        assert_eq!(marks, expected, "{told}");
     }
 }
 

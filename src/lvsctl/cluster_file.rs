@@ -1,6 +1,5 @@
 //! The commands that take a file: `apply`, `diff`, `down` and `status`.
 
-use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 
@@ -11,9 +10,9 @@ use super::asked::{Asked, Meant};
 use super::commands::{run_allowed, run_here, tell};
 use super::report::{self, Direction};
 use super::wanted::Want;
-use super::{Error, Key, Machine, Value, state, status};
+use super::{Error, Key, Machine, Value, state, status, strangers};
 use crate::cluster::Role;
-use crate::plan::{Engine, Journal, Report, Wanted, World};
+use crate::plan::{Engine, Journal, Report, World};
 use crate::table;
 
 pub(super) fn run(
@@ -44,9 +43,7 @@ fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<
     if options.json {
         report::write_json(output, &report)?;
     } else {
-        for command in report::commands(&report.steps) {
-            writeln!(output, "{command}")?;
-        }
+        report::write_steps(output, &report)?;
     }
     Ok(if report.steps.is_empty() { 0 } else { 2 })
 }
@@ -78,11 +75,12 @@ fn status(
     Ok(if findings.iter().all(|finding| finding.met) { 0 } else { 2 })
 }
 
-/// What the journal holds is what there should be.
+/// What the journal holds is what there should be, and what is due should be as it was.
 fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let mut machine = Machine::new()?.only_looking();
     let mut journal = state::journal(&options.state_dir)?;
-    let wanted = status::journalled(|_| true, &journal);
+    let mut wanted = status::journalled(|_| true, &journal);
+    wanted.extend(status::due(&journal));
     let findings = Engine::new(&mut machine, &mut journal).status(&wanted)?;
     if options.json {
         status::write_json(output, json!({"schema": 1}), &findings)?;
@@ -118,7 +116,8 @@ fn wanted(
     if flags.exclusive
         && let Some(claim) = asked.claim_of_table()
     {
-        wanted.extend(strangers(&wanted, machine, journal, &claim)?);
+        let strangers = strangers::wanted(&wanted, machine, journal, &claim)?;
+        wanted.extend(strangers);
     }
     Ok(wanted)
 }
@@ -133,28 +132,4 @@ fn keep_weights(wanted: &mut [Want], machine: &mut Machine) -> Result<(), Error>
         }
     }
     Ok(())
-}
-
-/// Entries of the table that nobody here wants: each shall be gone, and what was removed as one stays
-/// so. One that a killed run was about to remove may be there still.
-fn strangers(
-    wanted: &[Want],
-    machine: &mut Machine,
-    journal: &Journal<Key, Value>,
-    claim: &str,
-) -> Result<Vec<Want>, Error> {
-    let known: HashSet<&Key> = wanted.iter().map(|item| &item.key).collect();
-    let foreign = |key: &Key| {
-        !known.contains(key) && journal.entry(key).is_none_or(|entry| entry.ours.is_none())
-    };
-    let mut gone = Vec::new();
-    if machine.entries()?.iter().any(foreign) {
-        gone.extend(machine.settled_entries()?.into_iter().filter(foreign));
-    }
-    let there: HashSet<Key> = gone.iter().cloned().collect();
-    let removed = journal.entries().filter(|entry| entry.ours.is_none()).map(|entry| &entry.key);
-    let removed = removed.filter(|key| matches!(key, Key::Table(_)) && !there.contains(key));
-    gone.extend(removed.filter(|key| foreign(key)).cloned());
-    let want = |key| Wanted { key, value: None, tolerated: Vec::new(), claim: claim.to_owned() };
-    Ok(gone.into_iter().map(want).collect())
 }

@@ -121,17 +121,6 @@ pub enum Error {
     Output(#[from] io::Error),
 }
 
-impl Error {
-    /// Exit code: 2 for what was asked wrongly, 1 for what failed.
-    #[must_use]
-    pub const fn exit_code(&self) -> u8 {
-        match self {
-            Self::Usage(_) => 2,
-            _ => 1,
-        }
-    }
-}
-
 const fn waiting_hint(error: &LockError) -> &'static str {
     match error {
         LockError::Held { .. } => ", or let it finish first with --wait SECONDS",

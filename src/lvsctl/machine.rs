@@ -56,7 +56,7 @@ impl fmt::Display for Key {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Host(value) => value.fmt(f),
+            Self::Host(value) => node::typed(value).fmt(f),
             Self::Table(value) => value.fmt(f),
         }
     }
@@ -121,7 +121,7 @@ impl Machine {
         &mut self,
         read: impl FnOnce(&mut Tables<Socket>) -> Result<Vec<table::Key>, table::Error>,
     ) -> Result<Vec<Key>, Error> {
-        if self.only_looking && !ipvs::is_loaded() {
+        if self.is_out_of_sight() {
             return Ok(Vec::new());
         }
         Ok(read(self.tables()?)?.into_iter().map(Key::Table).collect())
@@ -147,6 +147,11 @@ impl Machine {
     /// Where the kernel refuses to tell.
     pub fn ways_out(&self) -> Result<Vec<(WholeRoute, String)>, Error> {
         Ok(self.host.ways_out()?)
+    }
+
+    /// Whether the table cannot be read without loading its module.
+    fn is_out_of_sight(&self) -> bool {
+        self.only_looking && !ipvs::is_loaded()
     }
 
     fn tables(&mut self) -> Result<&mut Tables<Socket>, Error> {
@@ -178,7 +183,7 @@ impl World for Machine {
     fn read(&mut self, key: &Key) -> Result<Option<Value>, Error> {
         Ok(match key {
             Key::Host(key) => self.host.read(key)?.map(Value::Host),
-            Key::Table(_) if self.only_looking && !ipvs::is_loaded() => None,
+            Key::Table(_) if self.is_out_of_sight() => None,
             Key::Table(key) => self.tables()?.read(key)?.map(Value::Table),
         })
     }
@@ -226,6 +231,25 @@ impl World for Machine {
         match key {
             Key::Host(key) => Ok(self.host.is_lost(key)?),
             Key::Table(_) => Ok(false),
+        }
+    }
+
+    fn whole(key: &Key) -> Option<Key> {
+        match key {
+            Key::Table(table::Key::Destination { service, .. }) => {
+                Some(Key::Table(table::Key::Service(*service)))
+            }
+            _ => None,
+        }
+    }
+
+    fn parts(&mut self, key: &Key) -> Result<Vec<Key>, Error> {
+        match key {
+            Key::Table(table::Key::Service(_)) if self.is_out_of_sight() => Ok(Vec::new()),
+            Key::Table(table::Key::Service(service)) => {
+                Ok(self.tables()?.destinations(service)?.into_iter().map(Key::Table).collect())
+            }
+            _ => Ok(Vec::new()),
         }
     }
 

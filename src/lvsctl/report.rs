@@ -58,6 +58,11 @@ pub(super) fn write_dry(output: &mut dyn Write, report: &Report<Key, Value>) -> 
     if report.steps.is_empty() {
         writeln!(output, "# nothing to do")?;
     }
+    write_steps(output, report)
+}
+
+/// The commands, and the notes as comments.
+pub(super) fn write_steps(output: &mut dyn Write, report: &Report<Key, Value>) -> io::Result<()> {
     for command in commands(&report.steps) {
         writeln!(output, "{command}")?;
     }

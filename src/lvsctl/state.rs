@@ -15,17 +15,14 @@ pub(super) fn lock(options: &Options) -> Result<Lock, Error> {
     Ok(Lock::take(&options.state_dir, Duration::from_secs(options.wait.into()))?)
 }
 
-/// The journal of the network namespace that we are in. Each has its own, by the number that
-/// `ls -L -i /proc/self/ns/net` shows. The kernel gives that number again after the namespace has
-/// ended, so that the epoch tells the two apart.
+/// The journal of the network namespace that this thread is in. Each has its own, by the number that
+/// `ls -L -i /proc/self/ns/net` shows there. The kernel gives that number again after the namespace
+/// has ended, so that the epoch tells the two apart.
 pub(super) fn journal(directory: &Path) -> Result<Journal<Key, Value>, Error> {
-    const NAMESPACE: &str = "/proc/self/ns/net";
-    // Since Linux 3.17; a library may be called in a thread that has moved alone.
-    const OF_THREAD: &str = "/proc/thread-self/ns/net";
+    const NAMESPACE: &str = "/proc/thread-self/ns/net";
     const BOOT: &str = "/proc/sys/kernel/random/boot_id";
     let unreadable = |path| move |source| Error::Identity { path, source };
-    let namespace = fs::metadata(OF_THREAD).or_else(|_| fs::metadata(NAMESPACE));
-    let namespace = namespace.map_err(unreadable(NAMESPACE))?;
+    let namespace = fs::metadata(NAMESPACE).map_err(unreadable(NAMESPACE))?;
     let boot = fs::read_to_string(BOOT).map_err(unreadable(BOOT))?;
     let epoch = match namespace_cookie() {
         Some(cookie) => format!("boot {} namespace {cookie}", boot.trim()),

@@ -19,19 +19,33 @@ pub(super) fn journalled(
         Some(Wanted {
             key: entry.key.clone(),
             value: entry.ours.clone(),
-            tolerated: Vec::new(),
+            tolerated: entry.tolerated.clone(),
             claim: claim.clone(),
         })
     });
     covered.collect()
 }
 
-/// `ok`, `missing`, or what it is instead.
+/// What nobody asks for any more, and could not be given back yet.
+pub(super) fn due(journal: &Journal<Key, Value>) -> impl Iterator<Item = Wanted<Key, Value>> {
+    journal.entries().filter(|entry| entry.claims.is_empty()).map(|entry| Wanted {
+        key: entry.key.clone(),
+        value: entry.previous.clone(),
+        tolerated: Vec::new(),
+        claim: String::new(),
+    })
+}
+
+/// `ok`, `gone`, `missing`, or what it is instead.
 fn state(finding: &Finding<Key, Value>) -> String {
     match &finding.found {
+        None if finding.met => "gone, as it should be".to_owned(),
         _ if finding.met => "ok".to_owned(),
         None => "missing".to_owned(),
         Some(found) => match &finding.wanted {
+            Some(wanted) if wanted.to_string() == found.to_string() => {
+                format!("is {found}, but not in all that the kernel keeps of it")
+            }
             Some(wanted) => format!("is {found}, should be {wanted}"),
             None => format!("is {found}, should not be there"),
         },
@@ -43,6 +57,9 @@ fn origin(finding: &Finding<Key, Value>) -> String {
     match &finding.journalled {
         None => String::new(),
         Some(None) => "  (set by lvsctl)".to_owned(),
+        Some(Some(previous)) if finding.wanted.is_none() => {
+            format!("  (removed by lvsctl, was {previous})")
+        }
         Some(Some(previous)) => format!("  (set by lvsctl, was {previous})"),
     }
 }
@@ -59,13 +76,15 @@ pub(super) fn write(
         writeln!(output, "{item:width$}  {}{}", state(finding), origin(finding))?;
     }
     let differing = findings.iter().filter(|finding| !finding.met).count();
-    let count = findings.len();
-    if differing == 0 {
-        writeln!(output, "{title} is up: all {count} items as wanted")
-    } else if differing == count {
-        writeln!(output, "{title} is down")
-    } else {
-        writeln!(output, "{title} is not as wanted: {differing} of {count} items differ")
+    match findings.len() {
+        1 if differing == 0 => writeln!(output, "{title} is up: its one item is as wanted"),
+        count if differing == 0 => writeln!(output, "{title} is up: all {count} items as wanted"),
+        count if differing == count => writeln!(output, "{title} is down"),
+        // Some of it was there before, as `tunl0` is once its module is loaded.
+        count if findings.iter().all(|finding| finding.journalled.is_none()) => {
+            writeln!(output, "{title} is not set up: {differing} of {count} items differ")
+        }
+        count => writeln!(output, "{title} is not as wanted: {differing} of {count} items differ"),
     }
 }
 
@@ -155,8 +174,18 @@ mod tests {
              state of tunl0  is down, should be up  (set by lvsctl, was down)\n\
              real server for 192.0.2.1 (tun) is not as wanted: 2 of 3 items differ\n"
         );
-        assert!(told(&[met]).ends_with("(tun) is up: all 1 items as wanted\n"));
-        assert!(told(&[missing, differing]).ends_with("(tun) is down\n"));
+        assert!(
+            told(std::slice::from_ref(&met)).ends_with("(tun) is up: its one item is as wanted\n")
+        );
+        assert!(
+            told(&[met.clone(), met.clone()]).ends_with("(tun) is up: all 2 items as wanted\n")
+        );
+        assert!(told(&[missing.clone(), differing]).ends_with("(tun) is down\n"));
+        let gone = Finding { wanted: None, found: None, ..met.clone() };
+        assert!(told(&[gone]).starts_with("state of tunl0  gone, as it should be  (removed by"));
+        let there_before = Finding { journalled: None, ..met };
+        let told = told(&[missing, there_before]);
+        assert!(told.ends_with("(tun) is not set up: 1 of 2 items differ\n"), "{told}");
     }
 
     #[test]

@@ -47,6 +47,16 @@ impl<W: World> World for Imagined<'_, W> {
         self.real.is_lost(key)
     }
 
+    fn whole(key: &W::Key) -> Option<W::Key> {
+        W::whole(key)
+    }
+
+    fn parts(&mut self, key: &W::Key) -> Result<Vec<W::Key>, W::Error> {
+        let mut parts = self.real.parts(key)?;
+        parts.retain(|part| self.written.get(part).is_none_or(Option::is_some));
+        Ok(parts)
+    }
+
     fn satisfies(found: &W::Value, wanted: &W::Value) -> bool {
         W::satisfies(found, wanted)
     }

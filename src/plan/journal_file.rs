@@ -66,7 +66,7 @@ impl JournalFile {
     ///
     /// `epoch` names the present life of what is changed, such as the boot of a machine. A journal
     /// of another epoch is void, since addresses, sysctls and tables did not outlive it: it counts
-    /// as empty, and is set aside (`.void`) when a new one is written.
+    /// as empty, and is set aside (`.void`) when a new one is written. It goes with the new one.
     ///
     /// # Errors
     ///
@@ -158,20 +158,16 @@ impl JournalFile {
                 }
             }
             State::Void => {
-                let aside = self.path.with_extension("journal.void");
-                self.attempt("set aside", fs::rename(&self.path, aside))?;
+                self.attempt("set aside", fs::rename(&self.path, self.aside()))?;
                 self.state = State::Stale;
             }
             _ => {}
         }
         if entries.len() == 0 {
             self.state = State::Stale;
-            return match fs::remove_file(&self.path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    self.attempt("remove", Err(error))
-                }
-                _ => self.sync_directory(),
-            };
+            self.attempt("remove", remove(&self.path))?;
+            self.attempt("remove", remove(&self.aside()))?;
+            return self.sync_directory();
         }
         let new = self.path.with_extension("journal.new");
         self.attempt("write", self.write_anew(&new, entries))?;
@@ -202,17 +198,18 @@ impl JournalFile {
         path: &Path,
         entries: &Entries<K, V>,
     ) -> io::Result<()> {
-        if let Err(error) = fs::remove_file(path)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(error);
-        }
+        remove(path)?;
         let mut file = BufWriter::new(File::options().write(true).create_new(true).open(path)?);
         write_line(&mut file, &Header { version: VERSION, epoch: self.epoch.clone() })?;
         for entry in entries.iter() {
             write_line(&mut file, &Line::<_, &K>::Entry(entry))?;
         }
         file.into_inner()?.sync_all()
+    }
+
+    /// Where a journal of an earlier epoch is put.
+    fn aside(&self) -> PathBuf {
+        self.path.with_extension("journal.void")
     }
 
     /// The name in the directory, too, must be on the disk before the machine is changed.
@@ -228,6 +225,14 @@ impl JournalFile {
 
     fn attempt<T>(&self, action: &'static str, result: io::Result<T>) -> Result<T, JournalError> {
         result.map_err(|source| JournalError::Io { action, path: self.path.clone(), source })
+    }
+}
+
+/// Removes a file, if there is one.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 

@@ -32,6 +32,16 @@ pub enum Note<K, V> {
         /// What it was before.
         previous: V,
     },
+    /// We made it, and others put something into it that would go with it. It is given back by a
+    /// run that finds none of that any more.
+    Needed {
+        /// What.
+        key: K,
+        /// What it is.
+        found: V,
+        /// Something of others in it.
+        part: K,
+    },
     /// The undo was accepted, and did nothing.
     Remains {
         /// What.
@@ -52,6 +62,12 @@ impl<K: fmt::Display, V: fmt::Display> fmt::Display for Note<K, V> {
             }
             Self::Lost { key, previous } => {
                 write!(f, "{key} was {previous} and cannot be put back: what had it is gone")
+            }
+            Self::Needed { key, found, part } => {
+                write!(
+                    f,
+                    "{key} ({found}) stays: somebody else added {part}, which would go with it"
+                )
             }
             Self::Remains { key, found } => {
                 write!(f, "{key} ({found}) stays: it cannot be removed")

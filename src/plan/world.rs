@@ -89,6 +89,22 @@ pub trait World {
         Ok(false)
     }
 
+    /// The key with which this one would be removed, as a destination is with its service.
+    fn whole(key: &Self::Key) -> Option<Self::Key> {
+        let _ = key;
+        None
+    }
+
+    /// What there is now that would be removed with the key.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be told.
+    fn parts(&mut self, key: &Self::Key) -> Result<Vec<Self::Key>, Self::Error> {
+        let _ = key;
+        Ok(Vec::new())
+    }
+
     /// The change as the command that a person would type in a shell.
     fn command(change: &Change<Self::Key, Self::Value>) -> String;
 }

@@ -70,7 +70,24 @@ fn change_hint(command: &str, scheduler: &str, error: &netlink::Error) -> String
             "; the real server's address must be a unicast address that this machine has a route to"
                 .to_owned()
         }
+        Some(errno) if command.starts_with("ipvsadm --start-daemon") => {
+            daemon_hint(errno).unwrap_or_else(|| privilege_hint(error)).to_owned()
+        }
         _ => privilege_hint(error).to_owned(),
+    }
+}
+
+/// Why no synchronization daemon starts (`start_sync_thread` in net/netfilter/ipvs/ip_vs_sync.c; the
+/// families: `mixed_address_family_dests` in ip_vs_ctl.c).
+const fn daemon_hint(errno: i32) -> Option<&'static str> {
+    match errno {
+        libc::ENODEV => Some("; there is no such interface here: `ip link` lists those there are"),
+        libc::EADDRNOTAVAIL => Some("; that interface has no address to send from: give it one"),
+        libc::EINVAL => Some(
+            "; the kernel runs none while a real server is of another address family than its \
+             service: `ipvsadm -Ln` shows which",
+        ),
+        _ => None,
     }
 }
 
@@ -88,6 +105,9 @@ mod tests {
     fn errors_say_how_to_mend_it() {
         assert!(refused("ipvsadm -A", "xyz", libc::ENOENT).contains("module ip_vs_xyz"));
         assert!(refused("ipvsadm -a", "", libc::EINVAL).contains("unicast"));
+        let daemon = |errno| refused("ipvsadm --start-daemon master", "", errno);
+        assert!(daemon(libc::EINVAL).contains("another address family"));
+        assert!(daemon(libc::EPERM).contains("CAP_NET_ADMIN"));
         assert!(refused("ipvsadm -D", "", libc::EPERM).contains("CAP_NET_ADMIN"));
         let source = netlink::Error::NoFamily("IPVS".to_owned());
         assert!(Error::Open { source }.to_string().contains("modprobe ip_vs"));

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::ipvs::{
-    Daemon, DaemonState, Destination, Forwarding, Protocol, Service, ServiceIdentity, Timeouts,
+    AddressFamily, Daemon, DaemonState, Destination, Protocol, Service, ServiceIdentity, Timeouts,
 };
 
 /// One entry of the table.
@@ -116,33 +116,12 @@ impl fmt::Display for Named<'_> {
                 }
                 write!(f, " {}", SocketAddr::new(*address, *port))
             }
-            ServiceIdentity::Mark { mark, family } => write!(f, "fwmark {mark} ({family:?})"),
-        }
-    }
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Service(service) => {
-                f.write_str(&service.scheduler)?;
-                if service.is_persistent() {
-                    write!(f, " persistent {}", service.timeout)?;
-                }
-                Ok(())
+            ServiceIdentity::Mark { mark, family: AddressFamily::Ipv4 } => {
+                write!(f, "fwmark {mark}")
             }
-            Self::Destination(destination) => {
-                let method = match destination.forwarding {
-                    Forwarding::Masquerade => "masq",
-                    Forwarding::Local => "local",
-                    Forwarding::Tunnel => "tunnel",
-                    Forwarding::DirectRouting => "route",
-                    Forwarding::Other(_) => "unknown",
-                };
-                write!(f, "{method} weight {}", destination.weight)
+            ServiceIdentity::Mark { mark, family: AddressFamily::Ipv6 } => {
+                write!(f, "fwmark {mark} of IPv6")
             }
-            Self::Timeouts(Timeouts { tcp, tcp_fin, udp }) => write!(f, "{tcp} {tcp_fin} {udp}"),
-            Self::Daemon(daemon) => write!(f, "{} id {}", daemon.interface, daemon.sync_id),
         }
     }
 }

@@ -10,6 +10,7 @@ mod order;
 mod snapshot;
 mod tables;
 mod whole;
+mod words;
 
 pub use command::command;
 pub use error::Error;

@@ -87,15 +87,26 @@ impl Snapshot {
         }
         let mut keys = Vec::new();
         for (service, pool) in &mut self.pools {
-            let of = |&(address, port): &(IpAddr, u16)| Key::Destination {
-                service: *service,
-                address,
-                port,
-            };
-            keys.extend(pool.destinations(client)?.keys().map(of));
+            keys.extend(pool.keys(client)?);
             keys.push(Key::Service(*service));
         }
         Ok(keys)
+    }
+
+    /// The keys of the destinations of a service; none where there is no such service.
+    ///
+    /// # Errors
+    ///
+    /// Where the table cannot be listed.
+    pub fn destinations<T: Transport>(
+        &mut self,
+        client: &mut Client<T>,
+        service: &ServiceIdentity,
+    ) -> Result<Vec<Key>, Error> {
+        match self.pool(client, service)? {
+            Some(pool) => pool.keys(client),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The same, once two readings in a row agree. IPVS marks no listing that a change went through
@@ -206,6 +217,12 @@ impl Snapshot {
 }
 
 impl Pool {
+    fn keys<T: Transport>(&mut self, client: &mut Client<T>) -> Result<Vec<Key>, Error> {
+        let service = self.service.identity;
+        let of = |&(address, port): &(IpAddr, u16)| Key::Destination { service, address, port };
+        Ok(self.destinations(client)?.keys().map(of).collect())
+    }
+
     fn destinations<T: Transport>(
         &mut self,
         client: &mut Client<T>,

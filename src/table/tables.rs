@@ -1,7 +1,7 @@
 //! The table and the conversation in which it is read and written.
 
 use super::{Error, Key, Snapshot, Value, command};
-use crate::ipvs::{Client, Request};
+use crate::ipvs::{Client, Request, ServiceIdentity};
 use crate::netlink::{self, Transport};
 use crate::plan::Change;
 
@@ -49,6 +49,15 @@ impl<T: Transport> Tables<T> {
     /// Where the table cannot be listed, or keeps changing.
     pub fn settled_keys(&mut self) -> Result<Vec<Key>, Error> {
         self.snapshot.settled_keys(&mut self.client)
+    }
+
+    /// The keys of the destinations of a service, see [`Snapshot::destinations`].
+    ///
+    /// # Errors
+    ///
+    /// Where the table cannot be listed.
+    pub fn destinations(&mut self, service: &ServiceIdentity) -> Result<Vec<Key>, Error> {
+        self.snapshot.destinations(&mut self.client, service)
     }
 
     /// Makes a change.
@@ -141,7 +150,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::ipvs::{Destination, Forwarding, Service, ServiceIdentity};
+    use crate::ipvs::{Destination, Forwarding, Service};
 
     #[test]
     fn each_change_is_one_request() {

@@ -127,6 +127,33 @@ fn apply_changes_only_what_differs() {
 }
 
 #[test]
+fn a_service_stays_while_somebody_else_has_a_destination_in_it() {
+    let director = Host::with_addresses();
+    let before = director.everything();
+    let up = "director up --mode nat --vip 192.0.2.10 --service tcp:80 --scheduler rr \
+              --real 198.51.100.2";
+    let down = "director down --mode nat --vip 192.0.2.10";
+    director.lvsctl(up).success();
+    director.reference("-a -t 192.0.2.10:80 -r 198.51.100.9 -m -w 5").success();
+    let theirs = "-A -t 192.0.2.10:80 -s rr\n-a -t 192.0.2.10:80 -r 198.51.100.9:80 -m -w 5\n";
+    for line in [&format!("--dry-run {down}"), down, down] {
+        let told = director.lvsctl(line).success();
+        let words = "service tcp 192.0.2.10:80 (rr) stays: somebody else added destination \
+                     198.51.100.9:80 of tcp 192.0.2.10:80";
+        assert!(told.contains(words), "{line}: {told}");
+    }
+    assert_eq!(director.reference("-Sn").success(), theirs);
+    let status = director.lvsctl("status");
+    assert_eq!(status.status, 2, "{status:?}");
+    assert!(status.output.contains("service tcp 192.0.2.10:80  is rr, should not be there"));
+    // Any run takes it away once it can.
+    director.reference("-d -t 192.0.2.10:80 -r 198.51.100.9").success();
+    director.lvsctl(down).success();
+    assert_same(&director.everything(), &before, "after down");
+    assert!(!director.state_directory().exists());
+}
+
+#[test]
 fn one_of_a_thousand_services_is_one_line() {
     let director = Host::with_addresses();
     let services: String = (0..1000)

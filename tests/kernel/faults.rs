@@ -65,9 +65,11 @@ fn lvsctl_refuses_what_cannot_work_before_it_touches_anything() {
             "weight",
         ),
     ] {
-        let refused = host.lvsctl(line);
-        assert!(matches!(refused.status, 1 | 2), "{line}: {refused:?}");
-        assert!(refused.errors.contains(words), "{line}: {refused:?}");
+        for line in [line.to_owned(), format!("--dry-run {line}")] {
+            let refused = host.lvsctl(&line);
+            assert_eq!(refused.status, 1, "{line}: {refused:?}");
+            assert!(refused.errors.contains(words), "{line}: {refused:?}");
+        }
         assert_same(&host.everything(), &before, line);
     }
 }
@@ -156,7 +158,7 @@ fn a_machine_is_one_end_of_nat() {
         host.lvsctl(first).success();
         let before = host.everything();
         let refused = host.lvsctl(second);
-        assert_eq!(refused.status, 2, "{refused:?}");
+        assert_eq!(refused.status, 1, "{refused:?}");
         assert!(refused.errors.contains("the other end of nat"), "{refused:?}");
         assert_same(&host.everything(), &before, second);
         let back = first.replace(" up ", " down ").replace(" --gateway 192.0.2.2", "");
@@ -169,22 +171,38 @@ fn what_the_kernel_refuses_is_explained_and_rolled_back() {
     root("modprobe -a ip_vs ipip");
     let host = Host::with_addresses();
     let before = host.everything();
-    for (line, words) in [
+    let up = "director up --mode tun --vip 192.0.2.10 --service tcp:80 --real 192.0.2.2";
+    for (more, words) in [
         (
-            "director up --mode tun --vip 192.0.2.10 --service tcp:80 --scheduler nosuch --real 192.0.2.2",
-            "ip_vs_nosuch",
+            "--scheduler nosuch",
+            &["ipvsadm -A -t 192.0.2.10:80 -s nosuch", "No such file", "ip_vs_nosuch"],
         ),
-        // No route leads there.
+        // The subnet's broadcast address, after a real server that is as it should be.
         (
-            "director up --mode tun --vip 192.0.2.10 --service tcp:80 --real 255.255.255.255",
-            "unicast",
+            "--real 192.0.2.255",
+            &["ipvsadm -a -t 192.0.2.10:80 -r 192.0.2.255:80", "Invalid argument", "unicast"],
         ),
     ] {
-        let refused = host.lvsctl(line);
-        assert!(matches!(refused.status, 1 | 2), "{line}: {refused:?}");
-        assert!(refused.errors.contains(words), "{line}: {refused:?}");
-        assert_same(&host.everything(), &before, line);
+        let refused = host.lvsctl(&format!("{up} {more}"));
+        assert_eq!((refused.status, refused.output.as_str()), (1, ""), "{more}: {refused:?}");
+        for words in words.iter().chain(&["What was done:", "What was taken back:"]) {
+            assert!(refused.errors.contains(words), "{words}: {refused:?}");
+        }
+        assert_same(&host.everything(), &before, more);
+        assert!(!host.state_directory().exists(), "{more}: nothing is left to be given back");
     }
+}
+
+/// Misuse too: 2 is an answer, that something differs.
+#[test]
+fn no_mistake_is_taken_for_a_difference() {
+    let host = Host::new();
+    for line in ["diff", "diff --nosuch /dev/null", "diff /nosuch", "status --nosuch", "nosuch", ""]
+    {
+        let refused = host.lvsctl(line);
+        assert_eq!((refused.status, refused.output.as_str()), (1, ""), "{line}: {refused:?}");
+    }
+    assert_eq!(host.lvsctl("--help").status, 0);
 }
 
 /// A machine has one default route, so that two addresses cannot have answers go two ways.

@@ -65,7 +65,7 @@ fn what_a_script_starts_it_shows_and_stops() {
         let stopped = modes[0].script(hosts[1], "real-server", "status");
         assert_eq!(stopped.status, 2, "{stopped:?}");
         let misused = modes[0].script(hosts[0], "director", "restart");
-        assert_eq!(misused.status, 2);
+        assert_eq!(misused.status, 1);
         assert!(misused.errors.contains("start|stop|status"), "{misused:?}");
     }
 }

@@ -194,9 +194,12 @@ fn exchange(client: &Host, director: &Host, vip: &str) -> (String, u64) {
         ipv6 + unreachable.parse::<u64>().unwrap()
     };
     let before = told();
+    // What the exchange before left says "listening" until the next one has begun; and the server may
+    // have a last word about it still. In IPv6 the flags of TCP stand behind a header of 40 bytes.
     let line = format!(
-        "timeout 60 tcpdump -lnni eth0 -c 1 'src port 81' >/run/seen-{0} 2>/run/ready-{0} & \
-         until grep -q listening /run/ready-{0}; do sleep 0.1; done; \
+        "rm -f /run/seen-{0} /run/ready-{0}; timeout 60 tcpdump -lnni eth0 -c 1 'src port 81 and \
+         (tcp[tcpflags] & tcp-syn != 0 or ip6[53] & tcp-syn != 0)' >/run/seen-{0} 2>/run/ready-{0} & \
+         until grep -qs listening /run/ready-{0}; do sleep 0.1; done; \
          timeout 60 bash -c 'exec 3<>/dev/tcp/{vip}/81; head -c 1000000 /dev/zero >&3; \
          cat <&3 | wc -c'; wait; grep -o 'mss [0-9]*' /run/seen-{0}",
         client.name()

@@ -1,8 +1,13 @@
 //! Everything that a set-up could leave behind on a host, as text.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
+
+use futures_util::TryStreamExt;
+use rtnetlink::IpVersion;
 
 use super::Host;
 
@@ -11,14 +16,45 @@ use super::Host;
 /// From the first time that it is up, `tunl0` and `gre0` have parameters for IPv6, and an interface
 /// a queueing discipline: the kernel keeps them, so they are left out.
 pub fn everything(host: &Host) -> String {
-    let lines = "link show\naddress show\nroute show table all\nrule show\n";
-    let shown = host.shell(&format!(
-        "printf '{lines}' | ip -oneline -batch -; echo 'rule show' | ip -6 -batch -"
-    ));
-    let shown = shown.success();
-    let mut state: String = shown.lines().map(|line| lasting(line) + "\n").collect();
-    state.push_str(&host.inside(parameters));
-    state + &host.reference("-Sn").success()
+    let (mut state, has_services) = host.inside(|| {
+        let shown = ip("link show\naddress show\nroute show table all\n") + &rules();
+        let lines: String = shown.lines().map(|line| lasting(line) + "\n").collect();
+        // The kernel's own listing has three lines of titles.
+        let table = fs::read_to_string("/proc/thread-self/net/ip_vs").unwrap_or_default();
+        (lines + &parameters(), table.lines().count() > 3)
+    });
+    if has_services {
+        state.push_str(&host.reference("-Sn").success());
+    }
+    state
+}
+
+/// What `ip` says to these lines, without a shell between.
+fn ip(lines: &str) -> String {
+    let mut command = Command::new("ip");
+    command.args(["-oneline", "-batch", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut asked = command.spawn().unwrap();
+    asked.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let said = asked.wait_with_output().unwrap();
+    assert!(said.status.success(), "ip -batch: {lines}");
+    String::from_utf8(said.stdout).unwrap()
+}
+
+/// The rules of both families, which `ip` tells by two processes only.
+fn rules() -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (connection, handle, _) = rtnetlink::new_connection().unwrap();
+        tokio::spawn(connection);
+        let mut lines = String::new();
+        for version in [IpVersion::V4, IpVersion::V6] {
+            let mut rules = handle.rule().get(version).execute();
+            while let Some(rule) = rules.try_next().await.unwrap() {
+                writeln!(lines, "{rule:?}").unwrap();
+            }
+        }
+        lines
+    })
 }
 
 /// A line of `ip` without what changes by itself.

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use super::Unicast;
 use super::duration::Seconds;
+use super::{Unicast, text};
 use crate::ipvs::{Daemon, DaemonState, Timeouts};
-use crate::node::{Bond, BondMode, InterfaceName};
+use crate::node::{Bond, BondMode, InterfaceName, InvalidInterfaceName};
 
 /// `[director]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -108,19 +108,38 @@ impl Sync {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(in crate::cluster) struct BondTable {
-    name: InterfaceName,
+    name: Spanned<InterfaceName>,
     mode: BondMode,
-    ports: Vec<InterfaceName>,
+    ports: Vec<Spanned<Port>>,
+}
+
+#[derive(Clone, Debug)]
+struct Port(InterfaceName);
+
+impl TryFrom<String> for Port {
+    type Error = InvalidInterfaceName;
+
+    fn try_from(name: String) -> Result<Self, InvalidInterfaceName> {
+        name.try_into().map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Port {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::deserialize(deserializer)
+    }
 }
 
 impl BondTable {
     pub(in crate::cluster) fn bond(&self) -> Bond {
-        Bond { name: self.name.clone(), mode: self.mode, ports: self.ports.clone() }
+        let ports = self.ports.iter().map(|port| port.get_ref().0.clone()).collect();
+        Bond { name: self.name.get_ref().clone(), mode: self.mode, ports }
     }
 
-    /// Every interface that it names.
-    pub(in crate::cluster) fn interfaces(&self) -> impl Iterator<Item = &InterfaceName> {
-        [&self.name].into_iter().chain(&self.ports)
+    /// Every interface that it names, and where: itself first.
+    pub(in crate::cluster) fn interfaces(&self) -> impl Iterator<Item = Spanned<&InterfaceName>> {
+        let ports = self.ports.iter().map(|port| Spanned::new(port.span(), &port.get_ref().0));
+        [Spanned::new(self.name.span(), self.name.get_ref())].into_iter().chain(ports)
     }
 }
 

@@ -7,6 +7,7 @@ mod number_or_text;
 mod persistence;
 mod real;
 mod service;
+mod text;
 mod text_or_table;
 mod value;
 

@@ -33,8 +33,12 @@ pub(super) struct Table {
     weight: Option<Number>,
     upper_threshold: Option<Number>,
     lower_threshold: Option<Number>,
-    tunnel: Option<TunnelTable>,
+    tunnel: Option<TunnelValue>,
 }
+
+#[derive(Deserialize)]
+#[serde(try_from = "TunnelTable")]
+struct TunnelValue(Tunnel);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -114,7 +118,7 @@ impl TextOrTable for Real {
             weight: number(table.weight, 1),
             upper_threshold: number(table.upper_threshold, 0),
             lower_threshold: number(table.lower_threshold, 0),
-            tunnel: table.tunnel.map(tunnel).transpose()?,
+            tunnel: table.tunnel.map(|tunnel| tunnel.0),
         };
         // The kernel's rule: with a lower threshold above the upper one it says ERANGE.
         if real.lower_threshold > real.upper_threshold && real.upper_threshold != 0 {
@@ -131,6 +135,14 @@ impl TextOrTable for Real {
 impl<'de> Deserialize<'de> for Real {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserialize(deserializer)
+    }
+}
+
+impl TryFrom<TunnelTable> for TunnelValue {
+    type Error = String;
+
+    fn try_from(table: TunnelTable) -> Result<Self, String> {
+        tunnel(table).map(Self)
     }
 }
 

@@ -1,10 +1,10 @@
 //! A service of the file.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::value::{module_name, scheduler};
-use super::{Listen, Persistence, Real, Unicast};
+use super::{Listen, Persistence, Real, Unicast, text};
 use crate::cluster::Mode;
 use crate::ipvs::ServiceFlags;
 use crate::node::InterfaceName;
@@ -62,11 +62,16 @@ impl TryFrom<String> for Engine {
 }
 
 /// A flag of the scheduler, and its name.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug)]
 pub(in crate::cluster) struct Flag {
     pub(in crate::cluster) flag: ServiceFlags,
     name: String,
+}
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::deserialize(deserializer)
+    }
 }
 
 impl Flag {

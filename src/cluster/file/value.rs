@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+
+use super::text;
 
 /// The name of a cluster.
 #[derive(Clone, Debug, Deserialize)]
@@ -29,9 +31,14 @@ impl TryFrom<String> for Name {
 }
 
 /// An address that a machine can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::cluster) struct Unicast(pub(in crate::cluster) IpAddr);
+
+impl<'de> Deserialize<'de> for Unicast {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::deserialize(deserializer)
+    }
+}
 
 impl TryFrom<String> for Unicast {
     type Error = String;

@@ -96,10 +96,11 @@ fn entry(entry: &crate::plan::Entry<Key, Value>) -> Journalled {
     let claims = entry.claims.to_vec();
     let nothing = Journalled { claims, key: None, value: None, entry: None, found: None };
     match (&entry.key, &entry.ours) {
-        (Key::Host(key), ours) => {
-            let value = ours.as_ref().map(ToString::to_string);
-            Journalled { key: Some(key.clone()), value, ..nothing }
+        // What it is compared with has the kernel's message behind its words, too.
+        (Key::Host(key), Some(Value::Host(value))) => {
+            Journalled { key: Some(key.clone()), value: Some(value.clone()), ..nothing }
         }
+        (Key::Host(key), _) => Journalled { key: Some(key.clone()), ..nothing },
         (Key::Table(key), Some(Value::Table(value))) => {
             Journalled { entry: Some((*key, value.clone())), ..nothing }
         }

@@ -184,7 +184,7 @@ fn which_cluster_is_meant_must_be_clear() {
     fs::write(place.file(), FILE.replace("\"web\"", "\"mail\"")).unwrap();
     place.install();
     let (code, _, errors) = place.run("uninstall");
-    assert!(code == 2 && errors.contains("name one of mail, web"), "{errors}");
+    assert!(code == 1 && errors.contains("name one of mail, web"), "{errors}");
     let (code, _, errors) = place.run("uninstall www");
     assert!(code == 1 && errors.contains("no cluster www is installed; there is mail, web"));
     let (code, ..) = place.run(&format!("uninstall {}", place.file().display()));
@@ -192,7 +192,7 @@ fn which_cluster_is_meant_must_be_clear() {
     let (code, output, _) = place.run("uninstall");
     assert!(code == 0 && output.contains("lvsctl-web.service"), "{output}");
     let (code, _, errors) = place.run("uninstall --netns blue");
-    assert!(code == 2 && errors.contains("leave --netns out"), "{errors}");
+    assert!(code == 1 && errors.contains("leave --netns out"), "{errors}");
 }
 
 #[test]
@@ -205,6 +205,6 @@ fn a_mistake_in_the_file_leaves_everything_as_it_is() {
     assert!(code == 1 && errors.contains("web.toml"), "{errors}");
     fs::write(place.file(), "-A -t 192.0.2.10:80 -s rr\n").unwrap();
     let (code, _, errors) = place.run(&format!("install {}", place.file().display()));
-    assert!(code == 2 && errors.contains("ipvsadm.service"), "{errors}");
+    assert!(code == 1 && errors.contains("ipvsadm.service"), "{errors}");
     assert_eq!(place.tree(), tree);
 }

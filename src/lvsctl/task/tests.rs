@@ -13,9 +13,7 @@ fn task(line: &str) -> Result<Task, Error> {
 }
 
 fn refusal(line: &str) -> String {
-    let error = task(line).unwrap_err();
-    assert_eq!(error.exit_code(), 2);
-    error.to_string()
+    task(line).unwrap_err().to_string()
 }
 
 #[test]

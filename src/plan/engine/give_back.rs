@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::parts::Returning;
 use super::{Engine, EntryOf, FailureOf, NoteOf, ReportOf, ValueOf};
 use crate::plan::world::ChangeOf;
 use crate::plan::{Cause, Change, Failure, Note, Report, World, suffices};
@@ -27,16 +28,19 @@ impl<W: World> Engine<'_, W> {
         }
         let (mut notes, mut stuck) = (Vec::new(), Vec::new());
         let unclaimed = self.journal.unclaimed();
+        let returning = Returning::of::<W>(&unclaimed);
         for entries in
             unclaimed.chunk_by(|one, next| W::in_batches(&one.key) && W::in_batches(&next.key))
         {
             let mut settled = HashSet::new();
             let outcomes = match entries {
-                [entry] => vec![self.undo(entry, &mut steps)],
-                entries => self.undo_batch(entries, &mut steps),
+                [entry] => vec![self.undo(entry, &returning, &mut steps)],
+                entries => self.undo_batch(entries, &returning, &mut steps),
             };
             for (entry, outcome) in entries.iter().zip(outcomes) {
                 match outcome {
+                    // It stays due until those have gone that need it.
+                    Ok(Some(note @ Note::Needed { .. })) => notes.push(note),
                     Ok(note) => {
                         notes.extend(note);
                         settled.insert(&entry.key);
@@ -59,9 +63,10 @@ impl<W: World> Engine<'_, W> {
     fn undo(
         &mut self,
         entry: &EntryOf<W>,
+        returning: &Returning<W::Key>,
         steps: &mut Vec<ChangeOf<W>>,
     ) -> Result<Option<NoteOf<W>>, W::Error> {
-        let change = match self.way_back(entry)? {
+        let change = match self.way_back(entry, returning)? {
             Undo::Nothing => {
                 self.restore_along(entry, steps)?;
                 return Ok(None);
@@ -82,11 +87,12 @@ impl<W: World> Engine<'_, W> {
     fn undo_batch(
         &mut self,
         entries: &[EntryOf<W>],
+        returning: &Returning<W::Key>,
         steps: &mut Vec<ChangeOf<W>>,
     ) -> Vec<Result<Option<NoteOf<W>>, W::Error>> {
         let (mut outcomes, mut changes) = (Vec::with_capacity(entries.len()), Vec::new());
         for entry in entries {
-            outcomes.push(match self.way_back(entry) {
+            outcomes.push(match self.way_back(entry, returning) {
                 Ok(Undo::Nothing) => Ok(None),
                 Ok(Undo::LeftAlone(note)) => Ok(Some(note)),
                 Ok(Undo::Change(change)) => {
@@ -114,19 +120,24 @@ impl<W: World> Engine<'_, W> {
     }
 
     /// What it takes to give an entry back.
-    fn way_back(&mut self, entry: &EntryOf<W>) -> Result<Undo<W>, W::Error> {
+    fn way_back(
+        &mut self,
+        entry: &EntryOf<W>,
+        returning: &Returning<W::Key>,
+    ) -> Result<Undo<W>, W::Error> {
         let found = self.world.read(&entry.key)?;
         let key = entry.key.clone();
         if found == entry.previous {
             return Ok(Undo::Nothing);
         }
         Ok(match found {
-            // Whatever became of what we made: nobody wants it.
-            Some(found) if entry.previous.is_none() => {
-                Undo::Change(Change { key, from: Some(found), to: None })
-            }
+            // Whatever became of what we made: nobody wants it, unless there is more in it by now.
+            Some(found) if entry.previous.is_none() => match self.foreign_part(&key, returning)? {
+                Some(part) => Undo::LeftAlone(Note::Needed { key, found, part }),
+                None => Undo::Change(Change { key, from: Some(found), to: None }),
+            },
             found if is_ours::<W>(entry, found.as_ref()) => match &entry.previous {
-                Some(previous) if found.is_none() && self.world.is_lost(&key)? => {
+                Some(previous) if found.is_none() && self.is_lost(&key, returning)? => {
                     Undo::LeftAlone(Note::Lost { key, previous: previous.clone() })
                 }
                 _ => Undo::Change(Change { key, from: found, to: entry.previous.clone() }),

@@ -3,6 +3,7 @@
 mod conflict;
 mod establish;
 mod give_back;
+mod parts;
 mod roll_back;
 
 use std::collections::HashSet;

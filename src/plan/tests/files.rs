@@ -54,7 +54,13 @@ fn a_journal_of_another_epoch_is_void_and_set_aside() {
     Engine::new(&mut machine, &mut journal).up(&claims(&wanted), &wanted).unwrap();
     assert_eq!(place.journal().entry(&"ignore".to_owned()).unwrap().previous, Some(9));
     let aside = place.path().with_extension("journal.void");
-    assert_eq!(std::fs::read_to_string(aside).unwrap(), text);
+    assert_eq!(std::fs::read_to_string(&aside).unwrap(), text);
+    // It does not outlive the one that took its place.
+    place.down(&mut machine, &["a"]).unwrap();
+    assert!(!aside.exists() && !place.path().exists());
+    let mut journal = write(&place.path(), &text).unwrap();
+    Engine::new(&mut machine, &mut journal).down(&claims(&wanted)).unwrap();
+    assert!(!aside.exists() && !place.path().exists(), "nothing took its place");
 }
 
 #[test]

@@ -10,10 +10,11 @@ mod absent;
 mod batches;
 mod files;
 mod killed;
+mod needed;
 mod rules;
 
 /// Keys are words; `tunnel/…` are sysctls, which come and go with the key `tunnel`, and `entry/…`
-/// are written in batches.
+/// are written in batches. An `entry/…/…` stands in the entry that its name begins with.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Machine {
     state: BTreeMap<String, u32>,
@@ -60,6 +61,9 @@ impl Machine {
         for (key, value) in consequences(key, value) {
             self.state.insert(key.to_owned(), value);
         }
+        if key.starts_with("entry/") && value.is_none() {
+            self.state.retain(|part, _| Self::whole(part).is_none_or(|whole| whole != key));
+        }
         if key == "tunnel" && value.is_none() {
             self.state.retain(|key, _| !key.starts_with("tunnel/"));
         } else if key == "tunnel" {
@@ -94,6 +98,9 @@ impl World for Machine {
         if fails && !self.fails_late {
             return Err(Refused);
         }
+        if Self::whole(&change.key).is_some_and(|whole| !self.state.contains_key(&whole)) {
+            return Err(Refused);
+        }
         let exists = self.state.contains_key("tunnel");
         if change.key.starts_with("tunnel/") && !exists {
             return Err(Refused);
@@ -120,6 +127,16 @@ impl World for Machine {
 
     fn is_lost(&mut self, key: &String) -> Result<bool, Refused> {
         Ok(key.starts_with("tunnel/") && !self.state.contains_key("tunnel"))
+    }
+
+    fn whole(key: &String) -> Option<String> {
+        let (whole, _) = key.strip_prefix("entry/")?.split_once('/')?;
+        Some(format!("entry/{whole}"))
+    }
+
+    fn parts(&mut self, key: &String) -> Result<Vec<String>, Refused> {
+        let parts = self.state.keys().filter(|part| Self::whole(part).as_ref() == Some(key));
+        Ok(parts.cloned().collect())
     }
 
     /// As entries of a table are.

@@ -1,0 +1,47 @@
+//! `--exclusive`: what of the table a file does not name shall not be there.
+
+use std::collections::HashSet;
+
+use super::wanted::Want;
+use super::{Error, Key, Machine, Value};
+use crate::plan::{Entry, Journal, Wanted};
+
+/// That every stranger shall be gone, for the sake of `claim`; `wanted` is what the file names.
+///
+/// What an earlier run removed is wanted gone again, or it would be given back now. What a run that
+/// was killed was about to remove is in the journal and in the table, and told once.
+pub(super) fn wanted(
+    wanted: &[Want],
+    machine: &mut Machine,
+    journal: &Journal<Key, Value>,
+    claim: &str,
+) -> Result<Vec<Want>, Error> {
+    let named: HashSet<&Key> = wanted.iter().map(|item| &item.key).collect();
+    let is_stranger = |key: &Key| {
+        let is_ours = journal.entry(key).is_some_and(|entry| !is_removal(entry));
+        !named.contains(key) && !is_ours
+    };
+    let mut strangers = present(machine, is_stranger)?;
+    let there: HashSet<Key> = strangers.iter().cloned().collect();
+    let removed = journal.entries().filter(|entry| is_removal(entry)).map(|entry| &entry.key);
+    let removed = removed.filter(|key| is_stranger(key) && !there.contains(key));
+    strangers.extend(removed.cloned());
+    let gone = |key| Wanted { key, value: None, tolerated: Vec::new(), claim: claim.to_owned() };
+    Ok(strangers.into_iter().map(gone).collect())
+}
+
+/// The strangers that are there, in the order in which they can be removed. One reading is enough to
+/// see that there is none.
+fn present(machine: &mut Machine, is_stranger: impl Fn(&Key) -> bool) -> Result<Vec<Key>, Error> {
+    let mut entries = machine.entries()?;
+    if entries.iter().any(&is_stranger) {
+        entries = machine.settled_entries()?;
+    }
+    entries.retain(is_stranger);
+    Ok(entries)
+}
+
+/// Whether it tells of an entry of the table that was removed.
+fn is_removal(entry: &Entry<Key, Value>) -> bool {
+    entry.ours.is_none() && matches!(entry.key, Key::Table(_))
+}

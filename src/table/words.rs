@@ -1,0 +1,143 @@
+//! Values of the table in words. Two that differ are never told alike: all that is set is said.
+
+use std::fmt::{Display, Formatter, Result};
+
+use super::Value;
+use crate::ipvs::{
+    Checksum, Daemon, Destination, Forwarding, Service, ServiceFlags, Timeouts, Tunnel,
+};
+
+impl Display for Value {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Service(service) => of_service(f, service),
+            Self::Destination(destination) => of_destination(f, destination),
+            Self::Timeouts(timeouts) => of_timeouts(f, timeouts),
+            Self::Daemon(daemon) => of_daemon(f, daemon),
+        }
+    }
+}
+
+/// A word and its value, where there is one.
+fn also(f: &mut Formatter<'_>, word: &str, value: Option<impl Display>) -> Result {
+    match value {
+        Some(value) => write!(f, " {word} {value}"),
+        None => Ok(()),
+    }
+}
+
+/// Zero stands for what is not set.
+const fn set(number: u32) -> Option<u32> {
+    if number == 0 { None } else { Some(number) }
+}
+
+fn of_service(f: &mut Formatter<'_>, service: &Service) -> Result {
+    f.write_str(&service.scheduler)?;
+    if service.is_persistent() {
+        write!(f, " persistent {}", service.timeout)?;
+        also(f, "netmask", (!service.netmask.is_host()).then_some(service.netmask))?;
+    }
+    also(f, "engine", service.persistence_engine.as_ref())?;
+    for (flag, word) in [
+        (ServiceFlags::ONE_PACKET, " one-packet"),
+        (ServiceFlags::SCHEDULER_1, " flag-1"),
+        (ServiceFlags::SCHEDULER_2, " flag-2"),
+        (ServiceFlags::SCHEDULER_3, " flag-3"),
+    ] {
+        f.write_str(if service.flags.contains(flag) { word } else { "" })?;
+    }
+    Ok(())
+}
+
+fn of_destination(f: &mut Formatter<'_>, destination: &Destination) -> Result {
+    match destination.forwarding {
+        Forwarding::Masquerade => f.write_str("masq")?,
+        Forwarding::Local => f.write_str("local")?,
+        Forwarding::Tunnel => f.write_str("tunnel")?,
+        Forwarding::DirectRouting => f.write_str("route")?,
+        Forwarding::Other(number) => write!(f, "method {number}")?,
+    }
+    let checksum = match destination.tunnel {
+        Tunnel::Ipip => Checksum::None,
+        Tunnel::Gue { port, checksum } => {
+            write!(f, " gue port {port}")?;
+            checksum
+        }
+        Tunnel::Gre { checksum } => {
+            f.write_str(" gre")?;
+            checksum
+        }
+        Tunnel::Other(number) => {
+            write!(f, " type {number}")?;
+            Checksum::None
+        }
+    };
+    f.write_str(match checksum {
+        Checksum::None => "",
+        Checksum::Full => " checksum full",
+        Checksum::Remote => " checksum remote",
+    })?;
+    write!(f, " weight {}", destination.weight)?;
+    also(f, "upper-threshold", set(destination.upper_threshold))?;
+    also(f, "lower-threshold", set(destination.lower_threshold))
+}
+
+fn of_timeouts(f: &mut Formatter<'_>, timeouts: &Timeouts) -> Result {
+    let Timeouts { tcp, tcp_fin, udp } = *timeouts;
+    let told = [("tcp", tcp), ("tcp-fin", tcp_fin), ("udp", udp)];
+    let told = told.iter().filter(|(_, seconds)| *seconds != 0);
+    let told: Vec<String> = told.map(|(word, seconds)| format!("{word} {seconds}")).collect();
+    f.write_str(&told.join(" "))
+}
+
+fn of_daemon(f: &mut Formatter<'_>, daemon: &Daemon) -> Result {
+    write!(f, "{} id {}", daemon.interface, daemon.sync_id)?;
+    also(f, "maximum-length", daemon.maximum_length)?;
+    also(f, "group", daemon.group)?;
+    also(f, "port", daemon.port)?;
+    also(f, "ttl", daemon.time_to_live)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::ipvs::{DaemonState, Netmask, ServiceIdentity};
+
+    #[test]
+    fn all_that_is_set_is_said() {
+        let address = Ipv4Addr::new(192, 0, 2, 1);
+        let mut service = Service::new(ServiceIdentity::udp(address, 53), "mh");
+        assert_eq!(Value::Service(service.clone()).to_string(), "mh");
+        service.flags = ServiceFlags::ONE_PACKET.union(ServiceFlags::SCHEDULER_2);
+        service.flags = service.flags.union(ServiceFlags::PERSISTENT);
+        service.timeout = 300;
+        service.netmask = Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
+        service.persistence_engine = Some("sip".to_owned());
+        let words = "mh persistent 300 netmask 255.255.255.0 engine sip one-packet flag-2";
+        assert_eq!(Value::Service(service).to_string(), words);
+
+        let mut server = Destination::new(address, 53, Forwarding::Tunnel);
+        assert_eq!(Value::Destination(server.clone()).to_string(), "tunnel weight 1");
+        server.tunnel = Tunnel::Gue { port: 6080, checksum: Checksum::Remote };
+        (server.upper_threshold, server.lower_threshold) = (9, 8);
+        let words =
+            "tunnel gue port 6080 checksum remote weight 1 upper-threshold 9 lower-threshold 8";
+        assert_eq!(Value::Destination(server).to_string(), words);
+
+        let timeouts = Timeouts { tcp: 900, tcp_fin: 0, udp: 300 };
+        assert_eq!(Value::Timeouts(timeouts).to_string(), "tcp 900 udp 300");
+        let daemon = Daemon {
+            state: DaemonState::Master,
+            interface: "eth0".to_owned(),
+            sync_id: 7,
+            maximum_length: None,
+            group: Some(Ipv4Addr::new(224, 0, 0, 81).into()),
+            port: Some(8848),
+            time_to_live: Some(1),
+        };
+        let words = "eth0 id 7 group 224.0.0.81 port 8848 ttl 1";
+        assert_eq!(Value::Daemon(daemon).to_string(), words);
+    }
+}
