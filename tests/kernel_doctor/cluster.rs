@@ -1,6 +1,5 @@
 //! A client, a director and a real server, and what the doctor says of them.
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -123,18 +122,13 @@ impl Cluster {
     }
 }
 
-/// What the doctor says: its exit code, and its findings. In this process, since starting another
-/// takes longer than all that it does.
+/// What the doctor says: its exit code, and its findings.
 pub(crate) fn examined(host: &Host, options: &str) -> (i32, Vec<Json>, Json) {
-    let state = host.state_directory().display();
-    let line = format!("lvsctl --state-dir {state} doctor --json {options}");
-    let (mut output, mut errors) = (Vec::new(), Vec::new());
-    let words = line.split_whitespace().map(OsString::from);
-    let status = host.inside(|| lvs::lvsctl::run(words, &mut output, &mut errors));
-    let object: Json = serde_json::from_slice(&output)
-        .unwrap_or_else(|error| panic!("{error}: {line}: {}", String::from_utf8_lossy(&errors)));
+    let told = host.lvsctl_inside(&format!("doctor --json {options}"));
+    let object: Json = serde_json::from_str(&told.output)
+        .unwrap_or_else(|error| panic!("{error}: doctor {options}: {told:?}"));
     assert_eq!(object["schema"], 1);
-    (status.into(), object["findings"].as_array().unwrap().clone(), object)
+    (told.status, object["findings"].as_array().unwrap().clone(), object)
 }
 
 /// The IDs of findings.
