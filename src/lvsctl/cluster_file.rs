@@ -67,12 +67,7 @@ fn status(
     let mut journal = state::journal(&options.state_dir)?;
     let wanted = asked.wanted(&mut machine, &journal)?;
     let findings = Engine::new(&mut machine, &mut journal).status(&wanted)?;
-    if options.json {
-        status::write_json(output, asked.json(), &findings)?;
-    } else {
-        status::write(output, &asked, &findings)?;
-    }
-    Ok(if findings.iter().all(|finding| finding.met) { 0 } else { 2 })
+    Ok(status::tell(options, output, &asked, asked.json(), &findings)?)
 }
 
 /// What the journal holds is what there should be, and what is due should be as it was.
@@ -82,14 +77,11 @@ fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error>
     let mut wanted = status::journalled(|_| true, &journal);
     wanted.extend(status::due(&journal));
     let findings = Engine::new(&mut machine, &mut journal).status(&wanted)?;
-    if options.json {
-        status::write_json(output, json!({"schema": 1}), &findings)?;
-    } else if findings.is_empty() {
+    if findings.is_empty() && !options.json {
         writeln!(output, "lvsctl has set nothing on this machine")?;
-    } else {
-        status::write(output, &"what lvsctl set", &findings)?;
+        return Ok(0);
     }
-    Ok(if findings.iter().all(|finding| finding.met) { 0 } else { 2 })
+    Ok(status::tell(options, output, &"what lvsctl set", json!({"schema": 1}), &findings)?)
 }
 
 /// Makes this machine what the file says, or only says how.

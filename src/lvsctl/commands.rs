@@ -242,10 +242,5 @@ fn compare(task: &Task, options: &Options, output: &mut dyn Write) -> Result<u8,
     let mut wanted = wanted_of(&mut machine, &task.duties(), &journal)?;
     wanted.extend(status::journalled(|claim| task.covers(claim), &journal));
     let findings = Engine::new(&mut machine, &mut journal).status(&wanted)?;
-    if options.json {
-        status::write_json(output, status::of_task(task), &findings)?;
-    } else {
-        status::write(output, task, &findings)?;
-    }
-    Ok(if findings.iter().all(|finding| finding.met) { 0 } else { 2 })
+    Ok(status::tell(options, output, task, status::of_task(task), &findings)?)
 }

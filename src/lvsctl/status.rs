@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value as Json, json};
 
+use super::arguments::Options;
 use super::{Key, Task, Value};
 use crate::plan::{Finding, Journal, Wanted};
 
@@ -64,8 +65,29 @@ fn origin(finding: &Finding<Key, Value>) -> String {
     }
 }
 
+/// Says what was found, in the form that was asked for, and gives the exit code: 2 where anything is
+/// not as wanted. `head` is what the JSON object says before that.
+pub(super) fn tell(
+    options: &Options,
+    output: &mut dyn Write,
+    title: &dyn Display,
+    head: Json,
+    findings: &[Finding<Key, Value>],
+) -> io::Result<u8> {
+    if options.json {
+        write_json(output, head, findings)?;
+    } else {
+        write(output, title, findings)?;
+    }
+    Ok(if all_met(findings) { 0 } else { 2 })
+}
+
+fn all_met(findings: &[Finding<Key, Value>]) -> bool {
+    findings.iter().all(|finding| finding.met)
+}
+
 /// One line an item, and a closing sentence.
-pub(super) fn write(
+fn write(
     output: &mut dyn Write,
     title: &dyn Display,
     findings: &[Finding<Key, Value>],
@@ -101,7 +123,7 @@ pub(super) fn of_task(task: &Task) -> Json {
 /// `{"schema":1,"role":"real-server","mode":"tun","vips":["…"],"ok":false,"items":[{"item":"…",
 /// "ok":true,"found":"1","wanted":"1","set_by_lvsctl":true,"previous":"0"}]}`; what is missing or
 /// shall be is null. What comes before `ok` is `title`.
-pub(super) fn write_json(
+fn write_json(
     output: &mut dyn Write,
     mut title: Json,
     findings: &[Finding<Key, Value>],
@@ -119,7 +141,7 @@ pub(super) fn write_json(
     };
     let items: Vec<Json> = findings.iter().map(item).collect();
     if let Some(object) = title.as_object_mut() {
-        object.insert("ok".to_owned(), findings.iter().all(|finding| finding.met).into());
+        object.insert("ok".to_owned(), all_met(findings).into());
         object.insert("items".to_owned(), items.into());
     }
     writeln!(output, "{title}")
