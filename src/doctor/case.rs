@@ -7,7 +7,7 @@ use super::facts::Destinations;
 use super::{Facts, Listener, Served, Step, Symptom};
 use crate::ipvs::{DestinationEntry, Forwarding, ServiceIdentity, Timeouts};
 use crate::node::{
-    self, AddressState, Effective, InterfaceName, Inventory, PRESENT, Surroundings, Sysctl,
+    self, AddressState, Effective, InterfaceName, Inventory, PRESENT, Surroundings, Sysctl, whole,
 };
 use crate::plan::Change;
 
@@ -145,11 +145,6 @@ pub(super) fn take(state: &AddressState) -> Step {
     let (address, prefix, device) = (assigned.address, assigned.prefix, assigned.device);
     let key = node::Key::Address { address, prefix, device };
     Step::Host(Change { key, from: Some(PRESENT.to_owned()), to: None })
-}
-
-/// The length of the prefix that holds one address only.
-pub(super) const fn whole(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
 }
 
 /// A service as people name it.

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::{Facts, Intent};
 use crate::ipvs::{Forwarding, ServiceIdentity};
-use crate::node::{AddressState, InterfaceName, Surroundings};
+use crate::node::{AddressState, InterfaceName, Surroundings, whole};
 
 /// What a machine is meant to be.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -155,7 +155,7 @@ fn place(facts: &Facts, surroundings: &Surroundings, state: &AddressState) -> Op
         return (facing != device && !is_fallback_tunnel(facing))
             .then_some(Forwarding::DirectRouting);
     }
-    let whole = if address.is_ipv4() { 32 } else { 128 };
+    let whole = whole(address);
     let sends =
         facts.network.routes.iter().any(|route| route.device == *device && route.gateway.is_some());
     let overlaps = || {

@@ -13,6 +13,12 @@ use rtnetlink::{Error, Handle};
 use super::link::is;
 use super::{AssignedAddress, InterfaceName};
 
+/// The length in bits of the prefix that holds one address only: 32 or 128.
+#[must_use]
+pub const fn whole(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
 /// The address as the kernel lists it.
 pub(super) async fn find(
     handle: &Handle,

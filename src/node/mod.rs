@@ -33,6 +33,7 @@ mod want;
 mod whole_address;
 mod whole_route;
 
+pub use address::whole;
 pub use bond::Bond;
 pub use bond_mode::{BondMode, InvalidBondMode};
 pub use combined::{Combination, Effective, loose_filter};

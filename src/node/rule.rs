@@ -3,13 +3,12 @@
 use std::net::IpAddr;
 
 use futures_util::TryStreamExt;
-use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{RouteHeader, RouteProtocol};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
 use rtnetlink::{Error, Handle, IpVersion};
 
-use super::SourceRule;
 use super::link::is;
+use super::{SourceRule, route, whole};
 
 /// The rule `from SOURCE lookup TABLE` of that priority, as the kernel lists it.
 pub(super) async fn find(
@@ -78,8 +77,7 @@ pub(super) async fn by_source(handle: &Handle) -> Result<Vec<SourceRule>, Error>
                     _ => {}
                 }
             }
-            let whole = |source: &IpAddr| if source.is_ipv4() { 32 } else { 128 };
-            let source = source.filter(|source| message.header.src_len == whole(source));
+            let source = source.filter(|source| message.header.src_len == whole(*source));
             let rule = source.zip(table);
             found.extend(rule.map(|(source, table)| SourceRule { source, table, priority }));
         }
@@ -115,10 +113,8 @@ pub(super) async fn others(handle: &Handle) -> Result<usize, rtnetlink::Error> {
 fn rule(source: IpAddr, table: u32, priority: u32) -> RuleMessage {
     let mut message = RuleMessage::default();
     let header = &mut message.header;
-    (header.family, header.src_len) = match source {
-        IpAddr::V4(_) => (AddressFamily::Inet, 32),
-        IpAddr::V6(_) => (AddressFamily::Inet6, 128),
-    };
+    header.family = route::family(source.into());
+    header.src_len = whole(source);
     header.table = u8::try_from(table).unwrap_or(RouteHeader::RT_TABLE_UNSPEC);
     header.action = RuleAction::ToTable;
     message.attributes = vec![

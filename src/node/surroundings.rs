@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bond, InterfaceName, Prefix};
+use super::{Bond, InterfaceName, Prefix, whole};
 
 /// The addresses and routes that a machine has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Surroundings {
     /// tunnel or a card has such a route to itself.
     #[must_use]
     pub fn route_to(&self, address: IpAddr) -> Option<&KnownRoute> {
-        let whole = if address.is_ipv4() { 32 } else { 128 };
+        let whole = whole(address);
         let leading =
             self.routes.iter().filter(|route| route.prefix < whole && route.leads_to(address));
         leading.min_by_key(|route| (whole - route.prefix, route.metric))

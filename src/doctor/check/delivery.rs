@@ -1,11 +1,11 @@
 //! The virtual address: on this machine, whole, heard by somebody, and no source of its own traffic.
 
 use super::tunnel::{self, bring_up};
-use crate::doctor::case::{Case, Fault, give, take, whole};
+use crate::doctor::case::{Case, Fault, give, take};
 use crate::doctor::expectation::is_fallback_tunnel;
 use crate::doctor::{Served, Step};
 use crate::ipvs::{DaemonState, Forwarding};
-use crate::node::InterfaceName;
+use crate::node::{InterfaceName, whole};
 
 /// Where the address of a real server belongs.
 fn place(case: &Case<'_>, served: &Served) -> InterfaceName {

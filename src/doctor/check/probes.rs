@@ -3,7 +3,7 @@
 use crate::doctor::case::{Case, Fault};
 use crate::doctor::{Owners, Path, Step};
 use crate::ipvs::{AddressFamily, Forwarding};
-use crate::node::TunnelEnd;
+use crate::node::{TunnelEnd, whole};
 
 /// A director answers for its virtual address itself; on the wire of a real server it alone may.
 pub(super) fn address_has_one_owner(case: &Case<'_>) -> Vec<Fault> {
@@ -57,7 +57,7 @@ pub(super) fn large_packets_arrive(case: &Case<'_>) -> Vec<Fault> {
         let ip = if AddressFamily::from(*real) == AddressFamily::Ipv4 { "ip" } else { "ip -6" };
         let route = case.surroundings.route_to(*real).map(|route| {
             let via = route.gateway.map(|gateway| format!(" via {gateway}")).unwrap_or_default();
-            let whole = crate::doctor::case::whole(*real);
+            let whole = whole(*real);
             let way = format!("{real}/{whole}{via} dev {}", route.device);
             Step::Shell {
                 fix: format!("{ip} route add {way} mtu {carried}"),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{Found, Want};
 use crate::cluster::AddressDuty;
 use crate::lvsctl::{Error, Key, Value};
-use crate::node::{self, AssignedAddress, InterfaceName, PRESENT, Sysctl, loose_filter};
+use crate::node::{self, AssignedAddress, InterfaceName, PRESENT, Sysctl, loose_filter, whole};
 use crate::plan::Wanted;
 
 pub(super) fn want(key: node::Key, value: &str, tolerated: &[&str], claim: &str) -> Want {
@@ -32,15 +32,11 @@ pub(super) fn sysctl(sysctl: Sysctl, value: &str, tolerated: &[&str], claim: &st
     want(node::Key::Sysctl(sysctl), value, tolerated, claim)
 }
 
+/// A virtual address has the prefix [`whole`]: with a shorter one the whole subnet would become
+/// local, or be looked for behind a tunnel.
 pub(super) fn present(address: IpAddr, prefix: u8, device: &InterfaceName, claim: &str) -> Want {
     let key = node::Key::Address { address, prefix, device: device.clone() };
     want(key, PRESENT, &[], claim)
-}
-
-/// The length of the prefix that holds one address only. A virtual address has no other: with a
-/// shorter one the whole subnet would become local, or be looked for behind a tunnel.
-pub(super) const fn whole(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
 }
 
 /// The real server must not answer or announce the virtual address, which is the director's. The

@@ -1,11 +1,11 @@
 //! Direct routing: the director rewrites the MAC address only, the real server on the same segment
 //! has the virtual address too and answers the client itself.
 
-use super::common::{assigned, clients_are_heard, director_address, present, silence, whole};
+use super::common::{assigned, clients_are_heard, director_address, present, silence};
 use super::{Found, Want};
 use crate::cluster::AddressDuty;
 use crate::lvsctl::Error;
-use crate::node::InterfaceName;
+use crate::node::{InterfaceName, whole};
 
 /// Forwarding is not needed: the packets are delivered to IPVS as the machine's own, and IPVS
 /// sends them on. For the same reason no redirects are sent.

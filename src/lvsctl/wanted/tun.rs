@@ -3,12 +3,12 @@
 
 use std::net::IpAddr;
 
-use super::common::{claimed, is_silent, loose_reverse_path_filter, present, silence, want, whole};
+use super::common::{claimed, is_silent, loose_reverse_path_filter, present, silence, want};
 use super::{Found, Want, dr};
 use crate::cluster::AddressDuty;
 use crate::ipvs::{AddressFamily, Tunnel};
 use crate::lvsctl::Error;
-use crate::node::{self, InterfaceName, PRESENT, TunnelEnd, UP, WholeRoute, segments_of};
+use crate::node::{self, InterfaceName, PRESENT, TunnelEnd, UP, WholeRoute, segments_of, whole};
 
 /// For IPv4 the address is on `tunl0`, since Linux answers ARP for it on any interface. It does
 /// not so for IPv6: there the director is like one of direct routing.

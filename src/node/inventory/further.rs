@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use rtnetlink::Handle;
+use rtnetlink::packet_route::route::RouteHeader;
 use serde::{Deserialize, Serialize};
 
 use crate::ipvs::AddressFamily;
@@ -65,7 +66,7 @@ impl Further {
                 match found {
                     Some((_, value)) => Some(Some(value.clone())),
                     // Of the main table not all are kept.
-                    None if route.table == MAIN => None,
+                    None if route.table == u32::from(RouteHeader::RT_TABLE_MAIN) => None,
                     None => Some(None),
                 }
             }
@@ -73,9 +74,6 @@ impl Further {
         }
     }
 }
-
-/// `RT_TABLE_MAIN`.
-const MAIN: u32 = 254;
 
 pub(super) fn read(
     host: &Host,

@@ -12,6 +12,7 @@ use rtnetlink::packet_route::route::{
 use rtnetlink::{Error, Handle, RouteMessageBuilder};
 
 use super::{InterfaceName, WholeRoute, kept, value};
+use crate::node::whole;
 
 /// `RT_TABLE_DEFAULT`, `RT_TABLE_MAIN` and `RT_TABLE_LOCAL`.
 const KERNEL_TABLES: RangeInclusive<u32> = 253..=255;
@@ -61,7 +62,7 @@ pub(in crate::node) async fn ways_out(
     each(handle, |message| {
         let Some(device) = device(&message, names) else { return };
         let (identity, header) = (WholeRoute::of(&message, device), &message.header);
-        let (kind, is_host) = (header.kind, header.destination_prefix_length == whole(header));
+        let (kind, is_host) = (header.kind, identity.prefix == whole(identity.destination));
         let is_object =
             message.attributes.iter().any(|found| matches!(found, RouteAttribute::NhId(_)));
         let in_main = header.table == RouteHeader::RT_TABLE_MAIN;
@@ -143,14 +144,6 @@ fn device<'a>(
         RouteAttribute::Oif(index) => names.get(index),
         _ => None,
     })
-}
-
-/// The length of the prefix of a single address.
-const fn whole(header: &RouteHeader) -> u8 {
-    match header.address_family {
-        AddressFamily::Inet => 32,
-        _ => 128,
-    }
 }
 
 /// Asks for the routes of all tables, for which 0 stands.
