@@ -18,19 +18,7 @@ pub(super) trait Columns {
 
 impl Columns for String {
     fn number(&mut self, number: u64) {
-        // The longest, 2^64 - 1, has 20 digits.
-        let mut digits = [b'0'; 20];
-        let mut rest = number;
-        let mut used = 0;
-        for digit in digits.iter_mut().rev() {
-            *digit += (rest % 10) as u8;
-            rest /= 10;
-            used += 1;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.extend(digits.iter().skip(20 - used).map(|digit| char::from(*digit)));
+        self.push_str(itoa::Buffer::new().format(number));
     }
 
     fn pad(&mut self, length: usize) {

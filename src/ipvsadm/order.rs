@@ -36,22 +36,20 @@ pub(crate) fn sort_destinations(destinations: Vec<DestinationEntry>) -> Vec<Dest
 }
 
 fn compare_services(left: &ServiceIdentity, right: &ServiceIdentity) -> i32 {
-    let key = |identity: &ServiceIdentity| match *identity {
-        ServiceIdentity::Mark { mark, .. } => (mark, 0, None),
-        ServiceIdentity::Address { protocol, address, .. } => (0, protocol.0.into(), Some(address)),
-    };
-    let (left_mark, left_protocol, left_address) = key(left);
-    let (right_mark, right_protocol, right_address) = key(right);
-    first_difference([
-        difference(left_mark, right_mark),
-        difference(left.family().number().into(), right.family().number().into()),
-        difference(left_protocol, right_protocol),
-        match (left_address, right_address) {
-            (Some(left), Some(right)) => compare_addresses(left, right),
-            _ => 0,
-        },
-        difference(left.port().into(), right.port().into()),
-    ])
+    let pairs = sort_key(left).into_iter().zip(sort_key(right));
+    first_difference(pairs.map(|(left, right)| difference(left, right)))
+}
+
+/// What counts of a service, the first first: mark, family, protocol, address and port.
+fn sort_key(identity: &ServiceIdentity) -> [u32; 8] {
+    let family = identity.family().number().into();
+    match *identity {
+        ServiceIdentity::Mark { mark, .. } => [mark, family, 0, 0, 0, 0, 0, 0],
+        ServiceIdentity::Address { protocol, address, port } => {
+            let [first, second, third, fourth] = address_words(address);
+            [0, family, protocol.0.into(), first, second, third, fourth, port.into()]
+        }
+    }
 }
 
 /// The family of the first address decides how much is compared. An IPv4 address is the first word,

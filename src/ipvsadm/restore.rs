@@ -83,7 +83,9 @@ pub(super) fn read(
             // Slower to find out.
             Err(_) => String::from_utf8_lossy(&line),
         };
-        let words: Vec<&str> = words::of_line(&text).collect();
+        // Room for most lines: to grow step by step takes longer than to split.
+        let mut words = Vec::with_capacity(16);
+        words.extend(words::of_line(&text));
         if words.is_empty() {
             continue;
         }

@@ -110,17 +110,21 @@ fn check<const COLUMNS: usize>(
     (kind, user): (&'static str, &'static str),
     given: &[&OptionRow],
 ) -> Result<(), UsageError> {
+    // Long restores come through here once a line: names are compared once, not once a row.
+    let place = |option: &OptionRow| table.iter().position(|row| option.name == Some(row.0));
+    let places = given.iter().filter_map(|option| place(option));
+    let given = places.fold(0_u64, |given, place| given | 1 << place);
     let mut exclusive = None;
-    for &(name, rules) in table {
-        let is_given = || given.iter().any(|row| row.name == Some(name));
+    for (place, &(name, rules)) in table.iter().enumerate() {
+        let is_given = given & (1 << place) != 0;
         match rules.get(column) {
-            Some(Rule::Required) if !is_given() => {
+            Some(Rule::Required) if !is_given => {
                 return Err(UsageError::MissingOption { name, user, kind });
             }
-            Some(Rule::Illegal) if is_given() => {
+            Some(Rule::Illegal) if is_given => {
                 return Err(UsageError::IllegalOption { name, user, kind });
             }
-            Some(Rule::Exclusive) if is_given() => {
+            Some(Rule::Exclusive) if is_given => {
                 if let Some(first) = exclusive.replace(name) {
                     return Err(UsageError::Conflict { later: name, first, user, kind });
                 }
@@ -152,6 +156,7 @@ mod tests {
         names.dedup();
         let rows: Vec<_> = COMMANDS.iter().map(|row| row.0).collect();
         assert_eq!(rows, names);
+        assert!(rows.len() <= 64, "a bit each in check");
     }
 
     #[test]

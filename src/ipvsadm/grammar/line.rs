@@ -91,7 +91,8 @@ impl<'a> Line<'a> {
             surroundings,
             command,
             verb,
-            given: Vec::new(),
+            // Hardly a line has more.
+            given: Vec::with_capacity(8),
             operands,
             service: None,
             scheduler: String::new(),
