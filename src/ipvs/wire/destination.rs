@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use netlink_packet_core::DecodeError;
 
 use super::service::{address_bytes, typed_address};
-use super::stats::{StatsAttribute, stats};
+use super::stats::stats;
 use super::table::attributes;
-use super::value::{Nest, NetworkU16};
+use super::value::{NetworkU16, Unparsed};
 use crate::ipvs::{
     AddressFamily, Checksum, Destination, DestinationEntry, Forwarding, Stats, Tunnel,
 };
@@ -24,9 +24,9 @@ attributes! {
         7 => ActiveConnections(u32),
         8 => InactiveConnections(u32),
         9 => PersistentConnections(u32),
-        10 => Stats(Nest<StatsAttribute>),
+        10 => Stats(Unparsed),
         11 => Family(u16),
-        12 => Stats64(Nest<StatsAttribute>),
+        12 => Stats64(Unparsed),
         13 => TunnelType(u8),
         14 => TunnelPort(NetworkU16),
         15 => TunnelFlags(u16),
@@ -79,7 +79,7 @@ pub(super) fn destination_entry(
 ) -> Result<DestinationEntry, DecodeError> {
     let (mut address, mut port, mut family) = (None, None, 0);
     let (mut tunnel_type, mut tunnel_port, mut tunnel_flags) = (0, 0, 0);
-    let (mut narrow, mut wide): (Option<Stats>, Option<Stats>) = (None, None);
+    let (mut narrow, mut wide) = (None, None);
     let mut entry = DestinationEntry {
         destination: Destination::new([0, 0, 0, 0], 0, Forwarding::Masquerade),
         active_connections: 0,
@@ -107,8 +107,8 @@ pub(super) fn destination_entry(
             DestinationAttribute::TunnelType(kind) => tunnel_type = kind,
             DestinationAttribute::TunnelPort(NetworkU16(number)) => tunnel_port = number,
             DestinationAttribute::TunnelFlags(flags) => tunnel_flags = flags,
-            DestinationAttribute::Stats(ref nest) => narrow = Some(stats(&nest.attributes)),
-            DestinationAttribute::Stats64(ref nest) => wide = Some(stats(&nest.attributes)),
+            DestinationAttribute::Stats(ref list) => narrow = Some(list),
+            DestinationAttribute::Stats64(ref list) => wide = Some(list),
             DestinationAttribute::Other(_) => {}
         }
     }
@@ -126,6 +126,6 @@ pub(super) fn destination_entry(
         2 => Tunnel::Gre { checksum },
         other => Tunnel::Other(other),
     };
-    entry.stats = wide.or(narrow).unwrap_or_default();
+    entry.stats = wide.or(narrow).map(stats).transpose()?.unwrap_or_default();
     Ok(entry)
 }

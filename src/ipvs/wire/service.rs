@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_core::DecodeError;
 
-use super::stats::{StatsAttribute, stats};
+use super::stats::stats;
 use super::table::attributes;
-use super::value::{MaskedFlags, Nest, NetworkU16};
+use super::value::{MaskedFlags, NetworkU16, Unparsed};
 use crate::ipvs::{
-    AddressFamily, Netmask, Protocol, Service, ServiceEntry, ServiceFlags, ServiceIdentity, Stats,
+    AddressFamily, Netmask, Protocol, Service, ServiceEntry, ServiceFlags, ServiceIdentity,
 };
 
 attributes! {
@@ -23,9 +23,9 @@ attributes! {
         7 => Flags(MaskedFlags),
         8 => Timeout(u32),
         9 => Netmask([u8; 4]),
-        10 => Stats(Nest<StatsAttribute>),
+        10 => Stats(Unparsed),
         11 => PersistenceEngine(String),
-        12 => Stats64(Nest<StatsAttribute>),
+        12 => Stats64(Unparsed),
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) fn service_entry(
     let mut scheduler = None;
     let mut persistence_engine = None;
     let (mut flags, mut timeout, mut netmask) = (0, 0, None);
-    let (mut narrow, mut wide): (Option<Stats>, Option<Stats>) = (None, None);
+    let (mut narrow, mut wide) = (None, None);
     for attribute in attributes {
         match attribute {
             ServiceAttribute::Family(number) => family = AddressFamily::from_number(number),
@@ -88,8 +88,8 @@ pub(super) fn service_entry(
             ServiceAttribute::Timeout(seconds) => timeout = seconds,
             ServiceAttribute::Netmask(bytes) => netmask = Some(bytes),
             ServiceAttribute::PersistenceEngine(name) => persistence_engine = Some(name),
-            ServiceAttribute::Stats(nest) => narrow = Some(stats(&nest.attributes)),
-            ServiceAttribute::Stats64(nest) => wide = Some(stats(&nest.attributes)),
+            ServiceAttribute::Stats(list) => narrow = Some(list),
+            ServiceAttribute::Stats64(list) => wide = Some(list),
             ServiceAttribute::Other(_) => {}
         }
     }
@@ -116,7 +116,7 @@ pub(super) fn service_entry(
             },
             persistence_engine: persistence_engine.filter(|name| !name.is_empty()),
         },
-        stats: wide.or(narrow).unwrap_or_default(),
+        stats: wide.or(narrow).as_ref().map(stats).transpose()?.unwrap_or_default(),
     })
 }
 

@@ -1,7 +1,9 @@
 //! Counters and rates.
 
+use netlink_packet_core::DecodeError;
+
 use super::table::attributes;
-use super::value::Counter;
+use super::value::{Counter, Unparsed};
 use crate::ipvs::{Rates, Stats};
 
 attributes! {
@@ -21,11 +23,11 @@ attributes! {
 }
 
 /// What a kernel does not tell is 0.
-pub(super) fn stats(attributes: &[StatsAttribute]) -> Stats {
+pub(super) fn stats(list: &Unparsed) -> Result<Stats, DecodeError> {
     let mut stats = Stats::default();
     let Rates { connections, packets_in, packets_out, bytes_in, bytes_out } = &mut stats.rates;
-    for attribute in attributes {
-        let (place, counter) = match attribute {
+    for attribute in list.attributes() {
+        let (place, counter) = match attribute? {
             StatsAttribute::Connections(counter) => (&mut stats.connections, counter),
             StatsAttribute::PacketsIn(counter) => (&mut stats.packets_in, counter),
             StatsAttribute::PacketsOut(counter) => (&mut stats.packets_out, counter),
@@ -40,5 +42,5 @@ pub(super) fn stats(attributes: &[StatsAttribute]) -> Stats {
         };
         *place = counter.get();
     }
-    stats
+    Ok(stats)
 }

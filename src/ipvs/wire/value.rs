@@ -190,3 +190,31 @@ where
         Ok(attributes.into())
     }
 }
+
+/// A list of attributes that is parsed only where it is used: the kernel sends all counters twice,
+/// and in a listing of thousands their parsing takes most of the time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unparsed(pub(super) Vec<u8>);
+
+impl Unparsed {
+    /// Its attributes, in their order.
+    pub(super) fn attributes<A>(&self) -> impl Iterator<Item = Result<A, DecodeError>>
+    where
+        A: for<'a> Parseable<NlaBuffer<&'a [u8]>>,
+    {
+        NlasIterator::new(self.0.as_slice()).map(|attribute| A::parse(&attribute?))
+    }
+}
+
+impl Value for Unparsed {
+    const NESTED: bool = true;
+    fn length(&self) -> usize {
+        self.0.len()
+    }
+    fn emit(&self, buffer: &mut [u8]) {
+        buffer.copy_from_slice(&self.0);
+    }
+    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Ok(Self(bytes.to_owned()))
+    }
+}

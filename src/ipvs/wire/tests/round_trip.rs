@@ -10,7 +10,7 @@ use super::super::message::Attribute;
 use super::super::service::{ServiceAttribute, service_attributes};
 use super::super::settings::{InfoAttribute, timeout_attributes};
 use super::super::stats::StatsAttribute;
-use super::super::value::{Counter, Nest, Value};
+use super::super::value::{Counter, Nest, Unparsed, Value};
 use super::super::{Command, IpvsMessage, service};
 use super::{bytes, parse, replies};
 use crate::ipvs::{
@@ -141,12 +141,12 @@ fn stats_of([a, b, c, d, e, f, g, h, i, j]: [u64; 10]) -> Stats {
 }
 
 /// Statistics as a kernel sends them: `narrow` makes 32-bit numbers of all but the bytes.
-fn stats_attributes(stats: &Stats, narrow: bool) -> Vec<StatsAttribute> {
+fn stats_attributes(stats: &Stats, narrow: bool) -> Unparsed {
     let wide = Counter::Wide;
     let usual = |value| {
         if narrow { Counter::Narrow(value as u32) } else { Counter::Wide(value) }
     };
-    vec![
+    let attributes = Nest::from(vec![
         StatsAttribute::Connections(usual(stats.connections)),
         StatsAttribute::PacketsIn(usual(stats.packets_in)),
         StatsAttribute::PacketsOut(usual(stats.packets_out)),
@@ -159,7 +159,10 @@ fn stats_attributes(stats: &Stats, narrow: bool) -> Vec<StatsAttribute> {
         StatsAttribute::PacketRateOut(usual(stats.rates.packets_out)),
         StatsAttribute::ByteRateIn(usual(stats.rates.bytes_in)),
         StatsAttribute::ByteRateOut(usual(stats.rates.bytes_out)),
-    ]
+    ]);
+    let mut bytes = vec![0; attributes.length()];
+    attributes.emit(&mut bytes);
+    Unparsed(bytes)
 }
 
 fn truncated(stats: &Stats) -> Stats {
@@ -187,13 +190,13 @@ proptest! {
     #[test]
     fn a_service_survives(service in service(), stats in stats()) {
         let mut attributes = service_attributes(&service);
-        attributes.push(ServiceAttribute::Stats(stats_attributes(&stats, true).into()));
+        attributes.push(ServiceAttribute::Stats(stats_attributes(&stats, true)));
         attributes.push(ServiceAttribute::Other(unknown()));
         let old = IpvsMessage::new(Command::NewService, vec![Attribute::Service(attributes.clone().into())]);
         let entry = ServiceEntry { service: service.clone(), stats: truncated(&stats) };
         prop_assert_eq!(sent(old).into_service().unwrap(), entry);
 
-        attributes.push(ServiceAttribute::Stats64(stats_attributes(&stats, false).into()));
+        attributes.push(ServiceAttribute::Stats64(stats_attributes(&stats, false)));
         let new = IpvsMessage::new(
             Command::NewService,
             vec![Attribute::Other(unknown()), Attribute::Service(attributes.into())],
@@ -211,9 +214,9 @@ proptest! {
             DestinationAttribute::ActiveConnections(active_connections),
             DestinationAttribute::InactiveConnections(inactive_connections),
             DestinationAttribute::PersistentConnections(persistent_connections),
-            DestinationAttribute::Stats64(stats_attributes(&stats, false).into()),
+            DestinationAttribute::Stats64(stats_attributes(&stats, false)),
             // The narrow ones do not win by coming last.
-            DestinationAttribute::Stats(stats_attributes(&Stats::default(), true).into()),
+            DestinationAttribute::Stats(stats_attributes(&Stats::default(), true)),
             DestinationAttribute::Other(unknown()),
         ]);
         let message =
