@@ -5,13 +5,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use super::brief::{self, BriefKey};
 use crate::ipvs::{
     AddressFamily, Daemon, DaemonState, Destination, Protocol, Service, ServiceIdentity, Timeouts,
 };
 
 /// One entry of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, into = "BriefKey")]
 pub enum Key {
     /// A service.
     Service(ServiceIdentity),
@@ -53,9 +54,9 @@ impl Key {
 #[serde(rename_all = "kebab-case")]
 pub enum Value {
     /// All attributes of a service.
-    Service(Box<Service>),
+    Service(#[serde(serialize_with = "brief::service")] Box<Service>),
     /// All attributes of a destination.
-    Destination(Destination),
+    Destination(#[serde(serialize_with = "brief::destination")] Destination),
     /// Timeouts; one that is wanted as 0 may be anything.
     Timeouts(Timeouts),
     /// A running daemon; what is wanted as `None` may be anything.
