@@ -163,7 +163,7 @@ impl Facts {
             table::Key::Service(identity) => of(identity).map(|entry| {
                 let mut service = entry.service.service.clone();
                 service.flags = service.flags.without(ServiceFlags::HASHED);
-                table::Value::Service(service)
+                table::Value::from(service)
             }),
             table::Key::Destination { service, address, port } => {
                 let mut destinations = of(service)?.destinations.iter().map(|it| &it.destination);
@@ -173,7 +173,7 @@ impl Facts {
             table::Key::Timeouts => Some(table::Value::Timeouts(recorded.timeouts)),
             table::Key::Daemon(state) => {
                 let mut daemons = recorded.daemons.iter();
-                daemons.find(|daemon| daemon.state == *state).cloned().map(table::Value::Daemon)
+                daemons.find(|daemon| daemon.state == *state).cloned().map(table::Value::from)
             }
         }
     }

@@ -225,7 +225,7 @@ fn a_service_that_went_with_the_module_comes_with_it() {
     let web = ServiceIdentity::tcp(VIP, 80);
     let destination = Destination::new([192, 168, 10, 3], 80, Forwarding::DirectRouting);
     let entries = [
-        (crate::table::Key::Service(web), crate::table::Value::Service(Service::new(web, "rr"))),
+        (crate::table::Key::Service(web), crate::table::Value::from(Service::new(web, "rr"))),
         (crate::table::Key::of(web, &destination), crate::table::Value::Destination(destination)),
     ];
     for entry in entries {

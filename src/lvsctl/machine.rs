@@ -352,7 +352,7 @@ mod tests {
             host(route, PRESENT),
             (
                 Key::Table(table::Key::Service(identity)),
-                Value::Table(table::Value::Service(Service::new(identity, "rr"))),
+                Value::Table(table::Value::from(Service::new(identity, "rr"))),
             ),
             (
                 Key::Table(table::Key::of(identity, &server)),

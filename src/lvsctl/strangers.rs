@@ -1,6 +1,6 @@
 //! `--exclusive`: what of the table a file does not name shall not be there.
 
-use std::collections::HashSet;
+use hashbrown::HashSet;
 
 use super::wanted::Want;
 use super::{Error, Key, Machine, Value};
@@ -24,7 +24,7 @@ pub(super) fn wanted(
     let mut strangers = present(machine, is_stranger)?;
     let there: HashSet<Key> = strangers.iter().cloned().collect();
     let removed = journal.entries().filter(|entry| is_removal(entry)).map(|entry| &entry.key);
-    let removed = removed.filter(|key| is_stranger(key) && !there.contains(key));
+    let removed = removed.filter(|key| is_stranger(key) && !there.contains(*key));
     strangers.extend(removed.cloned());
     let gone = |key| Wanted { key, value: None, tolerated: Vec::new(), claim: claim.to_owned() };
     Ok(strangers.into_iter().map(gone).collect())

@@ -1,10 +1,10 @@
 //! The entries of a journal, by their number and by their key.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::ops::Deref;
 use std::rc::Rc;
 
+use hashbrown::{DefaultHashBuilder, HashTable};
 use serde::{Deserialize, Serialize};
 
 /// One key that was changed.
@@ -76,16 +76,20 @@ impl Deref for Claims {
 #[derive(Clone, Debug)]
 pub(super) struct Entries<K, V> {
     by_number: Vec<Option<Entry<K, V>>>,
-    numbers: HashMap<K, usize>,
+    /// Found by the hash of the key, which the entry alone holds.
+    numbers: HashTable<usize>,
+    hasher: DefaultHashBuilder,
 }
 
-impl<K: Clone + Eq + Hash, V> Entries<K, V> {
+impl<K: Eq + Hash, V> Entries<K, V> {
     pub(super) fn new() -> Self {
-        Self { by_number: Vec::new(), numbers: HashMap::new() }
+        let hasher = DefaultHashBuilder::default();
+        Self { by_number: Vec::new(), numbers: HashTable::new(), hasher }
     }
 
     pub(super) fn number(&self, key: &K) -> Option<usize> {
-        self.numbers.get(key).copied()
+        let is_of_key = |number: &usize| self.get(*number).is_some_and(|it| it.key == *key);
+        self.numbers.find(self.hasher.hash_one(Some(key)), is_of_key).copied()
     }
 
     pub(super) fn get_mut(&mut self, number: usize) -> Option<&mut Entry<K, V>> {
@@ -99,8 +103,14 @@ impl<K: Clone + Eq + Hash, V> Entries<K, V> {
         {
             entry.claims = last.claims.clone();
         }
-        let behind = self.by_number.len();
-        let number = *self.numbers.entry(entry.key.clone()).or_insert(behind);
+        let (behind, key) = (self.by_number.len(), Some(&entry.key));
+        let key_of = |number: &usize| Some(&self.by_number.get(*number)?.as_ref()?.key);
+        let numbered = self.numbers.entry(
+            self.hasher.hash_one(key),
+            |number| key_of(number) == key,
+            |number| self.hasher.hash_one(key_of(number)),
+        );
+        let number = *numbered.or_insert(behind).get();
         match self.by_number.get_mut(number) {
             Some(place) => *place = Some(entry),
             None => self.by_number.push(Some(entry)),
@@ -110,7 +120,10 @@ impl<K: Clone + Eq + Hash, V> Entries<K, V> {
 
     pub(super) fn remove(&mut self, number: usize) -> Option<Entry<K, V>> {
         let entry = self.by_number.get_mut(number)?.take()?;
-        self.numbers.remove(&entry.key);
+        let hash = self.hasher.hash_one(Some(&entry.key));
+        if let Ok(found) = self.numbers.find_entry(hash, |candidate| *candidate == number) {
+            found.remove();
+        }
         Some(entry)
     }
 }

@@ -1,6 +1,6 @@
 //! A world in which changes are only imagined: what a dry run works on.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::world::ChangeOf;
 use super::{Change, World};

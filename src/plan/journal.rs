@@ -1,8 +1,9 @@
 //! What was changed, what it was before, and who still wants it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::hash::Hash;
 
+use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::entries::Entries;

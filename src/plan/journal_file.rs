@@ -4,6 +4,7 @@
 //! of was not done yet, since a change is made only after its line is on the disk: it is passed over.
 //! Where most lines are out of date, the file is written anew beside and takes the place of the old.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::hash::Hash;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -95,8 +96,12 @@ impl JournalFile {
         let mut lines = 0;
         while file.read_line(&mut text, &mut line)? {
             lines += 1;
-            let read: Line<Entry<K, V>, K> = serde_json::from_slice(&line)
-                .map_err(|reason| file.damaged(format!("line {}: {reason}", lines + 1)))?;
+            let damaged =
+                |reason: &dyn Display| file.damaged(format!("line {}: {reason}", lines + 1));
+            // Cheaper as a whole than word by word.
+            let line = str::from_utf8(&line).map_err(|reason| damaged(&reason))?;
+            let read: Line<Entry<K, V>, K> =
+                serde_json::from_str(line).map_err(|reason| damaged(&reason))?;
             match read {
                 Line::Entry(entry) => {
                     entries.put(entry);

@@ -25,7 +25,7 @@ use crate::plan::Change;
 /// let add = Change {
 ///     key: Key::Service(web),
 ///     from: None,
-///     to: Some(Value::Service(Service::new(web, "rr"))),
+///     to: Some(Value::from(Service::new(web, "rr"))),
 /// };
 /// assert_eq!(command(&add), "ipvsadm -A -t 192.168.10.10:80 -s rr");
 /// assert_eq!(command(&add.inverse()), "ipvsadm -D -t 192.168.10.10:80");
@@ -169,7 +169,7 @@ mod tests {
         service.flags = ServiceFlags(0x0d);
         service.timeout = 300;
         service.netmask = crate::ipvs::Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
-        let value = Some(Value::Service(service));
+        let value = Some(Value::from(service));
         let change = Change { key: Key::Service(identity), from: value.clone(), to: value };
         assert_eq!(
             command(&change),

@@ -5,13 +5,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use super::brief::{self, BriefKey};
 use crate::ipvs::{
     AddressFamily, Daemon, DaemonState, Destination, Protocol, Service, ServiceIdentity, Timeouts,
 };
 
 /// One entry of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, into = "BriefKey")]
 pub enum Key {
     /// A service.
     Service(ServiceIdentity),
@@ -47,18 +48,31 @@ impl Key {
     }
 }
 
-/// What an entry is set to; a key has values of its own kind only.
+/// What an entry is set to; a key has values of its own kind only. Most values of a large table are
+/// destinations, so that the larger ones are kept apart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Value {
     /// All attributes of a service.
-    Service(Service),
+    Service(#[serde(serialize_with = "brief::service")] Box<Service>),
     /// All attributes of a destination.
-    Destination(Destination),
+    Destination(#[serde(serialize_with = "brief::destination")] Destination),
     /// Timeouts; one that is wanted as 0 may be anything.
     Timeouts(Timeouts),
     /// A running daemon; what is wanted as `None` may be anything.
-    Daemon(Daemon),
+    Daemon(Box<Daemon>),
+}
+
+impl From<Service> for Value {
+    fn from(service: Service) -> Self {
+        Self::Service(Box::new(service))
+    }
+}
+
+impl From<Daemon> for Value {
+    fn from(daemon: Daemon) -> Self {
+        Self::Daemon(Box::new(daemon))
+    }
 }
 
 impl Value {

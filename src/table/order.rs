@@ -38,7 +38,7 @@ mod tests {
     fn nobody_is_without_a_destination_between() {
         let identity = |port| ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 1), port);
         let service = |port, from: Option<&str>, to: Option<&str>| {
-            let value = |name: &str| Value::Service(Service::new(identity(port), name));
+            let value = |name: &str| Value::from(Service::new(identity(port), name));
             Change { key: Key::Service(identity(port)), from: from.map(value), to: to.map(value) }
         };
         let destination = |last, from: Option<u32>, to: Option<u32>| {

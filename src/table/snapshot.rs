@@ -49,7 +49,7 @@ impl Snapshot {
         Ok(match key {
             Key::Service(service) => {
                 let pool = self.pool(client, service)?;
-                pool.map(|pool| Value::Service(pool.service.clone()))
+                pool.map(|pool| Value::from(pool.service.clone()))
             }
             Key::Destination { service, address, port } => {
                 let Some(pool) = self.pool(client, service)? else { return Ok(None) };
@@ -70,7 +70,7 @@ impl Snapshot {
                 };
                 let daemons = self.daemons.insert(daemons);
                 let found = daemons.iter().find(|daemon| daemon.state == *state);
-                found.map(|daemon| Value::Daemon(daemon.clone()))
+                found.map(|daemon| Value::from(daemon.clone()))
             }
         })
     }
@@ -135,7 +135,8 @@ impl Snapshot {
     pub fn note(&mut self, change: &Change<Key, Value>) {
         match (&change.key, &change.to) {
             (Key::Service(identity), Some(Value::Service(service))) => {
-                let new = Pool { service: service.clone(), destinations: Some(BTreeMap::new()) };
+                let new =
+                    Pool { service: Service::clone(service), destinations: Some(BTreeMap::new()) };
                 let pool = self.pools.entry(*identity).or_insert(new);
                 pool.service.clone_from(service);
             }

@@ -124,8 +124,8 @@ pub fn stop_before(change: &Change<Key, Value>) -> Option<Request> {
 pub fn request(change: &Change<Key, Value>) -> Result<Request, Error> {
     let new = change.from.is_none();
     Ok(match (change.key, change.to.clone()) {
-        (Key::Service(_), Some(Value::Service(service))) if new => Request::AddService(service),
-        (Key::Service(_), Some(Value::Service(service))) => Request::EditService(service),
+        (Key::Service(_), Some(Value::Service(service))) if new => Request::AddService(*service),
+        (Key::Service(_), Some(Value::Service(service))) => Request::EditService(*service),
         (Key::Service(identity), None) => Request::DeleteService(identity),
         (Key::Destination { service, .. }, Some(Value::Destination(destination))) if new => {
             Request::AddDestination(service, destination)
@@ -137,7 +137,7 @@ pub fn request(change: &Change<Key, Value>) -> Result<Request, Error> {
             Request::DeleteDestination(service, address, port)
         }
         (Key::Timeouts, Some(Value::Timeouts(timeouts))) => Request::SetTimeouts(timeouts),
-        (Key::Daemon(_), Some(Value::Daemon(daemon))) => Request::StartDaemon(daemon),
+        (Key::Daemon(_), Some(Value::Daemon(daemon))) => Request::StartDaemon(*daemon),
         (Key::Daemon(state), None) => Request::StopDaemon(state, 0),
         (key @ Key::Timeouts, None) | (key, Some(_)) => {
             return Err(Error::Mismatch(key.to_string()));
@@ -160,7 +160,7 @@ mod tests {
         let of = |key, from: &Option<Value>, to: &Option<Value>| {
             request(&Change { key, from: from.clone(), to: to.clone() })
         };
-        let (key, value) = (Key::Service(identity), Some(Value::Service(service.clone())));
+        let (key, value) = (Key::Service(identity), Some(Value::from(service.clone())));
         assert_eq!(of(key, &None, &value).unwrap(), Request::AddService(service.clone()));
         assert_eq!(of(key, &value, &value).unwrap(), Request::EditService(service));
         assert_eq!(of(key, &value, &None).unwrap(), Request::DeleteService(identity));

@@ -1,8 +1,9 @@
 //! A whole table that somebody wants, made of requests as a kernel makes its own.
 
-use std::collections::HashMap;
 use std::iter;
 use std::net::IpAddr;
+
+use hashbrown::HashMap;
 
 use super::{Error, Key, Snapshot, Value, rank};
 use crate::ipvs::{Client, Daemon, Destination, Request, Service, ServiceIdentity, Timeouts};
@@ -120,9 +121,10 @@ impl Whole {
         pools.sort_by_key(|pool| pool.service.0);
         let timeouts = self.timeouts.iter();
         let timeouts = timeouts.map(|(line, it)| (*line, Key::Timeouts, Value::Timeouts(*it)));
-        let daemons = self.daemons.iter().map(|(line, daemon)| {
-            (*line, Key::Daemon(daemon.state), Value::Daemon(daemon.clone()))
-        });
+        let daemons = self
+            .daemons
+            .iter()
+            .map(|(line, daemon)| (*line, Key::Daemon(daemon.state), Value::from(daemon.clone())));
         pools.into_iter().flat_map(Pool::entries).chain(timeouts).chain(daemons)
     }
 
@@ -183,7 +185,7 @@ impl Pool {
         let destinations = destinations.into_iter().map(move |(line, destination)| {
             (*line, Key::of(identity, destination), Value::Destination(destination.clone()))
         });
-        let service = (*line, Key::Service(identity), Value::Service(service.clone()));
+        let service = (*line, Key::Service(identity), Value::from(service.clone()));
         iter::once(service).chain(destinations)
     }
 }
@@ -235,7 +237,7 @@ mod tests {
         ]);
         let timeouts = Timeouts { tcp: 900, tcp_fin: 120, udp: 200 };
         let expected = [
-            (3, Key::Service(web(80)), Value::Service(service(80, "wrr"))),
+            (3, Key::Service(web(80)), Value::from(service(80, "wrr"))),
             (5, Key::of(web(80), &server(2, 7)), Value::Destination(server(2, 7))),
             (13, Key::Timeouts, Value::Timeouts(timeouts)),
         ];

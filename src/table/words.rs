@@ -109,14 +109,14 @@ mod tests {
     fn all_that_is_set_is_said() {
         let address = Ipv4Addr::new(192, 0, 2, 1);
         let mut service = Service::new(ServiceIdentity::udp(address, 53), "mh");
-        assert_eq!(Value::Service(service.clone()).to_string(), "mh");
+        assert_eq!(Value::from(service.clone()).to_string(), "mh");
         service.flags = ServiceFlags::ONE_PACKET.union(ServiceFlags::SCHEDULER_2);
         service.flags = service.flags.union(ServiceFlags::PERSISTENT);
         service.timeout = 300;
         service.netmask = Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
         service.persistence_engine = Some("sip".to_owned());
         let words = "mh persistent 300 netmask 255.255.255.0 engine sip one-packet flag-2";
-        assert_eq!(Value::Service(service).to_string(), words);
+        assert_eq!(Value::from(service).to_string(), words);
 
         let mut server = Destination::new(address, 53, Forwarding::Tunnel);
         assert_eq!(Value::Destination(server.clone()).to_string(), "tunnel weight 1");
@@ -138,6 +138,6 @@ mod tests {
             time_to_live: Some(1),
         };
         let words = "eth0 id 7 group 224.0.0.81 port 8848 ttl 1";
-        assert_eq!(Value::Daemon(daemon).to_string(), words);
+        assert_eq!(Value::from(daemon).to_string(), words);
     }
 }

@@ -112,8 +112,8 @@ pub(super) fn hash_has_a_fallback(case: &Case<'_>) -> Vec<Fault> {
             expected: "sh-fallback, which sends them to another one".to_owned(),
             repair: vec![Step::Table(Change {
                 key: table::Key::Service(service.identity),
-                from: Some(table::Value::Service(found)),
-                to: Some(table::Value::Service(wanted)),
+                from: Some(table::Value::from(found)),
+                to: Some(table::Value::from(wanted)),
             })],
         });
     }

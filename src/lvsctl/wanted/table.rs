@@ -18,7 +18,7 @@ fn entry(key: table::Key, value: table::Value, claim: &str) -> Want {
 /// A service and its destinations.
 pub(super) fn service(service: &Service, destinations: &[Destination], claim: &str) -> Vec<Want> {
     let identity = service.identity;
-    let value = table::Value::Service(service.clone());
+    let value = table::Value::from(service.clone());
     let mut wanted = vec![entry(table::Key::Service(identity), value, claim)];
     wanted.extend(destinations.iter().map(|destination| {
         let key = table::Key::of(identity, destination);
@@ -32,5 +32,5 @@ pub(super) fn timeouts(timeouts: Timeouts, claim: &str) -> Want {
 }
 
 pub(super) fn daemon(daemon: &Daemon, claim: &str) -> Want {
-    entry(table::Key::Daemon(daemon.state), table::Value::Daemon(daemon.clone()), claim)
+    entry(table::Key::Daemon(daemon.state), table::Value::from(daemon.clone()), claim)
 }

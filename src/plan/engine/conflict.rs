@@ -1,6 +1,6 @@
 //! Whether what is wanted can be had at all.
 
-use std::collections::{HashMap, HashSet};
+use hashbrown::{HashMap, HashSet};
 
 use super::{CauseOf, Engine, ValueOf, WantedOf, worded};
 use crate::plan::{Cause, World};

@@ -1,6 +1,6 @@
 //! The way up: what is not as wanted is journalled, changed and read again.
 
-use std::collections::HashSet;
+use hashbrown::HashSet;
 
 use super::{CauseOf, Engine, WantedOf, worded};
 use crate::plan::world::ChangeOf;

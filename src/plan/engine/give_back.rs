@@ -1,6 +1,6 @@
 //! The way down: what nobody claims any more is given back.
 
-use std::collections::HashSet;
+use hashbrown::HashSet;
 
 use super::parts::Returning;
 use super::{Engine, EntryOf, FailureOf, NoteOf, ReportOf, ValueOf};

@@ -6,7 +6,7 @@ mod give_back;
 mod parts;
 mod roll_back;
 
-use std::collections::HashSet;
+use hashbrown::HashSet;
 
 use self::establish::Run;
 use super::{Cause, Entry, Failure, Finding, Journal, Note, Report, Wanted, World};

@@ -1,7 +1,8 @@
 //! What stands in something else, as destinations do in their service, and goes with it.
 
-use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
+
+use hashbrown::{HashMap, HashSet};
 
 use super::{Engine, EntryOf};
 use crate::plan::World;

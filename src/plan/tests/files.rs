@@ -33,6 +33,10 @@ fn a_damaged_journal_is_refused_with_path_and_cure() {
         &format!("{HEADER}{}x\n{}", line("one", 1), line("two", 2)),
         &format!("{HEADER}{}", line("one", 1).replace("previous", "earlier")),
     ];
+    let no_text = [HEADER.as_bytes(), b"\xff\n"].concat();
+    std::fs::write(place.path(), no_text).unwrap();
+    let read = JournalFile::load::<String, u32>(place.path(), "now".to_owned());
+    assert!(read.unwrap_err().to_string().contains("damaged: line 2: invalid utf-8"));
     for text in bad {
         let message = write(&place.path(), text).unwrap_err().to_string();
         assert!(message.contains(&place.path().display().to_string()), "{message}");
