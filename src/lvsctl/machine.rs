@@ -8,7 +8,7 @@ use crate::ipvs::{self, Client};
 use crate::netlink::Socket;
 use crate::node::{self, Host, InterfaceName, Surroundings, WholeRoute};
 use crate::plan::{Change, World};
-use crate::table::{self, Tables};
+use crate::table::{self, Tables, brief};
 
 /// What of a machine can be changed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub enum Key {
     /// Of its network.
     Host(node::Key),
     /// Of its IPVS table.
-    Table(table::Key),
+    Table(#[serde(serialize_with = "brief::key")] table::Key),
 }
 
 /// What it can be.
@@ -27,7 +27,7 @@ pub enum Value {
     /// Of its network.
     Host(String),
     /// Of its IPVS table.
-    Table(table::Value),
+    Table(#[serde(serialize_with = "brief::value")] table::Value),
 }
 
 /// The machine cannot be read or changed.

@@ -1,44 +1,41 @@
-//! How the journal writes keys and values: a structure as the list of what its fields hold, without
-//! their names, which would be half of a long file.
+//! Keys and values as the journal writes them: a structure as the list of what its fields hold,
+//! without their names, which would be half of a long file.
 //!
-//! Nothing is needed to read it: what `serde` derives takes a structure from a list as from a map.
+//! Nothing is needed to read them: what `serde` derives takes a structure from a list as from a map.
 
 use std::net::IpAddr;
 
 use serde::{Serialize, Serializer};
 
-use super::Key;
-use crate::ipvs::{AddressFamily, DaemonState, Destination, Protocol, Service, ServiceIdentity};
+use super::{Key, Value};
+use crate::ipvs::{
+    AddressFamily, Daemon, DaemonState, Destination, Forwarding, Netmask, Protocol, Service,
+    ServiceFlags, ServiceIdentity, Timeouts, Tunnel,
+};
 
-/// A [`Key`] to be written.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum BriefKey {
+enum BriefKey {
     Service(Identity),
     Destination(Identity, IpAddr, u16),
     Timeouts,
     Daemon(DaemonState),
 }
 
-impl From<Key> for BriefKey {
-    fn from(key: Key) -> Self {
-        match key {
-            Key::Service(service) => Self::Service(service.into()),
-            Key::Destination { service, address, port } => {
-                Self::Destination(service.into(), address, port)
-            }
-            Key::Timeouts => Self::Timeouts,
-            Key::Daemon(state) => Self::Daemon(state),
-        }
-    }
-}
-
-/// A [`ServiceIdentity`] to be written.
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Identity {
+enum Identity {
     Address(Protocol, IpAddr, u16),
     Mark(u32, AddressFamily),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum BriefValue<'a> {
+    Service(Identity, &'a str, ServiceFlags, u32, Netmask, Option<&'a str>),
+    Destination(IpAddr, u16, Forwarding, u32, u32, u32, Tunnel),
+    Timeouts(&'a Timeouts),
+    Daemon(&'a Daemon),
 }
 
 impl From<ServiceIdentity> for Identity {
@@ -52,20 +49,52 @@ impl From<ServiceIdentity> for Identity {
     }
 }
 
-pub(super) fn service<S: Serializer>(service: &Service, serializer: S) -> Result<S::Ok, S::Error> {
-    let Service { identity, scheduler, flags, timeout, netmask, persistence_engine } = service;
-    let identity = Identity::from(*identity);
-    (identity, scheduler, flags, timeout, netmask, persistence_engine).serialize(serializer)
+/// Writes a key.
+pub(crate) fn key<S: Serializer>(key: &Key, serializer: S) -> Result<S::Ok, S::Error> {
+    let brief = match *key {
+        Key::Service(service) => BriefKey::Service(service.into()),
+        Key::Destination { service, address, port } => {
+            BriefKey::Destination(service.into(), address, port)
+        }
+        Key::Timeouts => BriefKey::Timeouts,
+        Key::Daemon(state) => BriefKey::Daemon(state),
+    };
+    brief.serialize(serializer)
 }
 
-pub(super) fn destination<S: Serializer>(
-    destination: &Destination,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let Destination { address, port, forwarding, weight, upper_threshold, lower_threshold, tunnel } =
-        destination;
-    (address, port, forwarding, weight, upper_threshold, lower_threshold, tunnel)
-        .serialize(serializer)
+/// Writes a value.
+pub(crate) fn value<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+    let brief = match value {
+        Value::Service(service) => {
+            let Service { identity, scheduler, flags, timeout, netmask, persistence_engine } =
+                &**service;
+            let engine = persistence_engine.as_deref();
+            BriefValue::Service((*identity).into(), scheduler, *flags, *timeout, *netmask, engine)
+        }
+        Value::Destination(destination) => {
+            let Destination {
+                address,
+                port,
+                forwarding,
+                weight,
+                upper_threshold,
+                lower_threshold,
+                tunnel,
+            } = *destination;
+            BriefValue::Destination(
+                address,
+                port,
+                forwarding,
+                weight,
+                upper_threshold,
+                lower_threshold,
+                tunnel,
+            )
+        }
+        Value::Timeouts(timeouts) => BriefValue::Timeouts(timeouts),
+        Value::Daemon(daemon) => BriefValue::Daemon(daemon),
+    };
+    brief.serialize(serializer)
 }
 
 #[cfg(test)]
@@ -73,8 +102,10 @@ mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
-    use crate::ipvs::{Checksum, Forwarding, Netmask, ServiceFlags, Tunnel};
-    use crate::table::Value;
+    use crate::ipvs::Checksum;
+
+    #[derive(Serialize)]
+    struct Written(#[serde(serialize_with = "key")] Key, #[serde(serialize_with = "value")] Value);
 
     /// Every field differs from every other of its kind, so that none can be taken for another.
     fn samples() -> Vec<(Key, Value)> {
@@ -106,7 +137,8 @@ mod tests {
     #[test]
     fn what_is_written_in_brief_is_read_as_it_was() {
         for sample in samples() {
-            let text = serde_json::to_string(&sample).unwrap();
+            let (key, value) = sample.clone();
+            let text = serde_json::to_string(&Written(key, value)).unwrap();
             let read: (Key, Value) = serde_json::from_str(&text).unwrap();
             assert_eq!(read, sample, "{text}");
             for name in ["identity", "scheduler", "address\":\"", "weight"] {

@@ -5,14 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::brief::{self, BriefKey};
 use crate::ipvs::{
     AddressFamily, Daemon, DaemonState, Destination, Protocol, Service, ServiceIdentity, Timeouts,
 };
 
 /// One entry of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, into = "BriefKey")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Key {
     /// A service.
     Service(ServiceIdentity),
@@ -54,9 +53,9 @@ impl Key {
 #[serde(rename_all = "kebab-case")]
 pub enum Value {
     /// All attributes of a service.
-    Service(#[serde(serialize_with = "brief::service")] Box<Service>),
+    Service(Box<Service>),
     /// All attributes of a destination.
-    Destination(#[serde(serialize_with = "brief::destination")] Destination),
+    Destination(Destination),
     /// Timeouts; one that is wanted as 0 may be anything.
     Timeouts(Timeouts),
     /// A running daemon; what is wanted as `None` may be anything.

@@ -3,7 +3,7 @@
 //! [`Tables`] reads and writes it over a [`Client`](crate::ipvs::Client); [`command()`] says a change
 //! as a person would type it. [`Whole`] is a table that somebody wants, and the changes that lead to it.
 
-mod brief;
+pub(crate) mod brief;
 mod command;
 mod error;
 mod key;
