@@ -53,7 +53,7 @@ pub(super) fn list<T: Transport>(
             title::write_columns(output, style.format)?;
             let services = source.services(false)?;
             let seen = match style.format {
-                Format::Default => source.kernel_table(&services),
+                Format::Default if !services.is_empty() => source.kernel_table(&services),
                 _ => None,
             };
             write_pools(source, &services, seen.as_ref(), listing.sorted, style, output)
