@@ -22,13 +22,17 @@ pub type ParseLine<'a> = dyn FnMut(&[&str]) -> Result<Command, Error> + 'a;
 /// Most commands that are kept, some 500 MB of them.
 const MOST_COMMANDS: usize = 2_000_000;
 
+/// Commands that there is room for from the start. What is not used costs nothing, and to grow step
+/// by step moves pages each time.
+const ROOM: usize = 1 << 16;
+
 /// Parses standard input and applies it. Gives the status of the first line that failed, or 0.
 pub(super) fn restore<T: Transport>(
     session: &mut Session<'_, T>,
     parse: &mut ParseLine<'_>,
     console: &mut Console<'_>,
 ) -> u8 {
-    match read(parse, console) {
+    match parsed(parse, console) {
         Ok(commands) => apply(session, commands, console),
         Err(status) => status,
     }
@@ -40,7 +44,7 @@ pub(super) fn clear_and_restore<T: Transport>(
     parse: &mut ParseLine<'_>,
     console: &mut Console<'_>,
 ) -> u8 {
-    let commands = match read(parse, console) {
+    let commands = match parsed(parse, console) {
         Ok(commands) => commands,
         Err(status) => return status,
     };
@@ -60,14 +64,29 @@ fn apply<T: Transport>(
     Applying::new(session, console).apply(commands)
 }
 
-/// The command of each line that has one, with the line's number from 1. Every line that cannot be
-/// parsed is reported; the status of the first is the error.
-pub(super) fn read(
+/// The command of each line that has one, with the line's number from 1.
+fn parsed(
     parse: &mut ParseLine<'_>,
     console: &mut Console<'_>,
 ) -> Result<Vec<(usize, Command)>, u8> {
-    let mut commands = Vec::new();
+    let mut commands = Vec::with_capacity(ROOM);
+    read(parse, console, |number, command| {
+        commands.push((number, command));
+        Ok(())
+    })?;
+    Ok(commands)
+}
+
+/// Gives `take` the command of each line that has one, with the line's number from 1. Every line that
+/// cannot be parsed or taken is reported; the status of the first is the error.
+pub(super) fn read(
+    parse: &mut ParseLine<'_>,
+    console: &mut Console<'_>,
+    mut take: impl FnMut(usize, Command) -> Result<(), Error>,
+) -> Result<(), u8> {
     let mut failed = None;
+    let mut all_parsed = true;
+    let mut commands = 0;
     let mut line = Vec::new();
     for number in 1.. {
         match lines::read_line(&mut console.input, &mut line) {
@@ -89,26 +108,29 @@ pub(super) fn read(
         if words.is_empty() {
             continue;
         }
-        match parse(&words) {
-            // These end the program, so nothing after them counts.
-            Ok(command @ (Command::Help | Command::Version)) => {
-                commands.push((number, command));
-                break;
-            }
-            // Nothing is applied any more; the rest is read for its mistakes.
-            Ok(_) if failed.is_some() => {}
-            Ok(_) if commands.len() == MOST_COMMANDS => {
-                return Err(console.report(&Error::TooManyCommands(MOST_COMMANDS), || None));
-            }
-            Ok(command) => commands.push((number, command)),
-            Err(source) => {
-                let source = Box::new(source);
-                let status = console.report(&Error::Line { number, source }, || None);
-                failed.get_or_insert(status);
-            }
+        commands += 1;
+        if commands > MOST_COMMANDS {
+            return Err(console.report(&Error::TooManyCommands(MOST_COMMANDS), || None));
+        }
+        let parsed = parse(&words);
+        all_parsed &= parsed.is_ok();
+        // These end the program, so nothing after them counts.
+        let is_last = matches!(parsed, Ok(Command::Help | Command::Version));
+        let taken = match parsed {
+            // The rest is read for its mistakes.
+            Ok(_) if !all_parsed => Ok(()),
+            parsed => parsed.and_then(|command| take(number, command)),
+        };
+        if let Err(source) = taken {
+            let source = Box::new(source);
+            let status = console.report(&Error::Line { number, source }, || None);
+            failed.get_or_insert(status);
+        }
+        if is_last {
+            break;
         }
     }
-    failed.map_or(Ok(commands), Err)
+    failed.map_or(Ok(()), Err)
 }
 
 #[cfg(test)]
@@ -136,7 +158,7 @@ mod tests {
             errors: &mut errors,
             explains: false,
         };
-        let commands = read(&mut parse, &mut console);
+        let commands = parsed(&mut parse, &mut console);
         (commands, String::from_utf8(errors).unwrap())
     }
 

@@ -8,6 +8,7 @@ use crate::table::Whole;
 use super::command::Command;
 use super::console::Console;
 use super::error::Error;
+use super::refusal::Operation;
 use super::restore::{self, ParseLine};
 use super::words;
 
@@ -15,21 +16,17 @@ use super::words;
 /// number of its line; the status of the first mistake is the error.
 pub(super) fn read(parse: &mut ParseLine<'_>, console: &mut Console<'_>) -> Result<Whole, u8> {
     let mut table = Whole::default();
-    let mut failed = None;
-    for (number, command) in restore::read(parse, console)? {
-        let taken = match command {
-            Command::Change(request) => table.take(number, request.clone()).map_err(|errno| {
-                Error::change(&request, netlink::Error::Refused { errno, message: None })
-            }),
-            _ => Err(Error::NotOfATable),
-        };
-        if let Err(source) = taken {
-            let source = Box::new(source);
-            let status = console.report(&Error::Line { number, source }, || None);
-            failed.get_or_insert(status);
+    restore::read(parse, console, |number, command| match command {
+        Command::Change(request) => {
+            let operation = Operation::from(&request);
+            table.take(number, request).map_err(|errno| {
+                let source = netlink::Error::Refused { errno, message: None };
+                Error::Change { operation, source }
+            })
         }
-    }
-    failed.map_or(Ok(table), Err)
+        _ => Err(Error::NotOfATable),
+    })?;
+    Ok(table)
 }
 
 /// Reads a table as `ipvsadm -S` writes it. What is wrong with it goes to `errors`, a line each.
