@@ -7,6 +7,7 @@ use std::process::Command;
 
 use crate::connections;
 use crate::measure::{Figures, own};
+use crate::start::Start;
 use crate::table::Shape;
 
 /// What is measured, and how often.
@@ -29,6 +30,13 @@ pub(crate) struct Row {
     pub(crate) floor: Option<(&'static str, Figures)>,
 }
 
+/// All that was measured.
+pub(crate) struct Measured {
+    pub(crate) rows: Vec<Row>,
+    /// Of the first row.
+    pub(crate) starts: Vec<Start>,
+}
+
 /// What else a job costs, without our work.
 enum Floor<'a> {
     /// This program, which keeps its own time.
@@ -40,17 +48,19 @@ enum Floor<'a> {
 /// Runs of start-up, which is short.
 const STARTS: usize = 50;
 
-pub(crate) fn run(plan: &Plan) -> Vec<Row> {
+pub(crate) fn run(plan: &Plan) -> Measured {
     shell("modprobe -a ip_vs ip_vs_wlc dummy");
     let bench = Bench { plan, directory: PathBuf::from("/dev/shm") };
-    let mut rows = vec![bench.start()];
+    let start = bench.start();
+    let starts = bench.starts(&start);
+    let mut rows = vec![start];
     for shape in &plan.shapes {
         rows.extend(bench.table(*shape));
     }
     if plan.connections > 0 {
         rows.push(bench.connections());
     }
-    rows
+    Measured { rows, starts }
 }
 
 struct Bench<'a> {
@@ -63,6 +73,16 @@ impl Bench<'_> {
         self.fresh_host();
         let floor = Floor::Program("`true`", "true", &[]);
         self.job("`-Ln`, empty table", &["-Ln"], floor, STARTS, STARTS)
+    }
+
+    fn starts(&self, row: &Row) -> Vec<Start> {
+        let mut starts = vec![
+            Start::of("ipvsadm 1.31", &self.plan.reference, &["-Ln"], &row.reference),
+            Start::of("ours", &self.plan.ours, &["-Ln"], &row.ours),
+        ];
+        let floor = row.floor.as_ref();
+        starts.extend(floor.map(|(name, figures)| Start::of(name, "true", &[], figures)));
+        starts
     }
 
     fn table(&self, shape: Shape) -> Vec<Row> {

@@ -18,6 +18,7 @@ mod floor;
 mod jobs;
 mod measure;
 mod report;
+mod start;
 mod table;
 
 use std::path::Path;

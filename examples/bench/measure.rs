@@ -12,6 +12,8 @@ pub(crate) struct Figures {
     times: Vec<Duration>,
     /// Largest resident set in KiB.
     peak: i64,
+    /// Pages that the last run touched for the first time.
+    faults: i64,
 }
 
 impl Figures {
@@ -26,14 +28,20 @@ impl Figures {
         (self.peak > 0).then_some(self.peak)
     }
 
+    pub(crate) fn faults(&self) -> i64 {
+        self.faults
+    }
+
     /// Runs a program with its standard input from one file and its output to another.
     pub(crate) fn run(&mut self, program: &str, words: &[&str], input: &Path, output: &Path) {
         let files = [input, output].map(|path| path.to_str().unwrap());
         let text = own(&[&["run"], &files[..], &[program], words].concat());
-        let (seconds, peak) = text.trim().split_once(' ').unwrap();
+        let figures: Vec<&str> = text.split_whitespace().collect();
+        let [seconds, peak, faults] = figures[..] else { panic!("{text}") };
         self.times.push(Duration::from_secs_f64(seconds.parse().unwrap()));
         self.peak = self.peak.max(peak.parse().unwrap());
-        eprintln!("{program} {}: {seconds} s, {peak} KiB", words.join(" "));
+        self.faults = faults.parse().unwrap();
+        eprintln!("{program} {}: {seconds} s, {peak} KiB, {faults} faults", words.join(" "));
     }
 
     /// Runs this program as a floor, which keeps its own time.
@@ -52,7 +60,7 @@ pub(crate) fn own(words: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Runs a program and prints the seconds that it took, and its peak memory in KiB.
+/// Runs a program and prints the seconds that it took, its peak memory in KiB, and its page faults.
 ///
 /// In a process of its own: a child inherits the peak of the process that started it (`exec_mmap` of
 /// fs/exec.c), and the one that measures has read large files.
@@ -73,5 +81,5 @@ pub(crate) fn run(input: &str, output: &str, program: &str, words: &[&str]) {
     assert_eq!(waited, process);
     let status = ExitStatus::from_raw(status);
     assert!(status.success(), "{program} {} failed: {status}", words.join(" "));
-    println!("{seconds:.6} {}", usage.ru_maxrss);
+    println!("{seconds:.6} {} {}", usage.ru_maxrss, usage.ru_minflt);
 }

@@ -1,8 +1,15 @@
 //! The figures as a table for a README.
 
-use crate::jobs::Row;
+use crate::jobs::{Measured, Row};
+use crate::start::Start;
 
-pub(crate) fn print(rows: &[Row]) {
+pub(crate) fn print(Measured { rows, starts }: &Measured) {
+    print_rows(rows);
+    println!();
+    print_starts(starts);
+}
+
+fn print_rows(rows: &[Row]) {
     println!(
         "| Job | ipvsadm 1.31 | ours | times faster | floor | times the floor | memory 1.31 | memory ours |"
     );
@@ -26,6 +33,14 @@ pub(crate) fn print(rows: &[Row]) {
             memory(reference.peak()),
             memory(ours.peak()),
         );
+    }
+}
+
+fn print_starts(starts: &[Start]) {
+    println!("| `-Ln`, empty table | instructions | page faults |");
+    println!("|---|--:|--:|");
+    for Start { program, instructions, faults } in starts {
+        println!("| {program} | {instructions} | {faults} |");
     }
 }
 
