@@ -95,5 +95,9 @@ mod tests {
         let (status, told) = errors("-A -t bogus:80\n-q\n");
         assert_eq!(status, 2);
         assert_eq!(told.lines().count(), 2, "{told}");
+        // Of what follows from a line that cannot be read, nothing is told.
+        let (status, told) = errors("-A -t bogus:80\n-a -t 192.0.2.1:80 -r 198.51.100.2\n");
+        assert_eq!(status, 2);
+        assert_eq!(told.lines().count(), 1, "{told}");
     }
 }
