@@ -18,23 +18,17 @@ pub(super) async fn find(
     priority: u32,
 ) -> Result<Option<RuleMessage>, Error> {
     let version = if source.is_ipv4() { IpVersion::V4 } else { IpVersion::V6 };
-    let mut rules = handle.rule().get(version).execute();
     let wanted = rule(source, table, priority);
-    let mut found = None;
-    // To the end, even after a hit: a socket runs one dump at a time.
-    while let Some(message) = rules.try_next().await? {
-        let same = message.header.src_len == wanted.header.src_len
+    let same = |message: &RuleMessage| {
+        message.header.src_len == wanted.header.src_len
             && message.header.dst_len == 0
             && message.header.action == RuleAction::ToTable
             && wanted.attributes.iter().all(|attribute| {
                 matches!(attribute, RuleAttribute::Protocol(_))
                     || message.attributes.contains(attribute)
-            });
-        if same {
-            found = Some(message);
-        }
-    }
-    Ok(found)
+            })
+    };
+    Ok(all(handle, version).await?.into_iter().find(same))
 }
 
 pub(super) async fn add(
