@@ -67,11 +67,11 @@ impl Asked {
         }
     }
 
-    /// Whether a claim is one that this file speaks for.
-    pub(super) fn covers(&self, claim: &str) -> bool {
+    /// The claims that this file speaks for.
+    pub(super) fn meant(&self) -> Meant {
         match self {
-            Self::Cluster { cluster, .. } => belongs(claim, cluster.name()),
-            Self::Table(_) => claim == RULES,
+            Self::Cluster { cluster, .. } => Meant::Cluster(cluster.name().to_owned()),
+            Self::Table(_) => Meant::Rules,
         }
     }
 
@@ -139,7 +139,7 @@ impl fmt::Display for Asked {
             Self::Cluster { cluster, role, .. } => {
                 write!(f, "cluster {} ({})", cluster.name(), role.name())
             }
-            Self::Table(_) => f.write_str("the table of the rules"),
+            Self::Table(_) => Meant::Rules.fmt(f),
         }
     }
 }
@@ -159,9 +159,13 @@ impl Meant {
         })
     }
 
+    /// Whether a claim is one of them.
     pub(super) fn covers(&self, claim: &str) -> bool {
         match self {
-            Self::Cluster(name) => belongs(claim, name),
+            Self::Cluster(name) => {
+                let mut words = claim.split(' ');
+                words.next() == Some("cluster") && words.next() == Some(name)
+            }
             Self::Rules => claim == RULES,
         }
     }
@@ -186,10 +190,4 @@ fn duties(cluster: &Cluster, role: Role, own: &[IpAddr]) -> Result<Vec<Claimed>,
         Claimed { claim: format!("cluster {name} {of}"), duty }
     };
     Ok(cluster.duties(role, own)?.into_iter().map(claimed).collect())
-}
-
-/// Whether a claim is one of that cluster.
-fn belongs(claim: &str, cluster: &str) -> bool {
-    let mut words = claim.split(' ');
-    words.next() == Some("cluster") && words.next() == Some(cluster)
 }

@@ -86,11 +86,12 @@ fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error>
 
 /// Makes this machine what the file says, or only says how.
 fn up(asked: &Asked, flags: &FileFlags, options: &Options) -> Result<Report<Key, Value>, Error> {
+    let meant = asked.meant();
     run_allowed(
         options,
         Direction::Up,
         flags.allow.as_deref(),
-        |claim| asked.covers(claim),
+        |claim| meant.covers(claim),
         |machine, journal| wanted(asked, flags, machine, journal),
     )
 }
