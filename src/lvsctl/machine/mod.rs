@@ -1,34 +1,17 @@
 //! This machine as the engine sees it: its network and its IPVS table in one map.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
+mod half;
+mod key;
 
 use crate::ipvs::{self, Client};
 use crate::netlink::Socket;
 use crate::node::{self, Host, InterfaceName, Surroundings, WholeRoute};
 use crate::plan::{Change, World};
-use crate::table::{self, Tables, brief};
+use crate::table::{self, Tables};
 
-/// What of a machine can be changed.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Key {
-    /// Of its network.
-    Host(node::Key),
-    /// Of its IPVS table.
-    Table(#[serde(serialize_with = "brief::key")] table::Key),
-}
+use half::{Half, entry, split};
 
-/// What it can be.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Value {
-    /// Of its network.
-    Host(String),
-    /// Of its IPVS table.
-    Table(#[serde(serialize_with = "brief::value")] table::Value),
-}
+pub use key::{Key, Value};
 
 /// The machine cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -42,24 +25,6 @@ pub enum Error {
     /// A key with a value of the other kind.
     #[error("{0} cannot have that value")]
     Mismatch(String),
-}
-
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Host(key) => key.fmt(f),
-            Self::Table(key) => key.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Host(value) => node::typed(value).fmt(f),
-            Self::Table(value) => value.fmt(f),
-        }
-    }
 }
 
 /// The machine that we run on, in the network namespace that we are in.
@@ -273,122 +238,6 @@ impl World for Machine {
             Some(Half::Host(change)) => node::Key::command(&change),
             Some(Half::Table(change)) => table::command(&change),
             None => format!("# {}", change.key),
-        }
-    }
-}
-
-/// The change as one of the table, if it is.
-fn entry(change: &Change<Key, Value>) -> Option<Change<table::Key, table::Value>> {
-    match split(change) {
-        Some(Half::Table(change)) => Some(change),
-        _ => None,
-    }
-}
-
-enum Half {
-    Host(Change<node::Key, String>),
-    Table(Change<table::Key, table::Value>),
-}
-
-/// The change as one of the half that its key belongs to, if its values do too.
-fn split(change: &Change<Key, Value>) -> Option<Half> {
-    fn both<T>(
-        change: &Change<Key, Value>,
-        of: impl Fn(&Value) -> Option<T>,
-    ) -> Option<(Option<T>, Option<T>)> {
-        let all = |value: &Option<Value>| match value {
-            Some(value) => of(value).map(Some),
-            None => Some(None),
-        };
-        Some((all(&change.from)?, all(&change.to)?))
-    }
-    match &change.key {
-        Key::Host(key) => {
-            let text = |value: &Value| match value {
-                Value::Host(text) => Some(text.clone()),
-                Value::Table(_) => None,
-            };
-            let (from, to) = both(change, text)?;
-            let key = key.clone();
-            Some(Half::Host(Change { key, from, to }))
-        }
-        Key::Table(key) => {
-            let entry = |value: &Value| match value {
-                Value::Table(value) => Some(value.clone()),
-                Value::Host(_) => None,
-            };
-            let (from, to) = both(change, entry)?;
-            let key = *key;
-            Some(Half::Table(Change { key, from, to }))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use super::*;
-    use crate::ipvs::{Destination, Forwarding, Service, ServiceIdentity};
-    use crate::node::{PRESENT, Sysctl, UP};
-
-    /// One of each kind, with a value that it can have.
-    fn samples() -> Vec<(Key, Value)> {
-        let vip = Ipv4Addr::new(192, 0, 2, 1);
-        let tunnel = InterfaceName::tunl0();
-        let host = |key, text: &str| (Key::Host(key), Value::Host(text.to_owned()));
-        let identity = ServiceIdentity::tcp(vip, 80);
-        let server = Destination::new(Ipv4Addr::new(192, 0, 2, 2), 80, Forwarding::Tunnel);
-        let sysctl = Sysctl::of_interface(&tunnel, "arp_ignore");
-        let address =
-            node::Key::Address { address: vip.into(), prefix: 32, device: tunnel.clone() };
-        let route =
-            node::Key::Route { destination: vip.into(), prefix: 32, device: tunnel.clone() };
-        vec![
-            host(node::Key::Link(tunnel.clone()), "ipip"),
-            host(node::Key::Sysctl(sysctl), "1"),
-            host(node::Key::LinkUp(tunnel), UP),
-            host(address, PRESENT),
-            host(route, PRESENT),
-            (
-                Key::Table(table::Key::Service(identity)),
-                Value::Table(table::Value::from(Service::new(identity, "rr"))),
-            ),
-            (
-                Key::Table(table::Key::of(identity, &server)),
-                Value::Table(table::Value::Destination(server)),
-            ),
-        ]
-    }
-
-    #[test]
-    fn the_journal_keeps_every_key_and_value() {
-        for sample in samples() {
-            let text = serde_json::to_string(&sample).unwrap();
-            let read: (Key, Value) = serde_json::from_str(&text).unwrap();
-            assert_eq!(read, sample, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_journal_cannot_lead_out_of_the_network() {
-        for key in [
-            r#"{"host":{"sysctl":"kernel/modprobe"}}"#,
-            r#"{"host":{"sysctl":"net/../kernel/modprobe"}}"#,
-            r#"{"host":{"link":"../x"}}"#,
-            r#"{"host":{"address":{"address":"192.0.2.1","prefix":32,"device":"a b"}}}"#,
-        ] {
-            let error = serde_json::from_str::<Key>(key).unwrap_err().to_string();
-            assert!(!error.contains("unknown variant"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_key_has_values_of_its_own_kind_only() {
-        let [host, .., entry] = &samples()[..] else { panic!("there are samples") };
-        for (key, value) in [(&host.0, &entry.1), (&entry.0, &host.1)] {
-            let change = Change { key: key.clone(), from: None, to: Some(value.clone()) };
-            assert!(split(&change).is_none());
         }
     }
 }
