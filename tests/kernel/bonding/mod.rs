@@ -1,0 +1,56 @@
+//! A bond made of cables, with packets, and taken apart again.
+
+mod rack;
+mod refusals;
+mod there_and_back;
+mod traffic;
+
+use lvs::node::{Bond, BondMode, InterfaceName, Key};
+use lvs::plan::{Engine, Journal, JournalFile, Report, Wanted};
+
+use crate::support::Host;
+use crate::support::machine::Machine;
+
+use rack::Rack;
+
+const MODES: [BondMode; 4] =
+    [BondMode::BalanceRr, BondMode::ActiveBackup, BondMode::BalanceXor, BondMode::Lacp];
+
+type Outcome = Result<Report<Key, String>, String>;
+
+fn journal(host: &Host) -> Journal<Key, String> {
+    std::fs::create_dir_all(host.state_directory()).unwrap();
+    JournalFile::load(host.state_directory().join("bond.json"), "now".to_owned()).unwrap()
+}
+
+fn up(host: &Host, bond: &Bond, machine: &mut Machine) -> Outcome {
+    let mut journal = journal(host);
+    let mut belongings = Vec::new();
+    for port in &bond.ports {
+        belongings.extend(machine.host.belongings(port).map_err(|error| error.to_string())?);
+    }
+    let journalled = journal.entries();
+    let journalled: Vec<_> =
+        journalled.map(|entry| (entry.key.clone(), entry.previous.clone())).collect();
+    let wanted = bond.wanted(&belongings, &journalled).into_iter().map(|want| Wanted {
+        key: want.key,
+        value: want.value,
+        tolerated: want.tolerated,
+        claim: "bond".to_owned(),
+    });
+    let wanted: Vec<_> = wanted.collect();
+    Engine::new(machine, &mut journal)
+        .up(&["bond".to_owned()], &wanted)
+        .map_err(|failure| format!("{} {:?} {:?}", failure.cause, failure.at, failure.stuck))
+}
+
+fn down(host: &Host, machine: &mut Machine) -> Outcome {
+    Engine::new(machine, &mut journal(host))
+        .down(&["bond".to_owned()])
+        .map_err(|failure| format!("{} {:?}", failure.cause, failure.stuck))
+}
+
+fn bond(mode: BondMode) -> Bond {
+    let name = |name: &str| name.parse::<InterfaceName>().unwrap();
+    Bond { name: name("bond0"), mode, ports: vec![name("eth2"), name("eth3")] }
+}
