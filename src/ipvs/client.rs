@@ -90,6 +90,17 @@ impl<T: Transport> Client<T> {
             .list(self.family, question, |answer: IpvsMessage| answer.into_destination(family))
     }
 
+    /// The same without their connections and counters, which take longer to read than all else.
+    pub fn bare_destinations(
+        &mut self,
+        service: &ServiceIdentity,
+    ) -> Result<Vec<Destination>, Error> {
+        let question = IpvsMessage::about(Command::GetDestination, service);
+        let family = service.family();
+        self.connection
+            .list(self.family, question, |answer: IpvsMessage| answer.into_bare_destination(family))
+    }
+
     /// Running daemons, the master first.
     pub fn daemons(&mut self) -> Result<Vec<Daemon>, Error> {
         let question = IpvsMessage::bare(Command::GetDaemon);

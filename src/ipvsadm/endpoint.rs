@@ -45,29 +45,25 @@ impl Endpoint {
         cut(row, start + MOST);
     }
 
-    /// As a saved table holds it: a name only where it reads back to the same value and the
+    /// Appends what a saved table holds: a name only where it reads back to the same value and the
     /// reference would not have cut the text.
-    pub(crate) fn saved(self, names: Option<&dyn Names>) -> String {
-        let Some(names) = names else {
-            return self.text(None, None);
-        };
-        let host = names.host(self.address).filter(|name| {
+    pub(crate) fn append_saved(self, line: &mut String, names: Option<&dyn Names>) {
+        let host = names.and_then(|names| {
             // Host names are looked up as IPv4 only when they are read.
-            reads_as_name(name) && names.address(name).map(IpAddr::V4) == Some(self.address)
+            let same = |name: &str| names.address(name).map(IpAddr::V4) == Some(self.address);
+            names.host(self.address).filter(|name| reads_as_name(name) && same(name))
         });
-        let service = self.protocol.and_then(|protocol| {
-            let name = names.service(self.port, protocol)?;
-            let same = names.port(&name, protocol) == Some(self.port);
-            (same && reads_as_name(&name)).then_some(name)
+        let service = names.and_then(|names| {
+            let protocol = self.protocol?;
+            let same = |name: &str| names.port(name, protocol) == Some(self.port);
+            names.service(self.port, protocol).filter(|name| same(name) && reads_as_name(name))
         });
-        let text = self.text(host.as_deref(), service.as_deref());
-        if text.len() <= MOST { text } else { self.text(None, None) }
-    }
-
-    fn text(self, host: Option<&str>, service: Option<&str>) -> String {
-        let mut text = String::with_capacity(MOST);
-        self.append(&mut text, host, service);
-        text
+        let start = line.len();
+        self.append(line, host.as_deref(), service.as_deref());
+        if line.len() > start + MOST {
+            line.truncate(start);
+            self.append(line, None, None);
+        }
     }
 
     fn append(self, row: &mut String, host: Option<&str>, service: Option<&str>) {
@@ -151,7 +147,9 @@ mod tests {
 
     fn both(address: &str, port: u16, protocol: Option<Protocol>) -> (String, String) {
         let endpoint = endpoint(address, port, protocol);
-        (endpoint.listed(Some(&NAMES)), endpoint.saved(Some(&NAMES)))
+        let mut saved = String::new();
+        endpoint.append_saved(&mut saved, Some(&NAMES));
+        (endpoint.listed(Some(&NAMES)), saved)
     }
 
     #[test]

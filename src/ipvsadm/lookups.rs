@@ -288,9 +288,11 @@ mod tests {
         let mut output = Vec::new();
         Lookups::new(&resolver)
             .write(&mut output, |names, output| {
-                endpoints(10)
-                    .iter()
-                    .try_for_each(|row| write!(output, "{} ", row.saved(Some(names))))
+                endpoints(10).into_iter().try_for_each(|row| {
+                    let mut text = String::new();
+                    row.append_saved(&mut text, Some(names));
+                    write!(output, "{text} ")
+                })
             })
             .unwrap();
         assert!(output.starts_with(b"h0:80 h1:80 "));

@@ -8,7 +8,7 @@
 
 use std::net::IpAddr;
 
-use crate::ipvs::{DestinationEntry, ServiceEntry, ServiceIdentity};
+use crate::ipvs::{Destination, ServiceEntry, ServiceIdentity};
 
 /// Sorts services by mark, family, protocol, address and port.
 pub(crate) fn sort_services(services: Vec<ServiceEntry>) -> Vec<ServiceEntry> {
@@ -23,10 +23,13 @@ pub(crate) fn order_of_services(services: &[ServiceEntry]) -> Vec<usize> {
     })
 }
 
-/// Sorts destinations by address and port.
-pub(crate) fn sort_destinations(destinations: Vec<DestinationEntry>) -> Vec<DestinationEntry> {
+/// Sorts destinations, or what has one, by address and port.
+pub(crate) fn sort_destinations<T>(
+    destinations: Vec<T>,
+    destination: impl Fn(&T) -> &Destination,
+) -> Vec<T> {
     let order = order_of(&destinations, |left, right| {
-        let (left, right) = (&left.destination, &right.destination);
+        let (left, right) = (destination(left), destination(right));
         first_difference([
             compare_addresses(left.address, right.address),
             difference(left.port.into(), right.port.into()),

@@ -2,38 +2,37 @@
 
 use std::io::{self, Write};
 
-use crate::ipvs::{DestinationEntry, ServiceEntry};
+use crate::ipvs::ServiceEntry;
 use crate::netlink::Transport;
 
 use super::Names;
 use super::error::Error;
-use super::kernel_table::KernelTable;
 use super::lookups::Lookups;
 use super::order;
 use super::source::Source;
 
-/// A service and its destinations.
-pub(super) struct Pool<'a> {
+/// A service and its destinations, or what is told of them.
+pub(super) struct Pool<'a, D> {
     pub(super) service: &'a ServiceEntry,
-    pub(super) destinations: Vec<DestinationEntry>,
+    pub(super) destinations: Vec<D>,
 }
 
-/// Writes services, which come in the kernel's order, each with its destinations as soon as they are
-/// read; with names, all at the end, when the names of all have been looked up side by side.
-/// Destinations are those of `seen`, or are asked for where there is none.
+/// Writes services, which come in the kernel's order, each with its destinations as soon as `read` has
+/// them, which is told its place; with names, all at the end, when the names of all have been looked up
+/// side by side.
 ///
 /// # Errors
 ///
 /// A failing write; or destinations that could not be read, after all that is known is written: the
 /// pools before them, and the service that they belong to.
-pub(super) fn write<T: Transport>(
+pub(super) fn write<T: Transport, D>(
     source: &mut Source<T>,
     services: &[ServiceEntry],
-    seen: Option<&KernelTable>,
     sorted: bool,
     names: Option<&dyn Names>,
     output: &mut dyn Write,
-    write_pool: impl Fn(&mut dyn Write, &Pool<'_>, Option<&dyn Names>) -> io::Result<()>,
+    read: impl Fn(&mut Source<T>, usize, &ServiceEntry) -> Result<Vec<D>, Error>,
+    write_pool: impl Fn(&mut dyn Write, &Pool<'_, D>, Option<&dyn Names>) -> io::Result<()>,
 ) -> Result<(), Error> {
     let mut pools = Vec::new();
     let mut end = Ok(());
@@ -41,12 +40,7 @@ pub(super) fn write<T: Transport>(
         if sorted { order::order_of_services(services) } else { (0..services.len()).collect() };
     for place in places {
         let Some(service) = services.get(place) else { continue };
-        let destinations = match seen {
-            Some(table) if sorted => Ok(order::sort_destinations(table.destinations(place))),
-            Some(table) => Ok(table.destinations(place)),
-            None => source.destinations(&service.service.identity, sorted),
-        };
-        let (destinations, result) = match destinations {
+        let (destinations, result) = match read(source, place, service) {
             Ok(destinations) => (destinations, Ok(())),
             Err(error) => (Vec::new(), Err(error)),
         };

@@ -3,14 +3,16 @@
 //! Beyond the reference: marks are unsigned, thresholds are written, the third flag of `sh` and
 //! `mh` has a name, and a host or service has one only where it reads back to the same value.
 
-use std::io::{self, Write};
+use std::fmt::Write as _;
+use std::io::Write;
 
 use crate::ipvs::{
-    AddressFamily, Checksum, Destination, Forwarding, Protocol, Service, ServiceFlags,
-    ServiceIdentity, Tunnel,
+    AddressFamily, Checksum, Destination, Forwarding, Protocol, Service, ServiceEntry,
+    ServiceFlags, ServiceIdentity, Tunnel,
 };
 use crate::netlink::Transport;
 
+use super::columns::Columns;
 use super::endpoint::Endpoint;
 use super::error::Error;
 use super::pools;
@@ -29,63 +31,72 @@ pub(super) fn save<T: Transport>(
 ) -> Result<(), Error> {
     let services = source.services(false)?;
     // The kernel's own table has neither thresholds nor tunnels.
-    pools::write(source, &services, None, true, names, output, |output, pool, names| {
+    let read = |source: &mut Source<T>, _, entry: &ServiceEntry| {
+        source.bare_destinations(&entry.service.identity)
+    };
+    pools::write(source, &services, true, names, output, read, |output, pool, names| {
         let service = &pool.service.service;
-        write_service(output, service, names)?;
-        pool.destinations.iter().try_for_each(|entry| {
-            write_destination(output, &service.identity, &entry.destination, names)
+        let option = service_option(&service.identity, names);
+        let mut line = String::new();
+        append_service(&mut line, &option, service);
+        output.write_all(line.as_bytes())?;
+        pool.destinations.iter().try_for_each(|destination| {
+            line.clear();
+            append_destination(&mut line, &option, &service.identity, destination, names);
+            output.write_all(line.as_bytes())
         })
     })
 }
 
-fn write_service(
-    output: &mut dyn Write,
-    service: &Service,
-    names: Option<&dyn Names>,
-) -> io::Result<()> {
-    let name = service_option(&service.identity, names);
-    write!(output, "-A {name} -s {}", service.scheduler)?;
+// Writing to a string does not fail.
+fn append_service(line: &mut String, option: &str, service: &Service) {
+    let _ = write!(line, "-A {option} -s {}", service.scheduler);
     if service.is_persistent() {
-        write!(output, " -p {}", service.timeout)?;
+        let _ = write!(line, " -p {}", service.timeout);
         if !service.netmask.is_host() {
-            write!(output, " -M {}", service.netmask)?;
+            let _ = write!(line, " -M {}", service.netmask);
         }
     }
     if let Some(engine) = &service.persistence_engine {
-        write!(output, " --pe {engine}")?;
+        let _ = write!(line, " --pe {engine}");
     }
     if service.flags.contains(ServiceFlags::ONE_PACKET) {
-        write!(output, " -o")?;
+        line.push_str(" -o");
     }
     if service.flags.intersects(ServiceFlags::SCHEDULER) {
-        write!(output, " -b {}", scheduler_flags::saved(service))?;
+        let _ = write!(line, " -b {}", scheduler_flags::saved(service));
     }
-    writeln!(output)
+    line.push('\n');
 }
 
-fn write_destination(
-    output: &mut dyn Write,
+/// Piece by piece, since most lines of a large table are these.
+fn append_destination(
+    line: &mut String,
+    option: &str,
     service: &ServiceIdentity,
     destination: &Destination,
     names: Option<&dyn Names>,
-) -> io::Result<()> {
-    let Destination {
-        address, port, weight, upper_threshold: upper, lower_threshold: lower, ..
-    } = *destination;
-    let name = service_option(service, names);
-    let server = Endpoint::of_server(service, address, port).saved(names);
-    let method = method(destination.forwarding);
-    write!(output, "-a {name} -r {server} {method} -w {weight}")?;
-    if destination.forwarding == Forwarding::Tunnel {
-        write_tunnel(output, destination.tunnel)?;
+) {
+    let Destination { address, port, forwarding, weight, upper_threshold, lower_threshold, .. } =
+        *destination;
+    for piece in ["-a ", option, " -r "] {
+        line.push_str(piece);
     }
-    if upper != 0 {
-        write!(output, " -x {upper}")?;
+    Endpoint::of_server(service, address, port).append_saved(line, names);
+    for piece in [" ", method(forwarding), " -w "] {
+        line.push_str(piece);
     }
-    if lower != 0 {
-        write!(output, " -y {lower}")?;
+    line.number(weight.into());
+    if forwarding == Forwarding::Tunnel {
+        append_tunnel(line, destination.tunnel);
     }
-    writeln!(output)
+    for (option, threshold) in [(" -x ", upper_threshold), (" -y ", lower_threshold)] {
+        if threshold != 0 {
+            line.push_str(option);
+            line.number(threshold.into());
+        }
+    }
+    line.push('\n');
 }
 
 pub(super) const fn method(forwarding: Forwarding) -> &'static str {
@@ -97,22 +108,22 @@ pub(super) const fn method(forwarding: Forwarding) -> &'static str {
     }
 }
 
-pub(super) fn write_tunnel(output: &mut dyn Write, tunnel: Tunnel) -> io::Result<()> {
+pub(super) fn append_tunnel(line: &mut String, tunnel: Tunnel) {
     let option = |checksum| match checksum {
         Checksum::None => "--tun-nocsum",
         Checksum::Full => "--tun-csum",
         Checksum::Remote => "--tun-remcsum",
     };
-    match tunnel {
-        Tunnel::Ipip => write!(output, " --tun-type ipip"),
+    let _ = match tunnel {
+        Tunnel::Ipip => write!(line, " --tun-type ipip"),
         Tunnel::Gue { port, checksum } => {
             let checksum = option(checksum);
-            write!(output, " --tun-type gue --tun-port {port} {checksum}")
+            write!(line, " --tun-type gue --tun-port {port} {checksum}")
         }
-        Tunnel::Gre { checksum } => write!(output, " --tun-type gre {}", option(checksum)),
+        Tunnel::Gre { checksum } => write!(line, " --tun-type gre {}", option(checksum)),
         // A type of a newer kernel: nothing that could be read back names it.
         Tunnel::Other(_) => Ok(()),
-    }
+    };
 }
 
 /// `-t 192.0.2.1:80`, `-f 5 -6`.
@@ -124,14 +135,16 @@ pub(super) fn service_option(identity: &ServiceIdentity, names: Option<&dyn Name
         },
         ServiceIdentity::Address { protocol, address, port } => {
             let option = match protocol {
-                Protocol::TCP => "-t",
-                Protocol::UDP => "-u",
-                Protocol::SCTP => "--sctp-service",
+                Protocol::TCP => "-t ",
+                Protocol::UDP => "-u ",
+                Protocol::SCTP => "--sctp-service ",
                 // The reference's word for what no command can add.
-                _ => "--xxx-service",
+                _ => "--xxx-service ",
             };
+            let mut text = option.to_owned();
             let endpoint = Endpoint { address, port, protocol: Some(protocol) };
-            format!("{option} {}", endpoint.saved(names))
+            endpoint.append_saved(&mut text, names);
+            text
         }
     }
 }
@@ -145,15 +158,15 @@ mod tests {
     use crate::ipvsadm::fake_names::FakeNames;
 
     fn service_line(service: &Service, names: Option<&dyn Names>) -> String {
-        let mut output = Vec::new();
-        write_service(&mut output, service, names).unwrap();
-        String::from_utf8(output).unwrap()
+        let mut line = String::new();
+        append_service(&mut line, &service_option(&service.identity, names), service);
+        line
     }
 
     fn destination_line(service: &ServiceIdentity, destination: &Destination) -> String {
-        let mut output = Vec::new();
-        write_destination(&mut output, service, destination, None).unwrap();
-        String::from_utf8(output).unwrap()
+        let mut line = String::new();
+        append_destination(&mut line, &service_option(service, None), service, destination, None);
+        line
     }
 
     fn web() -> ServiceIdentity {

@@ -3,8 +3,8 @@
 use std::io::BufRead;
 
 use crate::ipvs::{
-    Client, Daemon, DestinationEntry, Info, Request, ServiceEntry, ServiceIdentity, Timeouts,
-    Version,
+    Client, Daemon, Destination, DestinationEntry, Info, Request, ServiceEntry, ServiceIdentity,
+    Timeouts, Version,
 };
 use crate::netlink::{self, Transport};
 
@@ -71,7 +71,22 @@ impl<T: Transport> Source<T> {
         let Some(client) = &mut self.client else { return Ok(Vec::new()) };
         let destinations =
             client.destinations(service).map_err(Error::listing(Operation::ListServices))?;
-        Ok(if sorted { order::sort_destinations(destinations) } else { destinations })
+        Ok(if sorted {
+            order::sort_destinations(destinations, |entry| &entry.destination)
+        } else {
+            destinations
+        })
+    }
+
+    /// Destinations of a service, sorted, without their connections and counters.
+    pub(super) fn bare_destinations(
+        &mut self,
+        service: &ServiceIdentity,
+    ) -> Result<Vec<Destination>, Error> {
+        let Some(client) = &mut self.client else { return Ok(Vec::new()) };
+        let destinations = client.bare_destinations(service);
+        let destinations = destinations.map_err(Error::listing(Operation::ListServices))?;
+        Ok(order::sort_destinations(destinations, |destination| destination))
     }
 
     /// The destinations of all services at once, as far as the plain listing shows them; `None` where

@@ -231,11 +231,8 @@ impl Pool {
         let destinations = match self.destinations.take() {
             Some(destinations) => destinations,
             None => {
-                let entries = client.destinations(&self.service.identity).map_err(listing)?;
-                let named = entries.into_iter().map(|entry| {
-                    let destination = entry.destination;
-                    ((destination.address, destination.port), destination)
-                });
+                let found = client.bare_destinations(&self.service.identity).map_err(listing)?;
+                let named = found.into_iter().map(|it| ((it.address, it.port), it));
                 named.collect()
             }
         };

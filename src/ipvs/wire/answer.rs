@@ -4,7 +4,9 @@ use netlink_packet_core::DecodeError;
 
 use super::message::{Attribute, Attributes};
 use super::{IpvsMessage, daemon, destination, service, settings};
-use crate::ipvs::{AddressFamily, Daemon, DestinationEntry, Info, ServiceEntry, Timeouts};
+use crate::ipvs::{
+    AddressFamily, Daemon, Destination, DestinationEntry, Info, ServiceEntry, Timeouts,
+};
 
 impl IpvsMessage {
     pub(in crate::ipvs) fn into_service(self) -> Result<ServiceEntry, DecodeError> {
@@ -22,6 +24,19 @@ impl IpvsMessage {
         self.value(|attribute| match attribute {
             Attribute::Destination(nest) => {
                 Some(destination::destination_entry(&nest.attributes, service_family))
+            }
+            _ => None,
+        })
+    }
+
+    /// The same without its connections and counters.
+    pub(in crate::ipvs) fn into_bare_destination(
+        self,
+        service_family: AddressFamily,
+    ) -> Result<Destination, DecodeError> {
+        self.value(|attribute| match attribute {
+            Attribute::Destination(nest) => {
+                Some(destination::destination(&nest.attributes, service_family))
             }
             _ => None,
         })

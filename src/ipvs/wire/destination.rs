@@ -71,23 +71,46 @@ pub(super) fn destination_attributes(destination: &Destination) -> Vec<Destinati
 
 /// A destination as the kernel lists it, of a service of that family.
 ///
-/// Older kernels do not send the family (before 3.18; it is the service's), the tunnel (5.2; it is
-/// IPIP) and `STATS64` (4.1).
+/// A kernel before 4.1 has no `STATS64`.
 pub(super) fn destination_entry(
     attributes: &[DestinationAttribute],
     service_family: AddressFamily,
 ) -> Result<DestinationEntry, DecodeError> {
-    let (mut address, mut port, mut family) = (None, None, 0);
-    let (mut tunnel_type, mut tunnel_port, mut tunnel_flags) = (0, 0, 0);
     let (mut narrow, mut wide) = (None, None);
     let mut entry = DestinationEntry {
-        destination: Destination::new([0, 0, 0, 0], 0, Forwarding::Masquerade),
+        destination: destination(attributes, service_family)?,
         active_connections: 0,
         inactive_connections: 0,
         persistent_connections: 0,
         stats: Stats::default(),
     };
-    let destination = &mut entry.destination;
+    for attribute in attributes {
+        match attribute {
+            DestinationAttribute::ActiveConnections(count) => entry.active_connections = *count,
+            DestinationAttribute::InactiveConnections(count) => entry.inactive_connections = *count,
+            DestinationAttribute::PersistentConnections(count) => {
+                entry.persistent_connections = *count;
+            }
+            DestinationAttribute::Stats(list) => narrow = Some(list),
+            DestinationAttribute::Stats64(list) => wide = Some(list),
+            _ => {}
+        }
+    }
+    entry.stats = wide.or(narrow).map(stats).transpose()?.unwrap_or_default();
+    Ok(entry)
+}
+
+/// What of it somebody configured.
+///
+/// Older kernels do not send the family (before 3.18; it is the service's) and the tunnel (5.2; it
+/// is IPIP).
+pub(super) fn destination(
+    attributes: &[DestinationAttribute],
+    service_family: AddressFamily,
+) -> Result<Destination, DecodeError> {
+    let (mut address, mut port, mut family) = (None, None, 0);
+    let (mut tunnel_type, mut tunnel_port, mut tunnel_flags) = (0, 0, 0);
+    let mut destination = Destination::new([0, 0, 0, 0], 0, Forwarding::Masquerade);
     for attribute in attributes {
         match *attribute {
             DestinationAttribute::Address(bytes) => address = Some(bytes),
@@ -99,17 +122,10 @@ pub(super) fn destination_entry(
             DestinationAttribute::Weight(weight) => destination.weight = weight,
             DestinationAttribute::UpperThreshold(limit) => destination.upper_threshold = limit,
             DestinationAttribute::LowerThreshold(limit) => destination.lower_threshold = limit,
-            DestinationAttribute::ActiveConnections(count) => entry.active_connections = count,
-            DestinationAttribute::InactiveConnections(count) => entry.inactive_connections = count,
-            DestinationAttribute::PersistentConnections(count) => {
-                entry.persistent_connections = count;
-            }
             DestinationAttribute::TunnelType(kind) => tunnel_type = kind,
             DestinationAttribute::TunnelPort(NetworkU16(number)) => tunnel_port = number,
             DestinationAttribute::TunnelFlags(flags) => tunnel_flags = flags,
-            DestinationAttribute::Stats(ref list) => narrow = Some(list),
-            DestinationAttribute::Stats64(ref list) => wide = Some(list),
-            DestinationAttribute::Other(_) => {}
+            _ => {}
         }
     }
     let family = match family {
@@ -126,6 +142,5 @@ pub(super) fn destination_entry(
         2 => Tunnel::Gre { checksum },
         other => Tunnel::Other(other),
     };
-    entry.stats = wide.or(narrow).map(stats).transpose()?.unwrap_or_default();
-    Ok(entry)
+    Ok(destination)
 }

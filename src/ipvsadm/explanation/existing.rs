@@ -63,12 +63,11 @@ fn text<const COUNT: usize>(
 
 /// As options say it.
 fn method(destination: &Destination) -> String {
-    let mut text = save::method(destination.forwarding).as_bytes().to_vec();
+    let mut text = save::method(destination.forwarding).to_owned();
     if destination.forwarding == Forwarding::Tunnel {
-        // Memory takes every write.
-        let _ = save::write_tunnel(&mut text, destination.tunnel);
+        save::append_tunnel(&mut text, destination.tunnel);
     }
-    String::from_utf8_lossy(&text).into_owned()
+    text
 }
 
 #[cfg(test)]

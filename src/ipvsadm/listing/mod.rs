@@ -17,6 +17,7 @@ use super::Names;
 use super::command::{Format, Listing, Subject};
 use super::error::Error;
 use super::kernel_table::KernelTable;
+use super::order;
 use super::pools;
 use super::source::Source;
 
@@ -83,7 +84,14 @@ fn write_pools<T: Transport>(
     style: Style<'_>,
     output: &mut dyn Write,
 ) -> Result<(), Error> {
-    pools::write(source, services, seen, sorted, style.names, output, |output, pool, names| {
+    let read = |source: &mut Source<T>, place, entry: &ServiceEntry| match seen {
+        Some(table) if sorted => {
+            Ok(order::sort_destinations(table.destinations(place), |entry| &entry.destination))
+        }
+        Some(table) => Ok(table.destinations(place)),
+        None => source.destinations(&entry.service.identity, sorted),
+    };
+    pools::write(source, services, sorted, style.names, output, read, |output, pool, names| {
         let style = Style { names, ..style };
         service::write_row(output, pool.service, style)?;
         let identity = &pool.service.service.identity;
