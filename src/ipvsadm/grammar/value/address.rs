@@ -26,7 +26,7 @@ pub(in super::super) fn address_and_port(
         None => (text, None),
     };
     // One colon or none is no IPv6, and not worth a try in a restore of thousands of lines.
-    let two_colons = text.find(':') != text.rfind(':');
+    let two_colons = text.bytes().filter(|byte| *byte == b':').count() > 1;
     if let Some(address) = two_colons.then(|| text.parse::<Ipv6Addr>().ok()).flatten() {
         let port = match outer_port {
             Some(text) => Some(port(text)?),
