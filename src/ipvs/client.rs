@@ -7,8 +7,8 @@ use netlink_packet_generic::GenlFamily;
 
 use super::wire::{Command, IpvsMessage};
 use super::{
-    Daemon, DaemonState, Destination, DestinationEntry, Info, Request, Service, ServiceEntry,
-    ServiceIdentity, Timeouts,
+    AddressFamily, Daemon, DaemonState, Destination, DestinationEntry, Info, Request, Service,
+    ServiceEntry, ServiceIdentity, Timeouts,
 };
 use crate::netlink::{Connection, Error, Socket, Transport};
 
@@ -84,21 +84,15 @@ impl<T: Transport> Client<T> {
         &mut self,
         service: &ServiceIdentity,
     ) -> Result<Vec<DestinationEntry>, Error> {
-        let question = IpvsMessage::about(Command::GetDestination, service);
-        let family = service.family();
-        self.connection
-            .list(self.family, question, |answer: IpvsMessage| answer.into_destination(family))
+        self.list_destinations(service, IpvsMessage::into_destination)
     }
 
-    /// The same without their connections and counters, which take longer to read than all else.
+    /// The same without their connections and counters, which are a third of the work.
     pub fn bare_destinations(
         &mut self,
         service: &ServiceIdentity,
     ) -> Result<Vec<Destination>, Error> {
-        let question = IpvsMessage::about(Command::GetDestination, service);
-        let family = service.family();
-        self.connection
-            .list(self.family, question, |answer: IpvsMessage| answer.into_bare_destination(family))
+        self.list_destinations(service, IpvsMessage::into_bare_destination)
     }
 
     /// Running daemons, the master first.
@@ -213,6 +207,16 @@ impl<T: Transport> Client<T> {
     /// tells no outcome (`EINTR`, which netlink keeps to itself): that counts as done.
     pub fn stop_daemon(&mut self, state: DaemonState, sync_id: u32) -> Result<(), Error> {
         self.execute(&Request::StopDaemon(state, sync_id))
+    }
+
+    fn list_destinations<D>(
+        &mut self,
+        service: &ServiceIdentity,
+        convert: impl Fn(IpvsMessage, AddressFamily) -> Result<D, DecodeError>,
+    ) -> Result<Vec<D>, Error> {
+        let question = IpvsMessage::about(Command::GetDestination, service);
+        let family = service.family();
+        self.connection.list(self.family, question, |answer| convert(answer, family))
     }
 
     fn query<V>(

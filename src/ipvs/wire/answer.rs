@@ -2,6 +2,7 @@
 
 use netlink_packet_core::DecodeError;
 
+use super::destination::DestinationAttribute;
 use super::message::{Attribute, Attributes};
 use super::{IpvsMessage, daemon, destination, service, settings};
 use crate::ipvs::{
@@ -21,12 +22,7 @@ impl IpvsMessage {
         self,
         service_family: AddressFamily,
     ) -> Result<DestinationEntry, DecodeError> {
-        self.value(|attribute| match attribute {
-            Attribute::Destination(nest) => {
-                Some(destination::destination_entry(&nest.attributes, service_family))
-            }
-            _ => None,
-        })
+        self.destination(|attributes| destination::destination_entry(attributes, service_family))
     }
 
     /// The same without its connections and counters.
@@ -34,12 +30,7 @@ impl IpvsMessage {
         self,
         service_family: AddressFamily,
     ) -> Result<Destination, DecodeError> {
-        self.value(|attribute| match attribute {
-            Attribute::Destination(nest) => {
-                Some(destination::destination(&nest.attributes, service_family))
-            }
-            _ => None,
-        })
+        self.destination(|attributes| destination::destination(attributes, service_family))
     }
 
     pub(in crate::ipvs) fn into_daemon(self) -> Result<Daemon, DecodeError> {
@@ -61,6 +52,16 @@ impl IpvsMessage {
             Attributes::Info(nest) => Ok(settings::info(&nest.attributes)),
             Attributes::Usual(_) => Err(NOT_ASKED_FOR.into()),
         }
+    }
+
+    fn destination<D>(
+        self,
+        of: impl Fn(&[DestinationAttribute]) -> Result<D, DecodeError>,
+    ) -> Result<D, DecodeError> {
+        self.value(|attribute| match attribute {
+            Attribute::Destination(nest) => Some(of(&nest.attributes)),
+            _ => None,
+        })
     }
 
     fn value<V>(
