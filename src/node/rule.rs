@@ -28,7 +28,8 @@ pub(super) async fn find(
                     || message.attributes.contains(attribute)
             })
     };
-    Ok(all(handle, version).await?.into_iter().find(same))
+    // Ours stands behind any other of its priority.
+    Ok(all(handle, version).await?.into_iter().rfind(same))
 }
 
 pub(super) async fn add(
