@@ -1,5 +1,6 @@
 //! A conversation with IPVS: a typed verb a command.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use netlink_packet_core::DecodeError;
@@ -66,10 +67,11 @@ impl<T: Transport> Client<T> {
         self.query(IpvsMessage::bare(Command::GetInfo), IpvsMessage::into_info)
     }
 
-    /// All services, in the kernel's order.
+    /// All services, in the kernel's order, each once.
     pub fn services(&mut self) -> Result<Vec<ServiceEntry>, Error> {
         let question = IpvsMessage::bare(Command::GetService);
-        self.connection.list(self.family, question, IpvsMessage::into_service)
+        let listed = self.connection.list(self.family, question, IpvsMessage::into_service)?;
+        Ok(without_repeats(listed, |entry| entry.service.identity))
     }
 
     /// One service; `ESRCH` where there is none.
@@ -78,13 +80,14 @@ impl<T: Transport> Client<T> {
         self.query(question, IpvsMessage::into_service)
     }
 
-    /// Destinations of a service, in the kernel's order. Of a service that does not exist the
-    /// kernel lists none.
+    /// Destinations of a service, in the kernel's order, each once. Of a service that does not
+    /// exist the kernel lists none.
     pub fn destinations(
         &mut self,
         service: &ServiceIdentity,
     ) -> Result<Vec<DestinationEntry>, Error> {
-        self.list_destinations(service, IpvsMessage::into_destination)
+        let listed = self.list_destinations(service, IpvsMessage::into_destination)?;
+        Ok(without_repeats(listed, |entry| (entry.destination.address, entry.destination.port)))
     }
 
     /// The same without their connections and counters, which are a third of the work.
@@ -92,7 +95,8 @@ impl<T: Transport> Client<T> {
         &mut self,
         service: &ServiceIdentity,
     ) -> Result<Vec<Destination>, Error> {
-        self.list_destinations(service, IpvsMessage::into_bare_destination)
+        let listed = self.list_destinations(service, IpvsMessage::into_bare_destination)?;
+        Ok(without_repeats(listed, |destination| (destination.address, destination.port)))
     }
 
     /// Running daemons, the master first.
@@ -227,4 +231,13 @@ impl<T: Transport> Client<T> {
         let answer = self.connection.query(self.family, question)?;
         convert(answer).map_err(|error| Error::Malformed(error.to_string()))
     }
+}
+
+/// The first of each key. The kernel goes on with a listing by counting what it showed before, if
+/// only to find that it was all; whatever came in front meanwhile makes it show the last ones again.
+/// With services, those of every network namespace count (`ip_vs_genl_dump_services`).
+fn without_repeats<E, K: Ord>(mut listed: Vec<E>, key: impl Fn(&E) -> K) -> Vec<E> {
+    let mut seen = BTreeSet::new();
+    listed.retain(|entry| seen.insert(key(entry)));
+    listed
 }

@@ -120,6 +120,27 @@ fn a_destination_without_a_family_has_that_of_its_service() {
 }
 
 #[test]
+fn what_is_listed_again_counts_once() {
+    let mut ipvs = client(|seen: &[Seen]| {
+        let sequence = seen[0].sequence();
+        let listed = |last: u8| {
+            let mut address = [0; 16];
+            address[..4].copy_from_slice(&[198, 51, 100, last]);
+            let nest = [attribute(1, &address), attribute(2, &80_u16.to_be_bytes())].concat();
+            answer(sequence, 5, &attribute(2, &nest))
+        };
+        vec![listed(2), listed(1), listed(1), listed(2), Ok(end(sequence, 0))]
+    });
+    let wanted = [2, 1].map(|last| IpAddr::from([198, 51, 100, last]));
+    let found = ipvs.destinations(&web()).unwrap();
+    let addresses: Vec<_> = found.iter().map(|entry| entry.destination.address).collect();
+    assert_eq!(addresses, wanted);
+    let found = ipvs.bare_destinations(&web()).unwrap();
+    let addresses: Vec<_> = found.iter().map(|destination| destination.address).collect();
+    assert_eq!(addresses, wanted);
+}
+
+#[test]
 fn an_answer_that_tells_nothing_is_malformed() {
     let mut ipvs = client(|seen: &[Seen]| {
         let sequence = seen[0].sequence();

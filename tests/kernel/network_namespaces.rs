@@ -1,6 +1,14 @@
-//! `--netns` of both programs: a command of one namespace, run from another.
+//! Several network namespaces: a command of one, run from another (`--netns`), and listings of one
+//! while another changes.
 
-use crate::support::{Host, assert_same, root};
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+
+use lvs::ipvs::Client;
+use lvs::netlink::{Socket, Transport};
+
+use crate::support::{Host, IPVSADM, assert_same, root};
 
 #[test]
 fn ipvsadm_runs_in_the_namespace_that_is_named() {
@@ -52,9 +60,8 @@ fn what_cannot_be_entered_is_one_clear_line() {
         assert!(companion.errors.contains(words), "{companion:?}");
     }
     let name = other.name();
-    let program = crate::support::IPVSADM;
     let unprivileged =
-        host.shell(&format!("setpriv --bounding-set -sys_admin {program} -L --netns {name}"));
+        host.shell(&format!("setpriv --bounding-set -sys_admin {IPVSADM} -L --netns {name}"));
     assert_eq!(unprivileged.status, 2, "{unprivileged:?}");
     assert!(unprivileged.errors.contains("CAP_SYS_ADMIN"), "{unprivileged:?}");
     assert_same(&host.everything(), &before, "after the refusals");
@@ -75,4 +82,52 @@ fn lvsctl_sets_up_and_takes_back_the_namespace_that_is_named() {
     assert_eq!(run("status").status, 0);
     run("down").success();
     assert_same(&there.everything(), &there_before, "down");
+}
+
+/// A socket that does something after a question was sent, before the answer is fetched.
+struct Disturbed<F> {
+    socket: Socket,
+    disturb: F,
+}
+
+impl<F: FnMut()> Transport for Disturbed<F> {
+    fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
+        self.socket.send(datagram)?;
+        (self.disturb)();
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.receive(buffer)
+    }
+}
+
+#[test]
+fn a_service_is_listed_once_while_others_come_elsewhere() {
+    root("modprobe ip_vs");
+    let (here, there) = (Host::with_addresses(), Host::with_addresses());
+    here.ipvsadm("-A -t 192.0.2.1:80 -s rr").success();
+    // So many that some come in front of it, wherever the kernel's hash puts them.
+    let mut rules = String::new();
+    for port in 1000..1300 {
+        writeln!(rules, "-A -t 192.0.2.1:{port} -s rr").unwrap();
+    }
+    let file = format!("/run/rules-{}", there.name());
+    fs::write(&file, rules).unwrap();
+    let mut questions = 0;
+    let listed = here.inside(|| {
+        let disturb = || {
+            questions += 1;
+            // The first one asks for the family.
+            if questions == 2 {
+                there.shell(&format!("{IPVSADM} -R <{file}")).success();
+            }
+        };
+        let socket = Socket::new().unwrap();
+        Client::new(Disturbed { socket, disturb }).unwrap().services().unwrap()
+    });
+    assert_eq!(questions, 2);
+    assert_eq!(there.ipvsadm("-Sn").success().lines().count(), 300);
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    fs::remove_file(file).unwrap();
 }

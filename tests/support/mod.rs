@@ -11,6 +11,7 @@ mod server;
 mod shell;
 mod state;
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File};
@@ -150,9 +151,16 @@ impl Host {
         self.program(IPVSADM, line.split_whitespace())
     }
 
-    /// Runs the reference with words separated by blanks.
+    /// Runs the reference with words separated by blanks. Where another test's services made the
+    /// kernel list one of this host twice, which the reference shows, it is run again.
     pub fn reference(&self, line: &str) -> Outcome {
-        self.program(REFERENCE, line.split_whitespace())
+        let run = || self.program(REFERENCE, line.split_whitespace());
+        let is_sound = |outcome: &Outcome| {
+            let mut seen = HashSet::new();
+            let mut services = outcome.output.lines().filter(|line| !line.starts_with(' '));
+            services.all(|service| seen.insert(service))
+        };
+        (0..5).map(|_| run()).find(is_sound).unwrap_or_else(run)
     }
 
     /// Runs lvsctl with words separated by blanks, with a state directory of this host's own.
