@@ -127,7 +127,6 @@ fn a_service_is_listed_once_while_others_come_elsewhere() {
         Client::new(Disturbed { socket, disturb }).unwrap().services().unwrap()
     });
     assert_eq!(questions, 2);
-    assert_eq!(there.ipvsadm("-Sn").success().lines().count(), 300);
     assert_eq!(listed.len(), 1, "{listed:?}");
     fs::remove_file(file).unwrap();
 }
