@@ -60,7 +60,7 @@ fn destinations_are_read_in_one_go_and_are_those_of_the_dumps() {
     rules += "-A -t 192.0.2.1:81 -s none\n\
         -a -f 3000 -r 2001:db8::5 -i --tun-type gue --tun-port 6080 --tun-csum\n\
         -a -t 192.0.2.1:80 -r 198.51.100.3:8080 -m -w 2147483647\n";
-    host.shell(&format!("{IPVSADM} -R <<'END'\n{rules}END")).success();
+    host.restore(&rules).success();
 
     let text = both_ways(&host, "-Ln");
     assert_eq!(text.lines().count(), 3 + rules.lines().count());

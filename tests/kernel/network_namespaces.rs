@@ -2,7 +2,6 @@
 //! while another changes.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io;
 
 use lvs::ipvs::Client;
@@ -112,15 +111,13 @@ fn a_service_is_listed_once_while_others_come_elsewhere() {
     for port in 1000..1300 {
         writeln!(rules, "-A -t 192.0.2.1:{port} -s rr").unwrap();
     }
-    let file = format!("/run/rules-{}", there.name());
-    fs::write(&file, rules).unwrap();
     let mut questions = 0;
     let listed = here.inside(|| {
         let disturb = || {
             questions += 1;
             // The first one asks for the family.
             if questions == 2 {
-                there.shell(&format!("{IPVSADM} -R <{file}")).success();
+                there.restore(&rules).success();
             }
         };
         let socket = Socket::new().unwrap();
@@ -128,5 +125,4 @@ fn a_service_is_listed_once_while_others_come_elsewhere() {
     });
     assert_eq!(questions, 2);
     assert_eq!(listed.len(), 1, "{listed:?}");
-    fs::remove_file(file).unwrap();
 }

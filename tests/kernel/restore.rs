@@ -2,13 +2,6 @@
 
 use crate::support::{Host, IPVSADM, root};
 
-fn restore(host: &Host, rules: &str) -> crate::support::Outcome {
-    std::fs::create_dir_all(host.state_directory()).unwrap();
-    let file = host.state_directory().join("rules");
-    std::fs::write(&file, rules).unwrap();
-    host.shell(&format!("{IPVSADM} -R <{}", file.display()))
-}
-
 #[test]
 fn what_is_saved_is_restored_to_the_same_table() {
     root("modprobe ip_vs");
@@ -23,7 +16,7 @@ fn what_is_saved_is_restored_to_the_same_table() {
          -A -f 5 -6 -s wlc\n\
          -A -f 3000000000 -s lc\n\
          -a -f 3000000000 -r 198.51.100.5:0 -i -w 1 --tun-type ipip\n";
-    assert_eq!(restore(&host, rules).success(), "");
+    assert_eq!(host.restore(rules).success(), "");
     let mut saved: Vec<_> = host.ipvsadm("-Sn").success().lines().map(String::from).collect();
     let full = host.ipvsadm("-Sn").success();
     saved.sort();
@@ -33,7 +26,7 @@ fn what_is_saved_is_restored_to_the_same_table() {
 
     host.ipvsadm("-C").success();
     assert_eq!(host.ipvsadm("-Sn").success(), "");
-    restore(&host, &full).success();
+    host.restore(&full).success();
     assert_eq!(host.ipvsadm("-Sn").success(), full);
 }
 
@@ -48,7 +41,7 @@ fn a_line_that_cannot_be_parsed_is_told_with_its_number_before_anything_is_appli
         ("-R", "Try `"),
     ] {
         let outcome =
-            restore(&host, &format!("-A -t 192.0.2.9:80 -s rr\n\n# so far so good\n{bad}\n"));
+            host.restore(&format!("-A -t 192.0.2.9:80 -s rr\n\n# so far so good\n{bad}\n"));
         assert_ne!(outcome.status, 0, "{bad}");
         assert!(outcome.errors.contains(words), "{bad}: {outcome:?}");
         assert!(outcome.errors.contains("line 4"), "{bad}: {outcome:?}");
@@ -60,8 +53,7 @@ fn a_line_that_cannot_be_parsed_is_told_with_its_number_before_anything_is_appli
 fn a_line_that_the_kernel_refuses_does_not_stop_the_others() {
     root("modprobe ip_vs");
     let host = Host::with_addresses();
-    let outcome = restore(
-        &host,
+    let outcome = host.restore(
         "-A -t 192.0.2.1:80 -s rr\n-A -t 192.0.2.1:80 -s rr\n\
          -a -t 192.0.2.1:80 -r 224.0.0.1:80\n-A -t 192.0.2.2:80 -s rr\n",
     );
@@ -96,7 +88,7 @@ fn a_table_is_replaced_by_what_has_to_change() {
                -a -t 192.0.2.1:80 -r 198.51.100.6:80 -m -w 1\n\
                -A -t 192.0.2.1:81 -s rr\n-a -t 192.0.2.1:81 -r 198.51.100.4:80 -m -w 1\n\
                -A -f 7 -6 -s wlc\n";
-    restore(&host, &format!("{kept}{old}--set 901 0 0\n")).success();
+    host.restore(&format!("{kept}{old}--set 901 0 0\n")).success();
     let new = "-a -t 192.0.2.1:80 -r 198.51.100.5:80 -m -w 9 -x 20\n\
                -a -t 192.0.2.1:80 -r 198.51.100.7:80 -i -w 1 --tun-type gre --tun-csum\n\
                -A -t 192.0.2.1:82 -s sh -p 60 -b sh-port\n\
@@ -129,7 +121,7 @@ fn what_cannot_be_a_table_replaces_none() {
     root("modprobe ip_vs");
     let host = Host::with_addresses();
     let add = "-A -t 192.0.2.1:80 -s rr\n";
-    restore(&host, add).success();
+    host.restore(add).success();
     for (rules, status, words) in [
         (format!("{add}-A -t 192.0.2.1:80\n"), 255, "line 2: Service already exists"),
         (format!("{add}-a -t 192.0.2.9:80 -r 198.51.100.4\n"), 255, "line 2: Service not defined"),
@@ -163,7 +155,7 @@ fn a_file_of_fifty_thousand_rules_is_restored() {
             rules += &format!("-a -t {vip} -r 198.51.100.{}:80 -m -w {server}\n", server + 2);
         }
     }
-    restore(&host, &rules).success();
+    host.restore(&rules).success();
     // Linux 6.1 counts the services of all namespaces when it goes on with a dump, so a listing may lose
     // one while another test deletes one of its own. Few listings of this length find all others at rest.
     let whole = (0..40).any(|_| host.ipvsadm("-Sn").success() == rules);
@@ -179,7 +171,7 @@ fn a_daemon_is_stopped_right_after_it_was_started() {
     let host = Host::with_addresses();
     for _ in 0..5 {
         let rules = "--start-daemon master --mcast-interface dummy0\n--stop-daemon master\n";
-        assert_eq!(restore(&host, rules).success(), "");
+        assert_eq!(host.restore(rules).success(), "");
         assert_eq!(host.ipvsadm("-L --daemon").success(), "");
     }
 }
@@ -223,7 +215,7 @@ fn a_table_is_saved_to_a_file_whole_or_not_at_all() {
     assert_eq!(host.shell(&format!("cat {rules}")).output, "-A -t 192.0.2.1:80 -s rr\n");
 
     let many: String = (0..250).map(|mark| format!("-A -f {} -s rr\n", mark + 1)).collect();
-    restore(&host, &many).success();
+    host.restore(&many).success();
     host.shell(&format!("head -c 60000 /dev/zero >{directory}/ballast; true"));
     let outcome = host.shell(&format!("{save} -n --file {rules}"));
     assert_eq!(outcome.status, 1, "{outcome:?}");
@@ -271,6 +263,6 @@ fn rules_are_restored_before_there_is_a_network() {
          -a -t 192.0.2.1:80 -r 198.51.100.5:80 -i -w 1 --tun-type ipip\n\
          -A -t [2001:db8::1]:80 -s rr\n\
          -a -t [2001:db8::1]:80 -r [2001:db8::5]:80 -m -w 1\n";
-    restore(&host, rules).success();
+    host.restore(rules).success();
     assert_eq!(host.ipvsadm("-Sn").success(), rules);
 }

@@ -163,6 +163,14 @@ impl Host {
         (0..5).map(|_| run()).find(is_sound).unwrap_or_else(run)
     }
 
+    /// Gives rules to our `ipvsadm -R`.
+    pub fn restore(&self, rules: &str) -> Outcome {
+        fs::create_dir_all(&self.state).unwrap();
+        let file = self.state.join("rules");
+        fs::write(&file, rules).unwrap();
+        self.shell(&format!("{IPVSADM} -R <{}", file.display()))
+    }
+
     /// Runs lvsctl with words separated by blanks, with a state directory of this host's own.
     pub fn lvsctl(&self, line: &str) -> Outcome {
         let state = self.state.display().to_string();
