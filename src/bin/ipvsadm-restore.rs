@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use lvs::ipvsadm::Program;
+use programs::ipvsadm::Program;
 
 fn main() -> ExitCode {
-    lvs::ipvsadm::main(Some(Program::Restore), std::env::args_os())
+    programs::ipvsadm::main(Some(Program::Restore), std::env::args_os())
 }

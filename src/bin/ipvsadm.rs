@@ -4,5 +4,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    lvs::ipvsadm::main(None, std::env::args_os())
+    programs::ipvsadm::main(None, std::env::args_os())
 }

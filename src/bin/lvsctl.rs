@@ -5,6 +5,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut output = BufWriter::new(io::stdout().lock());
-    let code = lvs::lvsctl::run(std::env::args_os(), &mut output, &mut io::stderr().lock());
+    let code = programs::lvsctl::run(std::env::args_os(), &mut output, &mut io::stderr().lock());
     ExitCode::from(code)
 }

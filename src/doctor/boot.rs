@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::gather::text;
-use crate::node::Sysctl;
+use crate::host::Sysctl;
 
 /// One line that counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,11 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use super::expectation::Expectation;
 use super::facts::Destinations;
 use super::{Facts, Listener, Served, Step, Symptom};
-use crate::ipvs::{DestinationEntry, Forwarding, ServiceIdentity, Timeouts};
-use crate::node::{
+use crate::engine::Change;
+use crate::host::{
     self, AddressState, Effective, InterfaceName, Inventory, PRESENT, Surroundings, Sysctl, whole,
 };
-use crate::plan::Change;
+use lvs::ipvs::{DestinationEntry, Forwarding, ServiceIdentity, Timeouts};
 
 /// One machine that is examined.
 pub(super) struct Case<'a> {
@@ -121,7 +121,7 @@ impl<'a> Case<'a> {
     /// The step that sets a sysctl.
     pub(super) fn set(&self, sysctl: Sysctl, to: impl ToString) -> Step {
         let from = self.network().sysctl(&sysctl).map(str::to_owned);
-        Step::Host(Change { key: node::Key::Sysctl(sysctl), from, to: Some(to.to_string()) })
+        Step::Host(Change { key: host::Key::Sysctl(sysctl), from, to: Some(to.to_string()) })
     }
 
     /// The steps that switch a parameter off which is on where either value is.
@@ -135,7 +135,7 @@ impl<'a> Case<'a> {
 
 /// The step that gives an interface an address.
 pub(super) fn give(address: IpAddr, device: &InterfaceName) -> Step {
-    let key = node::Key::Address { address, prefix: whole(address), device: device.clone() };
+    let key = host::Key::Address { address, prefix: whole(address), device: device.clone() };
     Step::Host(Change { key, from: None, to: Some(PRESENT.to_owned()) })
 }
 
@@ -143,7 +143,7 @@ pub(super) fn give(address: IpAddr, device: &InterfaceName) -> Step {
 pub(super) fn take(state: &AddressState) -> Step {
     let assigned = state.assigned.clone();
     let (address, prefix, device) = (assigned.address, assigned.prefix, assigned.device);
-    let key = node::Key::Address { address, prefix, device };
+    let key = host::Key::Address { address, prefix, device };
     Step::Host(Change { key, from: Some(PRESENT.to_owned()), to: None })
 }
 

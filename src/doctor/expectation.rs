@@ -7,8 +7,8 @@
 use std::net::IpAddr;
 
 use super::{Facts, Intent};
-use crate::ipvs::{Forwarding, ServiceIdentity};
-use crate::node::{AddressState, InterfaceName, Surroundings, whole};
+use crate::host::{AddressState, InterfaceName, Surroundings, whole};
+use lvs::ipvs::{Forwarding, ServiceIdentity};
 
 /// What a machine is meant to be.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,8 +28,8 @@ pub struct Served {
     pub address: IpAddr,
     /// How its packets come here.
     pub forwarding: Forwarding,
-    /// It is in lvsctl's journal or in the cluster file, and so wanted even where it is missing.
-    pub wanted: bool,
+    /// It is in lvsctl's journal or in the cluster file, and so desired even where it is missing.
+    pub desired: bool,
 }
 
 /// The interfaces that take packets of any tunnel, each with the kind of its packets.
@@ -44,25 +44,25 @@ impl Expectation {
     /// What the facts say that the machine is.
     #[must_use]
     pub fn evident(facts: &Facts) -> Self {
-        let claims: Vec<Vec<&str>> = facts
+        let owners: Vec<Vec<&str>> = facts
             .journal
             .iter()
-            .flat_map(|entry| &entry.claims)
-            .map(|claim| match claim.split(' ').collect::<Vec<&str>>().as_slice() {
+            .flat_map(|entry| &entry.owners)
+            .map(|owner| match owner.split(' ').collect::<Vec<&str>>().as_slice() {
                 // Of a cluster file: its name goes before.
                 ["cluster", _, rest @ ..] => rest.to_vec(),
-                claim => claim.to_vec(),
+                owner => owner.to_vec(),
             })
             .collect();
         let mut served: Vec<Served> = Vec::new();
-        let mut serve = |address, forwarding, wanted| {
+        let mut serve = |address, forwarding, desired| {
             let same = |known: &Served| known.address == address && known.forwarding == forwarding;
             if !served.iter().any(same) {
-                served.push(Served { address, forwarding, wanted });
+                served.push(Served { address, forwarding, desired });
             }
         };
-        for claim in &claims {
-            if let ["real-server", mode, address, ..] = claim[..]
+        for owner in &owners {
+            if let ["real-server", mode, address, ..] = owner[..]
                 && let (Some(forwarding), Ok(address)) = (forwarding(mode), address.parse())
             {
                 serve(address, forwarding, true);
@@ -72,9 +72,9 @@ impl Expectation {
         for state in &facts.network.addresses {
             let address = state.assigned.address;
             let directed = directs(facts, address)
-                || claims.iter().any(|claim| {
-                    matches!(claim[..], ["director", _, claimed, ..]
-                        if claimed.parse() == Ok(address))
+                || owners.iter().any(|owner| {
+                    matches!(owner[..], ["director", _, owned, ..]
+                        if owned.parse() == Ok(address))
                 });
             if let Some(forwarding) = place(facts, &surroundings, state)
                 && !directed
@@ -83,22 +83,27 @@ impl Expectation {
             }
         }
         let services = facts.table.as_ref().is_some_and(|table| !table.services.is_empty());
-        let director = services || claims.iter().any(|claim| claim.first() == Some(&"director"));
+        let director = services || owners.iter().any(|owner| owner.first() == Some(&"director"));
         Self { director, served, intent: None }
     }
 
     /// With what a cluster file wants of the machine: to answer for these addresses, or to be a
     /// director.
     #[must_use]
-    pub fn with(mut self, intent: Intent, director: bool, wanted: &[(IpAddr, Forwarding)]) -> Self {
-        for (address, forwarding) in wanted {
+    pub fn with(
+        mut self,
+        intent: Intent,
+        director: bool,
+        desired: &[(IpAddr, Forwarding)],
+    ) -> Self {
+        for (address, forwarding) in desired {
             let mut known = self.served.iter_mut();
             let same = |it: &&mut Served| it.address == *address && it.forwarding == *forwarding;
             match known.find(same) {
-                Some(served) => served.wanted = true,
+                Some(served) => served.desired = true,
                 None => {
                     let (address, forwarding) = (*address, *forwarding);
-                    self.served.push(Served { address, forwarding, wanted: true });
+                    self.served.push(Served { address, forwarding, desired: true });
                 }
             }
         }

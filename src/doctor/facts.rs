@@ -6,11 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::{BootSetting, Listener, Probes};
-use crate::ipvs::{
+use crate::host::{self, Inventory};
+use lvs::ipvs::{
     Daemon, Destination, DestinationEntry, ServiceEntry, ServiceFlags, ServiceIdentity, Timeouts,
 };
-use crate::node::{self, Inventory};
-use crate::table;
+use lvs::table;
 
 /// A machine, in one network namespace, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -117,9 +117,9 @@ pub struct Elsewhere {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Journalled {
     /// On whose behalf, such as `real-server tun 192.168.10.10`.
-    pub claims: Vec<String>,
+    pub owners: Vec<String>,
     /// What of this machine was set; `None` for an entry of the IPVS table.
-    pub key: Option<node::Key>,
+    pub key: Option<host::Key>,
     /// To what; `None` where it was removed, and for an entry of the IPVS table.
     pub value: Option<String>,
     /// The entry of the IPVS table that was made.
@@ -139,10 +139,10 @@ pub struct Unread {
     pub why: String,
 }
 
-/// Whether a claim is of that role: `director dr 192.0.2.1 tcp:80`, or of a cluster file
+/// Whether a owner is of that role: `director dr 192.0.2.1 tcp:80`, or of a cluster file
 /// `cluster web director …`.
-pub(super) fn is_of(claim: &str, role: &str) -> bool {
-    let mut words = claim.split(' ');
+pub(super) fn is_of(owner: &str, role: &str) -> bool {
+    let mut words = owner.split(' ');
     match words.next() {
         Some("cluster") => words.nth(1) == Some(role),
         first => first == Some(role),

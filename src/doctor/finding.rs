@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::node;
-use crate::plan::Change;
-use crate::table;
+use crate::engine::Change;
+use crate::host;
+use lvs::table;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -53,7 +53,7 @@ pub struct Finding {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// A change of this machine's network.
-    Host(Change<node::Key, String>),
+    Host(Change<host::Key, String>),
     /// A change of the IPVS table.
     Table(Change<table::Key, table::Value>),
     /// What only a person can do.
@@ -70,7 +70,7 @@ impl Step {
     #[must_use]
     pub fn fix(&self) -> String {
         match self {
-            Self::Host(change) => node::Key::command(change),
+            Self::Host(change) => host::Key::command(change),
             Self::Table(change) => table::command(change),
             Self::Shell { fix, .. } => fix.clone(),
         }
@@ -81,8 +81,8 @@ impl Step {
     pub fn undo(&self) -> Option<String> {
         match self {
             // A parameter goes with its interface.
-            Self::Host(Change { key: node::Key::Sysctl(_), from: None, .. }) => None,
-            Self::Host(change) => Some(node::Key::command(&change.clone().inverse())),
+            Self::Host(Change { key: host::Key::Sysctl(_), from: None, .. }) => None,
+            Self::Host(change) => Some(host::Key::command(&change.clone().inverse())),
             Self::Table(change) => Some(table::command(&change.clone().inverse())),
             Self::Shell { undo, .. } => undo.clone(),
         }

@@ -1,9 +1,9 @@
 //! What a cluster file wants of the machine, beside what was found.
 
 use super::Step;
-use crate::ipvs::ServiceIdentity;
-use crate::node::{self, Combination, Effective, InterfaceName, Inventory, Sysctl};
-use crate::table;
+use crate::host::{self, Combination, Effective, InterfaceName, Inventory, Sysctl};
+use lvs::ipvs::ServiceIdentity;
+use lvs::table;
 
 /// What a cluster file makes of the machine.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,22 +19,22 @@ pub struct Intent {
     pub wishes: Vec<Wish>,
 }
 
-/// One thing that is wanted, and what is there.
+/// One thing that is desired, and what is there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wish {
-    /// From what was found to what is wanted.
+    /// From what was found to what is desired.
     pub step: Step,
     /// Other values of a parameter that do as well.
-    pub tolerated: Vec<String>,
+    pub acceptable: Vec<String>,
     /// Under which name the journal keeps it.
-    pub claim: String,
+    pub owner: String,
     /// What was found does.
     pub met: bool,
 }
 
 impl Wish {
     /// The part of the network that it is about.
-    pub(super) fn host(&self) -> Option<&node::Key> {
+    pub(super) fn host(&self) -> Option<&host::Key> {
         match &self.step {
             Step::Host(change) => Some(&change.key),
             Step::Table(_) | Step::Shell { .. } => None,
@@ -57,7 +57,7 @@ impl Intent {
     }
 
     /// The wish for the timeouts.
-    pub(super) fn timeouts(&self) -> Option<crate::ipvs::Timeouts> {
+    pub(super) fn timeouts(&self) -> Option<lvs::ipvs::Timeouts> {
         self.wishes.iter().find_map(|wish| match &wish.step {
             Step::Table(change) => match change.to {
                 Some(table::Value::Timeouts(timeouts)) => Some(timeouts),
@@ -67,14 +67,14 @@ impl Intent {
         })
     }
 
-    /// What is not as wanted and counts.
+    /// What is not as desired and counts.
     ///
     /// A parameter that has a value for all interfaces counts by what both come to, since more than
     /// one pair of values does. Whether a real server is silent in ARP, the checks tell that know
     /// which interface is asked.
     pub(super) fn gaps(&self, network: &Inventory) -> Vec<&Wish> {
         let counts = |wish: &&Wish| match wish.host() {
-            Some(node::Key::Sysctl(sysctl)) => match sysctl.parameter() {
+            Some(host::Key::Sysctl(sysctl)) => match sysctl.parameter() {
                 Some((_, "arp_ignore" | "arp_announce")) => false,
                 Some((_, parameter)) if Combination::of(parameter).is_some() => {
                     self.is_felt(sysctl, parameter, network)
@@ -86,14 +86,14 @@ impl Intent {
         self.wishes.iter().filter(|wish| !wish.met).filter(counts).collect()
     }
 
-    /// Whether a parameter comes to something else than is wanted on an interface that has a part in
+    /// Whether a parameter comes to something else than is desired on an interface that has a part in
     /// it.
     fn is_felt(&self, sysctl: &Sysctl, parameter: &str, network: &Inventory) -> bool {
         let Some((of, _)) = sysctl.parameter() else {
             return false;
         };
         self.wishes.iter().any(|wish| {
-            let Some(node::Key::Sysctl(other)) = wish.host() else {
+            let Some(host::Key::Sysctl(other)) = wish.host() else {
                 return false;
             };
             let device = other.parameter().filter(|(_, name)| *name == parameter);
@@ -114,11 +114,11 @@ impl Intent {
 impl Wish {
     fn accepts(&self, value: u32) -> bool {
         let value = value.to_string();
-        let wanted = match &self.step {
+        let desired = match &self.step {
             Step::Host(change) => change.to.as_deref() == Some(&*value),
             _ => false,
         };
-        wanted || self.tolerated.contains(&value)
+        desired || self.acceptable.contains(&value)
     }
 }
 

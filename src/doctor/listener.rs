@@ -9,8 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ipvs::Protocol;
-use crate::netlink::proc_net;
+use lvs::ipvs::Protocol;
+use lvs::netlink::proc_net;
 
 /// States of `net/tcp_states.h`: of a TCP socket that listens, of a UDP socket that has no peer.
 const LISTEN: &str = "0A";

@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use super::case::Case;
 use super::{Journalled, Step};
-use crate::ipvs::ServiceIdentity;
-use crate::node::{self, InterfaceName};
-use crate::plan::Change;
+use crate::engine::Change;
+use crate::host::{self, InterfaceName};
+use lvs::ipvs::ServiceIdentity;
 
 impl<'a> Case<'a> {
     /// What is otherwise now: the key, and the step that makes it so again.
-    pub(super) fn lost(&self) -> impl Iterator<Item = (&'a node::Key, Step)> {
+    pub(super) fn lost(&self) -> impl Iterator<Item = (&'a host::Key, Step)> {
         self.facts.journal.iter().filter_map(|entry| {
             let key = entry.key.as_ref()?;
             let (from, to) = (self.present(key, entry), entry.value.clone());
@@ -19,15 +19,15 @@ impl<'a> Case<'a> {
         })
     }
 
-    fn present(&self, key: &node::Key, entry: &Journalled) -> Option<String> {
+    fn present(&self, key: &host::Key, entry: &Journalled) -> Option<String> {
         self.network().value(key).unwrap_or_else(|| entry.found.clone())
     }
 
     /// The steps that give an interface again what it had, in the order in which it got it.
     pub(super) fn lost_on(&self, device: &InterfaceName) -> Vec<Step> {
-        let of = |key: &node::Key| match key {
-            node::Key::Link(name) => name == device,
-            node::Key::Sysctl(sysctl) => sysctl.interface().as_ref() == Some(device),
+        let of = |key: &host::Key| match key {
+            host::Key::Link(name) => name == device,
+            host::Key::Sysctl(sysctl) => sysctl.interface().as_ref() == Some(device),
             key => key.device() == Some(device),
         };
         self.lost().filter(|(key, _)| of(key)).map(|(_, step)| step).collect()
@@ -55,7 +55,7 @@ impl<'a> Case<'a> {
     /// Policy rules of somebody else than lvsctl.
     pub(super) fn policy_rules(&self) -> usize {
         let ours = self.facts.journal.iter().filter(|entry| {
-            matches!(entry.key, Some(node::Key::Rule { .. })) && entry.value.is_some()
+            matches!(entry.key, Some(host::Key::Rule { .. })) && entry.value.is_some()
         });
         self.network().policy_rules.saturating_sub(ours.count())
     }

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use super::{Expectation, Facts};
-use crate::ipvs::Forwarding;
+use lvs::ipvs::Forwarding;
 
 /// What is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -101,7 +101,7 @@ mod tests {
         let served = Served {
             address: [192, 0, 2, 1].into(),
             forwarding: Forwarding::Tunnel,
-            wanted: false,
+            desired: false,
         };
         let expectation = Expectation { served: vec![served], ..Expectation::default() };
         let causes = Symptom::NoSynAck.causes(&expectation, &Facts::default());

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use super::*;
-use crate::ipvs::{
+use crate::host::{AddressState, AssignedAddress, InterfaceName, KnownRoute, LinkState};
+use lvs::ipvs::{
     Destination, DestinationEntry, Forwarding, Service, ServiceEntry, ServiceIdentity, Stats,
     Timeouts,
 };
-use crate::node::{AddressState, AssignedAddress, InterfaceName, KnownRoute, LinkState};
 
 const VIP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 10, 10));
 
@@ -75,9 +75,9 @@ fn table(connections: u32) -> Table {
     }
 }
 
-fn journalled(claim: &str) -> Vec<Journalled> {
-    let claims = vec![claim.to_owned()];
-    vec![Journalled { claims, key: None, value: None, entry: None, found: None }]
+fn journalled(owner: &str) -> Vec<Journalled> {
+    let owners = vec![owner.to_owned()];
+    vec![Journalled { owners, key: None, value: None, entry: None, found: None }]
 }
 
 fn diagnosed(facts: &Facts) -> Diagnosis {
@@ -116,18 +116,18 @@ fn a_tunnel_that_went_with_its_module_is_found() {
     let fix = diagnosis.findings[0].fix();
     assert_eq!(fix, ["modprobe ipip", "ip link set tunl0 up"]);
     // What lvsctl had set there went with it, and comes with it.
-    let tunnel = crate::node::InterfaceName::tunl0();
-    let filter = crate::node::Sysctl::of_interface(&tunnel, "rp_filter");
+    let tunnel = crate::host::InterfaceName::tunl0();
+    let filter = crate::host::Sysctl::of_interface(&tunnel, "rp_filter");
     let (address, prefix, device) = (VIP, 32, tunnel.clone());
     for (key, value) in [
-        (crate::node::Key::Link(tunnel.clone()), "ipip"),
-        (crate::node::Key::Sysctl(filter), "0"),
-        (crate::node::Key::LinkUp(tunnel), crate::node::UP),
-        (crate::node::Key::Address { address, prefix, device }, crate::node::PRESENT),
+        (crate::host::Key::Link(tunnel.clone()), "ipip"),
+        (crate::host::Key::Sysctl(filter), "0"),
+        (crate::host::Key::LinkUp(tunnel), crate::host::UP),
+        (crate::host::Key::Address { address, prefix, device }, crate::host::PRESENT),
     ] {
-        let claimed = journalled("real-server tun 192.168.10.10").remove(0);
+        let owned = journalled("real-server tun 192.168.10.10").remove(0);
         let value = Some(value.to_owned());
-        facts.journal.push(Journalled { key: Some(key), value, ..claimed });
+        facts.journal.push(Journalled { key: Some(key), value, ..owned });
     }
     let diagnosis = diagnosed(&facts);
     assert_eq!(found(&facts), ["K3"]);
@@ -142,7 +142,7 @@ fn a_tunnel_that_went_with_its_module_is_found() {
 #[test]
 fn a_crowded_connection_table_is_found() {
     let mut facts = machine();
-    facts.network.local = vec![crate::node::Prefix { address: VIP, length: 32 }];
+    facts.network.local = vec![crate::host::Prefix { address: VIP, length: 32 }];
     facts.table = Some(table(8192));
     assert!(found(&facts).is_empty(), "two a bucket are as many as may be");
     facts.table = Some(table(8193));
@@ -193,13 +193,13 @@ fn facts_are_the_same_after_a_journey() {
     let mut facts = machine();
     facts.table = Some(table(3));
     facts.listeners =
-        Some(vec![Listener { protocol: crate::ipvs::Protocol::TCP, address: VIP, port: 80 }]);
+        Some(vec![Listener { protocol: lvs::ipvs::Protocol::TCP, address: VIP, port: 80 }]);
     facts.journal = vec![Journalled {
-        key: Some(crate::node::Key::LinkUp(InterfaceName::tunl0())),
+        key: Some(crate::host::Key::LinkUp(InterfaceName::tunl0())),
         ..journalled("real-server tun 192.168.10.10").remove(0)
     }];
     facts.network.sources =
-        vec![crate::node::Source { towards: VIP, source: VIP, device: InterfaceName::loopback() }];
+        vec![crate::host::Source { towards: VIP, source: VIP, device: InterfaceName::loopback() }];
     let text = serde_json::to_string(&facts).unwrap();
     assert_eq!(serde_json::from_str::<Facts>(&text).unwrap(), facts);
 }
@@ -225,12 +225,12 @@ fn a_service_that_went_with_the_module_comes_with_it() {
     let web = ServiceIdentity::tcp(VIP, 80);
     let destination = Destination::new([192, 168, 10, 3], 80, Forwarding::DirectRouting);
     let entries = [
-        (crate::table::Key::Service(web), crate::table::Value::from(Service::new(web, "rr"))),
-        (crate::table::Key::of(web, &destination), crate::table::Value::Destination(destination)),
+        (lvs::table::Key::Service(web), lvs::table::Value::from(Service::new(web, "rr"))),
+        (lvs::table::Key::of(web, &destination), lvs::table::Value::Destination(destination)),
     ];
     for entry in entries {
-        let claimed = journalled("director dr 192.168.10.10 tcp:80").remove(0);
-        facts.journal.push(Journalled { entry: Some(entry), ..claimed });
+        let owned = journalled("director dr 192.168.10.10 tcp:80").remove(0);
+        facts.journal.push(Journalled { entry: Some(entry), ..owned });
     }
     let finding = diagnosed(&facts).findings.remove(0);
     let table = [

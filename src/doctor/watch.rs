@@ -2,7 +2,7 @@
 
 use super::Facts;
 use super::case::named;
-use crate::ipvs::{DestinationEntry, ServiceIdentity};
+use lvs::ipvs::{DestinationEntry, ServiceIdentity};
 
 /// A counter that moved.
 #[derive(Clone, Debug, PartialEq, Eq)]

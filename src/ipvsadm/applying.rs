@@ -1,7 +1,7 @@
 //! Many commands on their way to the kernel.
 
-use crate::ipvs::Request;
-use crate::netlink::Transport;
+use lvs::ipvs::Request;
+use lvs::netlink::Transport;
 
 use super::command::Command;
 use super::console::Console;

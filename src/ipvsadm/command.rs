@@ -1,7 +1,7 @@
 //! One validated command line.
 
-use crate::ipvs::{Request, ServiceIdentity};
-use crate::netlink::Namespace;
+use lvs::ipvs::{Request, ServiceIdentity};
+use lvs::netlink::Namespace;
 
 use super::connection_choice::Choice;
 

@@ -1,7 +1,7 @@
 //! A line of `/proc/net/ip_vs_conn`: protocol, client, virtual and destination address each with a
 //! port, state, seconds, and for templates of a persistence engine its name and data.
 
-use crate::ipvs::Protocol;
+use lvs::ipvs::Protocol;
 
 use super::endpoint::Endpoint;
 use super::proc_text::{address, decimal, fields, port};

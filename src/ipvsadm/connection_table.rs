@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 
-use crate::netlink::proc_net;
+use lvs::netlink::proc_net;
 
 use super::connection::Connection;
 use super::connection_choice::Choice;

@@ -65,8 +65,8 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::ipvs::Request;
-    use crate::netlink;
+    use lvs::ipvs::Request;
+    use lvs::netlink;
 
     fn reported(explains: bool, report: impl Fn(&mut Console<'_>) -> u8) -> (u8, String) {
         let (mut output, mut errors) = (Vec::new(), Vec::new());

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::ipvs::{Protocol, ServiceIdentity};
+use lvs::ipvs::{Protocol, ServiceIdentity};
 
 use super::Names;
 use super::columns::Columns;

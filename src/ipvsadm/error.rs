@@ -2,9 +2,9 @@
 
 use std::io;
 
-use crate::ipvs::Request;
-use crate::netlink::{self, NamespaceError};
-use crate::table;
+use lvs::ipvs::Request;
+use lvs::netlink::{self, NamespaceError};
+use lvs::table;
 
 use super::grammar::UsageError;
 use super::refusal::{Operation, error_number, general};

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::ipvs::Protocol;
+use lvs::ipvs::Protocol;
 
 use super::Names;
 

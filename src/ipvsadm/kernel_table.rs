@@ -12,10 +12,10 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 
-use crate::ipvs::{
+use lvs::ipvs::{
     Destination, DestinationEntry, Forwarding, Protocol, ServiceEntry, ServiceIdentity, Stats,
 };
-use crate::netlink::proc_net;
+use lvs::netlink::proc_net;
 
 use super::lines;
 use super::proc_text::{address, decimal, fields, hexadecimal, port};
@@ -163,7 +163,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ipvs::{AddressFamily, Service};
+    use lvs::ipvs::{AddressFamily, Service};
 
     /// As Linux 6.1 wrote it, but for two numbers.
     const TABLE: &str = "\

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder};
 
-use crate::ipvs::Protocol;
+use lvs::ipvs::Protocol;
 
 use super::Names;
 

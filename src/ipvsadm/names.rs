@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::ipvs::Protocol;
+use lvs::ipvs::Protocol;
 
 /// A source of names; [`SystemNames`](super::SystemNames) asks the C library, tests answer themselves.
 ///

@@ -8,7 +8,7 @@
 
 use std::net::IpAddr;
 
-use crate::ipvs::{Destination, ServiceEntry, ServiceIdentity};
+use lvs::ipvs::{Destination, ServiceEntry, ServiceIdentity};
 
 /// Sorts services by mark, family, protocol, address and port.
 pub(crate) fn sort_services(services: Vec<ServiceEntry>) -> Vec<ServiceEntry> {
@@ -146,7 +146,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ipvs::{AddressFamily, Protocol};
+    use lvs::ipvs::{AddressFamily, Protocol};
 
     fn sorted(identities: Vec<ServiceIdentity>) -> Vec<ServiceIdentity> {
         let order = order_of(&identities, compare_services);

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::ipvs::ServiceEntry;
-use crate::netlink::Transport;
+use lvs::ipvs::ServiceEntry;
+use lvs::netlink::Transport;
 
 use super::Names;
 use super::error::Error;

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal};
 use std::process::ExitCode;
 
-use crate::ipvs::{self, Client};
-use crate::netlink::Namespace;
+use lvs::ipvs::{self, Client};
+use lvs::netlink::Namespace;
 
 use super::command::Command;
 use super::console::Console;
@@ -34,7 +34,7 @@ impl Program {
     /// # Examples
     ///
     /// ```
-    /// use lvs::ipvsadm::Program;
+    /// use programs::ipvsadm::Program;
     ///
     /// assert_eq!(Program::called("/usr/sbin/ipvsadm-save"), Program::Save);
     /// assert_eq!(Program::called("/opt/lvs/ipvsadm-1.31"), Program::Ipvsadm);
@@ -82,7 +82,7 @@ pub fn main(program: Option<Program>, arguments: impl Iterator<Item = OsString>)
 /// # Examples
 ///
 /// ```
-/// use lvs::ipvsadm::{Console, invoke};
+/// use programs::ipvsadm::{Console, invoke};
 ///
 /// let mut output = Vec::new();
 /// let mut console = Console {

@@ -3,8 +3,8 @@
 
 use std::io;
 
-use crate::ipvs::Request;
-use crate::netlink;
+use lvs::ipvs::Request;
+use lvs::netlink;
 
 /// What the kernel was asked for, as far as its refusals have words of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

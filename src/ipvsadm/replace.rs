@@ -3,9 +3,9 @@
 //! What is as the input says is not touched, so that its connections and counters stay. What is not
 //! in the input goes, last of all, and only after two readings of the table agreed.
 
-use crate::netlink::Transport;
-use crate::plan::{Change, suffices};
-use crate::table::{self, LineChange, Snapshot, Value, Whole, request, stop_before};
+use crate::engine::{Change, suffices};
+use lvs::netlink::Transport;
+use lvs::table::{self, LineChange, Ruleset, Snapshot, Value, request, stop_before};
 
 use super::applying::Applying;
 use super::command::Command;
@@ -47,7 +47,7 @@ pub(super) fn replace<T: Transport>(
 
 fn planned<T: Transport>(
     session: &mut Session<'_, T>,
-    wanted: &Whole,
+    wanted: &Ruleset,
     snapshot: &mut Snapshot,
 ) -> Result<(Vec<LineChange>, Commands), Error> {
     let changes = wanted.changes(snapshot, session.client()?).map_err(unread)?;
@@ -66,7 +66,7 @@ fn verify<T: Transport>(
     snapshot: &mut Snapshot,
 ) -> Result<(), Error> {
     for (_, change) in changes {
-        snapshot.doubt(&change.key);
+        snapshot.invalidate(&change.key);
     }
     for (_, Change { key, to, .. }) in changes {
         let found = snapshot.read(session.client()?, key).map_err(unread)?;

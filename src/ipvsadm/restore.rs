@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use crate::ipvs::Request;
-use crate::netlink::Transport;
+use lvs::ipvs::Request;
+use lvs::netlink::Transport;
 
 use super::applying::Applying;
 use super::command::Command;

@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, Write};
 
-use crate::netlink;
-use crate::table::Whole;
+use lvs::netlink;
+use lvs::table::Ruleset;
 
 use super::command::Command;
 use super::console::Console;
@@ -14,8 +14,8 @@ use super::words;
 
 /// Reads the table that standard input describes. Whatever is wrong with it is reported, with the
 /// number of its line; the status of the first mistake is the error.
-pub(super) fn read(parse: &mut ParseLine<'_>, console: &mut Console<'_>) -> Result<Whole, u8> {
-    let mut table = Whole::default();
+pub(super) fn read(parse: &mut ParseLine<'_>, console: &mut Console<'_>) -> Result<Ruleset, u8> {
+    let mut table = Ruleset::default();
     restore::read(parse, console, |number, command| match command {
         Command::Change(request) => {
             let operation = Operation::from(&request);
@@ -34,7 +34,7 @@ pub(super) fn read(parse: &mut ParseLine<'_>, console: &mut Console<'_>) -> Resu
 /// # Errors
 ///
 /// The status with which `ipvsadm -R` would end.
-pub fn read_rules(input: &mut dyn BufRead, errors: &mut dyn Write) -> Result<Whole, u8> {
+pub fn read_rules(input: &mut dyn BufRead, errors: &mut dyn Write) -> Result<Ruleset, u8> {
     let mut console = Console { input, output: &mut io::sink(), errors, explains: false };
     read(&mut super::program::parse_line("ipvsadm"), &mut console)
 }

@@ -1,7 +1,7 @@
 //! From one command to an exit status.
 
-use crate::ipvs::{Client, Version};
-use crate::netlink::{self, Transport};
+use lvs::ipvs::{Client, Version};
+use lvs::netlink::{self, Transport};
 
 use super::command::Command;
 use super::console::Console;

@@ -6,11 +6,11 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use crate::ipvs::{
+use lvs::ipvs::{
     AddressFamily, Checksum, Destination, Forwarding, Protocol, Service, ServiceEntry,
     ServiceFlags, ServiceIdentity, Tunnel,
 };
-use crate::netlink::Transport;
+use lvs::netlink::Transport;
 
 use super::columns::Columns;
 use super::endpoint::Endpoint;
@@ -154,8 +154,8 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::ipvs::Netmask;
     use crate::ipvsadm::fake_names::FakeNames;
+    use lvs::ipvs::Netmask;
 
     fn service_line(service: &Service, names: Option<&dyn Names>) -> String {
         let mut line = String::new();

@@ -1,6 +1,6 @@
 //! Names of scheduler flags, in listings and in saved tables.
 
-use crate::ipvs::{Service, ServiceFlags};
+use lvs::ipvs::{Service, ServiceFlags};
 
 /// The three flags, each with its name and whether that name is the scheduler's own word.
 fn names(scheduler: &str) -> [(ServiceFlags, &'static str); 3] {
@@ -42,7 +42,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::ipvs::ServiceIdentity;
+    use lvs::ipvs::ServiceIdentity;
 
     fn both(scheduler: &str, flags: u32) -> (String, String) {
         let identity = ServiceIdentity::tcp(Ipv4Addr::LOCALHOST, 80);

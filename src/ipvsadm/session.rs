@@ -1,7 +1,7 @@
 //! A kernel that has answered, and what is done with it.
 
-use crate::ipvs::{Client, Info, Request};
-use crate::netlink::{self, Transport};
+use lvs::ipvs::{Client, Info, Request};
+use lvs::netlink::{self, Transport};
 
 use super::command::{Command, Listing, Subject};
 use super::console::Console;

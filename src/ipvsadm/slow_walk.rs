@@ -7,7 +7,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 
-use crate::netlink::proc_net;
+use lvs::netlink::proc_net;
 
 use super::lines;
 use super::proc_text::{decimal, fields};

@@ -2,11 +2,11 @@
 
 use std::io::BufRead;
 
-use crate::ipvs::{
+use lvs::ipvs::{
     Client, Daemon, Destination, DestinationEntry, Info, Request, ServiceEntry, ServiceIdentity,
     Timeouts, Version,
 };
-use crate::netlink::{self, Transport};
+use lvs::netlink::{self, Transport};
 
 use super::connection_table::ConnectionTable;
 use super::error::Error;

@@ -8,7 +8,7 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::net::{IpAddr, Ipv4Addr};
 use std::ptr;
 
-use crate::ipvs::Protocol;
+use lvs::ipvs::Protocol;
 
 use super::Names;
 

@@ -1,11 +1,11 @@
-//! Whole commands against a played kernel: what no kernel of the lab can be brought to say.
+//! Ruleset commands against a played kernel: what no kernel of the lab can be brought to say.
 
 use std::io;
 
 use super::fake_names::FakeNames;
 use super::{Command, Console, grammar, run};
-use crate::ipvs::Client;
-use crate::netlink::played_kernel::{Answer, FAMILY, PlayedKernel, Seen, end, message, outcome};
+use lvs::ipvs::Client;
+use lvs::netlink::fake_kernel::{Answer, FAMILY, FakeKernel, Seen, end, message, outcome};
 
 /// `IPVS_CMD_*` of `linux/ip_vs.h`.
 const GET_SERVICE: u8 = 4;
@@ -104,7 +104,7 @@ fn ipvsadm(line: &str, refused: Option<u8>) -> (u8, String, String) {
     };
     let connect = || match manner.no_load {
         true => Ok(None),
-        false => Client::new(PlayedKernel::new(|seen: &[Seen]| answer(seen, refused))).map(Some),
+        false => Client::new(FakeKernel::new(|seen: &[Seen]| answer(seen, refused))).map(Some),
     };
     let mut parse = |_: &[&str]| Ok(Command::Help);
     let status = run(&command, connect, &mut parse, &FakeNames(&[]), &mut console);

@@ -1,10 +1,11 @@
 //! `--allow`: which kinds of change a run may make.
 
+use crate::host::machine::{Key, Machine, Value};
 use clap::ValueEnum;
 
-use super::{Error, Key, Machine, Value};
-use crate::plan::{Change, World};
-use crate::table;
+use super::Error;
+use crate::engine::{Change, System};
+use lvs::table;
 
 /// A kind of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -28,7 +29,7 @@ impl Kind {
                 Some(Value::Table(table::Value::Destination(from))),
                 Some(Value::Table(table::Value::Destination(to))),
             ) if to.weight == 0
-                && *to == (crate::ipvs::Destination { weight: 0, ..from.clone() }) =>
+                && *to == (lvs::ipvs::Destination { weight: 0, ..from.clone() }) =>
             {
                 Self::Quiesce
             }
@@ -68,7 +69,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::ipvs::{Destination, Forwarding, ServiceIdentity};
+    use lvs::ipvs::{Destination, Forwarding, ServiceIdentity};
 
     fn weighed(weight: u32) -> Option<Value> {
         let address = Ipv4Addr::new(198, 51, 100, 2);

@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::policy::{Listener, Mode, Role};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -8,9 +9,8 @@ use clap::{Args, Parser, Subcommand};
 use super::allowance::Kind;
 use super::doctor::DoctorFlags;
 use super::values::{self, RealServer};
-use crate::cluster::{Listener, Mode, Role};
-use crate::netlink::Namespace;
-use crate::node::InterfaceName;
+use crate::host::InterfaceName;
+use lvs::netlink::Namespace;
 
 /// Where the journal is kept.
 pub(super) const STATE_DIRECTORY: &str = "/run/lvsctl";

@@ -1,18 +1,20 @@
 //! The file that `apply` and its like are given: a cluster file, or a whole table.
 
+use crate::host::machine::{Key, Machine, Value};
+use crate::policy::{Duty, Role};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
+use super::Error;
 use super::commands::wanted_of;
 use super::content::Content;
-use super::wanted::{Claimed, Want};
-use super::{Error, Key, Machine, Value};
-use crate::cluster::{Cluster, Duty, Role};
-use crate::plan::{Journal, Wanted};
-use crate::table::Whole;
+use crate::config::Cluster;
+use crate::engine::{Desired, Journal};
+use crate::policy::{Owned, Want};
+use lvs::table::Ruleset;
 
 /// Who wants what a table in the words of `ipvsadm -S` says. A machine has one table, so that one
 /// such file takes the place of another.
@@ -23,7 +25,7 @@ pub(super) enum Asked {
     /// A cluster file, on a machine with these addresses.
     Cluster { cluster: Cluster, role: Role, own: Vec<IpAddr> },
     /// A table in the words of `ipvsadm -S`.
-    Table(Whole),
+    Table(Ruleset),
 }
 
 impl Asked {
@@ -67,7 +69,7 @@ impl Asked {
         }
     }
 
-    /// The claims that this file speaks for.
+    /// The owners that this file speaks for.
     pub(super) fn meant(&self) -> Meant {
         match self {
             Self::Cluster { cluster, .. } => Meant::Cluster(cluster.name().to_owned()),
@@ -75,7 +77,7 @@ impl Asked {
         }
     }
 
-    /// The claim of what concerns the table as a whole; none where the machine has no say in it.
+    /// The owner of what concerns the table as a whole; none where the machine has no say in it.
     pub(super) fn claim_of_table(&self) -> Option<String> {
         match self {
             Self::Cluster { cluster, role: Role::Director, .. } => {
@@ -87,7 +89,7 @@ impl Asked {
     }
 
     /// All that the file asks of this machine, in order.
-    pub(super) fn wanted(
+    pub(super) fn desired(
         &self,
         machine: &mut Machine,
         journal: &Journal<Key, Value>,
@@ -98,16 +100,16 @@ impl Asked {
     /// The same, where somebody else knows what duties want of the machine.
     pub(super) fn wanted_by(
         &self,
-        of_duties: impl FnOnce(&[Claimed]) -> Result<Vec<Want>, Error>,
+        of_duties: impl FnOnce(&[Owned]) -> Result<Vec<Want>, Error>,
     ) -> Result<Vec<Want>, Error> {
         match self {
             Self::Cluster { .. } => of_duties(&self.duties()?),
             Self::Table(table) => {
-                let want = |(_, key, value)| Wanted {
+                let want = |(_, key, value)| Desired {
                     key: Key::Table(key),
                     value: Some(Value::Table(value)),
-                    tolerated: Vec::new(),
-                    claim: RULES.to_owned(),
+                    acceptable: Vec::new(),
+                    owner: RULES.to_owned(),
                 };
                 Ok(table.entries().map(want).collect())
             }
@@ -115,7 +117,7 @@ impl Asked {
     }
 
     /// What the machine has to be; a table alone says nothing of that.
-    pub(super) fn duties(&self) -> Result<Vec<Claimed>, Error> {
+    pub(super) fn duties(&self) -> Result<Vec<Owned>, Error> {
         match self {
             Self::Cluster { cluster, role, own } => duties(cluster, *role, own),
             Self::Table(_) => Ok(Vec::new()),
@@ -144,7 +146,7 @@ impl fmt::Display for Asked {
     }
 }
 
-/// What is taken back by a file: it says no more than which claims are meant, whatever else it says
+/// What is taken back by a file: it says no more than which owners are meant, whatever else it says
 /// by now.
 pub(super) enum Meant {
     Cluster(String),
@@ -159,14 +161,14 @@ impl Meant {
         })
     }
 
-    /// Whether a claim is one of them.
-    pub(super) fn covers(&self, claim: &str) -> bool {
+    /// Whether a owner is one of them.
+    pub(super) fn covers(&self, owner: &str) -> bool {
         match self {
             Self::Cluster(name) => {
-                let mut words = claim.split(' ');
+                let mut words = owner.split(' ');
                 words.next() == Some("cluster") && words.next() == Some(name)
             }
-            Self::Rules => claim == RULES,
+            Self::Rules => owner == RULES,
         }
     }
 }
@@ -180,14 +182,14 @@ impl fmt::Display for Meant {
     }
 }
 
-fn duties(cluster: &Cluster, role: Role, own: &[IpAddr]) -> Result<Vec<Claimed>, Error> {
+fn duties(cluster: &Cluster, role: Role, own: &[IpAddr]) -> Result<Vec<Owned>, Error> {
     let name = cluster.name();
-    let claimed = |duty: Duty| {
+    let owned = |duty: Duty| {
         let of = match &duty {
             Duty::Address(duty) => format!("{} {} {}", duty.role.name(), duty.mode, duty.vip),
             _ => role.name().to_owned(),
         };
-        Claimed { claim: format!("cluster {name} {of}"), duty }
+        Owned { owner: format!("cluster {name} {of}"), duty }
     };
-    Ok(cluster.duties(role, own)?.into_iter().map(claimed).collect())
+    Ok(cluster.duties(role, own)?.into_iter().map(owned).collect())
 }

@@ -1,5 +1,7 @@
 //! The commands that take a file: `apply`, `diff`, `down` and `status`.
 
+use crate::host::machine::{Key, Machine, Value};
+use crate::policy::Role;
 use std::io::Write;
 use std::path::Path;
 
@@ -9,11 +11,10 @@ use super::arguments::{FileCommand, FileFlags, Options};
 use super::asked::{Asked, Meant};
 use super::commands::{run_allowed, run_here, tell};
 use super::report::{self, Direction};
-use super::wanted::Want;
-use super::{Error, Key, Machine, Value, state, status, strangers};
-use crate::cluster::Role;
-use crate::plan::{Engine, Journal, Report, World};
-use crate::table;
+use super::{Error, state, status, strangers};
+use crate::engine::{Engine, Journal, Report, System};
+use crate::policy::Want;
+use lvs::table;
 
 pub(super) fn run(
     command: &FileCommand,
@@ -51,7 +52,7 @@ fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<
 fn down(file: &Path, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let meant = Meant::load(file)?;
     let report =
-        run_here(options, Direction::Down, |claim| meant.covers(claim), |_, _| Ok(Vec::new()))?;
+        run_here(options, Direction::Down, |owner| meant.covers(owner), |_, _| Ok(Vec::new()))?;
     tell(options, output, &meant, Direction::Down, &report)?;
     Ok(0)
 }
@@ -65,8 +66,8 @@ fn status(
     let asked = Asked::load(file, role)?;
     let mut machine = Machine::new()?.only_looking();
     let mut journal = state::journal(&options.state_dir)?;
-    let wanted = asked.wanted(&mut machine, &journal)?;
-    let findings = Engine::new(&mut machine, &mut journal).status(&wanted)?;
+    let desired = asked.desired(&mut machine, &journal)?;
+    let findings = Engine::new(&mut machine, &mut journal).status(&desired)?;
     Ok(status::tell(options, output, &asked, asked.json(), &findings)?)
 }
 
@@ -74,9 +75,9 @@ fn status(
 fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let mut machine = Machine::new()?.only_looking();
     let mut journal = state::journal(&options.state_dir)?;
-    let mut wanted = status::journalled(|_| true, &journal);
-    wanted.extend(status::due(&journal));
-    let findings = Engine::new(&mut machine, &mut journal).status(&wanted)?;
+    let mut desired = status::journalled(|_| true, &journal);
+    desired.extend(status::due(&journal));
+    let findings = Engine::new(&mut machine, &mut journal).status(&desired)?;
     if findings.is_empty() && !options.json {
         writeln!(output, "lvsctl has set nothing on this machine")?;
         return Ok(0);
@@ -91,33 +92,33 @@ fn up(asked: &Asked, flags: &FileFlags, options: &Options) -> Result<Report<Key,
         options,
         Direction::Up,
         flags.allow.as_deref(),
-        |claim| meant.covers(claim),
-        |machine, journal| wanted(asked, flags, machine, journal),
+        |owner| meant.covers(owner),
+        |machine, journal| desired(asked, flags, machine, journal),
     )
 }
 
-fn wanted(
+fn desired(
     asked: &Asked,
     flags: &FileFlags,
     machine: &mut Machine,
     journal: &Journal<Key, Value>,
 ) -> Result<Vec<Want>, Error> {
-    let mut wanted = asked.wanted(machine, journal)?;
+    let mut desired = asked.desired(machine, journal)?;
     if flags.keep_weights {
-        keep_weights(&mut wanted, machine)?;
+        keep_weights(&mut desired, machine)?;
     }
     if flags.exclusive
-        && let Some(claim) = asked.claim_of_table()
+        && let Some(owner) = asked.claim_of_table()
     {
-        let strangers = strangers::wanted(&wanted, machine, journal, &claim)?;
-        wanted.extend(strangers);
+        let strangers = strangers::desired(&desired, machine, journal, &owner)?;
+        desired.extend(strangers);
     }
-    Ok(wanted)
+    Ok(desired)
 }
 
 /// Whoever changed a weight since had a reason for it.
-fn keep_weights(wanted: &mut [Want], machine: &mut Machine) -> Result<(), Error> {
-    for item in wanted {
+fn keep_weights(desired: &mut [Want], machine: &mut Machine) -> Result<(), Error> {
+    for item in desired {
         if let Some(Value::Table(table::Value::Destination(destination))) = &mut item.value
             && let Some(Value::Table(table::Value::Destination(found))) = machine.read(&item.key)?
         {

@@ -1,5 +1,6 @@
 //! Up, down and status: from what is asked to what is said.
 
+use crate::host::machine::{self, Key, Machine, Value};
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::io::Write;
@@ -9,12 +10,10 @@ use super::arguments::{
     Arguments, Command, DirectorCommand, Options, RealServerCommand, SetupCommand,
 };
 use super::report::{self, Direction, FailedRun};
-use super::wanted::{Claimed, Found, Want, bonds, reverse_path_filter_of_all, unpacks, wanted};
-use super::{
-    Error, Key, Machine, Task, Value, cluster_file, doctor, install, machine, state, status,
-};
-use crate::node::{self, InterfaceName};
-use crate::plan::{Engine, Entry, Imagined, Journal, Report, World};
+use super::{Error, Task, cluster_file, doctor, install, state, status};
+use crate::engine::{DryRun, Engine, Entry, Journal, Report, System};
+use crate::host::{self, InterfaceName};
+use crate::policy::{Found, Owned, Want, bonds, desired, reverse_path_filter_of_all, unpacks};
 
 /// What is done with a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,9 +84,9 @@ fn change(
     let report = run_here(
         options,
         direction,
-        |claim| task.covers(claim),
+        |owner| task.covers(owner),
         |machine, journal| {
-            task.stays_one_end_of_nat(&journal.claims())?;
+            task.stays_one_end_of_nat(&journal.owners())?;
             wanted_of(machine, &task.duties(), journal)
         },
     )?;
@@ -100,31 +99,31 @@ pub(super) fn run_here(
     options: &Options,
     direction: Direction,
     covers: impl Fn(&str) -> bool,
-    wanted: impl Fn(&mut Machine, &Journal<Key, Value>) -> Result<Vec<Want>, Error>,
+    desired: impl Fn(&mut Machine, &Journal<Key, Value>) -> Result<Vec<Want>, Error>,
 ) -> Result<Report<Key, Value>, Error> {
-    run_allowed(options, direction, None, covers, wanted)
+    run_allowed(options, direction, None, covers, desired)
 }
 
 /// Goes up or down, or only says how; where kinds of change are named, only if there is no other to
-/// make. `covers` tells the claims that this is about; `wanted` what there shall be, which the way
+/// make. `covers` tells the owners that this is about; `desired` what there shall be, which the way
 /// down has no need to know.
 pub(super) fn run_allowed(
     options: &Options,
     direction: Direction,
     allowed: Option<&[Kind]>,
     covers: impl Fn(&str) -> bool,
-    wanted: impl Fn(&mut Machine, &Journal<Key, Value>) -> Result<Vec<Want>, Error>,
+    desired: impl Fn(&mut Machine, &Journal<Key, Value>) -> Result<Vec<Want>, Error>,
 ) -> Result<Report<Key, Value>, Error> {
-    let wanted = |machine: &mut Machine, journal: &Journal<Key, Value>| match direction {
-        Direction::Up => wanted(machine, journal),
+    let desired = |machine: &mut Machine, journal: &Journal<Key, Value>| match direction {
+        Direction::Up => desired(machine, journal),
         Direction::Down => Ok(Vec::new()),
     };
     let mut machine = Machine::new()?;
     if options.dry_run {
         machine = machine.only_looking();
         let journal = state::journal(&options.state_dir)?;
-        let wanted = wanted(&mut machine, &journal)?;
-        let report = imagine(&mut machine, &journal, &covers, &wanted, direction)?;
+        let desired = desired(&mut machine, &journal)?;
+        let report = imagine(&mut machine, &journal, &covers, &desired, direction)?;
         if let Some(allowed) = allowed {
             allowance::check(&report.steps, allowed)?;
         }
@@ -132,12 +131,12 @@ pub(super) fn run_allowed(
     } else {
         let _lock = state::lock(options)?;
         let mut journal = state::journal(&options.state_dir)?;
-        let wanted = wanted(&mut machine, &journal)?;
+        let desired = desired(&mut machine, &journal)?;
         if let Some(allowed) = allowed {
-            let planned = imagine(&mut machine, &journal, &covers, &wanted, direction)?;
+            let planned = imagine(&mut machine, &journal, &covers, &desired, direction)?;
             allowance::check(&planned.steps, allowed)?;
         }
-        execute(&mut machine, &mut journal, &covers, &wanted, direction)
+        execute(&mut machine, &mut journal, &covers, &desired, direction)
     }
 }
 
@@ -145,28 +144,28 @@ fn imagine(
     machine: &mut Machine,
     journal: &Journal<Key, Value>,
     covers: &impl Fn(&str) -> bool,
-    wanted: &[Want],
+    desired: &[Want],
     direction: Direction,
 ) -> Result<Report<Key, Value>, Error> {
-    let mut imagined = Imagined::new(machine);
-    execute(&mut imagined, &mut journal.imagined(), covers, wanted, direction)
+    let mut dry_run = DryRun::new(machine);
+    execute(&mut dry_run, &mut journal.dry_run(), covers, desired, direction)
 }
 
 fn execute<W>(
-    world: &mut W,
+    system: &mut W,
     journal: &mut Journal<Key, Value>,
     covers: &impl Fn(&str) -> bool,
-    wanted: &[Want],
+    desired: &[Want],
     direction: Direction,
 ) -> Result<Report<Key, Value>, Error>
 where
-    W: World<Key = Key, Value = Value, Error = machine::Error>,
+    W: System<Key = Key, Value = Value, Error = machine::Error>,
 {
-    let mut claims = journal.claims();
-    claims.retain(|claim| covers(claim));
+    let mut owners = journal.owners();
+    owners.retain(|owner| covers(owner));
     let run = match direction {
-        Direction::Up => Engine::new(world, journal).up(&claims, wanted),
-        Direction::Down => Engine::new(world, journal).down(&claims),
+        Direction::Up => Engine::new(system, journal).up(&owners, desired),
+        Direction::Down => Engine::new(system, journal).down(&owners),
     };
     run.map_err(|failure| Error::Run(FailedRun(failure)))
 }
@@ -195,7 +194,7 @@ pub(super) fn tell(
 /// What the duties want of this machine.
 pub(super) fn wanted_of(
     machine: &mut Machine,
-    duties: &[Claimed],
+    duties: &[Owned],
     journal: &Journal<Key, Value>,
 ) -> Result<Vec<Want>, Error> {
     let reverse_path_filter = machine.read(&reverse_path_filter_of_all())?;
@@ -207,7 +206,7 @@ pub(super) fn wanted_of(
     let ways_out = if unpacks(duties) { machine.ways_out()? } else { Vec::new() };
     let mut mtus = HashMap::new();
     for (way, _) in &ways_out {
-        let key = Key::Host(node::Key::Mtu(way.device.clone()));
+        let key = Key::Host(host::Key::Mtu(way.device.clone()));
         if let Some(mtu) = machine.read(&key)? {
             // The packets of IP are no longer.
             mtus.insert(way.device.clone(), mtu.to_string().parse().unwrap_or(u16::MAX));
@@ -221,11 +220,11 @@ pub(super) fn wanted_of(
         belongings: machine.belongings(&ports)?,
         journalled: journal.entries().filter_map(of_host).collect(),
     };
-    wanted(duties, &found)
+    desired(duties, &found)
 }
 
 /// What an entry of the journal says of the network.
-fn of_host(entry: &Entry<Key, Value>) -> Option<(node::Key, Option<String>)> {
+fn of_host(entry: &Entry<Key, Value>) -> Option<(host::Key, Option<String>)> {
     let Key::Host(key) = &entry.key else {
         return None;
     };
@@ -239,8 +238,8 @@ fn of_host(entry: &Entry<Key, Value>) -> Option<(node::Key, Option<String>)> {
 fn compare(task: &Task, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let mut machine = Machine::new()?.only_looking();
     let mut journal = state::journal(&options.state_dir)?;
-    let mut wanted = wanted_of(&mut machine, &task.duties(), &journal)?;
-    wanted.extend(status::journalled(|claim| task.covers(claim), &journal));
-    let findings = Engine::new(&mut machine, &mut journal).status(&wanted)?;
+    let mut desired = wanted_of(&mut machine, &task.duties(), &journal)?;
+    desired.extend(status::journalled(|owner| task.covers(owner), &journal));
+    let findings = Engine::new(&mut machine, &mut journal).status(&desired)?;
     Ok(status::tell(options, output, task, status::of_task(task), &findings)?)
 }

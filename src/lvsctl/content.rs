@@ -5,9 +5,9 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use crate::cluster::Cluster;
+use crate::config::Cluster;
 use crate::ipvsadm;
-use crate::table::Whole;
+use lvs::table::Ruleset;
 
 /// A longer file is none of ours.
 const LONGEST: u64 = 64 << 20;
@@ -58,7 +58,7 @@ impl Content {
 
 impl Rules {
     /// The table that they describe.
-    pub(super) fn parse(self) -> Result<Whole, Error> {
+    pub(super) fn parse(self) -> Result<Ruleset, Error> {
         let Self { path, head, rest } = self;
         let (mut text, mut mistakes) = (Cursor::new(head).chain(rest), Vec::new());
         let table = ipvsadm::read_rules(&mut text, &mut mistakes);

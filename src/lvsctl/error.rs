@@ -1,13 +1,13 @@
 //! What can go wrong with a command.
 
+use crate::host::machine;
 use std::io;
 use std::path::PathBuf;
 
-use super::machine;
 use super::report::FailedRun;
-use crate::cluster;
-use crate::netlink::NamespaceError;
-use crate::plan::{JournalError, LockError};
+use crate::config;
+use crate::engine::{JournalError, LockError};
+use lvs::netlink::NamespaceError;
 
 /// A command that failed.
 #[derive(Debug, thiserror::Error)]
@@ -37,10 +37,10 @@ pub enum Error {
     },
     /// The cluster file cannot be used.
     #[error(transparent)]
-    Cluster(#[from] cluster::Error),
+    Cluster(#[from] config::Error),
     /// The cluster file does not say what this machine is.
     #[error(transparent)]
-    Role(#[from] cluster::RoleError),
+    Role(#[from] config::RoleError),
     /// A table in the words of `ipvsadm -S` that makes no sense.
     #[error("{} is no table as ipvsadm -S writes it; nothing was touched\n{mistakes}", path.display())]
     Rules {

@@ -1,7 +1,7 @@
 //! The companion: makes this machine a director or a real server, and takes that back.
 //!
 //! The way of one command: flags -> what is asked ([`Task`]) -> what this machine
-//! must have -> the [engine](crate::plan) on this [`Machine`] -> a report.
+//! must have -> the [engine](crate::engine) on this [`Machine`] -> a report.
 
 mod allowance;
 mod arguments;
@@ -12,14 +12,14 @@ mod content;
 mod doctor;
 mod error;
 mod install;
-mod machine;
 mod report;
 mod state;
 mod status;
 mod strangers;
 mod task;
+#[cfg(test)]
+mod tests;
 mod values;
-mod wanted;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -27,7 +27,6 @@ use std::io::{self, Write};
 use clap::{CommandFactory, Parser};
 
 pub use error::Error;
-pub use machine::{Key, Machine, Value};
 pub use task::Task;
 pub use values::{InvalidValue, RealServer};
 
@@ -36,7 +35,7 @@ pub use values::{InvalidValue, RealServer};
 /// # Examples
 ///
 /// ```
-/// let command = lvs::lvsctl::command_line();
+/// let command = programs::lvsctl::command_line();
 /// assert!(command.find_subcommand("director").is_some());
 /// ```
 #[must_use]
@@ -49,7 +48,7 @@ pub fn command_line() -> clap::Command {
 const FAILED: u8 = 1;
 
 /// Runs one command line (`argv`, the program's name first) and gives the exit code: 0 done or as
-/// wanted, 1 failed or misused, 2 not as wanted (`diff`, `status`).
+/// desired, 1 failed or misused, 2 not as desired (`diff`, `status`).
 ///
 /// A reader that closed the pipe is no error.
 pub fn run(
@@ -80,7 +79,7 @@ pub fn run(
 }
 
 #[cfg(test)]
-mod tests {
+mod run_tests {
     use super::*;
 
     /// Exit code, standard output, standard error.

@@ -1,13 +1,13 @@
 //! What a run did, for people and for programs.
 
+use crate::host::machine::{self, Key, Machine, Value};
 use std::fmt;
 use std::io::{self, Write};
 
 use serde_json::json;
 
-use super::{Key, Machine, Value, machine};
-use crate::node;
-use crate::plan::{Change, Failure, Note, Report, World};
+use crate::engine::{Change, Failure, Note, Report, System};
+use crate::host;
 
 /// Which of the two verbs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(super) fn commands(steps: &[Change<Key, Value>]) -> Vec<String> {
 /// The words for a note: what stays of `tunl0` is the kernel's doing, and harmless.
 fn worded(note: &Note<Key, Value>) -> String {
     match note {
-        Note::Remains { key: Key::Host(node::Key::Link(name)), found } => {
+        Note::Remains { key: Key::Host(host::Key::Link(name)), found } => {
             format!("{name} stays, down and empty: the kernel keeps it while {found} is loaded")
         }
         note => note.to_string(),
@@ -111,11 +111,11 @@ impl fmt::Display for FailedRun {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Cause;
+    use crate::engine::Cause;
 
     fn up(text: &str) -> Change<Key, Value> {
         Change {
-            key: Key::Host(node::Key::LinkUp(node::InterfaceName::tunl0())),
+            key: Key::Host(host::Key::LinkUp(host::InterfaceName::tunl0())),
             from: None,
             to: Some(Value::Host(text.to_owned())),
         }
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_failed_run_is_told_in_full() {
-        let cause = || Cause::World(machine::Error::Mismatch("x".to_owned()));
+        let cause = || Cause::System(machine::Error::Mismatch("x".to_owned()));
         let failure = Failure {
             cause: cause(),
             done: Vec::new(),
@@ -151,8 +151,8 @@ mod tests {
     #[test]
     fn the_closing_sentence_counts_the_steps() {
         let task = crate::lvsctl::Task {
-            role: crate::cluster::Role::RealServer,
-            mode: crate::cluster::Mode::Tun,
+            role: crate::policy::Role::RealServer,
+            mode: crate::policy::Mode::Tun,
             vips: vec!["192.0.2.1".parse().unwrap()],
             device: None,
             gateways: Vec::new(),
@@ -179,7 +179,7 @@ mod tests {
         let report = Report {
             steps: vec![up("up")],
             notes: vec![Note::Remains {
-                key: Key::Host(node::Key::Link(node::InterfaceName::tunl0())),
+                key: Key::Host(host::Key::Link(host::InterfaceName::tunl0())),
                 found: Value::Host("ipip".to_owned()),
             }],
         };

@@ -1,14 +1,15 @@
 //! Where this machine's journal is, and of which life.
 
+use crate::host::machine::{Key, Value};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
+use super::Error;
 use super::arguments::Options;
-use super::{Error, Key, Value};
-use crate::node::namespace_cookie;
-use crate::plan::{Journal, JournalFile, Lock};
+use crate::engine::{Journal, JournalFile, Lock};
+use crate::host::namespace_cookie;
 
 /// Keeps every other lvsctl from changing anything.
 pub(super) fn lock(options: &Options) -> Result<Lock, Error> {

@@ -1,39 +1,40 @@
-//! Found against wanted, as a table or as JSON.
+//! Found against desired, as a table or as JSON.
 
+use crate::host::machine::{Key, Value};
 use std::fmt::Display;
 use std::io::{self, Write};
 
 use serde_json::{Value as Json, json};
 
+use super::Task;
 use super::arguments::Options;
-use super::{Key, Task, Value};
-use crate::plan::{Finding, Journal, Wanted};
+use crate::engine::{Desired, Finding, Journal};
 
-/// What the journal holds for such claims: what was once asked for is wanted still.
+/// What the journal holds for such owners: what was once asked for is desired still.
 pub(super) fn journalled(
     covers: impl Fn(&str) -> bool,
     journal: &Journal<Key, Value>,
-) -> Vec<Wanted<Key, Value>> {
+) -> Vec<Desired<Key, Value>> {
     let entries = journal.entries();
     let covered = entries.filter_map(|entry| {
-        let claim = entry.claims.iter().find(|claim| covers(claim))?;
-        Some(Wanted {
+        let owner = entry.owners.iter().find(|owner| covers(owner))?;
+        Some(Desired {
             key: entry.key.clone(),
             value: entry.ours.clone(),
-            tolerated: entry.tolerated.clone(),
-            claim: claim.clone(),
+            acceptable: entry.acceptable.clone(),
+            owner: owner.clone(),
         })
     });
     covered.collect()
 }
 
 /// What nobody asks for any more, and could not be given back yet.
-pub(super) fn due(journal: &Journal<Key, Value>) -> impl Iterator<Item = Wanted<Key, Value>> {
-    journal.entries().filter(|entry| entry.claims.is_empty()).map(|entry| Wanted {
+pub(super) fn due(journal: &Journal<Key, Value>) -> impl Iterator<Item = Desired<Key, Value>> {
+    journal.entries().filter(|entry| entry.owners.is_empty()).map(|entry| Desired {
         key: entry.key.clone(),
         value: entry.previous.clone(),
-        tolerated: Vec::new(),
-        claim: String::new(),
+        acceptable: Vec::new(),
+        owner: String::new(),
     })
 }
 
@@ -43,11 +44,11 @@ fn state(finding: &Finding<Key, Value>) -> String {
         None if finding.met => "gone, as it should be".to_owned(),
         _ if finding.met => "ok".to_owned(),
         None => "missing".to_owned(),
-        Some(found) => match &finding.wanted {
-            Some(wanted) if wanted.to_string() == found.to_string() => {
+        Some(found) => match &finding.desired {
+            Some(desired) if desired.to_string() == found.to_string() => {
                 format!("is {found}, but not in all that the kernel keeps of it")
             }
-            Some(wanted) => format!("is {found}, should be {wanted}"),
+            Some(desired) => format!("is {found}, should be {desired}"),
             None => format!("is {found}, should not be there"),
         },
     }
@@ -58,7 +59,7 @@ fn origin(finding: &Finding<Key, Value>) -> String {
     match &finding.journalled {
         None => String::new(),
         Some(None) => "  (set by lvsctl)".to_owned(),
-        Some(Some(previous)) if finding.wanted.is_none() => {
+        Some(Some(previous)) if finding.desired.is_none() => {
             format!("  (removed by lvsctl, was {previous})")
         }
         Some(Some(previous)) => format!("  (set by lvsctl, was {previous})"),
@@ -66,7 +67,7 @@ fn origin(finding: &Finding<Key, Value>) -> String {
 }
 
 /// Says what was found, in the form that was asked for, and gives the exit code: 2 where anything is
-/// not as wanted. `head` is what the JSON object says before that.
+/// not as desired. `head` is what the JSON object says before that.
 pub(super) fn tell(
     options: &Options,
     output: &mut dyn Write,
@@ -99,14 +100,14 @@ fn write(
     }
     let differing = findings.iter().filter(|finding| !finding.met).count();
     match findings.len() {
-        1 if differing == 0 => writeln!(output, "{title} is up: its one item is as wanted"),
-        count if differing == 0 => writeln!(output, "{title} is up: all {count} items as wanted"),
+        1 if differing == 0 => writeln!(output, "{title} is up: its one item is as desired"),
+        count if differing == 0 => writeln!(output, "{title} is up: all {count} items as desired"),
         count if differing == count => writeln!(output, "{title} is down"),
         // Some of it was there before, as `tunl0` is once its module is loaded.
         count if findings.iter().all(|finding| finding.journalled.is_none()) => {
             writeln!(output, "{title} is not set up: {differing} of {count} items differ")
         }
-        count => writeln!(output, "{title} is not as wanted: {differing} of {count} items differ"),
+        count => writeln!(output, "{title} is not as desired: {differing} of {count} items differ"),
     }
 }
 
@@ -134,7 +135,7 @@ fn write_json(
             "item": finding.key.to_string(),
             "ok": finding.met,
             "found": text(finding.found.as_ref()),
-            "wanted": text(finding.wanted.as_ref()),
+            "wanted": text(finding.desired.as_ref()),
             "set_by_lvsctl": finding.journalled.is_some(),
             "previous": text(finding.journalled.as_ref().and_then(Option::as_ref)),
         })
@@ -150,8 +151,8 @@ fn write_json(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{Mode, Role};
-    use crate::node::{InterfaceName, Key as HostKey};
+    use crate::host::{InterfaceName, Key as HostKey};
+    use crate::policy::{Mode, Role};
 
     fn task() -> Task {
         Task {
@@ -169,7 +170,7 @@ mod tests {
     fn finding(key: fn(InterfaceName) -> HostKey, found: Option<&str>) -> Finding<Key, Value> {
         Finding {
             key: Key::Host(key(InterfaceName::tunl0())),
-            wanted: Some(Value::Host("up".to_owned())),
+            desired: Some(Value::Host("up".to_owned())),
             found: found.map(|text| Value::Host(text.to_owned())),
             met: found == Some("up"),
             journalled: found.map(|_| Some(Value::Host("down".to_owned()))),
@@ -194,16 +195,16 @@ mod tests {
             "link tunl0      missing\n\
              state of tunl0  ok  (set by lvsctl, was down)\n\
              state of tunl0  is down, should be up  (set by lvsctl, was down)\n\
-             real server for 192.0.2.1 (tun) is not as wanted: 2 of 3 items differ\n"
+             real server for 192.0.2.1 (tun) is not as desired: 2 of 3 items differ\n"
         );
         assert!(
-            told(std::slice::from_ref(&met)).ends_with("(tun) is up: its one item is as wanted\n")
+            told(std::slice::from_ref(&met)).ends_with("(tun) is up: its one item is as desired\n")
         );
         assert!(
-            told(&[met.clone(), met.clone()]).ends_with("(tun) is up: all 2 items as wanted\n")
+            told(&[met.clone(), met.clone()]).ends_with("(tun) is up: all 2 items as desired\n")
         );
         assert!(told(&[missing.clone(), differing]).ends_with("(tun) is down\n"));
-        let gone = Finding { wanted: None, found: None, ..met.clone() };
+        let gone = Finding { desired: None, found: None, ..met.clone() };
         assert!(told(&[gone]).starts_with("state of tunl0  gone, as it should be  (removed by"));
         let there_before = Finding { journalled: None, ..met };
         let told = told(&[missing, there_before]);

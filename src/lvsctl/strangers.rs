@@ -1,22 +1,23 @@
 //! `--exclusive`: what of the table a file does not name shall not be there.
 
+use crate::host::machine::{Key, Machine, Value};
 use hashbrown::HashSet;
 
-use super::wanted::Want;
-use super::{Error, Key, Machine, Value};
-use crate::plan::{Entry, Journal, Wanted};
+use super::Error;
+use crate::engine::{Desired, Entry, Journal};
+use crate::policy::Want;
 
-/// That every stranger shall be gone, for the sake of `claim`; `wanted` is what the file names.
+/// That every stranger shall be gone, for the sake of `owner`; `desired` is what the file names.
 ///
-/// What an earlier run removed is wanted gone again, or it would be given back now. What a run that
+/// What an earlier run removed is desired gone again, or it would be given back now. What a run that
 /// was killed was about to remove is in the journal and in the table, and told once.
-pub(super) fn wanted(
-    wanted: &[Want],
+pub(super) fn desired(
+    desired: &[Want],
     machine: &mut Machine,
     journal: &Journal<Key, Value>,
-    claim: &str,
+    owner: &str,
 ) -> Result<Vec<Want>, Error> {
-    let named: HashSet<&Key> = wanted.iter().map(|item| &item.key).collect();
+    let named: HashSet<&Key> = desired.iter().map(|item| &item.key).collect();
     let is_stranger = |key: &Key| {
         let is_ours = journal.entry(key).is_some_and(|entry| !is_removal(entry));
         !named.contains(key) && !is_ours
@@ -26,7 +27,7 @@ pub(super) fn wanted(
     let removed = journal.entries().filter(|entry| is_removal(entry)).map(|entry| &entry.key);
     let removed = removed.filter(|key| is_stranger(key) && !there.contains(*key));
     strangers.extend(removed.cloned());
-    let gone = |key| Wanted { key, value: None, tolerated: Vec::new(), claim: claim.to_owned() };
+    let gone = |key| Desired { key, value: None, acceptable: Vec::new(), owner: owner.to_owned() };
     Ok(strangers.into_iter().map(gone).collect())
 }
 

@@ -1,9 +1,10 @@
 //! Values of options: text in, checked values out.
 
+use crate::policy::Listener;
 use std::net::IpAddr;
 
-use crate::cluster::{self, Listener};
-use crate::ipvs::Protocol;
+use crate::config::{self};
+use lvs::ipvs::Protocol;
 
 /// The kernel keeps weights as a signed number (`ip_vs_dest`, `atomic_t`).
 const HEAVIEST: u32 = i32::MAX as u32;
@@ -44,7 +45,7 @@ pub(super) fn gateway(text: &str) -> Result<IpAddr, InvalidValue> {
 }
 
 fn unicast(text: &str) -> Result<IpAddr, InvalidValue> {
-    cluster::unicast(text).map_err(InvalidValue)
+    config::unicast(text).map_err(InvalidValue)
 }
 
 /// `tcp:80`.
@@ -60,7 +61,7 @@ pub(super) fn listener(text: &str) -> Result<Listener, InvalidValue> {
             return invalid(format!("protocol {protocol:?} is not one of tcp, udp, sctp"));
         }
     };
-    let port = cluster::port(port).map_err(InvalidValue)?;
+    let port = config::port(port).map_err(InvalidValue)?;
     Ok(Listener { protocol, port })
 }
 
@@ -68,7 +69,7 @@ pub(super) fn listener(text: &str) -> Result<Listener, InvalidValue> {
 pub(super) fn real_server(text: &str) -> Result<RealServer, InvalidValue> {
     let mut parts = text.split(',');
     let place = parts.next().unwrap_or_default();
-    let (address, port) = cluster::endpoint(place).map_err(InvalidValue)?;
+    let (address, port) = config::endpoint(place).map_err(InvalidValue)?;
     let mut weight = 1;
     for part in parts {
         weight = match part.split_once('=') {
@@ -83,7 +84,7 @@ pub(super) fn real_server(text: &str) -> Result<RealServer, InvalidValue> {
 }
 
 pub(super) fn scheduler(text: &str) -> Result<String, InvalidValue> {
-    cluster::scheduler(text).map_err(InvalidValue)
+    config::scheduler(text).map_err(InvalidValue)
 }
 
 #[cfg(test)]

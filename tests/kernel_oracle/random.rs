@@ -5,7 +5,7 @@
 
 use std::{env, fs, iter};
 
-use lvs::ipvsadm::{Command, Console, SystemNames, invoke, parse_restore_line};
+use programs::ipvsadm::{Command, Console, SystemNames, invoke, parse_restore_line};
 
 use super::Oracle;
 use super::lines::{Dice, line};

@@ -11,8 +11,8 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use lvs::ipvs::{AddressFamily, Checksum, Tunnel};
-use lvs::node::{Key, PRESENT, Sysctl, TunnelEnd, UP, Want};
-use lvs::plan::{Engine, Journal, JournalFile, Wanted};
+use programs::engine::{Desired, Engine, Journal, JournalFile};
+use programs::host::{Key, PRESENT, Sysctl, TunnelEnd, UP, Want};
 
 use support::cluster_file::ClusterFile;
 use support::machine::Machine;
@@ -45,31 +45,31 @@ fn bracketed(address: &str) -> String {
 }
 
 fn want(key: Key, value: &str) -> Want {
-    Want { key, value: Some(value.to_owned()), tolerated: Vec::new() }
+    Want { key, value: Some(value.to_owned()), acceptable: Vec::new() }
 }
 
 /// All that the real server needs.
-fn wanted(vip: &str, real: &str, tunnel: Tunnel) -> (TunnelEnd, Vec<Want>) {
+fn desired(vip: &str, real: &str, tunnel: Tunnel) -> (TunnelEnd, Vec<Want>) {
     let ipv4 = !vip.contains(':');
     let family = if ipv4 { AddressFamily::Ipv4 } else { AddressFamily::Ipv6 };
     let end = TunnelEnd::new(family, real.parse().unwrap(), tunnel).unwrap();
     let device = end.device.clone();
-    let mut wanted = end.wanted();
+    let mut desired = end.desired();
     if ipv4 {
         let own = |name| Key::Sysctl(Sysctl::of_interface(&device, name));
         let all = |name| Key::Sysctl(Sysctl::of_all_interfaces(name));
-        wanted.extend([
+        desired.extend([
             want(own("rp_filter"), "2"),
             want(all("arp_ignore"), "1"),
             want(all("arp_announce"), "2"),
         ]);
     }
     let prefix = if ipv4 { 32 } else { 128 };
-    wanted.extend([
+    desired.extend([
         want(Key::LinkUp(device.clone()), UP),
         want(Key::Address { address: vip.parse().unwrap(), prefix, device }, PRESENT),
     ]);
-    (end, wanted)
+    (end, desired)
 }
 
 fn journal(host: &Host) -> Journal<Key, String> {
@@ -77,17 +77,17 @@ fn journal(host: &Host) -> Journal<Key, String> {
     JournalFile::load(host.state_directory().join("end.json"), "now".to_owned()).unwrap()
 }
 
-fn up(host: &Host, wanted: Vec<Want>) {
-    let claim = || "end".to_owned();
-    let wanted = wanted.into_iter().map(|want| Wanted {
+fn up(host: &Host, desired: Vec<Want>) {
+    let owner = || "end".to_owned();
+    let desired = desired.into_iter().map(|want| Desired {
         key: want.key,
         value: want.value,
-        tolerated: want.tolerated,
-        claim: claim(),
+        acceptable: want.acceptable,
+        owner: owner(),
     });
-    let wanted: Vec<_> = wanted.collect();
+    let desired: Vec<_> = desired.collect();
     host.inside(|| {
-        Engine::new(&mut Machine::new(), &mut journal(host)).up(&[claim()], &wanted).unwrap();
+        Engine::new(&mut Machine::new(), &mut journal(host)).up(&[owner()], &desired).unwrap();
     });
 }
 
@@ -165,8 +165,8 @@ fn every_tunnel_comes_out_where_it_is_said_to() {
                 if tunnel == TUNNELS[0] {
                     assert_eq!(answer(&client, &director, vip, real, tunnel), "nobody", "{name}");
                 }
-                let (end, wanted) = wanted(vip, real, tunnel);
-                up(&server, wanted);
+                let (end, desired) = desired(vip, real, tunnel);
+                up(&server, desired);
                 assert_eq!(answer(&client, &director, vip, real, tunnel), "r1", "{name}");
                 let received = format!("cat /proc/net/dev | grep {}:", end.device);
                 let counters = server.shell(&received).success();
@@ -240,7 +240,7 @@ fn clients_are_told_to_send_segments_that_fit_the_tunnel() {
         director.ipvsadm(&format!("-a -t {service}:81 {destination}")).success();
 
         if tunnel == Tunnel::Ipip {
-            up(&server, wanted(vip, real, tunnel).1);
+            up(&server, desired(vip, real, tunnel).1);
             let (mss, too_long) = exchange(&client, &director, vip);
             assert_eq!(mss, usual, "{name}");
             assert_ne!(too_long, 0, "{name}: nothing was too long");
@@ -299,7 +299,8 @@ fn a_port_that_someone_uses_is_named() {
     host.inside(|| {
         let machine = Machine::new();
         assert_eq!(machine.host.read(&key).unwrap(), None);
-        let change = lvs::plan::Change { key: key.clone(), from: None, to: Some("gue".to_owned()) };
+        let change =
+            programs::engine::Change { key: key.clone(), from: None, to: Some("gue".to_owned()) };
         let refused = machine.host.write(&change).unwrap_err().to_string();
         assert!(refused.contains("ip fou add port 6080 gue: "), "{refused}");
         assert!(refused.contains("ss -ulnp"), "{refused}");

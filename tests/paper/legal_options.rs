@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lvs::ipvsadm::SystemNames;
+use programs::ipvsadm::SystemNames;
 
 use super::completions::bash;
 use super::{options, run};
@@ -56,7 +56,7 @@ fn legal(command: &str, options: &[(String, Vec<char>, bool)]) -> BTreeSet<Strin
         // -6 is read after -f only.
         line.extend((long == "ipv6").then(|| takes("fwmark-service")).into_iter().flatten());
         line.extend(takes(long));
-        match lvs::ipvsadm::parse("ipvsadm", &line, &SystemNames, false) {
+        match programs::ipvsadm::parse("ipvsadm", &line, &SystemNames, false) {
             Ok(_) => true,
             Err(error) => !error.to_string().starts_with("Illegal '"),
         }

@@ -15,7 +15,7 @@ use clap::Arg;
 
 /// The options of `ipvsadm`: long spelling, short spellings, and whether an argument must follow.
 fn options() -> Vec<(String, Vec<char>, bool)> {
-    let command = lvs::ipvsadm::command_line();
+    let command = programs::ipvsadm::command_line();
     let options = command.get_arguments().filter(|it| it.get_long().is_some());
     let options: Vec<_> = options.map(spellings).collect();
     assert!(options.len() > 50, "the table was not read");

@@ -73,7 +73,7 @@ fn every_option_of_ipvsadm_is_in_each_completion() {
 #[test]
 fn every_word_of_lvsctl_is_in_its_page_and_completions() {
     let mut words = BTreeSet::new();
-    lvsctl_words(&lvs::lvsctl::command_line(), &mut words);
+    lvsctl_words(&programs::lvsctl::command_line(), &mut words);
     assert!(words.contains("--mode") && words.contains("real-server"), "{words:?}");
     let page = page("man/lvsctl.8") + &page("man/lvsctl-doctor.8");
     let [bash, zsh, fish] =
@@ -95,7 +95,7 @@ fn every_word_of_lvsctl_is_in_its_page_and_completions() {
 #[test]
 fn every_check_of_the_doctor_is_in_its_page() {
     let page = page("man/lvsctl-doctor.8");
-    for check in lvs::doctor::CHECKS {
+    for check in programs::doctor::CHECKS {
         let title = format!("{} ({})", check.id, check.severity);
         assert!(page.lines().any(|line| line.trim() == title), "{title}");
     }
@@ -103,7 +103,7 @@ fn every_check_of_the_doctor_is_in_its_page() {
         let last = line.trim().rsplit_once(' ').map_or("", |(_, last)| last);
         matches!(last, "(failure)" | "(warning)" | "(advice)")
     });
-    assert_eq!(titles.count(), lvs::doctor::CHECKS.len());
+    assert_eq!(titles.count(), programs::doctor::CHECKS.len());
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 use std::panic::resume_unwind;
 
-use lvs::node::{self, Key};
-use lvs::plan::{Change, World};
+use programs::engine::{Change, System};
+use programs::host::{self, Key};
 
 /// A machine that can die before and after each write, and between the two halves of one.
 pub struct Machine {
-    pub host: node::Host,
+    pub host: host::Host,
     moments: usize,
     pub dies_at: Option<usize>,
 }
@@ -16,7 +16,7 @@ pub struct Death;
 
 impl Machine {
     pub fn new() -> Self {
-        Self { host: node::Host::new().unwrap(), moments: 0, dies_at: None }
+        Self { host: host::Host::new().unwrap(), moments: 0, dies_at: None }
     }
 
     fn live(&mut self) {
@@ -27,20 +27,20 @@ impl Machine {
     }
 }
 
-impl World for Machine {
+impl System for Machine {
     type Key = Key;
     type Value = String;
-    type Error = node::Error;
+    type Error = host::Error;
 
-    fn read(&mut self, key: &Key) -> Result<Option<String>, node::Error> {
+    fn read(&mut self, key: &Key) -> Result<Option<String>, host::Error> {
         self.host.read(key)
     }
 
-    fn write(&mut self, change: &Change<Key, String>) -> Result<(), node::Error> {
+    fn write(&mut self, change: &Change<Key, String>) -> Result<(), host::Error> {
         self.live();
         if let (Key::Port(port), Some(_)) = (&change.key, &change.to) {
             let key = Key::LinkUp(port.clone());
-            let (from, to) = (self.host.read(&key)?, Some(node::DOWN.to_owned()));
+            let (from, to) = (self.host.read(&key)?, Some(host::DOWN.to_owned()));
             self.host.write(&Change { key, from, to })?;
             self.live();
         }
@@ -49,15 +49,15 @@ impl World for Machine {
         Ok(())
     }
 
-    fn consequences(
+    fn side_effects(
         &mut self,
         change: &Change<Key, String>,
-    ) -> Result<Vec<Change<Key, String>>, node::Error> {
-        self.host.consequences(change)
+    ) -> Result<Vec<Change<Key, String>>, host::Error> {
+        self.host.side_effects(change)
     }
 
-    fn is_lost(&mut self, key: &Key) -> Result<bool, node::Error> {
-        self.host.is_lost(key)
+    fn is_orphaned(&mut self, key: &Key) -> Result<bool, host::Error> {
+        self.host.is_orphaned(key)
     }
 
     fn command(change: &Change<Key, String>) -> String {

@@ -185,7 +185,7 @@ impl Host {
         let words = words.chain(line.split_whitespace().map(OsString::from));
         self.inside(|| {
             let (mut output, mut errors) = (Vec::new(), Vec::new());
-            let status = lvs::lvsctl::run(words, &mut output, &mut errors).into();
+            let status = programs::lvsctl::run(words, &mut output, &mut errors).into();
             let text = |bytes| String::from_utf8(bytes).unwrap();
             Outcome { status, output: text(output), errors: text(errors) }
         })

@@ -2,7 +2,7 @@
 
 use crate::doctor::case::{Case, Fault, take};
 use crate::doctor::{Served, Step};
-use crate::node::{Effective, InterfaceName, Sysctl};
+use crate::host::{Effective, InterfaceName, Sysctl};
 
 /// `arp_ignore` answers for no address of another interface at 1, 2 and 8; at 3 for those of scope
 /// host not (`ip-sysctl`).
@@ -89,7 +89,7 @@ pub(super) fn not_on_a_card(case: &Case<'_>) -> Vec<Fault> {
             link.is_some_and(|link| link.arp && link.up && link.kind != "dummy")
         });
         // In its place only, the address may be there on purpose.
-        if others.is_empty() && !served.wanted {
+        if others.is_empty() && !served.desired {
             continue;
         }
         faults.extend(cards.into_iter().map(|state| {
@@ -115,7 +115,7 @@ pub(super) fn unnumbered_neighbours_are_answered(case: &Case<'_>) -> Vec<Fault> 
     }
     let network = case.network();
     let unnumbered = network.links.iter().filter(|link| {
-        let numbered = |state: &&crate::node::AddressState| {
+        let numbered = |state: &&crate::host::AddressState| {
             state.assigned.device == link.name && state.assigned.address.is_ipv4()
         };
         let routed = network.routes.iter().any(|route| {

@@ -2,7 +2,7 @@
 
 use crate::doctor::case::{Case, Fault};
 use crate::doctor::{BootSetting, Step, Symptom};
-use crate::node;
+use crate::host;
 
 pub(super) fn rules_are_numeric(case: &Case<'_>) -> Vec<Fault> {
     let Some(line) = case.facts.names_in_rules.first() else {
@@ -28,7 +28,7 @@ pub(super) fn boot_leaves_it(case: &Case<'_>) -> Vec<Fault> {
         .journal
         .iter()
         .filter_map(|entry| match (&entry.key, &entry.value) {
-            (Some(node::Key::Sysctl(sysctl)), Some(ours)) => Some((sysctl, ours.as_str())),
+            (Some(host::Key::Sysctl(sysctl)), Some(ours)) => Some((sysctl, ours.as_str())),
             _ => None,
         })
         .filter(|(sysctl, ours)| case.network().sysctl(sysctl) == Some(*ours))
@@ -68,13 +68,13 @@ pub(super) fn it_comes_again(case: &Case<'_>) -> Vec<Fault> {
         return Vec::new();
     }
     let mut lost: Vec<&str> = Vec::new();
-    for claim in case.facts.journal.iter().flat_map(|entry| &entry.claims) {
-        let installed = cluster(claim).is_some_and(|name| {
+    for owner in case.facts.journal.iter().flat_map(|entry| &entry.owners) {
+        let installed = cluster(owner).is_some_and(|name| {
             let unit = format!("lvsctl-{name}.service");
             case.facts.units.contains(&unit)
         });
-        if !installed && !lost.contains(&claim.as_str()) {
-            lost.push(claim);
+        if !installed && !lost.contains(&owner.as_str()) {
+            lost.push(owner);
         }
     }
     if lost.is_empty() {
@@ -96,7 +96,7 @@ pub(super) fn it_comes_again(case: &Case<'_>) -> Vec<Fault> {
     }]
 }
 
-/// The cluster of a claim, `cluster web director`.
-fn cluster(claim: &str) -> Option<&str> {
-    claim.strip_prefix("cluster ")?.split(' ').next()
+/// The cluster of a owner, `cluster web director`.
+fn cluster(owner: &str) -> Option<&str> {
+    owner.strip_prefix("cluster ")?.split(' ').next()
 }

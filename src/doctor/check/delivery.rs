@@ -4,8 +4,8 @@ use super::tunnel::{self, bring_up};
 use crate::doctor::case::{Case, Fault, give, take};
 use crate::doctor::expectation::is_fallback_tunnel;
 use crate::doctor::{Served, Step};
-use crate::ipvs::{DaemonState, Forwarding};
-use crate::node::{InterfaceName, whole};
+use crate::host::{InterfaceName, whole};
+use lvs::ipvs::{DaemonState, Forwarding};
 
 /// Where the address of a real server belongs.
 fn place(case: &Case<'_>, served: &Served) -> InterfaceName {
@@ -24,7 +24,7 @@ pub(super) fn real_server_has_the_address(case: &Case<'_>) -> Vec<Fault> {
     let coming: Vec<Step> = tunnel::is_up(case).into_iter().flat_map(|it| it.repair).collect();
     let missing = case.held().filter(|served| {
         let given = give(served.address, &place(case, served));
-        served.wanted && !case.is_own(served.address) && !coming.contains(&given)
+        served.desired && !case.is_own(served.address) && !coming.contains(&given)
     });
     let fault = |served: &Served| Fault {
         title: format!(
@@ -56,7 +56,7 @@ pub(super) fn prefix_is_whole(case: &Case<'_>) -> Vec<Fault> {
             }
             faults.push(Fault {
                 title: format!(
-                    "{address} on {device} takes its whole subnet along: answers to the neighbours \
+                    "{address} on {device} takes its whole subnet side_effects: answers to the neighbours \
                      there never leave this machine"
                 ),
                 found: format!("{address}/{prefix} on {device}"),

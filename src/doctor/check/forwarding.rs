@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault};
-use crate::ipvs::{AddressFamily, Forwarding};
-use crate::node::{self, InterfaceName, Sysctl};
-use crate::plan::Change;
+use crate::engine::Change;
+use crate::host::{self, InterfaceName, Sysctl};
+use lvs::ipvs::{AddressFamily, Forwarding};
 
 /// Real servers of NAT, other machines only.
 fn translated(case: &Case<'_>, family: AddressFamily) -> Vec<IpAddr> {
@@ -134,14 +134,14 @@ struct Way<'a> {
     family: AddressFamily,
     director: IpAddr,
     device: InterfaceName,
-    key: &'a node::Key,
+    key: &'a host::Key,
     value: &'a str,
 }
 
 /// Their values say `via ADDRESS dev INTERFACE`.
 fn journalled_ways<'a>(case: &Case<'a>) -> impl Iterator<Item = Way<'a>> {
     case.facts.journal.iter().filter_map(|entry| {
-        let (Some(key @ node::Key::DefaultRoute(family)), Some(value)) = (&entry.key, &entry.value)
+        let (Some(key @ host::Key::DefaultRoute(family)), Some(value)) = (&entry.key, &entry.value)
         else {
             return None;
         };
@@ -169,7 +169,7 @@ pub(super) fn answers_pass_the_director(case: &Case<'_>) -> Vec<Fault> {
         let found = best.first();
         let replaced = found.filter(|route| route.metric <= preferred(family));
         let from = replaced.and_then(|route| {
-            route.gateway.map(|gateway| node::Key::through(gateway, &route.device))
+            route.gateway.map(|gateway| host::Key::through(gateway, &route.device))
         });
         faults.push(Fault {
             title: format!(

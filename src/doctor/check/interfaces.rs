@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::doctor::case::{Case, Fault};
-use crate::node::{AddressState, Prefix, whole};
+use crate::host::{AddressState, Prefix, whole};
 
 /// With policy routing two interfaces in one subnet can be meant so.
 pub(super) fn one_interface_a_subnet(case: &Case<'_>) -> Vec<Fault> {

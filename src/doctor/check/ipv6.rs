@@ -2,7 +2,7 @@
 
 use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault, give, take};
-use crate::node::AddressState;
+use crate::host::AddressState;
 
 pub(super) fn no_duplicate(case: &Case<'_>) -> Vec<Fault> {
     let mut addresses = case.virtual_addresses();

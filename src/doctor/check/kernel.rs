@@ -3,23 +3,23 @@
 use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault, named};
 use crate::doctor::facts::is_of;
-use crate::ipvs::ServiceIdentity;
-use crate::plan::Change;
-use crate::table;
+use crate::engine::Change;
+use lvs::ipvs::ServiceIdentity;
+use lvs::table;
 
 fn claims_of_director(case: &Case<'_>) -> Vec<String> {
-    let claims = case.facts.journal.iter().flat_map(|entry| &entry.claims);
-    let mut found: Vec<String> = claims.filter(|claim| is_of(claim, "director")).cloned().collect();
+    let owners = case.facts.journal.iter().flat_map(|entry| &entry.owners);
+    let mut found: Vec<String> = owners.filter(|owner| is_of(owner, "director")).cloned().collect();
     found.dedup();
     found
 }
 
 pub(super) fn ipvs_is_there(case: &Case<'_>) -> Vec<Fault> {
-    let mut claims = claims_of_director(case);
+    let mut owners = claims_of_director(case);
     let wishes = case.expectation.intent.iter().flat_map(|intent| &intent.wishes);
-    let wanted = wishes.filter(|wish| wish.service().is_some()).map(|wish| wish.claim.clone());
-    claims.extend(wanted);
-    let (false, Some(first)) = (case.facts.kernel.ipvs_loaded, claims.first()) else {
+    let desired = wishes.filter(|wish| wish.service().is_some()).map(|wish| wish.owner.clone());
+    owners.extend(desired);
+    let (false, Some(first)) = (case.facts.kernel.ipvs_loaded, owners.first()) else {
         return Vec::new();
     };
     // The table went with it. A scheduler is unloaded before what it belongs to.
@@ -45,15 +45,15 @@ pub(super) fn ipvs_is_there(case: &Case<'_>) -> Vec<Fault> {
 }
 
 pub(super) fn one_program_owns_the_table(case: &Case<'_>) -> Vec<Fault> {
-    let claims = claims_of_director(case);
-    let (Some(program), Some(claim)) = (case.facts.controllers.first(), claims.first()) else {
+    let owners = claims_of_director(case);
+    let (Some(program), Some(owner)) = (case.facts.controllers.first(), owners.first()) else {
         return Vec::new();
     };
     vec![Fault {
         title: format!(
             "{program} and lvsctl both set up the IPVS table, and undo what the other does"
         ),
-        found: format!("the process {program}, and in lvsctl's journal: {claim}"),
+        found: format!("the process {program}, and in lvsctl's journal: {owner}"),
         expected: "one of the two".to_owned(),
         repair: Vec::new(),
     }]

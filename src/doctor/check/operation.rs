@@ -2,8 +2,8 @@
 
 use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault, named};
-use crate::ipvs::{Forwarding, Protocol, ServiceFlags};
-use crate::node::Sysctl;
+use crate::host::Sysctl;
+use lvs::ipvs::{Forwarding, Protocol, ServiceFlags};
 
 pub(super) fn drained_servers_lose_clients(case: &Case<'_>) -> Vec<Fault> {
     let sysctl = Sysctl::of_ipvs("expire_quiescent_template");
@@ -101,7 +101,7 @@ pub(super) fn idle_connections_are_kept(case: &Case<'_>) -> Vec<Fault> {
         return Vec::new();
     };
     let timeouts = table.timeouts;
-    if case.wanted_timeouts().is_some_and(|wanted| wanted.tcp != 0) {
+    if case.wanted_timeouts().is_some_and(|desired| desired.tcp != 0) {
         return Vec::new();
     }
     let tcp = case
@@ -132,7 +132,7 @@ pub(super) fn datagrams_are_forgotten(case: &Case<'_>) -> Vec<Fault> {
         return Vec::new();
     };
     let timeouts = table.timeouts;
-    if case.wanted_timeouts().is_some_and(|wanted| wanted.udp != 0) {
+    if case.wanted_timeouts().is_some_and(|desired| desired.udp != 0) {
         return Vec::new();
     }
     let sticky = case.services().iter().find(|entry| {

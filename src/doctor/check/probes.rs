@@ -2,8 +2,8 @@
 
 use crate::doctor::case::{Case, Fault};
 use crate::doctor::{Owners, Path, Step};
-use crate::ipvs::{AddressFamily, Forwarding};
-use crate::node::{TunnelEnd, whole};
+use crate::host::{TunnelEnd, whole};
+use lvs::ipvs::{AddressFamily, Forwarding};
 
 /// A director answers for its virtual address itself; on the wire of a real server it alone may.
 pub(super) fn address_has_one_owner(case: &Case<'_>) -> Vec<Fault> {

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault, named};
 use crate::doctor::facts::Destinations;
-use crate::ipvs::{DestinationEntry, Forwarding, ServiceFlags, ServiceIdentity};
-use crate::plan::Change;
-use crate::table;
+use crate::engine::Change;
+use lvs::ipvs::{DestinationEntry, Forwarding, ServiceFlags, ServiceIdentity};
+use lvs::table;
 
 /// What lvsctl has made and was removed since. Beside a program that keeps the table up by itself it
 /// may be gone on purpose.
@@ -101,8 +101,8 @@ pub(super) fn hash_has_a_fallback(case: &Case<'_>) -> Vec<Fault> {
         }
         let mut found = service.clone();
         found.flags = found.flags.without(ServiceFlags::HASHED);
-        let mut wanted = found.clone();
-        wanted.flags = wanted.flags.union(ServiceFlags::SCHEDULER_1);
+        let mut desired = found.clone();
+        desired.flags = desired.flags.union(ServiceFlags::SCHEDULER_1);
         faults.push(Fault {
             title: format!(
                 "{} refuses the clients that its hash sends to a drained real server",
@@ -113,7 +113,7 @@ pub(super) fn hash_has_a_fallback(case: &Case<'_>) -> Vec<Fault> {
             repair: vec![Step::Table(Change {
                 key: table::Key::Service(service.identity),
                 from: Some(table::Value::from(found)),
-                to: Some(table::Value::from(wanted)),
+                to: Some(table::Value::from(desired)),
             })],
         });
     }

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault};
 use crate::doctor::expectation::is_fallback_tunnel;
-use crate::ipvs::Forwarding;
-use crate::node::{self, Effective, InterfaceName, Sysctl, loose_filter};
+use crate::host::{self, Effective, InterfaceName, Sysctl, loose_filter};
+use lvs::ipvs::Forwarding;
 
 /// Of `rp_filter`.
 const STRICT: u32 = 1;
@@ -18,11 +18,11 @@ fn strict_tunnels(case: &Case<'_>) -> Vec<Effective> {
     for served in case.silent().filter(|served| served.forwarding == Forwarding::Tunnel) {
         let places = case.places(served.address).map(|state| state.assigned.device.clone());
         tunnels.extend(places.filter(is_fallback_tunnel));
-        tunnels.extend(served.wanted.then(InterfaceName::tunl0));
+        tunnels.extend(served.desired.then(InterfaceName::tunl0));
     }
     // Those that lvsctl made, since the kernel has none that takes such packets from anywhere.
     let journalled = case.facts.journal.iter().filter_map(|entry| match &entry.key {
-        Some(node::Key::Link(device)) if entry.value.is_some() => Some(device.clone()),
+        Some(host::Key::Link(device)) if entry.value.is_some() => Some(device.clone()),
         _ => None,
     });
     let unpacks = |device: &InterfaceName| device.as_str().starts_with("lvs-");

@@ -2,9 +2,9 @@
 
 use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault, named};
-use crate::ipvs::{AddressFamily, Daemon, DaemonState};
-use crate::node::{self, DOWN, InterfaceName, Sysctl, UP};
-use crate::plan::Change;
+use crate::engine::Change;
+use crate::host::{self, DOWN, InterfaceName, Sysctl, UP};
+use lvs::ipvs::{AddressFamily, Daemon, DaemonState};
 
 fn daemons<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Daemon> {
     case.facts.table.iter().flat_map(|table| &table.daemons)
@@ -20,7 +20,7 @@ pub(super) fn interface_carries_it(case: &Case<'_>) -> Vec<Fault> {
             None => ("is gone", None),
         };
         let up = |to| {
-            let (key, from) = (node::Key::LinkUp(device.clone()), Some(DOWN.to_owned()));
+            let (key, from) = (host::Key::LinkUp(device.clone()), Some(DOWN.to_owned()));
             Step::Host(Change { key, from, to: Some(to) })
         };
         Some(Fault {

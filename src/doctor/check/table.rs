@@ -2,12 +2,12 @@
 
 use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault, named};
-use crate::ipvs::{
+use crate::engine::Change;
+use crate::host::Sysctl;
+use lvs::ipvs::{
     DaemonState, Destination, DestinationEntry, Forwarding, Protocol, ServiceIdentity,
 };
-use crate::node::Sysctl;
-use crate::plan::Change;
-use crate::table;
+use lvs::table;
 
 fn kept_port(destination: &Destination) -> bool {
     matches!(destination.forwarding, Forwarding::Tunnel | Forwarding::DirectRouting)

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::doctor::case::{Case, Fault};
-use crate::ipvs::Forwarding;
+use lvs::ipvs::Forwarding;
 
 /// Seen by connections that do not come about: clients whom the real server reaches by itself.
 pub(super) fn clients_are_elsewhere(case: &Case<'_>) -> Vec<Fault> {

@@ -4,9 +4,9 @@ use super::probes;
 use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault};
 use crate::doctor::facts::is_of;
-use crate::ipvs::Forwarding;
-use crate::node::{self, DOWN, InterfaceName, UP};
-use crate::plan::Change;
+use crate::engine::Change;
+use crate::host::{self, DOWN, InterfaceName, UP};
+use lvs::ipvs::Forwarding;
 
 /// The interface is missing, or down.
 pub(super) fn is_up(case: &Case<'_>) -> Vec<Fault> {
@@ -37,8 +37,8 @@ pub(super) fn is_up(case: &Case<'_>) -> Vec<Fault> {
 fn ends(case: &Case<'_>) -> Vec<(InterfaceName, String)> {
     let mut ends: Vec<(InterfaceName, String)> = Vec::new();
     for entry in &case.facts.journal {
-        let of_real_server = entry.claims.iter().any(|claim| is_of(claim, "real-server"));
-        if let (Some(node::Key::Link(device)), Some(kind), true) =
+        let of_real_server = entry.owners.iter().any(|owner| is_of(owner, "real-server"));
+        if let (Some(host::Key::Link(device)), Some(kind), true) =
             (&entry.key, &entry.value, of_real_server)
         {
             ends.push((device.clone(), kind.clone()));
@@ -57,7 +57,7 @@ fn ends(case: &Case<'_>) -> Vec<(InterfaceName, String)> {
         let needed = case.held().any(|served| {
             served.forwarding == Forwarding::Tunnel
                 && served.address.is_ipv4() == ipv4
-                && (served.wanted || on(case, served.address, ipv4))
+                && (served.desired || on(case, served.address, ipv4))
                 && case.place(served.address).is_none_or(|it| is_fallback(it, ipv4))
         });
         if needed && !ends.iter().any(|(known, _)| *known == device) {
@@ -72,13 +72,13 @@ pub(super) fn bring_up(case: &Case<'_>, device: &InterfaceName, kind: &str) -> V
     let step = |key, from: Option<&str>, to: &str| {
         Step::Host(Change { key, from: from.map(str::to_owned), to: Some(to.to_owned()) })
     };
-    let (link, state) = (node::Key::Link(device.clone()), node::Key::LinkUp(device.clone()));
+    let (link, state) = (host::Key::Link(device.clone()), host::Key::LinkUp(device.clone()));
     let missing = case.network().link(device).is_none();
     let mut steps = case.lost_on(device);
     steps.retain(|step| !matches!(step, Step::Host(it) if it.key == link || it.key == state));
     // Parameters come before the address that they keep silent about.
     let is_parameter =
-        |step: &Step| matches!(step, Step::Host(Change { key: node::Key::Sysctl(_), .. }));
+        |step: &Step| matches!(step, Step::Host(Change { key: host::Key::Sysctl(_), .. }));
     let parameters = steps.iter().take_while(|step| is_parameter(step)).count();
     steps.insert(parameters, step(state, Some(DOWN), UP));
     let make = missing.then(|| step(link, None, kind));
@@ -125,13 +125,13 @@ pub(super) fn takes_the_family(case: &Case<'_>) -> Vec<Fault> {
 pub(super) fn packets_fit(case: &Case<'_>) -> Vec<Fault> {
     let mut faults = probes::large_packets_arrive(case);
     let rules = case.facts.journal.iter().filter_map(|entry| match &entry.key {
-        Some(node::Key::Rule { table, .. }) => Some(*table),
+        Some(host::Key::Rule { table, .. }) => Some(*table),
         _ => None,
     });
     let tables: Vec<u32> = rules.collect();
     let lost = case.lost().filter(|(key, _)| match key {
-        node::Key::Rule { .. } => true,
-        node::Key::WholeRoute(route) => tables.contains(&route.table),
+        host::Key::Rule { .. } => true,
+        host::Key::FullRoute(route) => tables.contains(&route.table),
         _ => false,
     });
     let (keys, repair): (Vec<_>, Vec<Step>) = lost.unzip();
@@ -151,7 +151,7 @@ pub(super) fn packets_fit(case: &Case<'_>) -> Vec<Fault> {
 
 pub(super) fn port_unpacks(case: &Case<'_>) -> Vec<Fault> {
     let lost = case.lost().filter_map(|(key, step)| match key {
-        node::Key::FouPort { port, .. } => Some((port, step)),
+        host::Key::FouPort { port, .. } => Some((port, step)),
         _ => None,
     });
     let fault = |(port, step)| Fault {

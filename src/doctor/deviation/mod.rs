@@ -13,15 +13,15 @@ use super::case::Case;
 use super::check::CHECKS;
 use super::examination::found;
 use super::{Finding, Intent, Step, Wish};
-use crate::ipvs::ServiceIdentity;
-use crate::node::{self, InterfaceName};
-use crate::table;
+use crate::host::{self, InterfaceName};
+use lvs::ipvs::ServiceIdentity;
+use lvs::table;
 use subject::{Subjects, of_parameter};
 
 /// What a step is about.
 #[derive(PartialEq, Eq, Hash)]
 enum Key<'a> {
-    Host(&'a node::Key),
+    Host(&'a host::Key),
     Table(&'a table::Key),
 }
 
@@ -40,14 +40,14 @@ pub(super) fn join(case: &Case<'_>, intent: &Intent, findings: &mut Vec<Finding>
     let mut gaps = intent.gaps(case.network());
     gaps.retain(|gap| gap.service().is_none_or(|service| !out_of_reach.contains(&service)));
     let unmet = intent.wishes.iter().filter(|wish| !wish.met);
-    let wanted: HashSet<Key<'_>> = unmet.filter_map(|wish| key(&wish.step)).collect();
+    let desired: HashSet<Key<'_>> = unmet.filter_map(|wish| key(&wish.step)).collect();
     for finding in &mut *findings {
-        by_file(finding, intent, &gaps, &wanted);
+        by_file(finding, intent, &gaps, &desired);
     }
     // Routes went with the interface that they lead through.
     let down: Vec<InterfaceName> = gaps.iter().filter_map(|gap| link(gap)).cloned().collect();
     let follows = |gap: &Wish| match gap.host() {
-        Some(node::Key::Route { device, .. }) => down.contains(device),
+        Some(host::Key::Route { device, .. }) => down.contains(device),
         _ => false,
     };
     let repairs = findings.iter().flat_map(|finding| &finding.repair);
@@ -76,8 +76,8 @@ pub(super) fn join(case: &Case<'_>, intent: &Intent, findings: &mut Vec<Finding>
     findings.sort_by_key(|finding| CHECKS.iter().position(|check| check.id == finding.id));
 }
 
-/// Names the file as what mends a finding, where all that mends it is wanted by the file too.
-fn by_file(finding: &mut Finding, intent: &Intent, gaps: &[&Wish], wanted: &HashSet<Key<'_>>) {
+/// Names the file as what mends a finding, where all that mends it is desired by the file too.
+fn by_file(finding: &mut Finding, intent: &Intent, gaps: &[&Wish], desired: &HashSet<Key<'_>>) {
     let whole = match finding.id {
         // The table went with the module, and brings it again.
         "K1" => {
@@ -92,7 +92,7 @@ fn by_file(finding: &mut Finding, intent: &Intent, gaps: &[&Wish], wanted: &Hash
         "A4" => silences("arp_ignore", finding, intent),
         "A5" => silences("arp_announce", finding, intent),
         _ => {
-            let is_wanted = |step| key(step).is_some_and(|key| wanted.contains(&key));
+            let is_wanted = |step| key(step).is_some_and(|key| desired.contains(&key));
             !finding.repair.is_empty() && finding.repair.iter().all(is_wanted)
         }
     };
@@ -105,7 +105,7 @@ fn by_file(finding: &mut Finding, intent: &Intent, gaps: &[&Wish], wanted: &Hash
 /// that of the interface that is asked; unless its own outdoes it.
 fn silences(parameter: &str, finding: &mut Finding, intent: &Intent) -> bool {
     let of_all = |wish: &&Wish| match wish.host() {
-        Some(node::Key::Sysctl(sysctl)) => sysctl.parameter() == Some(("all", parameter)),
+        Some(host::Key::Sysctl(sysctl)) => sysctl.parameter() == Some(("all", parameter)),
         _ => false,
     };
     let mut unmet = intent.wishes.iter().filter(|wish| !wish.met);
@@ -118,7 +118,7 @@ fn silences(parameter: &str, finding: &mut Finding, intent: &Intent) -> bool {
     }
 }
 
-/// Whether a value of `arp_ignore` or `arp_announce` would not outdo the one wanted.
+/// Whether a value of `arp_ignore` or `arp_announce` would not outdo the one desired.
 fn is_small(step: &Step) -> bool {
     let from = match step {
         Step::Host(change) => change.from.as_deref(),
@@ -139,15 +139,15 @@ fn is_parameter_of(gap: &Wish, ids: &HashSet<&str>) -> bool {
 /// The interface that is missing or down.
 fn link(gap: &Wish) -> Option<&InterfaceName> {
     match gap.host() {
-        Some(node::Key::Link(device) | node::Key::LinkUp(device)) => Some(device),
+        Some(host::Key::Link(device) | host::Key::LinkUp(device)) => Some(device),
         _ => None,
     }
 }
 
 impl Wish {
-    /// Whether it is wanted of a director; claims of a cluster file name the role.
+    /// Whether it is desired of a director; owners of a cluster file name the role.
     fn is_of_director(&self) -> bool {
-        self.claim.split(' ').any(|word| word == "director")
+        self.owner.split(' ').any(|word| word == "director")
     }
 }
 
@@ -158,7 +158,7 @@ impl Case<'_> {
         let keys = wishes.filter_map(Wish::host);
         let journalled = self.facts.journal.iter().filter_map(|entry| entry.key.as_ref());
         keys.chain(journalled).find_map(|key| match key {
-            node::Key::Address { address: known, device, .. } if *known == address => Some(device),
+            host::Key::Address { address: known, device, .. } if *known == address => Some(device),
             _ => None,
         })
     }

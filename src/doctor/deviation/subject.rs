@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use crate::doctor::case::named;
 use crate::doctor::{Intent, Step, Wish};
-use crate::ipvs::ServiceIdentity;
-use crate::node;
-use crate::plan::Change;
-use crate::table;
+use crate::engine::Change;
+use crate::host;
+use lvs::ipvs::ServiceIdentity;
+use lvs::table;
 
 /// What has to be known of all gaps to say what one is about.
 pub(super) struct Subjects {
@@ -26,7 +26,7 @@ impl Subjects {
             _ => None,
         });
         let tables = intent.wishes.iter().filter_map(|wish| match wish.host() {
-            Some(node::Key::Rule { table, .. }) => Some(*table),
+            Some(host::Key::Rule { table, .. }) => Some(*table),
             _ => None,
         });
         Self { missing: missing.collect(), tables: tables.collect() }
@@ -37,33 +37,33 @@ impl Subjects {
         let director = gap.is_of_director();
         match &gap.step {
             Step::Host(change) => match &change.key {
-                node::Key::Link(device) | node::Key::LinkUp(device)
+                host::Key::Link(device) | host::Key::LinkUp(device)
                     if is_tunnel(device.as_str()) =>
                 {
                     ("K3", device.to_string())
                 }
-                node::Key::FouPort { port, .. } => ("M6", port.to_string()),
-                node::Key::Rule { .. } => ("M1", String::new()),
-                node::Key::WholeRoute(route) if self.tables.contains(&route.table) => {
+                host::Key::FouPort { port, .. } => ("M6", port.to_string()),
+                host::Key::Rule { .. } => ("M1", String::new()),
+                host::Key::FullRoute(route) if self.tables.contains(&route.table) => {
                     ("M1", String::new())
                 }
-                node::Key::Address { address, .. } if director => ("A16", address.to_string()),
-                node::Key::Address { address, .. } => ("A1", address.to_string()),
-                node::Key::Route { device, .. } => ("A20", device.to_string()),
-                node::Key::DefaultRoute(_) => ("N2", String::new()),
-                node::Key::Sysctl(sysctl) => {
+                host::Key::Address { address, .. } if director => ("A16", address.to_string()),
+                host::Key::Address { address, .. } => ("A1", address.to_string()),
+                host::Key::Route { device, .. } => ("A20", device.to_string()),
+                host::Key::DefaultRoute(_) => ("N2", String::new()),
+                host::Key::Sysctl(sysctl) => {
                     let about = sysctl.parameter().map(|(device, name)| match name {
                         "rp_filter" => device.to_owned(),
                         _ => String::new(),
                     });
                     (of_parameter(gap).unwrap_or("V5"), about.unwrap_or_default())
                 }
-                node::Key::Link(_)
-                | node::Key::LinkUp(_)
-                | node::Key::Port(_)
-                | node::Key::Mtu(_)
-                | node::Key::WholeAddress { .. }
-                | node::Key::WholeRoute(_) => ("I2", String::new()),
+                host::Key::Link(_)
+                | host::Key::LinkUp(_)
+                | host::Key::Port(_)
+                | host::Key::Mtu(_)
+                | host::Key::FullAddress { .. }
+                | host::Key::FullRoute(_) => ("I2", String::new()),
             },
             Step::Table(change) => match change.key.service() {
                 Some(service) if self.missing.contains(&service) => ("H21", named(service)),
@@ -79,7 +79,7 @@ impl Subjects {
 
 /// The check that knows a parameter.
 pub(super) fn of_parameter(gap: &Wish) -> Option<&'static str> {
-    let Some(node::Key::Sysctl(sysctl)) = gap.host() else {
+    let Some(host::Key::Sysctl(sysctl)) = gap.host() else {
         return None;
     };
     Some(match sysctl.parameter() {

@@ -2,9 +2,9 @@
 
 use crate::doctor::case::Fault;
 use crate::doctor::{Step, Wish};
-use crate::node::typed;
-use crate::plan::Change;
-use crate::table;
+use crate::engine::Change;
+use crate::host::typed;
+use lvs::table;
 
 pub(super) fn fault(id: &str, about: &str, gaps: &[&Wish]) -> Fault {
     let title = match id {
@@ -52,7 +52,7 @@ pub(super) fn fault(id: &str, about: &str, gaps: &[&Wish]) -> Fault {
     }
 }
 
-/// What was found, and what is wanted.
+/// What was found, and what is desired.
 fn told(step: &Step) -> (String, String) {
     const MISSING: &str = "missing";
     match step {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::text;
-use crate::netlink::proc_net;
+use lvs::netlink::proc_net;
 
 pub(super) fn all() -> BTreeMap<String, u64> {
     let mut counters = BTreeMap::new();

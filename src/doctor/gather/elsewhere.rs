@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::doctor::Elsewhere;
-use crate::ipvs::Client;
-use crate::netlink::{Namespace, Socket};
+use lvs::ipvs::Client;
+use lvs::netlink::{Namespace, Socket};
 
 /// Where `ip netns` and Docker keep theirs.
 const DIRECTORIES: [&str; 2] = ["/run/netns", "/run/docker/netns"];

@@ -13,8 +13,8 @@ use std::path::Path;
 
 use super::facts::{Kernel, SCHEMA, Unread, is_of};
 use super::{Facts, Journalled, Listener, boot, modules};
-use crate::ipvs;
-use crate::node::{self, Host};
+use crate::host::{self, Host};
+use lvs::ipvs;
 
 /// Longer files are not read to their end.
 const LONGEST: u64 = 1 << 20;
@@ -29,7 +29,7 @@ impl Facts {
         let release = text("/proc/sys/kernel/osrelease").trim().to_owned();
         let network = network(&mut journal, &release).unwrap_or_else(|error| {
             note("the network", error.to_string());
-            node::Inventory::default()
+            host::Inventory::default()
         });
         let kernel = Kernel {
             ipvs_loaded: ipvs::is_loaded(),
@@ -48,8 +48,8 @@ impl Facts {
             listeners.map_err(|error| note("the listening sockets", error.to_string())).ok();
         // Only on a director does it matter who else is one.
         let services = table.as_ref().is_some_and(|table| !table.services.is_empty());
-        let claims = journal.iter().flat_map(|entry| &entry.claims);
-        let director = services || claims.into_iter().any(|claim| is_of(claim, "director"));
+        let owners = journal.iter().flat_map(|entry| &entry.owners);
+        let director = services || owners.into_iter().any(|owner| is_of(owner, "director"));
         let boots = in_the_initial_namespace();
         let looks_elsewhere = boots && kernel.ipvs_loaded && !services;
         Self {
@@ -72,7 +72,7 @@ impl Facts {
 }
 
 /// With what became of the journal's own that is not in it.
-fn network(journal: &mut [Journalled], release: &str) -> Result<node::Inventory, node::Error> {
+fn network(journal: &mut [Journalled], release: &str) -> Result<host::Inventory, host::Error> {
     let host = Host::new()?;
     let network = host.inventory(release)?;
     for entry in journal {

@@ -1,10 +1,10 @@
 //! The IPVS table, by the dumps that `ipvsadm -L` makes, and a sample of its connections.
 
 use crate::doctor::facts::{Destinations, HalfOpen, Table};
-use crate::ipvs::Client;
 use crate::ipvsadm::{ConnectionTable, Endpoint};
-use crate::netlink::{self, Socket};
-use crate::table::Error;
+use lvs::ipvs::Client;
+use lvs::netlink::{self, Socket};
+use lvs::table::Error;
 
 /// The connection table may have millions of lines; a sample will do.
 const CONNECTIONS_READ: usize = 10_000;

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::{Expectation, Facts, Unread};
-use crate::ipvs::Forwarding;
-use crate::node::InterfaceName;
+use crate::host::InterfaceName;
+use lvs::ipvs::Forwarding;
 
 /// What was sent, and what came back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
 
-use crate::node::LinkState;
+use crate::host::LinkState;
 
 /// How often, and how long for an answer each time.
 const ROUNDS: u32 = 2;

@@ -1,6 +1,6 @@
 //! Synchronization daemons that cannot be started or stopped.
 
-use crate::ipvs::{Daemon, DaemonState};
+use lvs::ipvs::{Daemon, DaemonState};
 
 use super::listed;
 

@@ -1,7 +1,7 @@
 //! What is there already, and how it differs from what was to be added.
 
-use crate::ipvs::{Destination, Forwarding, Service, ServiceFlags};
 use crate::ipvsadm::{save, scheduler_flags};
+use lvs::ipvs::{Destination, Forwarding, Service, ServiceFlags};
 
 pub(super) fn service(wanted: &Service, found: &Service) -> String {
     let attributes = |service: &Service| {
@@ -75,7 +75,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::ipvs::{Checksum, ServiceIdentity, Tunnel};
+    use lvs::ipvs::{Checksum, ServiceIdentity, Tunnel};
 
     #[test]
     fn services_differ_in_their_attributes() {

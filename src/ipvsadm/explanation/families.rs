@@ -1,6 +1,6 @@
 //! A destination of another address family than its service.
 
-use crate::ipvs::{AddressFamily, Daemon, Destination, Forwarding};
+use lvs::ipvs::{AddressFamily, Daemon, Destination, Forwarding};
 
 use super::listed;
 
@@ -29,7 +29,7 @@ mod tests {
     use std::net::Ipv6Addr;
 
     use super::*;
-    use crate::ipvs::DaemonState;
+    use lvs::ipvs::DaemonState;
 
     #[test]
     fn daemons_and_methods_forbid_it() {

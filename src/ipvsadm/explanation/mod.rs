@@ -16,8 +16,8 @@ mod thresholds;
 
 use std::fmt::Display;
 
-use crate::ipvs::{Destination, Request, ServiceIdentity};
-use crate::netlink::{self, Transport};
+use lvs::ipvs::{Destination, Request, ServiceIdentity};
+use lvs::netlink::{self, Transport};
 
 use super::command::{Command, Listing, Subject};
 use super::error::Error;

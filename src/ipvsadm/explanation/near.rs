@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::ipvs::{Destination, DestinationEntry, Forwarding, ServiceEntry, ServiceIdentity};
 use crate::ipvsadm::endpoint::Endpoint;
 use crate::ipvsadm::save::service_option;
+use lvs::ipvs::{Destination, DestinationEntry, Forwarding, ServiceEntry, ServiceIdentity};
 
 use super::listed;
 
@@ -98,7 +98,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::ipvs::{AddressFamily, Service, Stats};
+    use lvs::ipvs::{AddressFamily, Service, Stats};
 
     const VIP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
     const RIP: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);

@@ -1,6 +1,6 @@
 //! A prefix length of persistence that nothing takes. IPv4 masks are not checked, not even 0.
 
-use crate::ipvs::Netmask;
+use lvs::ipvs::Netmask;
 
 /// The kernel's refusal; the grammar lets no such value through.
 pub(super) fn explain(netmask: Netmask) -> Option<String> {

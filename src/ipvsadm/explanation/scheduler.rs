@@ -1,7 +1,7 @@
 //! A scheduler or persistence engine that the kernel does not have. It asks for the module
 //! `ip_vs_NAME` or `ip_vs_pe_NAME` (`request_module` in net/netfilter/ipvs).
 
-use crate::ipvs::Service;
+use lvs::ipvs::Service;
 
 use super::modules::{Module, Modules};
 
@@ -44,7 +44,7 @@ mod tests {
 
     use super::super::modules::tests::some;
     use super::*;
-    use crate::ipvs::ServiceIdentity;
+    use lvs::ipvs::ServiceIdentity;
 
     fn explain(scheduler: &str, engine: Option<&str>) -> String {
         let mut service = Service::new(ServiceIdentity::tcp(Ipv4Addr::LOCALHOST, 80), scheduler);

@@ -1,6 +1,6 @@
 //! Thresholds in the wrong order, the only way to `ERANGE` that the grammar leaves open.
 
-use crate::ipvs::Destination;
+use lvs::ipvs::Destination;
 
 pub(super) fn explain(destination: &Destination) -> Option<String> {
     let (upper, lower) = (destination.upper_threshold, destination.lower_threshold);
@@ -20,7 +20,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::ipvs::Forwarding;
+    use lvs::ipvs::Forwarding;
 
     #[test]
     fn the_lower_threshold_is_held_to_the_upper_one() {

@@ -7,8 +7,8 @@ use super::line::Line;
 use super::options::{OptionId, Verb};
 use super::request::{daemon, destination, service};
 use super::value::scheduler_flags;
-use crate::ipvs::{Request, ServiceIdentity, Timeouts};
 use crate::ipvsadm::{Command, Format, Listing, Subject};
+use lvs::ipvs::{Request, ServiceIdentity, Timeouts};
 
 /// The command of a line: operands first, then scheduler flags, then what goes with what, then
 /// what makes no sense.

@@ -5,8 +5,8 @@ use super::error::UsageError;
 use super::line::{Line, TunnelType};
 use super::options::{OptionId, OptionRow, Verb};
 use super::value::{address_and_port, cut, integer, multicast_group, netmask, network};
-use crate::ipvs::{AddressFamily, Checksum, DaemonState, Forwarding, Protocol, ServiceIdentity};
 use crate::ipvsadm::{CountBy, Place};
+use lvs::ipvs::{AddressFamily, Checksum, DaemonState, Forwarding, Protocol, ServiceIdentity};
 
 /// Longest timeout that the reference takes: 31 days, in seconds.
 const MAXIMUM_TIMEOUT: u32 = 31 * 24 * 60 * 60;

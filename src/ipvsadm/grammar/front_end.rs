@@ -24,7 +24,7 @@ const OPERANDS: &str = "operands";
 /// # Examples
 ///
 /// ```
-/// let command = lvs::ipvsadm::command_line();
+/// let command = programs::ipvsadm::command_line();
 /// assert!(command.get_arguments().any(|it| it.get_long() == Some("add-service")));
 /// ```
 #[must_use]

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use super::options::{OptionId, OptionRow, Verb};
-use crate::ipvs::{Checksum, DaemonState, Forwarding, Netmask, ServiceIdentity};
 use crate::ipvsadm::{Choice, Names};
-use crate::netlink::Namespace;
+use lvs::ipvs::{Checksum, DaemonState, Forwarding, Netmask, ServiceIdentity};
+use lvs::netlink::Namespace;
 
 /// Encapsulation, in the order of the columns in [`legality`](super::legality).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::error::UsageError;
 use super::legality;
 use super::line::{Line, TunnelType};
 use super::options::OptionId;
-use crate::ipvs::{
+use lvs::ipvs::{
     Daemon, Destination, Forwarding, Netmask, Protocol, Service, ServiceFlags, ServiceIdentity,
     Tunnel,
 };

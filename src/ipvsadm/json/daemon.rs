@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::ipvs;
+use lvs::ipvs;
 
 #[derive(Serialize)]
 pub(super) struct Daemon<'a> {

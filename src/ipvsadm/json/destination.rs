@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::ipvs::{self, Checksum, Forwarding};
+use lvs::ipvs::{self, Checksum, Forwarding};
 
 use super::service::family;
 use super::stats::Stats;

@@ -13,8 +13,8 @@ mod timeouts;
 
 use std::io::{BufRead, Write};
 
-use crate::ipvs::{ServiceEntry, ServiceIdentity};
-use crate::netlink::Transport;
+use lvs::ipvs::{ServiceEntry, ServiceIdentity};
+use lvs::netlink::Transport;
 
 use super::command::{Listing, Subject};
 use super::connection_choice::{Choice, CountBy};

@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
 
-use crate::ipvs::{
+use crate::ipvsadm::scheduler_flags;
+use lvs::ipvs::{
     self, AddressFamily, DestinationEntry, ServiceEntry, ServiceFlags, ServiceIdentity,
 };
-use crate::ipvsadm::scheduler_flags;
 
 use super::destination::Destination;
 use super::stats::Stats;

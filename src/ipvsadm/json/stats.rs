@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ipvs;
+use lvs::ipvs;
 
 /// Totals, and the moving averages a second.
 #[derive(Serialize)]

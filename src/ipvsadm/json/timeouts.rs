@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ipvs;
+use lvs::ipvs;
 
 #[derive(Serialize)]
 pub(super) struct Timeouts {

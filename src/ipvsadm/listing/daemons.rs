@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::ipvs::Daemon;
+use lvs::ipvs::Daemon;
 
 /// A line for each daemon. What older kernels do not tell is left out.
 pub(super) fn write_daemons(output: &mut dyn Write, daemons: &[Daemon]) -> io::Result<()> {
@@ -30,7 +30,7 @@ pub(super) fn write_daemons(output: &mut dyn Write, daemons: &[Daemon]) -> io::R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipvs::DaemonState;
+    use lvs::ipvs::DaemonState;
 
     #[test]
     fn daemons() {

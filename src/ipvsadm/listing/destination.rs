@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use crate::ipvs::{Checksum, Destination, DestinationEntry, Forwarding, ServiceIdentity, Tunnel};
 use crate::ipvsadm::columns::Columns;
 use crate::ipvsadm::command::Format;
 use crate::ipvsadm::endpoint::{Endpoint, cut};
+use lvs::ipvs::{Checksum, Destination, DestinationEntry, Forwarding, ServiceIdentity, Tunnel};
 
 use super::Style;
 use super::number::append_number;
@@ -134,9 +134,9 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::ipvs::{AddressFamily, Rates, Stats};
     use crate::ipvsadm::Names;
     use crate::ipvsadm::fake_names::FakeNames;
+    use lvs::ipvs::{AddressFamily, Rates, Stats};
 
     const NAMES: FakeNames = FakeNames(&[
         ("twenty-eight-cut.characters.example", "198.51.100.4"),

@@ -10,8 +10,8 @@ mod title;
 
 use std::io::Write;
 
-use crate::ipvs::ServiceEntry;
-use crate::netlink::Transport;
+use lvs::ipvs::ServiceEntry;
+use lvs::netlink::Transport;
 
 use super::Names;
 use super::command::{Format, Listing, Subject};

@@ -2,14 +2,14 @@
 
 use std::io::{self, Write};
 
-use crate::ipvs::{
-    AddressFamily, Protocol, Service, ServiceEntry, ServiceFlags, ServiceIdentity, Stats,
-};
 use crate::ipvsadm::Names;
 use crate::ipvsadm::columns::Columns;
 use crate::ipvsadm::command::Format;
 use crate::ipvsadm::endpoint::{Endpoint, cut};
 use crate::ipvsadm::scheduler_flags;
+use lvs::ipvs::{
+    AddressFamily, Protocol, Service, ServiceEntry, ServiceFlags, ServiceIdentity, Stats,
+};
 
 use super::Style;
 use super::number::append_number;
@@ -117,8 +117,8 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::ipvs::{Netmask, Rates};
     use crate::ipvsadm::fake_names::FakeNames;
+    use lvs::ipvs::{Netmask, Rates};
 
     const NAMES: FakeNames = FakeNames(&[
         ("thirty.three.characters.example.a.very.long.host.name.com", "192.0.2.1"),

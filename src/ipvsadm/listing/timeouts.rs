@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::ipvs::Timeouts;
+use lvs::ipvs::Timeouts;
 
 pub(super) fn write_timeouts(output: &mut dyn Write, timeouts: Timeouts) -> io::Result<()> {
     let Timeouts { tcp, tcp_fin, udp } = timeouts;

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::ipvs::Info;
 use crate::ipvsadm::command::Format;
+use lvs::ipvs::Info;
 
 const DEFAULT: &str = "\
 Prot LocalAddress:Port Scheduler Flags
@@ -57,7 +57,7 @@ pub(super) fn write_columns(output: &mut dyn Write, format: Format) -> io::Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipvs::Version;
+    use lvs::ipvs::Version;
 
     #[test]
     fn version_line() {

@@ -1,16 +1,17 @@
 //! Making the repairs, and taking them back, by the same engine as all else.
 
+use crate::host::machine::{Key, Machine, Value};
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::shell::inside;
 use super::{Patient, report};
 use crate::doctor::{CHECKS, Diagnosis, Intent, Step};
+use crate::engine::{Desired, Engine, Journal};
 use crate::lvsctl::arguments::Options;
 use crate::lvsctl::report::{FailedRun, commands};
-use crate::lvsctl::{Error, Key, Machine, Value, state};
-use crate::plan::{Engine, Journal, Wanted};
+use crate::lvsctl::{Error, state};
 
-/// Starts every claim of a repair.
+/// Starts every owner of a repair.
 const CLAIM: &str = "doctor ";
 
 /// Shows what is wrong, asks, mends, and looks again.
@@ -74,10 +75,10 @@ fn mend(
     let mut machine = Machine::new()?;
     let _lock = state::lock(options)?;
     let mut journal = state::journal(&options.state_dir)?;
-    let wanted: Vec<Wanted<Key, Value>> =
-        repairs.iter().filter_map(|(id, step)| wanted(id, step, intent, &journal)).collect();
-    // No claim is given up: what an earlier run mended stays mended.
-    let run = Engine::new(&mut machine, &mut journal).up(&[], &wanted);
+    let desired: Vec<Desired<Key, Value>> =
+        repairs.iter().filter_map(|(id, step)| desired(id, step, intent, &journal)).collect();
+    // No owner is given up: what an earlier run mended stays mended.
+    let run = Engine::new(&mut machine, &mut journal).up(&[], &desired);
     let done = run.map_err(|failure| Error::Run(FailedRun(failure)))?;
     Ok(commands(&done.steps))
 }
@@ -104,22 +105,22 @@ fn repairs(diagnosis: &Diagnosis) -> (Vec<(&'static str, Step)>, Vec<Step>) {
 
 /// What somebody wants already stays theirs, and goes when they are done with it; so does what the
 /// cluster file wants.
-fn wanted(
+fn desired(
     id: &str,
     step: &Step,
     intent: Option<&Intent>,
     journal: &Journal<Key, Value>,
-) -> Option<Wanted<Key, Value>> {
+) -> Option<Desired<Key, Value>> {
     let (key, value) = match step {
         Step::Host(change) => (Key::Host(change.key.clone()), change.to.clone().map(Value::Host)),
         Step::Table(change) => (Key::Table(change.key), change.to.clone().map(Value::Table)),
         Step::Shell { .. } => return None,
     };
-    let theirs = journal.entry(&key).and_then(|entry| entry.claims.first().cloned());
+    let theirs = journal.entry(&key).and_then(|entry| entry.owners.first().cloned());
     let of_file = || intent?.wishes.iter().find(|wish| wish.step == *step);
-    let theirs = theirs.or_else(|| of_file().map(|wish| wish.claim.clone()));
-    let claim = theirs.unwrap_or_else(|| format!("{CLAIM}{id}"));
-    Some(Wanted { key, value, tolerated: Vec::new(), claim })
+    let theirs = theirs.or_else(|| of_file().map(|wish| wish.owner.clone()));
+    let owner = theirs.unwrap_or_else(|| format!("{CLAIM}{id}"));
+    Some(Desired { key, value, acceptable: Vec::new(), owner })
 }
 
 /// Asks a person; a program is told to say so at once.
@@ -144,9 +145,9 @@ pub(super) fn undo(options: &Options, output: &mut dyn Write) -> Result<u8, Erro
     let mut machine = Machine::new()?;
     let _lock = state::lock(options)?;
     let mut journal = state::journal(&options.state_dir)?;
-    let mut claims = journal.claims();
-    claims.retain(|claim| claim.starts_with(CLAIM));
-    let run = Engine::new(&mut machine, &mut journal).down(&claims);
+    let mut owners = journal.owners();
+    owners.retain(|owner| owner.starts_with(CLAIM));
+    let run = Engine::new(&mut machine, &mut journal).down(&owners);
     let done = run.map_err(|failure| Error::Run(FailedRun(failure)))?;
     for command in commands(&done.steps) {
         writeln!(output, "+ {command}")?;

@@ -6,6 +6,8 @@ mod report;
 mod shell;
 mod snapshot;
 
+use crate::host::machine::{Key, Value};
+use crate::policy::Role;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,8 +15,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::arguments::Options;
-use super::{Error, Key, Value, state};
-use crate::cluster::Role;
+use super::{Error, state};
 use crate::doctor::{Facts, Journalled, Symptom, Unread, moved};
 use patient::Patient;
 
@@ -92,9 +93,9 @@ fn facts(options: &Options) -> Facts {
     facts
 }
 
-fn entry(entry: &crate::plan::Entry<Key, Value>) -> Journalled {
-    let claims = entry.claims.to_vec();
-    let nothing = Journalled { claims, key: None, value: None, entry: None, found: None };
+fn entry(entry: &crate::engine::Entry<Key, Value>) -> Journalled {
+    let owners = entry.owners.to_vec();
+    let nothing = Journalled { owners, key: None, value: None, entry: None, found: None };
     match (&entry.key, &entry.ours) {
         // What it is compared with has the kernel's message behind its words, too.
         (Key::Host(key), Some(Value::Host(value))) => {

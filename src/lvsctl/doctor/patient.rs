@@ -1,17 +1,18 @@
 //! The machine that is examined, and what it is to be.
 
+use crate::host::machine::{Key, Machine, Value};
+use crate::policy::{Duty, Role};
 use std::path::Path;
 
 use super::shell::quoted;
 use super::{DoctorFlags, facts, snapshot};
-use crate::cluster::{Duty, Role};
 use crate::doctor::{Diagnosis, Expectation, Facts, Intent, Step, Unread, Wish, examine};
-use crate::ipvs::Forwarding;
+use crate::engine::{Change, System};
 use crate::lvsctl::arguments::{Options, STATE_DIRECTORY};
 use crate::lvsctl::asked::Asked;
-use crate::lvsctl::wanted::{Claimed, Found, Want, reverse_path_filter_of_all, wanted};
-use crate::lvsctl::{Error, Key, Machine, Value, state};
-use crate::plan::{Change, World};
+use crate::lvsctl::{Error, state};
+use crate::policy::{Found, Owned, Want, desired, reverse_path_filter_of_all};
+use lvs::ipvs::Forwarding;
 
 /// A machine, and the file that it is held against.
 pub(super) struct Patient<'a> {
@@ -55,12 +56,12 @@ impl Patient<'_> {
         Ok(expectation.with(intent, asked.claim_of_table().is_some(), &served))
     }
 
-    /// What is wanted of the machine that we run on.
+    /// What is desired of the machine that we run on.
     fn present(&self, asked: &Asked) -> Result<Vec<Wish>, Error> {
         let mut machine = Machine::new()?.only_looking();
         let journal = state::journal(&self.options.state_dir)?;
         let mut wishes = Vec::new();
-        for want in asked.wanted(&mut machine, &journal)? {
+        for want in asked.desired(&mut machine, &journal)? {
             let found = machine.read(&want.key)?;
             wishes.push(wish(want, found));
         }
@@ -85,7 +86,7 @@ impl Patient<'_> {
     }
 }
 
-/// What is wanted of a machine of which there is a snapshot. What that does not hold is noted.
+/// What is desired of a machine of which there is a snapshot. What that does not hold is noted.
 fn recorded(asked: &Asked, facts: &mut Facts) -> Result<Vec<Wish>, Error> {
     let value = |key: &Key| match key {
         Key::Host(key) => facts.network.value(key).map(|value| value.map(Value::Host)),
@@ -105,7 +106,7 @@ fn recorded(asked: &Asked, facts: &mut Facts) -> Result<Vec<Wish>, Error> {
         ..Found::default()
     };
     let (mut wishes, mut unknown) = (Vec::new(), Vec::new());
-    for want in asked.wanted_by(|duties| wanted(duties, &found))? {
+    for want in asked.wanted_by(|duties| desired(duties, &found))? {
         match value(&want.key) {
             Some(found) => wishes.push(wish(want, found)),
             None => unknown.push(want.key.to_string()),
@@ -138,13 +139,13 @@ fn wish(want: Want, found: Option<Value>) -> Wish {
             Step::Table(Change { key, from: found.and_then(entry), to: want.value.and_then(entry) })
         }
     };
-    let tolerated = want.tolerated.into_iter().filter_map(text).collect();
-    Wish { step, tolerated, claim: want.claim, met }
+    let acceptable = want.acceptable.into_iter().filter_map(text).collect();
+    Wish { step, acceptable, owner: want.owner, met }
 }
 
 /// The virtual address that a duty makes a real server answer for.
-fn served(claimed: &Claimed) -> Option<(std::net::IpAddr, Forwarding)> {
-    match &claimed.duty {
+fn served(owned: &Owned) -> Option<(std::net::IpAddr, Forwarding)> {
+    match &owned.duty {
         Duty::Address(duty) if duty.role == Role::RealServer => {
             Some((duty.vip, duty.mode.forwarding()))
         }

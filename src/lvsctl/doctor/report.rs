@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::shell::inside;
 use crate::doctor::{Diagnosis, Finding, Movement, Severity, Symptom};
 use crate::lvsctl::arguments::Options;
-use crate::netlink::Namespace;
+use lvs::netlink::Namespace;
 
 /// All findings, what could not be looked at, and a closing sentence; or one JSON object.
 pub(super) fn write(

@@ -1,6 +1,6 @@
 //! The commands of a finding, as a shell takes them that is not in the network namespace itself.
 
-use crate::netlink::Namespace;
+use lvs::netlink::Namespace;
 
 /// The command, in the namespace. `lvsctl` names it by an option of its own; modules and files such as
 /// those of `sysctl.d` are the machine's.

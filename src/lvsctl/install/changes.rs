@@ -25,7 +25,7 @@ pub(super) enum Content {
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) path: PathBuf,
-    pub(super) wanted: Option<Content>,
+    pub(super) desired: Option<Content>,
 }
 
 /// A path that is not as it shall be.
@@ -78,14 +78,14 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// What has to be done so that every path is as wanted.
+/// What has to be done so that every path is as desired.
 ///
 /// # Errors
 ///
 /// [`Error::NotOurs`] where a path is someone else's: nothing may be done then.
 pub(super) fn between(items: Vec<Item>, link: &Path) -> Result<Vec<Change>, Error> {
     let (mut changes, mut foreign) = (Vec::new(), Vec::new());
-    for Item { path, wanted } in items {
+    for Item { path, desired } in items {
         let before = match found(&path, Some(link))? {
             Found::Nothing => None,
             Found::Ours(content) => Some(content),
@@ -94,8 +94,8 @@ pub(super) fn between(items: Vec<Item>, link: &Path) -> Result<Vec<Change>, Erro
                 continue;
             }
         };
-        if before != wanted {
-            changes.push(Change { path, before, after: wanted });
+        if before != desired {
+            changes.push(Change { path, before, after: desired });
         }
     }
     if foreign.is_empty() { Ok(changes) } else { Err(Error::NotOurs(foreign)) }
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     fn item(path: PathBuf, text: &str) -> Item {
-        Item { path, wanted: Some(Content::Text(marked(text.as_bytes()))) }
+        Item { path, desired: Some(Content::Text(marked(text.as_bytes()))) }
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
         let at = |name: &str| directory.path().join(name);
         let link = Path::new("/etc/one");
         let items = || {
-            let linked = Item { path: at("d/link"), wanted: Some(Content::Link(link.to_owned())) };
+            let linked = Item { path: at("d/link"), desired: Some(Content::Link(link.to_owned())) };
             vec![item(at("d/one"), "one"), item(at("two"), "two"), linked]
         };
         let changes = between(items(), link).unwrap();

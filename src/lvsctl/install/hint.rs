@@ -1,13 +1,13 @@
 //! What to tell a program that manages an interface, so that it lets be what is set there.
 
+use crate::host::machine::{Key, Value};
 use std::fmt;
 
 use serde_json::{Value as Json, json};
 
 use super::paths::Paths;
-use crate::lvsctl::wanted::Want;
-use crate::lvsctl::{Key, Value};
-use crate::node::{self, InterfaceName, Manager};
+use crate::host::{self, InterfaceName, Manager};
+use crate::policy::Want;
 
 /// A file for a person to write: whoever manages an interface answers for its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,9 +21,9 @@ pub(super) struct Hint {
 
 impl Hint {
     /// One for each interface that the plan gives addresses or routes to, and that a program manages.
-    pub(super) fn all(wanted: &[Want], paths: &Paths) -> Vec<Self> {
+    pub(super) fn all(desired: &[Want], paths: &Paths) -> Vec<Self> {
         let mut interfaces: Vec<InterfaceName> = Vec::new();
-        for interface in wanted.iter().filter_map(interface) {
+        for interface in desired.iter().filter_map(interface) {
             if !interfaces.contains(&interface) {
                 interfaces.push(interface);
             }
@@ -84,7 +84,7 @@ impl fmt::Display for Hint {
 /// The interface on which something is set that a manager could take away.
 fn interface(want: &Want) -> Option<InterfaceName> {
     match (&want.key, &want.value) {
-        (Key::Host(node::Key::DefaultRoute(_)), Some(Value::Host(words))) => {
+        (Key::Host(host::Key::DefaultRoute(_)), Some(Value::Host(words))) => {
             words.split(' ').skip_while(|word| *word != "dev").nth(1)?.parse().ok()
         }
         (Key::Host(key), Some(_)) => key.device().cloned(),

@@ -14,6 +14,7 @@ mod report;
 mod tests;
 mod texts;
 
+use crate::host::machine::Machine;
 use std::io;
 use std::path::{self, Path, PathBuf};
 
@@ -27,7 +28,7 @@ use self::report::Report;
 use self::texts::Commands;
 use super::arguments::{InstallFlags, Options, STATE_DIRECTORY, UninstallFlags};
 use super::asked::{Asked, Meant};
-use super::{Error, Machine, state};
+use super::{Error, state};
 
 /// For how long a unit lets another finish, in seconds.
 const WAIT: u32 = 120;
@@ -46,17 +47,17 @@ pub(super) fn install(
     let paths = Paths::new(&flags.root, cluster.name());
     let mut machine = Machine::new()?.only_looking();
     let journal = state::journal(&options.state_dir)?;
-    let wanted = asked.wanted(&mut machine, &journal)?;
+    let desired = asked.desired(&mut machine, &journal)?;
 
     let (name, role) = (paths.name(), *role);
     let text = |text: String| Content::Text(marked(text.as_bytes()));
     let unit = texts::unit(name, role, &program()?, &commands(flags, options, &paths)?);
-    let sysctls = texts::sysctls(name, role, &wanted, &mut machine)?;
+    let sysctls = texts::sysctls(name, role, &desired, &mut machine)?;
     let mut items = vec![
-        Item { path: paths.modules(), wanted: texts::modules(name, role, &wanted).map(text) },
-        Item { path: paths.sysctls(), wanted: sysctls.map(text) },
-        Item { path: paths.unit(), wanted: Some(text(unit)) },
-        Item { path: paths.wanted_at_boot(), wanted: Some(Content::Link(paths.own_unit())) },
+        Item { path: paths.modules(), desired: texts::modules(name, role, &desired).map(text) },
+        Item { path: paths.sysctls(), desired: sysctls.map(text) },
+        Item { path: paths.unit(), desired: Some(text(unit)) },
+        Item { path: paths.wanted_at_boot(), desired: Some(Content::Link(paths.own_unit())) },
     ];
     items.splice(..0, copy(&flags.file, &paths)?);
 
@@ -69,7 +70,7 @@ pub(super) fn install(
         ),
         changes: changes::between(items, &paths.own_unit())?,
         kept: None,
-        hints: Hint::all(&wanted, &paths),
+        hints: Hint::all(&desired, &paths),
     };
     report.carry_out(options)?;
     report.tell(options, output)?;
@@ -88,10 +89,10 @@ pub(super) fn uninstall(
     let paths = Paths::new(&flags.root, &name);
     let journal = state::journal(&options.state_dir)?;
     // Without its unit nothing would take it back.
-    if is_here(&flags.root) && journal.claims().iter().any(|claim| meant.covers(claim)) {
+    if is_here(&flags.root) && journal.owners().iter().any(|owner| meant.covers(owner)) {
         return Err(Error::StillUp { unit: paths.unit_name() });
     }
-    let gone = |path| Item { path, wanted: None };
+    let gone = |path| Item { path, desired: None };
     // The link first: what is left after a crash is not started any more.
     let mut items = vec![
         gone(paths.wanted_at_boot()),
@@ -151,7 +152,7 @@ fn copy(file: &Path, paths: &Paths) -> Result<Option<Item>, Error> {
     }
     let unread = |source| Error::File { action: "read", path: file.to_owned(), source };
     let text = changes::read(file).map_err(unread)?;
-    Ok(Some(Item { path, wanted: Some(Content::Text(marked(&text))) }))
+    Ok(Some(Item { path, desired: Some(Content::Text(marked(&text))) }))
 }
 
 fn not_a_cluster(file: &Path) -> Error {

@@ -1,13 +1,14 @@
 //! The unit and the drop-ins, as text.
 
+use crate::host::machine::{Key, Machine, Value};
+use crate::policy::Role;
 use std::fmt::Display;
 
-use crate::cluster::Role;
-use crate::lvsctl::wanted::Want;
-use crate::lvsctl::{Error, Key, Machine, Value};
-use crate::node::{self, Sysctl};
-use crate::plan::World;
-use crate::table;
+use crate::engine::System;
+use crate::host::{self, Sysctl};
+use crate::lvsctl::Error;
+use crate::policy::Want;
+use lvs::table;
 
 /// What the unit calls.
 pub(super) struct Commands {
@@ -79,9 +80,9 @@ WantedBy=multi-user.target
 ///
 /// The kernel loads them by itself when they are first used. From here they come before sysctls are
 /// set, and before a machine may be told to load no more.
-pub(super) fn modules(name: &str, role: Role, wanted: &[Want]) -> Option<String> {
+pub(super) fn modules(name: &str, role: Role, desired: &[Want]) -> Option<String> {
     let mut modules: Vec<String> = Vec::new();
-    for module in wanted.iter().flat_map(modules_of) {
+    for module in desired.iter().flat_map(modules_of) {
         if !modules.contains(&module) {
             modules.push(module);
         }
@@ -93,8 +94,8 @@ pub(super) fn modules(name: &str, role: Role, wanted: &[Want]) -> Option<String>
 
 fn modules_of(want: &Want) -> Vec<String> {
     match (&want.key, &want.value) {
-        (Key::Host(node::Key::FouPort { .. }), _) => vec!["fou".to_owned()],
-        (Key::Host(node::Key::Link(_)), Some(Value::Host(kind))) => {
+        (Key::Host(host::Key::FouPort { .. }), _) => vec!["fou".to_owned()],
+        (Key::Host(host::Key::Link(_)), Some(Value::Host(kind))) => {
             module_of_link(kind).into_iter().map(str::to_owned).collect()
         }
         (Key::Table(_), Some(Value::Table(table::Value::Service(service)))) => {
@@ -122,29 +123,29 @@ fn module_of_link(kind: &str) -> Option<&'static str> {
 
 /// The sysctls that the plan sets; `None` where it sets none.
 ///
-/// A value that does as well as the one wanted is someone else's choice, which the plan leaves alone.
+/// A value that does as well as the one desired is someone else's choice, which the plan leaves alone.
 /// Parameters of an interface that the plan makes itself, other than by loading a module, are left to
 /// it: there is none at boot.
 pub(super) fn sysctls(
     name: &str,
     role: Role,
-    wanted: &[Want],
+    desired: &[Want],
     machine: &mut Machine,
 ) -> Result<Option<String>, Error> {
     let mut settings: Vec<String> = Vec::new();
-    for want in wanted {
-        let Want { key: Key::Host(node::Key::Sysctl(sysctl)), value: Some(value), .. } = want
+    for want in desired {
+        let Want { key: Key::Host(host::Key::Sysctl(sysctl)), value: Some(value), .. } = want
         else {
             continue;
         };
-        if is_made(sysctl, wanted) || is_pattern(sysctl) {
+        if is_made(sysctl, desired) || is_pattern(sysctl) {
             continue;
         }
         let found = match machine.read(&want.key)? {
             None => start(sysctl, machine)?,
             found => found,
         };
-        if found.is_some_and(|found| found != *value && want.tolerated.contains(&found)) {
+        if found.is_some_and(|found| found != *value && want.acceptable.contains(&found)) {
             continue;
         }
         let setting = format!("{sysctl} = {value}");
@@ -166,19 +167,19 @@ pub(super) fn sysctls(
 /// What a parameter of an interface that is still to come will be.
 fn start(sysctl: &Sysctl, machine: &mut Machine) -> Result<Option<Value>, Error> {
     match sysctl.inherited() {
-        Some(default) => Ok(machine.read(&Key::Host(node::Key::Sysctl(default)))?),
+        Some(default) => Ok(machine.read(&Key::Host(host::Key::Sysctl(default)))?),
         None => Ok(None),
     }
 }
 
 /// Whether it is one of an interface that the plan makes, and no module by being loaded.
-fn is_made(sysctl: &Sysctl, wanted: &[Want]) -> bool {
+fn is_made(sysctl: &Sysctl, desired: &[Want]) -> bool {
     let Some(interface) = sysctl.interface() else {
         return false;
     };
     let own = interface.as_str().starts_with("lvs-");
-    wanted.iter().any(|want| match (&want.key, &want.value) {
-        (Key::Host(node::Key::Link(name)), Some(Value::Host(kind))) => {
+    desired.iter().any(|want| match (&want.key, &want.value) {
+        (Key::Host(host::Key::Link(name)), Some(Value::Host(kind))) => {
             *name == interface && (own || module_of_link(kind).is_none())
         }
         _ => false,

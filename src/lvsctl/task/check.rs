@@ -1,9 +1,9 @@
 //! What cannot work is refused before anything is touched.
 
+use crate::policy::{Mode, Role};
 use std::net::{IpAddr, SocketAddr};
 
 use super::Task;
-use crate::cluster::{Mode, Role};
 use crate::lvsctl::{Error, RealServer};
 
 impl Task {
@@ -93,23 +93,23 @@ impl Task {
     }
 
     /// A director of NAT leads answers on to the clients, a real server of NAT leads its own to a
-    /// director: one machine has one default route for both. `claims` are those of the journal.
-    pub(in crate::lvsctl) fn stays_one_end_of_nat(&self, claims: &[String]) -> Result<(), Error> {
+    /// director: one machine has one default route for both. `owners` are those of the journal.
+    pub(in crate::lvsctl) fn stays_one_end_of_nat(&self, owners: &[String]) -> Result<(), Error> {
         let other = match self.role {
             _ if self.mode != Mode::Nat => return Ok(()),
             Role::Director => Role::RealServer,
             Role::RealServer => Role::Director,
         };
-        let is_other = |claim: &&String| {
-            let mut words = claim.split(' ').skip_while(|word| *word != other.name());
+        let is_other = |owner: &&String| {
+            let mut words = owner.split(' ').skip_while(|word| *word != other.name());
             let (mode, vip) = (words.nth(1), words.next().and_then(|word| word.parse().ok()));
             let same_family =
                 |vip: IpAddr| self.vips.iter().any(|own| own.is_ipv4() == vip.is_ipv4());
             mode == Some("nat") && vip.is_some_and(same_family)
         };
-        match claims.iter().find(is_other) {
-            Some(claim) => usage(format!(
-                "this machine is the other end of nat already (`{claim}`): its one default route \
+        match owners.iter().find(is_other) {
+            Some(owner) => usage(format!(
+                "this machine is the other end of nat already (`{owner}`): its one default route \
                  cannot lead to the clients and to a director. Take that back first, or give the \
                  roles to two machines"
             )),

@@ -4,15 +4,15 @@ mod check;
 #[cfg(test)]
 mod tests;
 
+use crate::policy::{AddressDuty, Duty, Listener, Mode, Role};
 use std::fmt;
 use std::net::IpAddr;
 
 use super::arguments::{DirectorFlags, RealServerFlags};
-use super::wanted::Claimed;
 use super::{Error, RealServer};
-use crate::cluster::{AddressDuty, Duty, Listener, Mode, Role};
-use crate::ipvs::{Destination, Service, ServiceIdentity};
-use crate::node::InterfaceName;
+use crate::host::InterfaceName;
+use crate::policy::Owned;
+use lvs::ipvs::{Destination, Service, ServiceIdentity};
 
 /// One role in one mode, for one or more virtual addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,22 +74,22 @@ impl Task {
     /// The name under which the journal keeps what a virtual address needs, or what one service of
     /// it needs.
     #[must_use]
-    pub fn claim(&self, vip: IpAddr, listener: Option<Listener>) -> String {
-        let claim = format!("{} {} {vip}", self.role.name(), self.mode);
+    pub fn owner(&self, vip: IpAddr, listener: Option<Listener>) -> String {
+        let owner = format!("{} {} {vip}", self.role.name(), self.mode);
         match listener {
-            Some(listener) => format!("{claim} {listener}"),
-            None => claim,
+            Some(listener) => format!("{owner} {listener}"),
+            None => owner,
         }
     }
 
-    /// Whether this task speaks of that claim: of each virtual address, and each service of it
+    /// Whether this task speaks of that owner: of each virtual address, and each service of it
     /// that is named, or else every one.
     #[must_use]
-    pub fn covers(&self, claim: &str) -> bool {
+    pub fn covers(&self, owner: &str) -> bool {
         self.vips.iter().any(|vip| {
-            let whole = self.claim(*vip, None);
+            let whole = self.owner(*vip, None);
             let mut services = self.listeners.iter();
-            match claim.strip_prefix(&whole) {
+            match owner.strip_prefix(&whole) {
                 Some("") => self.listeners.is_empty() || self.role == Role::RealServer,
                 Some(rest) if rest.starts_with(' ') => {
                     self.listeners.is_empty()
@@ -101,24 +101,24 @@ impl Task {
     }
 
     /// What the task asks of this machine, in order: each virtual address and each service of it,
-    /// by a claim of its own.
-    pub(super) fn duties(&self) -> Vec<Claimed> {
+    /// by a owner of its own.
+    pub(super) fn duties(&self) -> Vec<Owned> {
         let mut duties = Vec::new();
         for vip in &self.vips {
             for listener in self.claimants() {
-                let claim = self.claim(*vip, listener);
+                let owner = self.owner(*vip, listener);
                 let duty = Duty::Address(self.address(*vip));
-                duties.push(Claimed { claim: claim.clone(), duty });
+                duties.push(Owned { owner: owner.clone(), duty });
                 duties.extend(listener.map(|listener| {
                     let (service, destinations) = self.service(*vip, listener);
-                    Claimed { claim, duty: Duty::Service(service, destinations) }
+                    Owned { owner, duty: Duty::Service(service, destinations) }
                 }));
             }
         }
         duties
     }
 
-    /// The services of each virtual address, or nothing in their place: each has a claim.
+    /// The services of each virtual address, or nothing in their place: each has a owner.
     fn claimants(&self) -> Vec<Option<Listener>> {
         match self.listeners.as_slice() {
             [] => vec![None],

@@ -5,8 +5,8 @@ mod refusals;
 mod there_and_back;
 mod traffic;
 
-use lvs::node::{Bond, BondMode, InterfaceName, Key};
-use lvs::plan::{Engine, Journal, JournalFile, Report, Wanted};
+use programs::engine::{Desired, Engine, Journal, JournalFile, Report};
+use programs::host::{Bond, BondMode, InterfaceName, Key};
 
 use crate::support::Host;
 use crate::support::machine::Machine;
@@ -32,15 +32,15 @@ fn up(host: &Host, bond: &Bond, machine: &mut Machine) -> Outcome {
     let journalled = journal.entries();
     let journalled: Vec<_> =
         journalled.map(|entry| (entry.key.clone(), entry.previous.clone())).collect();
-    let wanted = bond.wanted(&belongings, &journalled).into_iter().map(|want| Wanted {
+    let desired = bond.desired(&belongings, &journalled).into_iter().map(|want| Desired {
         key: want.key,
         value: want.value,
-        tolerated: want.tolerated,
-        claim: "bond".to_owned(),
+        acceptable: want.acceptable,
+        owner: "bond".to_owned(),
     });
-    let wanted: Vec<_> = wanted.collect();
+    let desired: Vec<_> = desired.collect();
     Engine::new(machine, &mut journal)
-        .up(&["bond".to_owned()], &wanted)
+        .up(&["bond".to_owned()], &desired)
         .map_err(|failure| format!("{} {:?} {:?}", failure.cause, failure.at, failure.stuck))
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use lvs::node::{BondMode, Key, typed};
-use lvs::plan::Change;
+use programs::engine::Change;
+use programs::host::{BondMode, Key, typed};
 
 use super::{Rack, bond, down, journal, up};
 use crate::support::assert_same;

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use lvs::node::{BondMode, Key};
+use programs::host::{BondMode, Key};
 
 use super::{MODES, Outcome, Rack, bond, down, up};
 use crate::support::assert_same;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Barrier;
 
-use lvs::node::BondMode;
+use programs::host::BondMode;
 
 use super::{Rack, bond, up};
 use crate::support::machine::Machine;
@@ -39,9 +39,9 @@ fn stream(from: &Host, to: &Host, address: &str, between: impl FnOnce() + Send) 
             go_on.wait();
         });
     });
-    let wanted = STREAMS * HALF.len() * 2;
-    assert_eq!(server.join().unwrap(), wanted as u64);
-    wanted
+    let desired = STREAMS * HALF.len() * 2;
+    assert_eq!(server.join().unwrap(), desired as u64);
+    desired
 }
 
 #[test]

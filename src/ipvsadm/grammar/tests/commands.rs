@@ -4,13 +4,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::super::{parse, parse_restore_line};
 use super::words;
-use crate::ipvs::{
+use crate::ipvsadm::fake_names::VIP_EXAMPLE;
+use crate::ipvsadm::{Choice, Command, CountBy, Format, Listing, Manner, Network, Place, Subject};
+use lvs::ipvs::{
     AddressFamily, Checksum, Daemon, DaemonState, Destination, Forwarding, Netmask, Protocol,
     Request, Service, ServiceFlags, ServiceIdentity, Timeouts, Tunnel,
 };
-use crate::ipvsadm::fake_names::VIP_EXAMPLE;
-use crate::ipvsadm::{Choice, Command, CountBy, Format, Listing, Manner, Network, Place, Subject};
-use crate::netlink::Namespace;
+use lvs::netlink::Namespace;
 
 const WEB: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const REAL: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);

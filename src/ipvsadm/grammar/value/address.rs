@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::integer::{WHITE_SPACE, integer};
-use crate::ipvs::Protocol;
 use crate::ipvsadm::{Names, Network};
+use lvs::ipvs::Protocol;
 
 /// `address[:port]`, of a service or a real server; no port where none is written.
 ///

@@ -2,8 +2,8 @@
 
 use super::address::host;
 use super::integer::leading_integer;
-use crate::ipvs::{AddressFamily, Netmask};
 use crate::ipvsadm::Names;
+use lvs::ipvs::{AddressFamily, Netmask};
 
 /// A mask for services of that family: any IPv4 address, or an IPv6 prefix length.
 pub(in super::super) fn netmask(

@@ -1,8 +1,8 @@
 //! The flags of `-b`, which mean what the scheduler makes of them.
 
 use super::cut;
-use crate::ipvs::ServiceFlags;
 use crate::ipvsadm::grammar::UsageError;
+use lvs::ipvs::ServiceFlags;
 
 /// Flags by name: the scheduler that a name belongs to, if to one only, and the bit.
 #[rustfmt::skip]

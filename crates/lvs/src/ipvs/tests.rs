@@ -1,0 +1,169 @@
+//! The client's verbs against a played kernel.
+
+use std::cell::RefCell;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::*;
+use crate::netlink::Error;
+use crate::netlink::fake_kernel::{
+    Answer, FAMILY, FakeKernel, Seen, acknowledged, end, message, outcome,
+};
+
+/// Attributes that a kernel sends, as bytes: kind and value.
+fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let mut bytes = ((4 + value.len()) as u16).to_ne_bytes().to_vec();
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(value);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+fn answer(sequence: u32, command: u8, attributes: &[u8]) -> Answer {
+    Ok(message(FAMILY, 0, sequence, &[&[command, 1, 0, 0], attributes].concat()))
+}
+
+fn client<F: FnMut(&[Seen]) -> Vec<Answer>>(answer: F) -> Client<FakeKernel<F>> {
+    Client::new(FakeKernel::new(answer)).unwrap()
+}
+
+fn web() -> ServiceIdentity {
+    ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 10), 80)
+}
+
+fn real_server() -> Destination {
+    Destination::new(Ipv4Addr::new(198, 51, 100, 2), 80, Forwarding::Tunnel)
+}
+
+#[test]
+fn a_kernel_without_ipvs_is_named() {
+    let mut kernel = FakeKernel::new(|_: &[Seen]| vec![]);
+    kernel.knows_family = false;
+    let Err(Error::NoFamily(name)) = Client::new(kernel) else { panic!() };
+    assert_eq!(name, "IPVS");
+}
+
+#[test]
+fn each_verb_sends_its_command() {
+    let commands = RefCell::new(Vec::new());
+    let mut ipvs = client(|seen: &[Seen]| {
+        let [request, _full_stop] = seen else { panic!() };
+        commands.borrow_mut().push(request.payload[0]);
+        vec![acknowledged(seen)]
+    });
+    let service = Service::new(web(), "rr");
+    let daemon = Daemon {
+        state: DaemonState::Master,
+        interface: "eth0".into(),
+        sync_id: 0,
+        maximum_length: None,
+        group: None,
+        port: None,
+        time_to_live: None,
+    };
+    ipvs.add_service(&service).unwrap();
+    ipvs.edit_service(&service).unwrap();
+    ipvs.delete_service(&web()).unwrap();
+    ipvs.add_destination(&web(), &real_server()).unwrap();
+    ipvs.edit_destination(&web(), &real_server()).unwrap();
+    ipvs.delete_destination(&web(), real_server().address, 80).unwrap();
+    ipvs.flush().unwrap();
+    ipvs.zero(None).unwrap();
+    ipvs.zero(Some(&web())).unwrap();
+    ipvs.set_timeouts(&Timeouts { tcp: 900, tcp_fin: 0, udp: 0 }).unwrap();
+    ipvs.start_daemon(&daemon).unwrap();
+    ipvs.stop_daemon(DaemonState::Backup, 0).unwrap();
+    // IPVS_CMD_* of linux/ip_vs.h.
+    assert_eq!(*commands.borrow(), [1, 2, 3, 5, 6, 7, 17, 16, 16, 12, 9, 10]);
+}
+
+#[test]
+fn a_refusal_keeps_its_number() {
+    let mut ipvs = client(|seen: &[Seen]| {
+        let refusal = Ok(outcome(seen[0].sequence(), libc::ESRCH));
+        let barrier = seen.iter().filter(|seen| seen.is_full_stop());
+        let acknowledgement = barrier.map(|seen| Ok(outcome(seen.sequence(), 0)));
+        [refusal].into_iter().chain(acknowledgement).collect()
+    });
+    assert_eq!(ipvs.flush().unwrap_err().errno(), Some(libc::ESRCH));
+    assert_eq!(ipvs.service(&web()).unwrap_err().errno(), Some(libc::ESRCH));
+    assert_eq!(ipvs.services().unwrap_err().errno(), Some(libc::ESRCH));
+}
+
+#[test]
+fn settings_are_read() {
+    let mut ipvs = client(|seen: &[Seen]| {
+        let sequence = seen[0].sequence();
+        let reply = match seen[0].payload[0] {
+            15 => answer(sequence, 14, &attribute(1, &0x010201_u32.to_ne_bytes())),
+            13 => answer(sequence, 12, &attribute(6, &300_u32.to_ne_bytes())),
+            command => panic!("{command}"),
+        };
+        vec![reply, Ok(outcome(sequence, 0))]
+    });
+    assert_eq!(ipvs.info().unwrap().version.to_string(), "1.2.1");
+    assert_eq!(ipvs.timeouts().unwrap(), Timeouts { tcp: 0, tcp_fin: 0, udp: 300 });
+}
+
+#[test]
+fn a_destination_without_a_family_has_that_of_its_service() {
+    let mut ipvs = client(|seen: &[Seen]| {
+        let sequence = seen[0].sequence();
+        assert_eq!(seen[0].payload[0], 8);
+        let address = Ipv6Addr::LOCALHOST.octets();
+        let nest = [attribute(1, &address), attribute(2, &443_u16.to_be_bytes())].concat();
+        vec![answer(sequence, 5, &attribute(2, &nest)), Ok(end(sequence, 0))]
+    });
+    let mark = ServiceIdentity::Mark { mark: 7, family: AddressFamily::Ipv6 };
+    let found = ipvs.destinations(&mark).unwrap();
+    assert_eq!(found[0].destination.address, IpAddr::from(Ipv6Addr::LOCALHOST));
+    assert_eq!(found[0].destination.port, 443);
+}
+
+#[test]
+fn what_is_listed_again_counts_once() {
+    let mut ipvs = client(|seen: &[Seen]| {
+        let sequence = seen[0].sequence();
+        let listed = |last: u8| {
+            let mut address = [0; 16];
+            address[..4].copy_from_slice(&[198, 51, 100, last]);
+            let nest = [attribute(1, &address), attribute(2, &80_u16.to_be_bytes())].concat();
+            answer(sequence, 5, &attribute(2, &nest))
+        };
+        vec![listed(2), listed(1), listed(1), listed(2), Ok(end(sequence, 0))]
+    });
+    let wanted = [2, 1].map(|last| IpAddr::from([198, 51, 100, last]));
+    let found = ipvs.destinations(&web()).unwrap();
+    let addresses: Vec<_> = found.iter().map(|entry| entry.destination.address).collect();
+    assert_eq!(addresses, wanted);
+    let found = ipvs.bare_destinations(&web()).unwrap();
+    let addresses: Vec<_> = found.iter().map(|destination| destination.address).collect();
+    assert_eq!(addresses, wanted);
+}
+
+#[test]
+fn an_answer_that_tells_nothing_is_malformed() {
+    let mut ipvs = client(|seen: &[Seen]| {
+        let sequence = seen[0].sequence();
+        vec![answer(sequence, 1, &[]), Ok(outcome(sequence, 0)), Ok(end(sequence, 0))]
+    });
+    assert!(matches!(ipvs.service(&web()), Err(Error::Malformed(_))));
+    assert!(matches!(ipvs.info(), Err(Error::Malformed(_))));
+    assert!(matches!(ipvs.services(), Err(Error::Malformed(_))));
+}
+
+#[test]
+fn many_changes_share_a_datagram_and_keep_their_results() {
+    let mut ipvs = client(|seen: &[Seen]| {
+        let [first, _, _, _full_stop] = seen else { panic!() };
+        vec![Ok(outcome(first.sequence(), libc::EEXIST)), acknowledged(seen)]
+    });
+    let service = Service::new(web(), "rr");
+    let requests = [
+        Request::AddService(service.clone()),
+        Request::EditService(service),
+        Request::AddDestination(web(), real_server()),
+    ];
+    let results = ipvs.execute_all(&requests).unwrap();
+    let errors: Vec<_> = results.iter().map(|result| result.as_ref().err()?.errno()).collect();
+    assert_eq!(errors, [Some(libc::EEXIST), None, None]);
+}

@@ -1,0 +1,135 @@
+//! A kernel for tests: it answers a datagram as the test says.
+
+use std::collections::VecDeque;
+use std::io;
+
+use netlink_packet_core::{NLM_F_DUMP, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NetlinkHeader};
+use netlink_packet_generic::constants::GENL_ID_CTRL;
+
+use super::Transport;
+use super::incoming::{Content, Messages};
+
+/// The id that a played kernel gives to every family.
+pub const FAMILY: u16 = 28;
+
+/// One message as the played kernel sees it: a request, or the barrier behind the requests.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub header: NetlinkHeader,
+    /// Generic header and attributes; a barrier has none.
+    pub payload: Vec<u8>,
+}
+
+impl Seen {
+    pub const fn sequence(&self) -> u32 {
+        self.header.sequence_number
+    }
+
+    pub const fn is_full_stop(&self) -> bool {
+        self.header.message_type == NLMSG_NOOP
+    }
+
+    const fn is_listing(&self) -> bool {
+        self.header.flags & NLM_F_DUMP == NLM_F_DUMP
+    }
+}
+
+/// What comes back: a datagram or an error of the socket.
+pub type Answer = io::Result<Vec<u8>>;
+
+pub struct FakeKernel<F> {
+    answer: F,
+    queue: VecDeque<Answer>,
+    /// Whether a listing has begun of which not all has been received.
+    listing: bool,
+    /// What arrives for ever when nothing else does.
+    pub chatter: Option<Vec<u8>>,
+    pub knows_family: bool,
+}
+
+impl<F: FnMut(&[Seen]) -> Vec<Answer>> FakeKernel<F> {
+    pub fn new(answer: F) -> Self {
+        Self { answer, queue: VecDeque::new(), listing: false, chatter: None, knows_family: true }
+    }
+}
+
+impl<F: FnMut(&[Seen]) -> Vec<Answer>> Transport for FakeKernel<F> {
+    fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
+        let seen: Vec<_> = Messages::new(datagram)
+            .map(|message| {
+                let message = message.unwrap();
+                let payload = match message.content() {
+                    Content::Payload(payload) => payload.to_vec(),
+                    Content::Nothing => vec![],
+                    content => panic!("{content:?}"),
+                };
+                Seen { header: message.header, payload }
+            })
+            .collect();
+        if let [lookup] = seen.as_slice()
+            && lookup.header.message_type == GENL_ID_CTRL
+        {
+            let sequence = lookup.sequence();
+            if !self.knows_family {
+                self.queue.push_back(Ok(outcome(sequence, libc::ENOENT)));
+                return Ok(());
+            }
+            let [low, high] = FAMILY.to_ne_bytes();
+            let id = [1, 2, 0, 0, 6, 0, 1, 0, low, high, 0, 0];
+            self.queue.push_back(Ok(message(GENL_ID_CTRL, 0, sequence, &id)));
+            self.queue.push_back(Ok(outcome(sequence, 0)));
+        } else if self.listing && seen.iter().any(Seen::is_listing) {
+            // One listing a socket, and receiving is what carries it on (`__netlink_dump_start` and
+            // `netlink_recvmsg` of net/netlink).
+            let busy = outcome(seen[0].sequence(), libc::EBUSY);
+            self.queue.push_back(Ok(busy));
+        } else {
+            self.queue.extend((self.answer)(&seen));
+            self.listing |= seen.iter().any(Seen::is_listing);
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let answer = self.queue.pop_front();
+        self.listing &= !self.queue.is_empty();
+        let datagram = match (answer, &self.chatter) {
+            (Some(answer), _) => answer?,
+            (None, Some(chatter)) => chatter.clone(),
+            (None, None) => return Err(io::ErrorKind::WouldBlock.into()),
+        };
+        let length = datagram.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&datagram[..length]);
+        Ok(datagram.len())
+    }
+}
+
+/// A netlink message.
+pub fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+    let length = (16 + payload.len()) as u32;
+    [
+        &length.to_ne_bytes()[..],
+        &kind.to_ne_bytes(),
+        &flags.to_ne_bytes(),
+        &sequence.to_ne_bytes(),
+        &[0; 4],
+        payload,
+    ]
+    .concat()
+}
+
+/// An acknowledgement (0) or a refusal (an `errno`), with the header of the request echoed.
+pub fn outcome(sequence: u32, errno: i32) -> Vec<u8> {
+    let echo = message(FAMILY, 0, sequence, &[]);
+    message(NLMSG_ERROR, 0, sequence, &[&(-errno).to_ne_bytes()[..], &echo].concat())
+}
+
+/// The acknowledgement of the message that asks for one: the last of a datagram.
+pub fn acknowledged(seen: &[Seen]) -> Answer {
+    Ok(outcome(seen.last().unwrap().sequence(), 0))
+}
+
+/// The end of a listing.
+pub fn end(sequence: u32, errno: i32) -> Vec<u8> {
+    message(NLMSG_DONE, 2, sequence, &(-errno).to_ne_bytes())
+}

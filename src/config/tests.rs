@@ -1,0 +1,313 @@
+//! Whole files: what they come to, and what is refused where.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use super::*;
+use crate::policy::{AddressDuty, Duty, Mode, Role};
+use lvs::ipvs::{Daemon, DaemonState, Forwarding, ServiceFlags, ServiceIdentity, Timeouts, Tunnel};
+
+const FULL: &str = r#"
+mode = "nat"
+directors = ["192.168.20.254", "2001:db8::fe"]
+
+[director]
+vip-device = "eth0"
+timeouts = { tcp = 900, tcp-fin = "2m", udp = "300s" }
+
+[[director.sync]]
+state = "master"
+interface = "eth1"
+id = 7
+
+[[service]]
+listen = "tcp://198.51.100.17:80"
+scheduler = "rr"
+persistence = { timeout = "5m", netmask = "255.255.255.0" }
+real = [
+  "192.168.20.1",
+  "192.168.20.2:4002",
+  { address = "192.168.20.3:80", weight = 2 },
+  { address = "192.168.20.4:8080", upper-threshold = 1000, lower-threshold = 800 },
+]
+
+[[service]]
+listen = "fwmark://7"
+vips = ["198.51.100.18"]
+mode = "tun"
+scheduler = "mh"
+flags = ["mh-port", "mh-fallback"]
+real = [{ address = "192.168.20.5", tunnel = { type = "gue", port = 6080, checksum = "remote" } }]
+"#;
+
+fn addresses(texts: &[&str]) -> Vec<IpAddr> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+fn services(duties: &[Duty]) -> Vec<(&lvs::ipvs::Service, &[lvs::ipvs::Destination])> {
+    let services = duties.iter().filter_map(|duty| match duty {
+        Duty::Service(service, destinations) => Some((service, destinations.as_slice())),
+        _ => None,
+    });
+    services.collect()
+}
+
+fn places(duties: &[Duty]) -> Vec<&AddressDuty> {
+    let places = duties.iter().filter_map(|duty| match duty {
+        Duty::Address(duty) => Some(duty),
+        _ => None,
+    });
+    places.collect()
+}
+
+#[test]
+fn everything_that_a_director_can_be_told_arrives() {
+    let cluster = Cluster::parse(FULL).unwrap();
+    let duties = cluster.duties(Role::Director, &[]).unwrap();
+    let [(web, nodes), (marked, tunnelled)] = services(&duties)[..] else {
+        panic!("{duties:?}");
+    };
+    assert_eq!(web.scheduler, "rr");
+    assert_eq!((web.timeout, web.is_persistent()), (300, true));
+    assert_eq!(web.netmask.to_string(), "255.255.255.0");
+    let ports: Vec<u16> = nodes.iter().map(|node| node.port).collect();
+    assert_eq!(ports, [80, 4002, 80, 8080], "the service's own where none is given");
+    assert!(nodes.iter().all(|node| node.forwarding == Forwarding::Masquerade));
+    assert_eq!(nodes[2].weight, 2);
+    assert_eq!((nodes[3].upper_threshold, nodes[3].lower_threshold), (1000, 800));
+    assert!(matches!(marked.identity, ServiceIdentity::Mark { mark: 7, .. }));
+    let flags = ServiceFlags::SCHEDULER_1.union(ServiceFlags::SCHEDULER_2);
+    assert_eq!(marked.flags, flags);
+    assert_eq!(tunnelled[0].forwarding, Forwarding::Tunnel);
+    assert!(matches!(tunnelled[0].tunnel, Tunnel::Gue { port: 6080, .. }));
+    let [outside, tunnel] = places(&duties)[..] else { panic!("{duties:?}") };
+    assert_eq!(outside.device.as_ref().unwrap().as_str(), "eth0");
+    assert_eq!(outside.reals.len(), 4);
+    assert_eq!((tunnel.mode, &tunnel.device), (Mode::Tun, &None));
+    let timeouts = Timeouts { tcp: 900, tcp_fin: 120, udp: 300 };
+    assert!(duties.contains(&Duty::Timeouts(timeouts)));
+    assert!(duties.iter().any(|duty| matches!(
+        duty,
+        Duty::Daemon(Daemon { state: DaemonState::Master, sync_id: 7, port: None, .. })
+    )));
+}
+
+#[test]
+fn a_machine_knows_its_role_by_its_own_addresses() {
+    let cluster = Cluster::parse(FULL).unwrap();
+    let role = |own: &[&str]| cluster.role(&addresses(own));
+    assert_eq!(role(&["127.0.0.1", "192.168.20.254"]), Ok(Role::Director));
+    assert_eq!(role(&["192.168.20.3"]), Ok(Role::RealServer));
+    assert_eq!(role(&["192.168.20.3", "2001:db8::fe"]), Ok(Role::Director));
+    let stranger = role(&["127.0.0.1", "203.0.113.9"]).unwrap_err().to_string();
+    assert!(stranger.contains("(203.0.113.9)") && stranger.contains("--role"), "{stranger}");
+}
+
+#[test]
+fn a_real_server_has_the_services_that_list_it() {
+    let cluster = Cluster::parse(FULL).unwrap();
+    let of = |own: &str| cluster.duties(Role::RealServer, &addresses(&[own])).unwrap();
+    let node = of("192.168.20.2");
+    let [only] = places(&node)[..] else { panic!("{node:?}") };
+    assert_eq!(only.vip.to_string(), "198.51.100.17");
+    assert_eq!(only.gateway.unwrap().to_string(), "192.168.20.254", "of its family");
+    let node = of("192.168.20.5");
+    let [only] = places(&node)[..] else { panic!("{node:?}") };
+    assert_eq!((only.mode, only.gateway), (Mode::Tun, None));
+    assert_eq!(only.tunnels.len(), 1);
+    assert_eq!(places(&of("203.0.113.1")).len(), 2, "forced: all of them");
+}
+
+#[test]
+fn answers_of_nat_need_a_director_to_go_through() {
+    let text = "mode = \"nat\"\n[[service]]\nlisten = \"tcp://192.0.2.1:80\"\n\
+                real = [\"192.0.2.2\"]\n";
+    let cluster = Cluster::parse(text).unwrap();
+    let error = cluster.duties(Role::RealServer, &[]).unwrap_err().to_string();
+    assert!(error.contains("192.0.2.1") && error.contains("gateways"), "{error}");
+}
+
+/// `LINE:COLUMN: MESSAGE` and the marked text.
+fn refusal(text: &str) -> String {
+    let mistake = Cluster::parse(text).unwrap_err();
+    mistake.in_file(Path::new("cluster.toml"), text).to_string()
+}
+
+#[test]
+fn a_mistake_is_told_with_its_place() {
+    let head = "mode = \"tun\"\n";
+    let service =
+        |rest: &str| format!("{head}[[service]]\nlisten = \"tcp://192.0.2.1:80\"\n{rest}");
+    let real = |entry: &str| service(&format!("real = [{entry}]\n"));
+    for (text, place, words) in [
+        (format!("{head}moed = 1\n"), "2:1", "moed"),
+        ("mode = \"tunnel\"".to_owned(), "1:8", "tunnel"),
+        ("mode = ".to_owned(), "1:8", ""),
+        (
+            "directors = [\"192.0.2.300\"]".to_owned(),
+            "1:14",
+            "\"192.0.2.300\" is not an IP address",
+        ),
+        (real("\"192.0.2.2:81\""), "4:9", "leave :81 out"),
+        (real("\"192.0.2.1\""), "4:9", "also a virtual address"),
+        (real("\"192.0.2.2\", \"192.0.2.2\""), "4:22", "listed twice"),
+        (real("\"www\""), "4:9", "not a host name"),
+        (real("{ address = \"192.0.2.2\", wieght = 2 }"), "4:34", "wieght"),
+        (real("{ address = \"192.0.2.2\", weight = -1 }"), "4:43", "2147483647"),
+        (
+            real("{ address = \"192.0.2.2\", tunnel = { type = \"gue\" } }"),
+            "4:43",
+            "needs its port",
+        ),
+        (
+            real("{ address = \"192.0.2.2\", mode = \"nat\", tunnel = { type = \"gre\" } }"),
+            "4:9",
+            "for mode",
+        ),
+        (real("{ address = \"2001:db8::2\", mode = \"dr\" }"), "4:9", "another family"),
+        (
+            real("{ address = \"192.0.2.2\", upper-threshold = 1, lower-threshold = 2 }"),
+            "4:9",
+            "above upper-threshold",
+        ),
+        (service("real = []\n"), "3:10", "no real server"),
+        (service("scheduler = \"../x\"\nreal = [\"192.0.2.2\"]"), "4:13", "scheduler"),
+        (service("flags = [\"sh-port\"]\nreal = [\"192.0.2.2\"]"), "4:10", "no such flag"),
+        (service("vips = [\"192.0.2.9\"]\nreal = [\"192.0.2.2\"]"), "4:9", "firewall mark"),
+        (service("one-packet = true\nreal = [\"192.0.2.2\"]"), "4:14", "UDP"),
+        (service("persistence = \"5 m\"\nreal = [\"192.0.2.2\"]"), "4:15", "31 days"),
+        (service("persistence = { netmask = 64 }\nreal = [\"192.0.2.2\"]"), "4:15", "other family"),
+        (
+            service("persistence = { netmask = \"255.255.255.0/24\" }\nreal = [\"192.0.2.2\"]"),
+            "4:27",
+            "not a netmask",
+        ),
+        (
+            format!(
+                "{}{}",
+                real("\"192.0.2.2\""),
+                "[[service]]\nlisten = \"tcp://192.0.2.1:80\"\nreal = []"
+            ),
+            "6:10",
+            "another service's already",
+        ),
+        (real("\"192.0.2.2\"").replace(head, ""), "2:10", "no mode"),
+        (real("\"192.0.2.2\"").replace(":80", ""), "3:10", "no port"),
+        (
+            format!("directors = [\"192.0.2.1\"]\n{}", real("\"192.0.2.2\"")),
+            "1:14",
+            "also a virtual",
+        ),
+        (format!("{head}[director]\nvip-device = \"a/b\"\n"), "3:14", "a/b"),
+        (format!("{head}[director]\ntimeouts = {{ tcp = 0 }}\n"), "3:20", "31 days"),
+        (
+            format!(
+                "{head}[[director.sync]]\nstate = \"master\"\ninterface = \"eth0\"\nid = 256\n"
+            ),
+            "5:6",
+            "256",
+        ),
+        (
+            format!(
+                "{head}[[director.sync]]\nstate = \"backup\"\ninterface = \"eth0\"\ngroup = \"192.0.2.1\"\n"
+            ),
+            "5:9",
+            "multicast",
+        ),
+        (format!("name = \"a b\"\n{head}"), "1:8", "letters"),
+        (
+            real("\"2001:db8::2\"")
+                + "[[director.sync]]\nstate = \"backup\"\ninterface = \"eth0\"\n",
+            "4:9",
+            "no synchronization daemon",
+        ),
+    ] {
+        let told = refusal(&text);
+        assert!(told.starts_with(&format!("cluster.toml:{place}: ")), "{text}\n{told}");
+        assert!(told.contains(words), "{text}\n{told}");
+        assert!(told.lines().count() >= 3 && told.contains('^'), "{told}");
+    }
+}
+
+/// As lists are written that are long.
+#[test]
+fn a_mistake_in_a_list_is_told_where_it_stands() {
+    let service =
+        "mode = \"tun\"\n[[service]]\nlisten = \"tcp://192.0.2.1:80\"\nreal = [\"192.0.2.2\"]\n";
+    let list = |key: &str, good: &str, bad: &str| {
+        format!("{key} = [\n  {good}, # as it should be\n  {good}, {bad},\n]\n")
+    };
+    for (text, line, bad) in [
+        (list("directors", "\"192.0.2.8\"", "\"192.0.2.300\""), 3, "\"192.0.2.300\""),
+        (list("directors", "\"192.0.2.8\"", "7"), 3, "7"),
+        (format!("{service}{}", list("vips", "\"192.0.2.8\"", "\"::\"")), 7, "\"::\""),
+        (format!("{service}{}", list("flags", "\"sh-port\"", "\"sh\"")), 7, "\"sh\""),
+        (format!("[real-server]\n{}", list("gateways", "\"192.0.2.8\"", "\"www\"")), 4, "\"www\""),
+        (
+            format!(
+                "[[director.bond]]\nname = \"bond0\"\nmode = \"802.3ad\"\n{}",
+                list("ports", "\"eth2\"", "\"a/b\"")
+            ),
+            6,
+            "\"a/b\"",
+        ),
+        (
+            "[[director.bond]]\nname = \"bond0\"\nmode = \"802.3ad\"\nports = [\n\"eth2\",\n\
+             \"eth3\", \"eth2\"]\n"
+                .to_owned(),
+            6,
+            "\"eth2\"",
+        ),
+        (
+            service.replace("[\"192.0.2.2\"]", "[\n\"192.0.2.2\",\n{ address = \"192.0.2.3:x\" }]"),
+            6,
+            "\"192.0.2.3:x\"",
+        ),
+    ] {
+        let told = refusal(&text);
+        let lines: Vec<&str> = told.lines().collect();
+        let [message, quoted, marks] = lines[..] else { panic!("{told}") };
+        let column = quoted.rfind(bad).unwrap_or_else(|| panic!("{text}\n{told}")) - 1;
+        assert!(message.starts_with(&format!("cluster.toml:{line}:{column}: ")), "{text}\n{told}");
+        let expected = format!("{}{}", " ".repeat(column + 1), "^".repeat(bad.len()));
+        assert_eq!(marks, expected, "{told}");
+    }
+}
+
+#[test]
+fn a_real_server_unpacks_gre_in_one_way() {
+    let file = |second: &str| {
+        let service = |port: u16, checksum: &str| {
+            format!(
+                "[[service]]\nlisten = \"tcp://192.0.2.1:{port}\"\nreal = [{{ address = \
+                 \"192.0.2.2\", tunnel = {{ type = \"gre\", checksum = \"{checksum}\" }} }}]\n"
+            )
+        };
+        format!("mode = \"tun\"\n{}{}", service(80, "none"), service(81, second))
+    };
+    assert!(Cluster::parse(&file("none")).is_ok());
+    let told = refusal(&file("full"));
+    assert!(told.starts_with("cluster.toml:7:9: ") && told.contains("not both"), "{told}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let error = Cluster::load(Path::new("/nonexistent/cluster.toml")).unwrap_err().to_string();
+    assert!(error.contains("/nonexistent/cluster.toml"), "{error}");
+    let directory = Cluster::load(Path::new("/")).unwrap_err().to_string();
+    assert!(directory.contains("cannot read the cluster file /"), "{directory}");
+}
+
+#[test]
+fn the_examples_can_be_used() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/examples");
+    let files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(files.len() >= 4, "{files:?}");
+    for file in files {
+        let cluster = Cluster::load(&file).unwrap();
+        let director = cluster.duties(Role::Director, &[]).unwrap();
+        assert!(!services(&director).is_empty(), "{}", file.display());
+        assert_eq!(places(&cluster.duties(Role::RealServer, &[]).unwrap()).len(), 1);
+    }
+}

@@ -1,0 +1,151 @@
+//! The entries of a journal, by their number and by their key.
+
+use std::hash::{BuildHasher, Hash};
+use std::ops::Deref;
+use std::rc::Rc;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use serde::{Deserialize, Serialize};
+
+/// One key that was changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry<K, V> {
+    /// What was changed.
+    pub key: K,
+    /// Its value before the first change; `None` where there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<V>,
+    /// The value that it was given; `None` where it was removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ours: Option<V>,
+    /// Other values that are acceptable to every owner.
+    #[serde(rename = "tolerated", default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub acceptable: Vec<V>,
+    /// Its side effects (see [`System::side_effects`](super::System::side_effects)), and
+    /// what that was before.
+    #[serde(rename = "along", default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub side_effects: Vec<(K, V)>,
+    /// An entry without an owner is due to be reverted.
+    #[serde(rename = "claims")]
+    pub owners: Owners,
+}
+
+/// Who wants an entry. The many entries of one large table share one list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<String>", into = "Vec<String>")]
+pub struct Owners(Rc<[String]>);
+
+impl Owners {
+    /// Adds one.
+    pub(super) fn push(&mut self, owner: String) {
+        self.0 = self.iter().cloned().chain([owner]).collect();
+    }
+
+    /// Keeps some. Says whether any went.
+    pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) -> bool {
+        let some_go = !self.iter().all(|owner| keep(owner));
+        if some_go {
+            self.0 = self.iter().filter(|owner| keep(owner)).cloned().collect();
+        }
+        some_go
+    }
+}
+
+impl From<Vec<String>> for Owners {
+    fn from(owners: Vec<String>) -> Self {
+        Self(owners.into())
+    }
+}
+
+impl From<Owners> for Vec<String> {
+    fn from(owners: Owners) -> Self {
+        owners.to_vec()
+    }
+}
+
+impl Deref for Owners {
+    type Target = [String];
+
+    fn deref(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// Entries in the order in which their keys were first changed. A number stands for its entry as long
+/// as the journal is in memory; what is removed leaves a gap.
+#[derive(Clone, Debug)]
+pub(super) struct Entries<K, V> {
+    by_number: Vec<Option<Entry<K, V>>>,
+    /// Found by the hash of the key, which the entry alone holds.
+    numbers: HashTable<usize>,
+    hasher: DefaultHashBuilder,
+}
+
+impl<K: Eq + Hash, V> Entries<K, V> {
+    pub(super) fn new() -> Self {
+        let hasher = DefaultHashBuilder::default();
+        Self { by_number: Vec::new(), numbers: HashTable::new(), hasher }
+    }
+
+    pub(super) fn number(&self, key: &K) -> Option<usize> {
+        let is_of_key = |number: &usize| self.get(*number).is_some_and(|it| it.key == *key);
+        self.numbers.find(self.hasher.hash_one(Some(key)), is_of_key).copied()
+    }
+
+    pub(super) fn get_mut(&mut self, number: usize) -> Option<&mut Entry<K, V>> {
+        self.by_number.get_mut(number)?.as_mut()
+    }
+
+    /// Puts an entry in the place of that of its key, or behind all others.
+    pub(super) fn put(&mut self, mut entry: Entry<K, V>) -> usize {
+        if let Some(Some(last)) = self.by_number.last()
+            && last.owners == entry.owners
+        {
+            entry.owners = last.owners.clone();
+        }
+        let (behind, key) = (self.by_number.len(), Some(&entry.key));
+        let key_of = |number: &usize| Some(&self.by_number.get(*number)?.as_ref()?.key);
+        let numbered = self.numbers.entry(
+            self.hasher.hash_one(key),
+            |number| key_of(number) == key,
+            |number| self.hasher.hash_one(key_of(number)),
+        );
+        let number = *numbered.or_insert(behind).get();
+        match self.by_number.get_mut(number) {
+            Some(place) => *place = Some(entry),
+            None => self.by_number.push(Some(entry)),
+        }
+        number
+    }
+
+    pub(super) fn remove(&mut self, number: usize) -> Option<Entry<K, V>> {
+        let entry = self.by_number.get_mut(number)?.take()?;
+        let hash = self.hasher.hash_one(Some(&entry.key));
+        if let Ok(found) = self.numbers.find_entry(hash, |candidate| *candidate == number) {
+            found.remove();
+        }
+        Some(entry)
+    }
+}
+
+impl<K, V> Entries<K, V> {
+    pub(super) fn get(&self, number: usize) -> Option<&Entry<K, V>> {
+        self.by_number.get(number)?.as_ref()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// All of them, oldest first.
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry<K, V>> {
+        self.by_number.iter().flatten()
+    }
+
+    /// The same with their numbers, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (usize, &mut Entry<K, V>)> {
+        let numbered = self.by_number.iter_mut().enumerate();
+        numbered.filter_map(|(number, entry)| Some((number, entry.as_mut()?)))
+    }
+}

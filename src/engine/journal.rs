@@ -1,0 +1,211 @@
+//! What was changed, what it was before, and who still wants it.
+
+use std::collections::BTreeSet;
+use std::hash::Hash;
+
+use hashbrown::{HashMap, HashSet};
+use serde::Serialize;
+
+use super::entries::Entries;
+use super::{Change, Desired, Entry, JournalError, JournalFile};
+
+/// All that was changed, in the order in which it was.
+///
+/// Nothing is on disk before [`Journal::persist`]; a journal without a file never is.
+#[derive(Clone, Debug)]
+pub struct Journal<K, V> {
+    file: Option<JournalFile>,
+    entries: Entries<K, V>,
+    /// Numbers of entries that the file does not have as they are.
+    pending: BTreeSet<usize>,
+    /// Keys of which the file has an entry still.
+    forgotten: Vec<K>,
+    /// Within a run: what the entries that it changed were before; `None` where there was none.
+    before: Option<HashMap<usize, Option<Entry<K, V>>>>,
+}
+
+impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
+    /// A journal that [`Journal::persist`] writes to that file, which has these entries.
+    pub(super) fn new(file: JournalFile, entries: Entries<K, V>) -> Self {
+        Self { file: Some(file), ..Self::of(entries) }
+    }
+
+    /// The same entries, never to be written: for a dry run.
+    #[must_use]
+    pub fn dry_run(&self) -> Self {
+        Self::of(self.entries.clone())
+    }
+
+    fn of(entries: Entries<K, V>) -> Self {
+        Self { file: None, entries, pending: BTreeSet::new(), forgotten: Vec::new(), before: None }
+    }
+
+    /// All entries, oldest first.
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry<K, V>> {
+        self.entries.iter()
+    }
+
+    /// The entry of a key.
+    #[must_use]
+    pub fn entry(&self, key: &K) -> Option<&Entry<K, V>> {
+        self.entries.get(self.entries.number(key)?)
+    }
+
+    /// Every owner, once, in the order of their first appearance.
+    #[must_use]
+    pub fn owners(&self) -> Vec<String> {
+        let (mut owners, mut seen) = (Vec::new(), HashSet::new());
+        for owner in self.entries().flat_map(|entry| entry.owners.iter()) {
+            if seen.insert(owner) {
+                owners.push(owner.clone());
+            }
+        }
+        owners
+    }
+
+    /// From here on what entries were is kept, for [`Journal::revert`].
+    pub(super) fn begin(&mut self) {
+        self.before = Some(HashMap::new());
+    }
+
+    /// What was changed since [`Journal::begin`] stays.
+    pub(super) fn commit(&mut self) {
+        self.before = None;
+    }
+
+    /// The entry of a key, to be changed.
+    fn entry_mut(&mut self, key: &K) -> Option<&mut Entry<K, V>> {
+        let number = self.entries.number(key)?;
+        let entry = self.entries.get_mut(number)?;
+        if let Some(before) = &mut self.before {
+            before.entry(number).or_insert_with(|| Some(entry.clone()));
+        }
+        self.pending.insert(number);
+        Some(entry)
+    }
+
+    fn push(&mut self, entry: Entry<K, V>) {
+        let number = self.entries.put(entry);
+        if let Some(before) = &mut self.before {
+            before.entry(number).or_insert(None);
+        }
+        self.pending.insert(number);
+    }
+
+    fn remove(&mut self, number: usize) {
+        if let Some(entry) = self.entries.remove(number) {
+            self.pending.remove(&number);
+            self.forgotten.push(entry.key);
+        }
+    }
+
+    /// Adds the owner of what is desired to the entry of its key, if there is one. Says whether that
+    /// was new.
+    pub(super) fn owner(&mut self, desired: &Desired<K, V>) -> bool {
+        let held = |entry: &Entry<K, V>| entry.owners.contains(&desired.owner);
+        if self.entry(&desired.key).is_none_or(held) {
+            return false;
+        }
+        let Some(entry) = self.entry_mut(&desired.key) else { return false };
+        if entry.owners.is_empty() {
+            entry.acceptable.clone_from(&desired.acceptable);
+        } else {
+            let does = |value: &V| {
+                desired.value.as_ref() == Some(value) || desired.acceptable.contains(value)
+            };
+            entry.acceptable.retain(does);
+        }
+        entry.owners.push(desired.owner.clone());
+        true
+    }
+
+    /// Notes a change that is about to be made, and its side_effects. The previous values of an
+    /// earlier run that was killed stay: they are those from before the first change.
+    pub(super) fn record(
+        &mut self,
+        desired: &Desired<K, V>,
+        found: Option<V>,
+        side_effects: Vec<Change<K, V>>,
+    ) {
+        self.owner(desired);
+        if let Some(entry) = self.entry_mut(&desired.key) {
+            entry.ours.clone_from(&desired.value);
+            if let [_] = *entry.owners {
+                entry.acceptable.clone_from(&desired.acceptable);
+            }
+            return;
+        }
+        self.push(Entry {
+            key: desired.key.clone(),
+            previous: found,
+            ours: desired.value.clone(),
+            acceptable: desired.acceptable.clone(),
+            side_effects: side_effects
+                .into_iter()
+                .filter_map(|change| Some((change.key, change.from?)))
+                .collect(),
+            owners: vec![desired.owner.clone()].into(),
+        });
+    }
+
+    /// Takes the owners off every entry, except where `keep` says otherwise.
+    pub(super) fn release(&mut self, owners: &[String], keep: impl Fn(&K, &str) -> bool) {
+        let owners: HashSet<&str> = owners.iter().map(String::as_str).collect();
+        for (number, Entry { key, owners: held, .. }) in self.entries.iter_mut() {
+            if held.retain(|owner| !owners.contains(owner) || keep(key, owner)) {
+                self.pending.insert(number);
+            }
+        }
+    }
+
+    /// Entries that nobody owners, newest first: the order in which they are given back.
+    pub(super) fn unowned(&self) -> Vec<Entry<K, V>> {
+        let unowned = self.entries().rev().filter(|entry| entry.owners.is_empty());
+        unowned.cloned().collect()
+    }
+
+    /// Forgets keys.
+    pub(super) fn forget<'a>(&mut self, keys: impl IntoIterator<Item = &'a K>)
+    where
+        K: 'a,
+    {
+        for key in keys {
+            if let Some(number) = self.entries.number(key) {
+                self.remove(number);
+            }
+        }
+    }
+
+    /// Goes back to what the entries were at [`Journal::begin`], except for the keys given.
+    pub(super) fn revert(&mut self, keep: &HashSet<&K>) {
+        for (number, earlier) in self.before.take().unwrap_or_default() {
+            let Some(entry) = self.entries.get_mut(number) else { continue };
+            if keep.contains(&entry.key) {
+                continue;
+            }
+            match earlier {
+                Some(earlier) => {
+                    *entry = earlier;
+                    self.pending.insert(number);
+                }
+                None => self.remove(number),
+            }
+        }
+    }
+}
+
+impl<K: Serialize, V: Serialize> Journal<K, V> {
+    /// Writes what is not in its file yet, if it has one. Returns once it is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be written; what it had before it has still.
+    pub fn persist(&mut self) -> Result<(), JournalError> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let pending = self.pending.iter().filter_map(|number| self.entries.get(*number));
+        file.save(&self.entries, pending, &self.forgotten)?;
+        self.pending.clear();
+        self.forgotten.clear();
+        Ok(())
+    }
+}

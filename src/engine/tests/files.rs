@@ -1,0 +1,159 @@
+//! The journal and the lock on the disk.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+
+fn write(path: &Path, text: &str) -> Result<Journal<String, u32>, JournalError> {
+    std::fs::write(path, text).unwrap();
+    JournalFile::load(path.to_owned(), "now".to_owned())
+}
+
+const HEADER: &str = "{\"version\":2,\"epoch\":\"now\"}\n";
+
+/// The line of an entry.
+fn line(key: &str, ours: u32) -> String {
+    format!(
+        "{{\"entry\":{{\"key\":\"{key}\",\"previous\":0,\"ours\":{ours},\"owners\":[\"a\"]}}}}\n"
+    )
+}
+
+#[test]
+fn a_damaged_journal_is_refused_with_path_and_cure() {
+    let place = Place::new();
+    let bad = [
+        "",
+        "{\"version\":2,",
+        "[]\n",
+        "{\"version\":2}\n",
+        "{\"version\":2,\"epoch\":\"now\",\"more\":1}\n",
+        &format!("{HEADER}x\n"),
+        &format!("{HEADER}{{\"entry\":{{\"key\":1}}}}\n"),
+        &format!("{HEADER}{}x\n{}", line("one", 1), line("two", 2)),
+        &format!("{HEADER}{}", line("one", 1).replace("previous", "earlier")),
+    ];
+    let no_text = [HEADER.as_bytes(), b"\xff\n"].concat();
+    std::fs::write(place.path(), no_text).unwrap();
+    let read = JournalFile::load::<String, u32>(place.path(), "now".to_owned());
+    assert!(read.unwrap_err().to_string().contains("damaged: line 2: invalid utf-8"));
+    for text in bad {
+        let message = write(&place.path(), text).unwrap_err().to_string();
+        assert!(message.contains(&place.path().display().to_string()), "{message}");
+        assert!(message.contains("damaged") && message.contains("remove the file"), "{message}");
+        assert_eq!(std::fs::read_to_string(place.path()).unwrap(), text, "it was not touched");
+    }
+    let message = write(&place.path(), "{\"version\":3,\"new\":{}}\n").unwrap_err().to_string();
+    assert!(message.contains("format version 3, this program knows 2"), "{message}");
+}
+
+#[test]
+fn a_journal_of_another_epoch_is_void_and_set_aside() {
+    let place = Place::new();
+    let text = format!("{}{}", HEADER.replace("now", "earlier"), line("ignore", 1));
+    let mut journal = write(&place.path(), &text).unwrap();
+    assert_eq!(journal.entries().count(), 0);
+    let mut machine = Machine::new(&[("ignore", 9)]);
+    let desired = [want("a", "ignore", 1)];
+    Engine::new(&mut machine, &mut journal).up(&owners(&desired), &desired).unwrap();
+    assert_eq!(place.journal().entry(&"ignore".to_owned()).unwrap().previous, Some(9));
+    let aside = place.path().with_extension("journal.void");
+    assert_eq!(std::fs::read_to_string(&aside).unwrap(), text);
+    // It does not outlive the one that took its place.
+    place.down(&mut machine, &["a"]).unwrap();
+    assert!(!aside.exists() && !place.path().exists());
+    let mut journal = write(&place.path(), &text).unwrap();
+    Engine::new(&mut machine, &mut journal).down(&owners(&desired)).unwrap();
+    assert!(!aside.exists() && !place.path().exists(), "nothing took its place");
+}
+
+#[test]
+fn what_changes_is_appended_and_a_torn_last_line_is_passed_over() {
+    let place = Place::new();
+    let mut machine = Machine::default();
+    place.up(&mut machine, &[want("a", "one", 1), want("a", "two", 1)]).unwrap();
+    let whole = std::fs::read_to_string(place.path()).unwrap();
+    place.up(&mut machine, &[want("a", "one", 1), want("a", "two", 2)]).unwrap();
+    let longer = std::fs::read_to_string(place.path()).unwrap();
+    let appended = longer.strip_prefix(&whole).unwrap();
+    assert_eq!(appended.lines().count(), 1, "{appended}");
+    // Killed while it was appended: that change was not made yet.
+    for torn in 0..appended.len() {
+        std::fs::write(place.path(), &longer[..whole.len() + torn]).unwrap();
+        let two = place.journal().entry(&"two".to_owned()).unwrap().ours;
+        assert_eq!(two, Some(1));
+    }
+    machine.set("two", Some(1));
+    place.up(&mut machine, &[want("a", "one", 1), want("a", "two", 3)]).unwrap();
+    assert_eq!(place.journal().entries().count(), 2);
+    place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(machine.state, BTreeMap::new());
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn a_journal_that_is_mostly_out_of_date_is_written_anew() {
+    let place = Place::new();
+    let mut machine = Machine::default();
+    let mut longest = 0;
+    for value in 1..500 {
+        place
+            .up(&mut machine, &[want("a", "one", value), want("a", &format!("k{value}"), 1)])
+            .unwrap();
+        let lines = std::fs::read_to_string(place.path()).unwrap().lines().count();
+        longest = longest.max(lines);
+    }
+    assert!((50..100).contains(&longest), "{longest} lines for two entries");
+    let keys: Vec<String> = place.journal().entries().map(|entry| entry.key.clone()).collect();
+    assert_eq!(keys, ["one", "k499"]);
+}
+
+#[test]
+fn a_step_is_not_made_when_it_cannot_be_journalled() {
+    let place = Place::new();
+    let mut journal = place.journal();
+    let path = place.path();
+    drop(place);
+    let mut machine = Machine::default();
+    let desired = [want("a", "one", 1)];
+    let failure =
+        Engine::new(&mut machine, &mut journal).up(&owners(&desired), &desired).unwrap_err();
+    assert!(failure.cause.to_string().contains(&path.display().to_string()));
+    assert_eq!(machine.writes, 0);
+    assert!(failure.at.is_none());
+}
+
+#[test]
+fn the_second_run_hears_who_has_the_lock() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("state");
+    let lock = Lock::take(&directory, Duration::ZERO).unwrap();
+    let message = Lock::take(&directory, Duration::ZERO).unwrap_err().to_string();
+    assert!(message.contains(&format!("process {}", std::process::id())), "{message}");
+    drop(lock);
+    assert!(!directory.exists(), "an empty state directory goes");
+    drop(Lock::take(&directory, Duration::ZERO).unwrap());
+}
+
+#[test]
+fn a_patient_run_has_the_lock_after_the_one_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let lock = Lock::take(directory.path(), Duration::ZERO).unwrap();
+    std::thread::scope(|scope| {
+        let patient = scope.spawn(|| Lock::take(directory.path(), Duration::from_secs(60)).is_ok());
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!patient.is_finished(), "two have the lock");
+        drop(lock);
+        assert!(patient.join().unwrap());
+    });
+}
+
+#[test]
+fn a_lock_file_left_by_a_killed_run_locks_nobody_out() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("lock"), "12345678901\n").unwrap();
+    let lock = Lock::take(directory.path(), Duration::ZERO).unwrap();
+    let text = std::fs::read_to_string(directory.path().join("lock")).unwrap();
+    assert_eq!(text, format!("{}\n", std::process::id()));
+    drop(lock);
+}

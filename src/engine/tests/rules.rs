@@ -1,0 +1,375 @@
+//! The rules, one test each.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn up_then_down_is_as_before() {
+    let place = Place::new();
+    let before = Machine::new(&[("ignore", 0)]);
+    let mut machine = before.clone();
+    let report = place.up(&mut machine, &server("a")).unwrap();
+    assert_eq!(keys(&report.steps), ["tunnel", "tunnel/ignore", "ignore", "a"]);
+    let journal = place.journal();
+    let previous: Vec<Option<u32>> = journal.entries().map(|entry| entry.previous).collect();
+    assert_eq!(previous, [None, Some(0), Some(0), None], "the sysctl is read once it exists");
+    let report = place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(keys(&report.steps), ["a", "ignore", "tunnel/ignore", "tunnel"]);
+    assert_eq!(report.notes, []);
+    assert_eq!(machine.state, before.state);
+    assert!(!place.path().exists());
+}
+
+fn entries(place: &Place) -> Vec<Entry<String, u32>> {
+    place.journal().entries().cloned().collect()
+}
+
+/// What changes along with a step does not change back with it.
+fn hardened() -> Machine {
+    Machine::new(&[("forward", 0), ("card/forward", 1), ("redirects", 0)])
+}
+
+#[test]
+fn the_consequences_of_a_step_are_put_back_too() {
+    let place = Place::new();
+    let before = hardened();
+    let mut machine = before.clone();
+    place.up(&mut machine, &[want("a", "forward", 1)]).unwrap();
+    let report = place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(keys(&report.steps), ["forward", "card/forward", "redirects"]);
+    assert_eq!(machine.state, before.state);
+    // A roll-back does the same.
+    machine.fails_at_write = Some(machine.writes + 2);
+    place.up(&mut machine, &[want("a", "forward", 1), want("a", "b", 1)]).unwrap_err();
+    assert_eq!(machine.state, before.state);
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn an_imagined_step_has_its_consequences() {
+    let mut machine = hardened();
+    let desired = [want("a", "forward", 1)];
+    let place = Place::new();
+    place.up(&mut machine, &desired).unwrap();
+    let mut journal = place.journal().dry_run();
+    let mut dry_run = DryRun::new(&mut machine);
+    let report = Engine::new(&mut dry_run, &mut journal).down(&owners(&desired)).unwrap();
+    assert_eq!(keys(&report.steps), ["forward", "card/forward", "redirects"]);
+    assert_eq!(machine.state["forward"], 1);
+}
+
+#[test]
+fn up_twice_is_up_once() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("ignore", 0)]);
+    place.up(&mut machine, &server("a")).unwrap();
+    let (state, journal) = (machine.state.clone(), entries(&place));
+    assert_eq!(place.up(&mut machine, &server("a")).unwrap().steps, []);
+    assert_eq!(machine.state, state);
+    assert_eq!(entries(&place), journal);
+}
+
+#[test]
+fn what_was_there_already_is_not_ours() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("tunnel", 1), ("tunnel/ignore", 1), ("ignore", 1)]);
+    let report = place.up(&mut machine, &server("a")).unwrap();
+    assert_eq!(keys(&report.steps), ["a"]);
+    let report = place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(keys(&report.steps), ["a"]);
+    assert_eq!(machine.state["tunnel"], 1);
+    assert_eq!(machine.state["ignore"], 1);
+}
+
+#[test]
+fn a_tolerated_value_is_left_alone() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("ignore", 8)]);
+    let mut desired = want("a", "ignore", 1);
+    desired.acceptable = vec![2, 8];
+    assert_eq!(place.up(&mut machine, &[desired]).unwrap().steps, []);
+    assert_eq!(machine.state["ignore"], 8);
+}
+
+#[test]
+fn a_key_stays_as_long_as_someone_claims_it() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("ignore", 0)]);
+    let before = machine.state.clone();
+    place.up(&mut machine, &server("a")).unwrap();
+    assert_eq!(keys(&place.up(&mut machine, &server("b")).unwrap().steps), ["b"]);
+    assert_eq!(keys(&place.down(&mut machine, &["a"]).unwrap().steps), ["a"]);
+    assert_eq!(machine.state["ignore"], 1);
+    place.down(&mut machine, &["b"]).unwrap();
+    assert_eq!(machine.state, before);
+}
+
+#[test]
+fn what_a_claim_no_longer_wants_is_given_back_last() {
+    let place = Place::new();
+    let mut machine = Machine::default();
+    place.up(&mut machine, &[want("web", "service", 1), want("web", "one", 1)]).unwrap();
+    let report = place.up(&mut machine, &[want("web", "service", 1), want("web", "two", 1)]);
+    assert_eq!(keys(&report.unwrap().steps), ["two", "one"]);
+    assert!(!machine.state.contains_key("one"));
+    assert!(machine.state.contains_key("service"));
+}
+
+#[test]
+fn what_someone_changed_since_is_left_with_a_note() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("ignore", 0)]);
+    place.up(&mut machine, &server("a")).unwrap();
+    machine.set("ignore", Some(2));
+    let report = place.down(&mut machine, &["a"]).unwrap();
+    let note = Note::Changed { key: "ignore".to_owned(), found: 2, ours: Some(1) };
+    assert_eq!(note.to_string(), "ignore was set to 1 and is 2 now: left alone");
+    assert_eq!(report.notes, [note]);
+    assert_eq!(machine.state, Machine::new(&[("ignore", 2)]).state);
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn what_we_made_goes_even_if_someone_edited_it() {
+    let place = Place::new();
+    let mut machine = Machine::default();
+    place.up(&mut machine, &[want("web", "service", 1)]).unwrap();
+    machine.set("service", Some(7));
+    place.down(&mut machine, &["web"]).unwrap();
+    assert_eq!(machine.state, BTreeMap::new());
+}
+
+#[test]
+fn what_is_gone_already_is_fine() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("ignore", 0)]);
+    place.up(&mut machine, &server("a")).unwrap();
+    machine.set("tunnel", None);
+    machine.set("a", None);
+    let report = place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(keys(&report.steps), ["ignore"]);
+    assert_eq!(report.notes, []);
+    assert_eq!(machine.state, Machine::new(&[("ignore", 0)]).state);
+}
+
+#[test]
+fn what_cannot_be_removed_is_noted() {
+    let place = Place::new();
+    let mut machine = Machine::default();
+    place.up(&mut machine, &[want("a", "tunnel", 1)]).unwrap();
+    machine.deaf.push("tunnel".to_owned());
+    let report = place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(report.notes, [Note::Remains { key: "tunnel".to_owned(), found: 1 }]);
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn down_of_nothing_does_nothing() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("ignore", 0)]);
+    let report = place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!((report.steps, report.notes), (vec![], vec![]));
+    assert_eq!(machine.writes, 0);
+}
+
+#[test]
+fn a_failed_step_rolls_back_what_this_run_did() {
+    for late in [false, true] {
+        for failing in 1..=4 {
+            let place = Place::new();
+            let mut machine = Machine::new(&[("ignore", 0)]);
+            let before = machine.state.clone();
+            machine.fails_at_write = Some(failing);
+            machine.fails_late = late;
+            let failure = place.up(&mut machine, &server("a")).unwrap_err();
+            assert!(matches!(failure.cause, Cause::System(Refused)));
+            assert_eq!(failure.done.len(), failing - 1);
+            assert_eq!(failure.undone.len(), failing - usize::from(!late));
+            let failed = server("a")[failing - 1].key.clone();
+            assert_eq!(failure.at.unwrap().key, failed);
+            assert_eq!(machine.state, before);
+            assert!(!place.path().exists());
+        }
+    }
+}
+
+#[test]
+fn a_roll_back_leaves_earlier_runs_alone() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("ignore", 0)]);
+    place.up(&mut machine, &server("a")).unwrap();
+    let (state, journal) = (machine.state.clone(), entries(&place));
+    machine.fails_at_write = Some(machine.writes + 1);
+    place.up(&mut machine, &server("b")).unwrap_err();
+    assert_eq!(machine.state, state);
+    assert_eq!(entries(&place), journal, "not a owner of b is left");
+}
+
+#[test]
+fn what_does_not_stay_is_noticed_and_rolled_back() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("ignore", 0)]);
+    let before = machine.state.clone();
+    machine.deaf.push("ignore".to_owned());
+    let failure = place.up(&mut machine, &server("a")).unwrap_err();
+    assert_eq!(
+        failure.cause.to_string(),
+        "ignore is 0 after it was set to 1: does another program manage it?"
+    );
+    assert_eq!(keys(&failure.undone), ["a", "tunnel/ignore", "tunnel"]);
+    assert_eq!(machine.state, before);
+}
+
+#[test]
+fn what_cannot_be_rolled_back_stays_in_the_journal() {
+    let place = Place::new();
+    let mut machine = Machine { fails_at_write: Some(2), ..Machine::default() };
+    let desired = [want("a", "one", 1), want("a", "tunnel/ignore", 1)];
+    let failure = place.up(&mut machine, &desired).unwrap_err();
+    assert!(failure.stuck.is_empty());
+    // The second write is refused for want of the tunnel, the third (the undo) by order.
+    machine.writes = 0;
+    machine.fails_at_write = Some(3);
+    let failure = place.up(&mut machine, &desired).unwrap_err();
+    assert_eq!(failure.stuck.len(), 1);
+    assert_eq!(place.journal().entries().count(), 1);
+    place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(machine.state, BTreeMap::new());
+}
+
+#[test]
+fn down_goes_on_after_a_failure_and_finishes_later() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("ignore", 0)]);
+    let before = machine.state.clone();
+    place.up(&mut machine, &server("a")).unwrap();
+    machine.fails_at_write = Some(machine.writes + 2);
+    let failure = place.down(&mut machine, &["a"]).unwrap_err();
+    assert!(matches!(failure.cause, Cause::Incomplete));
+    assert_eq!(keys(&failure.done), ["a", "tunnel/ignore", "tunnel"]);
+    assert_eq!(failure.stuck[0].0, "ignore");
+    // Any owner will do: what is due is due.
+    assert_eq!(keys(&place.down(&mut machine, &["other"]).unwrap().steps), ["ignore"]);
+    assert_eq!(machine.state, before);
+}
+
+#[test]
+fn a_dry_run_says_the_same_and_does_nothing() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("ignore", 0)]);
+    let before = machine.state.clone();
+    let mut journal = place.journal().dry_run();
+    let mut dry_run = DryRun::new(&mut machine);
+    let desired = server("a");
+    let dry = Engine::new(&mut dry_run, &mut journal).up(&owners(&desired), &desired).unwrap();
+    let commands: Vec<String> = dry.steps.iter().map(DryRun::<Machine>::command).collect();
+    assert_eq!(
+        commands,
+        ["set tunnel Some(1)", "set tunnel/ignore Some(1)", "set ignore Some(1)", "set a Some(1)"]
+    );
+    assert_eq!((machine.state.clone(), machine.writes), (before, 0));
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn status_says_what_is_and_what_was() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("ignore", 0)]);
+    let mut journal = place.journal();
+    let findings = Engine::new(&mut machine, &mut journal).status(&server("a")).unwrap();
+    assert!(findings.iter().all(|finding| !finding.met && finding.journalled.is_none()));
+    place.up(&mut machine, &server("a")).unwrap();
+    machine.set("ignore", Some(3));
+    let mut journal = place.journal();
+    let findings = Engine::new(&mut machine, &mut journal).status(&server("a")).unwrap();
+    let met: Vec<bool> = findings.iter().map(|finding| finding.met).collect();
+    assert_eq!(met, [true, true, false, true]);
+    assert_eq!((findings[2].found, findings[2].desired), (Some(3), Some(1)));
+    assert_eq!(findings[2].journalled, Some(Some(0)));
+}
+
+#[test]
+fn what_another_claim_needs_is_refused_before_anything_is_touched() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("route", 0), ("ignore", 0)]);
+    place.up(&mut machine, &[want("a", "route", 1)]).unwrap();
+    let (state, journal) = (machine.state.clone(), entries(&place));
+    for desired in [
+        vec![want("b", "ignore", 1), want("b", "route", 2)],
+        vec![want("b", "ignore", 1), want("c", "ignore", 2)],
+    ] {
+        let failure = place.up(&mut machine, &desired).unwrap_err();
+        assert!(matches!(failure.cause, Cause::Conflict { .. }), "{failure:?}");
+        assert_eq!((machine.state.clone(), entries(&place)), (state.clone(), journal.clone()));
+    }
+    let failure = place.up(&mut machine, &[want("b", "route", 2)]).unwrap_err();
+    assert_eq!(
+        failure.cause.to_string(),
+        "route is to be 2 for \"b\", but \"a\" needs it to be 1: give both the same value, or \
+         take the other down first"
+    );
+    // The same owner may change its mind, as long as it is alone.
+    place.up(&mut machine, &[want("a", "route", 3)]).unwrap();
+    assert_eq!(machine.state["route"], 3);
+    place.up(&mut machine, &[want("b", "route", 3)]).unwrap();
+    place.up(&mut machine, &[want("a", "route", 4)]).unwrap_err();
+    place.down(&mut machine, &["b"]).unwrap();
+    place.up(&mut machine, &[want("a", "route", 4)]).unwrap();
+    place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(machine.state, Machine::new(&[("route", 0), ("ignore", 0)]).state);
+}
+
+#[test]
+fn a_value_that_does_for_both_is_no_conflict() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("filter", 1)]);
+    let tolerant = |owner, value, acceptable: &[u32]| Desired {
+        acceptable: acceptable.to_vec(),
+        ..want(owner, "filter", value)
+    };
+    place.up(&mut machine, &[tolerant("a", 0, &[2, 3])]).unwrap();
+    place.up(&mut machine, &[tolerant("b", 2, &[0])]).unwrap();
+    assert_eq!(machine.state["filter"], 0, "it did already");
+    place.up(&mut machine, &[tolerant("c", 2, &[])]).unwrap();
+    assert_eq!(machine.state["filter"], 2, "the others do with it");
+    // One of them does not do with 3.
+    place.up(&mut machine, &[tolerant("d", 3, &[])]).unwrap_err();
+    assert_eq!(machine.state["filter"], 2);
+}
+
+proptest! {
+    #[test]
+    fn any_order_of_runs_leaves_no_trace(
+        runs in prop::collection::vec((0..3_usize, any::<bool>()), 0..12),
+        ignore in 0..3_u32,
+        tunnel in any::<bool>(),
+    ) {
+        let place = Place::new();
+        let mut machine = Machine::new(&[("ignore", ignore)]);
+        if tunnel {
+            machine.set("tunnel", Some(1));
+        }
+        let before = machine.state.clone();
+        let addresses = ["a", "b", "c"];
+        let mut held = [false; 3];
+        for (which, up) in runs {
+            let address = addresses[which];
+            if up {
+                place.up(&mut machine, &server(address)).unwrap();
+            } else {
+                place.down(&mut machine, &[address]).unwrap();
+            }
+            held[which] = up;
+            for (address, held) in addresses.iter().zip(held) {
+                prop_assert_eq!(machine.state.contains_key(*address), held);
+            }
+            if held.contains(&true) {
+                prop_assert_eq!(machine.state["ignore"], 1);
+            }
+        }
+        place.down(&mut machine, &addresses).unwrap();
+        prop_assert_eq!(&machine.state, &before);
+        prop_assert!(!place.path().exists());
+    }
+}

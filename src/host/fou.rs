@@ -1,0 +1,209 @@
+//! UDP ports that unpack what comes to them (`linux/fou.h`).
+
+use netlink_packet_core::{
+    DecodeError, DefaultNla, Emitable, NlasIterator, ParseableParametrized, parse_u8, parse_u16_be,
+};
+use netlink_packet_generic::{GenlFamily, GenlHeader};
+
+use super::UnpackingPort;
+use super::tunnel::GUE;
+use lvs::ipvs::AddressFamily;
+use lvs::netlink::{Connection, Error, Socket};
+
+/// `FOU_GENL_NAME` and `FOU_GENL_VERSION`.
+const NAME: &str = "fou";
+const VERSION: u8 = 1;
+
+/// `FOU_CMD_*`.
+const ADD: u8 = 1;
+const DELETE: u8 = 2;
+const GET: u8 = 3;
+
+/// `FOU_ATTR_*`; the port is in network byte order.
+const PORT: u16 = 1;
+const FAMILY: u16 = 2;
+const KIND: u16 = 4;
+
+/// `FOU_ENCAP_GUE`; 1 stands for packets that come without any header of their own.
+const KIND_GUE: u8 = 2;
+
+#[derive(Clone, Debug)]
+struct Request {
+    command: u8,
+    attributes: Vec<DefaultNla>,
+}
+
+impl GenlFamily for Request {
+    fn family_name() -> &'static str {
+        NAME
+    }
+    fn command(&self) -> u8 {
+        self.command
+    }
+    fn version(&self) -> u8 {
+        VERSION
+    }
+}
+
+impl Emitable for Request {
+    fn buffer_len(&self) -> usize {
+        self.attributes.as_slice().buffer_len()
+    }
+    fn emit(&self, buffer: &mut [u8]) {
+        self.attributes.as_slice().emit(buffer);
+    }
+}
+
+/// What is at a port.
+#[derive(Debug, PartialEq, Eq)]
+struct Kind(u8);
+
+impl ParseableParametrized<[u8], GenlHeader> for Kind {
+    fn parse_with_param(attributes: &[u8], _: GenlHeader) -> Result<Self, DecodeError> {
+        for attribute in NlasIterator::new(attributes) {
+            let attribute = attribute?;
+            if attribute.kind() == KIND {
+                return parse_u8(attribute.value()).map(Self);
+            }
+        }
+        Err("a port without FOU_ATTR_TYPE".into())
+    }
+}
+
+/// A port of a listing.
+#[derive(Debug)]
+struct Port {
+    number: u16,
+    family: AddressFamily,
+    kind: u8,
+}
+
+impl ParseableParametrized<[u8], GenlHeader> for Port {
+    fn parse_with_param(attributes: &[u8], header: GenlHeader) -> Result<Self, DecodeError> {
+        let Kind(kind) = Kind::parse_with_param(attributes, header)?;
+        let mut port = Self { number: 0, family: AddressFamily::Ipv4, kind };
+        for attribute in NlasIterator::new(attributes) {
+            let attribute = attribute?;
+            match attribute.kind() {
+                PORT => port.number = parse_u16_be(attribute.value())?,
+                FAMILY if parse_u8(attribute.value())? == libc::AF_INET6 as u8 => {
+                    port.family = AddressFamily::Ipv6;
+                }
+                _ => {}
+            }
+        }
+        Ok(port)
+    }
+}
+
+/// What a port unpacks, as its value has it.
+fn name(kind: u8) -> String {
+    match kind {
+        KIND_GUE => GUE.to_owned(),
+        other => format!("type {other}"),
+    }
+}
+
+fn request(command: u8, port: u16, family: AddressFamily) -> Request {
+    let family = match family {
+        AddressFamily::Ipv4 => libc::AF_INET,
+        AddressFamily::Ipv6 => libc::AF_INET6,
+    };
+    let mut attributes = vec![
+        DefaultNla::new(PORT, port.to_be_bytes().to_vec()),
+        DefaultNla::new(FAMILY, vec![family as u8]),
+    ];
+    if command == ADD {
+        attributes.push(DefaultNla::new(KIND, vec![KIND_GUE]));
+    }
+    Request { command, attributes }
+}
+
+/// What a port unpacks; `None` where it is not one of these. Loads no module.
+pub(super) fn find(port: u16, family: AddressFamily) -> Result<Option<String>, Error> {
+    let mut connection = Connection::new(Socket::new()?);
+    let Some(id) = connection.loaded_family(NAME)? else {
+        return Ok(None);
+    };
+    match connection.query(id, request(GET, port, family)) {
+        Ok(Kind(kind)) => Ok(Some(name(kind))),
+        Err(error) if error.errno() == Some(libc::ESRCH) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Every port that unpacks something; `None` where the module is not loaded, which it stays.
+pub(super) fn list() -> Result<Option<Vec<UnpackingPort>>, Error> {
+    let mut connection = Connection::new(Socket::new()?);
+    let Some(id) = connection.loaded_family(NAME)? else {
+        return Ok(None);
+    };
+    let all = Request { command: GET, attributes: Vec::new() };
+    let ports = connection.list(id, all, |Port { number, family, kind }| {
+        Ok(UnpackingPort { port: number, family, kind: name(kind) })
+    })?;
+    Ok(Some(ports))
+}
+
+/// Makes the kernel take GUE at a port, with its module loaded where that is needed.
+pub(super) fn add(port: u16, family: AddressFamily) -> Result<(), Error> {
+    let mut connection = Connection::new(Socket::new()?);
+    let id = match connection.family(NAME) {
+        Err(Error::NoFamily(_)) => {
+            load_module();
+            connection.family(NAME)?
+        }
+        id => id?,
+    };
+    connection.execute(id, request(ADD, port, family))
+}
+
+/// The module does not say that it has the family, so that asking for the family does not load it.
+/// Asking for an interface does, by the module's name, for a caller with `CAP_SYS_MODULE`
+/// (`dev_load`, net/core/dev_ioctl.c).
+#[allow(unsafe_code)]
+fn load_module() {
+    // SAFETY: the name is a C string that outlives the call. There is no such interface.
+    unsafe { libc::if_nametoindex(c"fou".as_ptr()) };
+}
+
+/// Closes a port.
+pub(super) fn delete(port: u16, family: AddressFamily) -> Result<(), Error> {
+    let mut connection = Connection::new(Socket::new()?);
+    let id = connection.family(NAME)?;
+    match connection.execute(id, request(DELETE, port, family)) {
+        Err(error) if error.errno() == Some(libc::ESRCH) => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(request: &Request) -> Vec<u8> {
+        let mut bytes = vec![0; request.buffer_len()];
+        request.emit(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn requests_are_what_the_kernel_reads() {
+        let add = bytes(&request(ADD, 6080, AddressFamily::Ipv4));
+        let (port, family, kind) =
+            ([6, 0, 1, 0, 0x17, 0xc0, 0, 0], [5, 0, 2, 0, 2, 0, 0, 0], [5, 0, 4, 0, 2, 0, 0, 0]);
+        assert_eq!(add, [port, family, kind].concat());
+        let delete = bytes(&request(DELETE, 6080, AddressFamily::Ipv6));
+        assert_eq!(delete, [port, [5, 0, 2, 0, 10, 0, 0, 0]].concat());
+    }
+
+    #[test]
+    fn an_answer_without_a_type_is_refused() {
+        let header = GenlHeader { cmd: GET, version: VERSION };
+        let read = |bytes: &[u8]| Kind::parse_with_param(bytes, header);
+        assert_eq!(read(&[6, 0, 1, 0, 0x17, 0xc0, 0, 0, 5, 0, 4, 0, 2, 0, 0, 0]).unwrap(), Kind(2));
+        for bad in [&[][..], &[5, 0, 4, 0], &[6, 0, 1, 0, 0x17, 0xc0, 0, 0]] {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! This machine as the engine sees it: its network and its IPVS table in one map.
+
+mod brief;
+mod half;
+mod key;
+
+use crate::engine::{Change, System};
+use crate::host::{self, FullRoute, Host, InterfaceName, Surroundings};
+use lvs::ipvs::{self, Client};
+use lvs::netlink::Socket;
+use lvs::table::{self, Tables};
+
+use half::{Half, entry, split};
+
+pub use key::{Key, Value};
+
+/// The machine cannot be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Its network.
+    #[error(transparent)]
+    Host(#[from] host::Error),
+    /// Its IPVS table.
+    #[error(transparent)]
+    Table(#[from] table::Error),
+    /// A key with a value of the other kind.
+    #[error("{0} cannot have that value")]
+    Mismatch(String),
+}
+
+/// The machine that we run on, in the network namespace that we are in.
+#[derive(Debug)]
+pub struct Machine {
+    host: Host,
+    /// Opened when it is first needed: a real server has no use for IPVS.
+    tables: Option<Tables<Socket>>,
+    /// Nothing is going to be changed, so nothing may be loaded either.
+    only_looking: bool,
+}
+
+impl Machine {
+    /// A machine to change.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel does not talk to us.
+    pub fn new() -> Result<Self, Error> {
+        Ok(Self { host: Host::new()?, tables: None, only_looking: false })
+    }
+
+    /// A machine to look at. Where IPVS is not loaded its table counts as empty, since opening it
+    /// would load it.
+    #[must_use]
+    pub fn only_looking(self) -> Self {
+        Self { only_looking: true, ..self }
+    }
+
+    /// The addresses and routes that there are.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses to tell.
+    pub fn surroundings(&self) -> Result<Surroundings, Error> {
+        Ok(self.host.surroundings()?)
+    }
+
+    /// Every service and destination of the table, each destination before its service: the order
+    /// in which they can be removed.
+    ///
+    /// # Errors
+    ///
+    /// Where the table cannot be listed.
+    pub fn entries(&mut self) -> Result<Vec<Key>, Error> {
+        self.entries_by(Tables::keys)
+    }
+
+    /// The same, for whoever removes what stands there: read until two readings in a row agree.
+    ///
+    /// # Errors
+    ///
+    /// Where the table cannot be listed, or keeps changing.
+    pub fn settled_entries(&mut self) -> Result<Vec<Key>, Error> {
+        self.entries_by(Tables::settled_keys)
+    }
+
+    fn entries_by(
+        &mut self,
+        read: impl FnOnce(&mut Tables<Socket>) -> Result<Vec<table::Key>, table::Error>,
+    ) -> Result<Vec<Key>, Error> {
+        if self.is_out_of_sight() {
+            return Ok(Vec::new());
+        }
+        Ok(read(self.tables()?)?.into_iter().map(Key::Table).collect())
+    }
+
+    /// What the ports of bonds have of their own now, in the order of the ports.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses to tell, or a route leads through several interfaces.
+    pub fn belongings(&self, ports: &[InterfaceName]) -> Result<Vec<(host::Key, String)>, Error> {
+        let mut belongings = Vec::new();
+        for port in ports {
+            belongings.extend(self.host.belongings(port)?);
+        }
+        Ok(belongings)
+    }
+
+    /// The ways by which this machine reaches others, as [`Host::ways_out`] tells them.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel refuses to tell.
+    pub fn ways_out(&self) -> Result<Vec<(FullRoute, String)>, Error> {
+        Ok(self.host.ways_out()?)
+    }
+
+    /// Whether the table cannot be read without loading its module.
+    fn is_out_of_sight(&self) -> bool {
+        self.only_looking && !ipvs::is_loaded()
+    }
+
+    fn tables(&mut self) -> Result<&mut Tables<Socket>, Error> {
+        let tables = match self.tables.take() {
+            Some(tables) => tables,
+            None => {
+                let client = Socket::new().and_then(Client::new);
+                Tables::new(client.map_err(|source| table::Error::Open { source })?)
+            }
+        };
+        Ok(self.tables.insert(tables))
+    }
+}
+
+impl System for Machine {
+    type Key = Key;
+    type Value = Value;
+    type Error = Error;
+
+    fn invalidate(&mut self, changes: &[Change<Key, Value>]) {
+        let Some(tables) = &mut self.tables else { return };
+        for change in changes {
+            if let Key::Table(key) = &change.key {
+                tables.invalidate(key);
+            }
+        }
+    }
+
+    fn read(&mut self, key: &Key) -> Result<Option<Value>, Error> {
+        Ok(match key {
+            Key::Host(key) => self.host.read(key)?.map(Value::Host),
+            Key::Table(_) if self.is_out_of_sight() => None,
+            Key::Table(key) => self.tables()?.read(key)?.map(Value::Table),
+        })
+    }
+
+    fn write(&mut self, change: &Change<Key, Value>) -> Result<(), Error> {
+        match split(change) {
+            Some(Half::Host(change)) => Ok(self.host.write(&change)?),
+            Some(Half::Table(change)) => Ok(self.tables()?.write(&change)?),
+            None => Err(Error::Mismatch(change.key.to_string())),
+        }
+    }
+
+    fn satisfies(found: &Value, desired: &Value) -> bool {
+        match (found, desired) {
+            (Value::Table(found), Value::Table(desired)) => found.satisfies(desired),
+            _ => found == desired,
+        }
+    }
+
+    /// Services and destinations; whether one can be had does not depend on another's value.
+    fn in_batches(key: &Key) -> bool {
+        matches!(key, Key::Table(table::Key::Service(_) | table::Key::Destination { .. }))
+    }
+
+    fn arrange(changes: &mut [Change<Key, Value>]) {
+        changes.sort_by_cached_key(|change| entry(change).as_ref().map_or(0, table::rank));
+    }
+
+    fn write_all(&mut self, changes: &[Change<Key, Value>]) -> Vec<Result<(), Error>> {
+        let entries: Vec<_> = changes.iter().filter_map(entry).collect();
+        // One by one where they are of the host, or of both.
+        if entries.len() < changes.len() {
+            return changes.iter().map(|change| self.write(change)).collect();
+        }
+        match self.tables() {
+            Ok(tables) => {
+                let outcomes = tables.write_all(&entries).into_iter();
+                outcomes.map(|outcome| Ok(outcome?)).collect()
+            }
+            Err(error) => vec![Err(error)],
+        }
+    }
+
+    fn is_orphaned(&mut self, key: &Key) -> Result<bool, Error> {
+        match key {
+            Key::Host(key) => Ok(self.host.is_orphaned(key)?),
+            Key::Table(_) => Ok(false),
+        }
+    }
+
+    fn parent(key: &Key) -> Option<Key> {
+        match key {
+            Key::Table(table::Key::Destination { service, .. }) => {
+                Some(Key::Table(table::Key::Service(*service)))
+            }
+            _ => None,
+        }
+    }
+
+    fn children(&mut self, key: &Key) -> Result<Vec<Key>, Error> {
+        match key {
+            Key::Table(table::Key::Service(_)) if self.is_out_of_sight() => Ok(Vec::new()),
+            Key::Table(table::Key::Service(service)) => {
+                Ok(self.tables()?.destinations(service)?.into_iter().map(Key::Table).collect())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn side_effects(
+        &mut self,
+        change: &Change<Key, Value>,
+    ) -> Result<Vec<Change<Key, Value>>, Error> {
+        let Some(Half::Host(change)) = split(change) else {
+            return Ok(Vec::new());
+        };
+        let joined = |change: Change<host::Key, String>| Change {
+            key: Key::Host(change.key),
+            from: change.from.map(Value::Host),
+            to: change.to.map(Value::Host),
+        };
+        Ok(self.host.side_effects(&change)?.into_iter().map(joined).collect())
+    }
+
+    fn command(change: &Change<Key, Value>) -> String {
+        match split(change) {
+            Some(Half::Host(change)) => host::Key::command(&change),
+            Some(Half::Table(change)) => table::command(&change),
+            None => format!("# {}", change.key),
+        }
+    }
+}

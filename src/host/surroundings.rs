@@ -1,0 +1,134 @@
+//! What a plan has to know of a machine before it can say what is desired.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Bond, InterfaceName, Prefix, whole};
+
+/// The addresses and routes that a machine has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Addresses, in the kernel's order.
+    pub addresses: Vec<AssignedAddress>,
+    /// Unicast routes of the main table, those without a device left out.
+    pub routes: Vec<KnownRoute>,
+}
+
+/// An address that an interface has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssignedAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// Length of its prefix in bits.
+    pub prefix: u8,
+    /// The interface.
+    pub device: InterfaceName,
+}
+
+/// A way that packets can go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownRoute {
+    /// Where it leads; the unspecified address of its family in a default route.
+    pub destination: IpAddr,
+    /// Length of the prefix in bits; 0 in a default route.
+    pub prefix: u8,
+    /// Smaller is preferred.
+    pub metric: u32,
+    /// The next hop; `None` where the destinations are on the link.
+    pub gateway: Option<IpAddr>,
+    /// The interface that it goes through.
+    pub device: InterfaceName,
+}
+
+impl KnownRoute {
+    /// Whether it leads to an address.
+    #[must_use]
+    pub fn leads_to(&self, address: IpAddr) -> bool {
+        Prefix { address: self.destination, length: self.prefix }.holds(address)
+    }
+}
+
+impl Surroundings {
+    /// As it will be once the ports of a bond have given it their addresses and routes.
+    pub fn bond(&mut self, bond: &Bond) {
+        let addresses = self.addresses.iter_mut().map(|address| &mut address.device);
+        let routes = self.routes.iter_mut().map(|route| &mut route.device);
+        for device in addresses.chain(routes).filter(|device| bond.ports.contains(device)) {
+            device.clone_from(&bond.name);
+        }
+    }
+
+    /// The route by which the network of an address is reached: of the longest prefix, then of the
+    /// smallest metric. Routes to the address alone do not count, since a virtual address on a
+    /// tunnel or a card has such a route to itself.
+    #[must_use]
+    pub fn route_to(&self, address: IpAddr) -> Option<&KnownRoute> {
+        let whole = whole(address);
+        let leading =
+            self.routes.iter().filter(|route| route.prefix < whole && route.leads_to(address));
+        leading.min_by_key(|route| (whole - route.prefix, route.metric))
+    }
+
+    /// The interface whose subnet holds an address.
+    #[must_use]
+    pub fn on_link(&self, address: IpAddr) -> Option<&InterfaceName> {
+        let route = self.route_to(address)?;
+        route.gateway.is_none().then_some(&route.device)
+    }
+
+    /// The interface by which most of the system is reached.
+    #[must_use]
+    pub fn way_out(&self, ipv6: bool) -> Option<&InterfaceName> {
+        let default = self
+            .routes
+            .iter()
+            .filter(|route| route.prefix == 0 && route.destination.is_ipv6() == ipv6);
+        default.min_by_key(|route| route.metric).map(|route| &route.device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(to: &str, prefix: u8, metric: u32, gateway: Option<&str>, device: &str) -> KnownRoute {
+        KnownRoute {
+            destination: to.parse().unwrap(),
+            prefix,
+            metric,
+            gateway: gateway.map(|gateway| gateway.parse().unwrap()),
+            device: device.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_longest_prefix_and_then_the_smallest_metric_wins() {
+        let surroundings = Surroundings {
+            addresses: Vec::new(),
+            routes: vec![
+                route("0.0.0.0", 0, 100, Some("192.0.2.1"), "eth9"),
+                route("0.0.0.0", 0, 50, Some("192.0.2.1"), "eth0"),
+                route("192.0.2.0", 24, 0, None, "eth0"),
+                route("192.0.2.128", 25, 0, None, "eth1"),
+                route("192.0.2.130", 32, 0, None, "tunl0"),
+                route("::", 0, 1024, Some("fe80::1"), "eth2"),
+                route("2001:db8::", 64, 256, None, "eth3"),
+            ],
+        };
+        let on_link = |address: &str| {
+            let device = surroundings.on_link(address.parse().unwrap());
+            device.map(InterfaceName::as_str)
+        };
+        assert_eq!(on_link("192.0.2.9"), Some("eth0"));
+        assert_eq!(on_link("192.0.2.129"), Some("eth1"));
+        assert_eq!(on_link("192.0.2.130"), Some("eth1"), "not by the route to itself");
+        assert_eq!(on_link("198.51.100.1"), None, "that is behind a gateway");
+        assert_eq!(on_link("2001:db8::9"), Some("eth3"));
+        assert_eq!(on_link("2001:db9::9"), None);
+        assert_eq!(surroundings.way_out(false).unwrap().as_str(), "eth0");
+        assert_eq!(surroundings.way_out(true).unwrap().as_str(), "eth2");
+        let far = surroundings.route_to("198.51.100.1".parse().unwrap()).unwrap();
+        assert_eq!(far.device.as_str(), "eth0");
+    }
+}

@@ -1,0 +1,259 @@
+//! Kernel parameters of the network, as files under `/proc/sys/net`.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, InterfaceName};
+use lvs::ipvs::AddressFamily;
+
+/// Longer values are not read; those of the network are a few numbers.
+const LONGEST_VALUE: u64 = 4096;
+
+/// A parameter of the network, by its path under `/proc/sys`.
+///
+/// The parts are separated by slashes, never by dots: an interface may be called `eth0.100`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Sysctl(String);
+
+/// A path that is not one of a parameter of the network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is not a sysctl of the network: net/…, parts separated by slashes, none of them .. "
+)]
+pub struct InvalidSysctl(String);
+
+impl Sysctl {
+    /// `net/ipv4/conf/INTERFACE/NAME`: a parameter that an interface has for IPv4.
+    #[must_use]
+    pub fn of_interface(interface: &InterfaceName, name: &'static str) -> Self {
+        Self(format!("net/ipv4/conf/{interface}/{name}"))
+    }
+
+    /// `net/ipv4/conf/all/NAME`: the value that is combined with each interface's own.
+    #[must_use]
+    pub fn of_all_interfaces(name: &'static str) -> Self {
+        Self(format!("net/ipv4/conf/all/{name}"))
+    }
+
+    /// `net/ipv4/conf/default/NAME`: what interfaces to come start with.
+    #[must_use]
+    pub fn of_default(name: &'static str) -> Self {
+        Self(format!("net/ipv4/conf/default/{name}"))
+    }
+
+    /// `net/ipv4/vs/NAME`: a parameter of IPVS.
+    #[must_use]
+    pub fn of_ipvs(name: &'static str) -> Self {
+        Self(format!("net/ipv4/vs/{name}"))
+    }
+
+    /// `net/ipv6/conf/INTERFACE/NAME`: a parameter that an interface has for IPv6.
+    #[must_use]
+    pub fn of_interface_ipv6(interface: &InterfaceName, name: &'static str) -> Self {
+        Self(format!("net/ipv6/conf/{interface}/{name}"))
+    }
+
+    /// The interface that has it; none where it is of `all`, of `default`, or of no interface.
+    #[must_use]
+    pub fn interface(&self) -> Option<InterfaceName> {
+        let mut parts = self.0.split('/').skip(2);
+        let name = (parts.next() == Some("conf")).then(|| parts.next()).flatten()?;
+        if matches!(name, "all" | "default") { None } else { name.parse().ok() }
+    }
+
+    /// The parameter whose value an interface to come starts with, where this is one of an interface.
+    #[must_use]
+    pub fn inherited(&self) -> Option<Self> {
+        let interface = self.interface()?;
+        Some(Self(self.0.replacen(&format!("/{interface}/"), "/default/", 1)))
+    }
+
+    /// Whether packets of others are passed on, between all interfaces: `net/ipv4/ip_forward` or
+    /// `net/ipv6/conf/all/forwarding`.
+    #[must_use]
+    pub fn forwarding(family: AddressFamily) -> Self {
+        Self(forwarding(family).to_owned())
+    }
+
+    /// The parameters that the kernel sets by itself when this one is changed to `value`, with
+    /// what it sets them to, on a machine of these interfaces.
+    ///
+    /// Seen on Linux 6.1, and as `ip-sysctl` says of `ip_forward`: switching the forwarding of a
+    /// machine switches that of every interface and of those to come; for IPv4 it also makes a
+    /// router deaf to redirects and a host open to them.
+    pub(super) fn side_effects(
+        &self,
+        value: &str,
+        interfaces: &[InterfaceName],
+    ) -> Vec<(Self, String)> {
+        let family = match &*self.0 {
+            path if path == forwarding(AddressFamily::Ipv4) => "ipv4",
+            path if path == forwarding(AddressFamily::Ipv6) => "ipv6",
+            _ => return Vec::new(),
+        };
+        let names = interfaces.iter().map(InterfaceName::as_str).chain(["default"]);
+        let parameter = |name| Self(format!("net/{family}/conf/{name}/forwarding"));
+        let mut all: Vec<_> = names.map(|name| (parameter(name), value.to_owned())).collect();
+        if family == "ipv4" {
+            let redirects = if value == "0" { "1" } else { "0" };
+            all.push((Self::of_all_interfaces("accept_redirects"), redirects.to_owned()));
+        }
+        all
+    }
+
+    /// The interface, or `all`, and the name, of a parameter that interfaces have for IPv4.
+    #[must_use]
+    pub fn parameter(&self) -> Option<(&str, &str)> {
+        self.0.strip_prefix("net/ipv4/conf/")?.split_once('/')
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("/proc/sys/{}", self.0)
+    }
+
+    /// The present value without its line end; `None` where there is no such parameter, as for an
+    /// interface that does not exist.
+    pub(super) fn read(&self) -> Result<Option<String>, Error> {
+        let mut value = String::new();
+        let read = match File::open(self.path()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => Err(error),
+            Ok(file) => file.take(LONGEST_VALUE).read_to_string(&mut value),
+        };
+        match read {
+            Ok(_) => Ok(Some(value.trim_end().to_owned())),
+            Err(source) => Err(self.error("read", source)),
+        }
+    }
+
+    pub(super) fn write(&self, value: &str) -> Result<(), Error> {
+        File::options()
+            .write(true)
+            .open(self.path())
+            .and_then(|mut file| file.write_all(format!("{value}\n").as_bytes()))
+            .map_err(|source| self.error("write", source))
+    }
+
+    fn error(&self, action: &'static str, source: io::Error) -> Error {
+        Error::Sysctl { action, path: self.path(), source }
+    }
+}
+
+const fn forwarding(family: AddressFamily) -> &'static str {
+    match family {
+        AddressFamily::Ipv4 => "net/ipv4/ip_forward",
+        AddressFamily::Ipv6 => "net/ipv6/conf/all/forwarding",
+    }
+}
+
+impl TryFrom<String> for Sysctl {
+    type Error = InvalidSysctl;
+
+    fn try_from(path: String) -> Result<Self, InvalidSysctl> {
+        let plain =
+            |part: &str| !matches!(part, "" | "." | "..") && !part.bytes().any(|byte| byte < b' ');
+        let mut parts = path.split('/');
+        if parts.next() == Some("net") && parts.clone().count() > 0 && parts.all(plain) {
+            Ok(Self(path))
+        } else {
+            Err(InvalidSysctl(path))
+        }
+    }
+}
+
+impl From<Sysctl> for String {
+    fn from(sysctl: Sysctl) -> Self {
+        sysctl.0
+    }
+}
+
+impl fmt::Display for Sysctl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stays_under_net() {
+        let bad = [
+            "",
+            "net",
+            "net/",
+            "/net/ipv4",
+            "kernel/modprobe",
+            "net/../kernel/modprobe",
+            "net/ipv4/conf/./x",
+            "net//ipv4",
+            "net/ipv4/a\0b",
+            "net.ipv4.ip_forward",
+        ];
+        for path in bad {
+            assert!(Sysctl::try_from(path.to_owned()).is_err(), "{path:?}");
+        }
+        assert!(Sysctl::try_from("net/ipv4/conf/eth0.100/rp_filter".to_owned()).is_ok());
+    }
+
+    #[test]
+    fn a_dot_in_the_interface_is_no_separator() {
+        let interface = "eth0.100".parse().unwrap();
+        let sysctl = Sysctl::of_interface(&interface, "arp_ignore");
+        assert_eq!(sysctl.path(), "/proc/sys/net/ipv4/conf/eth0.100/arp_ignore");
+    }
+
+    #[test]
+    fn one_of_an_interface_starts_with_what_default_says() {
+        let said = |path: &str| {
+            let sysctl = Sysctl::try_from(path.to_owned()).unwrap();
+            (sysctl.interface().map(String::from), sysctl.inherited().map(String::from))
+        };
+        let inherited = "net/ipv4/conf/default/rp_filter".to_owned();
+        assert_eq!(
+            said("net/ipv4/conf/eth0.100/rp_filter"),
+            (Some("eth0.100".to_owned()), Some(inherited))
+        );
+        for path in ["net/ipv4/conf/all/rp_filter", "net/ipv4/ip_forward", "net/ipv4/vs/conntrack"]
+        {
+            assert_eq!(said(path), (None, None), "{path}");
+        }
+    }
+
+    #[test]
+    fn forwarding_switches_other_parameters_too() {
+        let interfaces = ["eth0".parse().unwrap()];
+        let of = |sysctl: &Sysctl, value| {
+            let all = sysctl.side_effects(value, &interfaces).into_iter();
+            all.map(|(sysctl, value)| format!("{sysctl}={value}")).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            of(&Sysctl::forwarding(AddressFamily::Ipv4), "1"),
+            [
+                "net/ipv4/conf/eth0/forwarding=1",
+                "net/ipv4/conf/default/forwarding=1",
+                "net/ipv4/conf/all/accept_redirects=0",
+            ]
+        );
+        assert_eq!(
+            of(&Sysctl::forwarding(AddressFamily::Ipv6), "0"),
+            ["net/ipv6/conf/eth0/forwarding=0", "net/ipv6/conf/default/forwarding=0"]
+        );
+        assert!(of(&Sysctl::of_all_interfaces("rp_filter"), "1").is_empty());
+    }
+
+    #[test]
+    fn a_missing_parameter_is_absent_and_cannot_be_written() {
+        let missing = Sysctl("net/ipv4/conf/no-such-device/arp_ignore".to_owned());
+        assert!(missing.read().unwrap().is_none());
+        let message = missing.write("1").unwrap_err().to_string();
+        assert!(message.contains("/proc/sys/net/ipv4/conf/no-such-device/arp_ignore"), "{message}");
+    }
+}
