@@ -7,7 +7,7 @@ use super::facts::Destinations;
 use super::{Facts, Listener, Served, Step, Symptom};
 use crate::engine::Change;
 use crate::host::{
-    self, AddressState, Effective, InterfaceName, Inventory, PRESENT, Surroundings, Sysctl, whole,
+    self, AddressState, Effective, InterfaceName, Inventory, PRESENT, Sysctl, Topology, host_prefix,
 };
 use lvs::ipvs::{DestinationEntry, Forwarding, ServiceIdentity, Timeouts};
 
@@ -15,7 +15,7 @@ use lvs::ipvs::{DestinationEntry, Forwarding, ServiceIdentity, Timeouts};
 pub(super) struct Case<'a> {
     pub(super) facts: &'a Facts,
     pub(super) expectation: &'a Expectation,
-    pub(super) surroundings: Surroundings,
+    pub(super) topology: Topology,
     /// What somebody sees, where he said so.
     pub(super) symptom: Option<Symptom>,
 }
@@ -30,7 +30,7 @@ pub(super) struct Fault {
 
 impl<'a> Case<'a> {
     pub(super) fn new(facts: &'a Facts, expectation: &'a Expectation) -> Self {
-        Self { facts, expectation, surroundings: facts.network.surroundings(), symptom: None }
+        Self { facts, expectation, topology: facts.network.topology(), symptom: None }
     }
 
     pub(super) fn network(&self) -> &'a Inventory {
@@ -102,7 +102,7 @@ impl<'a> Case<'a> {
     /// The interface on whose wire neighbours may ask for a virtual address: that whose subnet
     /// holds it. Elsewhere nobody asks.
     pub(super) fn facing(&self, address: IpAddr) -> Option<&InterfaceName> {
-        let device = self.surroundings.on_link(address)?;
+        let device = self.topology.on_link(address)?;
         self.network().link(device).filter(|link| link.arp).map(|_| device)
     }
 
@@ -135,7 +135,7 @@ impl<'a> Case<'a> {
 
 /// The step that gives an interface an address.
 pub(super) fn give(address: IpAddr, device: &InterfaceName) -> Step {
-    let key = host::Key::Address { address, prefix: whole(address), device: device.clone() };
+    let key = host::Key::Address { address, prefix: host_prefix(address), device: device.clone() };
     Step::Host(Change { key, from: None, to: Some(PRESENT.to_owned()) })
 }
 

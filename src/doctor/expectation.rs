@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use super::{Facts, Intent};
-use crate::host::{AddressState, InterfaceName, Surroundings, whole};
+use crate::host::{AddressState, InterfaceName, Topology, host_prefix};
 use lvs::ipvs::{Forwarding, ServiceIdentity};
 
 /// What a machine is meant to be.
@@ -68,7 +68,7 @@ impl Expectation {
                 serve(address, forwarding, true);
             }
         }
-        let surroundings = facts.network.surroundings();
+        let topology = facts.network.topology();
         for state in &facts.network.addresses {
             let address = state.assigned.address;
             let directed = directs(facts, address)
@@ -76,7 +76,7 @@ impl Expectation {
                     matches!(owner[..], ["director", _, owned, ..]
                         if owned.parse() == Ok(address))
                 });
-            if let Some(forwarding) = place(facts, &surroundings, state)
+            if let Some(forwarding) = place(facts, &topology, state)
                 && !directed
             {
                 serve(address, forwarding, false);
@@ -149,18 +149,18 @@ pub(super) fn directs(facts: &Facts, address: IpAddr) -> bool {
 /// for it. Others, such as a router's or an announced anycast address, are no business of LVS. On a
 /// tunnel an address counts unless the machine sends through the tunnel by gateways, as the nodes
 /// of a container network do.
-fn place(facts: &Facts, surroundings: &Surroundings, state: &AddressState) -> Option<Forwarding> {
+fn place(facts: &Facts, topology: &Topology, state: &AddressState) -> Option<Forwarding> {
     let assigned = &state.assigned;
     let (address, device) = (assigned.address, &assigned.device);
     if address.is_loopback() || is_link_local(address) {
         return None;
     }
     if *device == InterfaceName::loopback() {
-        let facing = surroundings.on_link(address)?;
+        let facing = topology.on_link(address)?;
         return (facing != device && !is_fallback_tunnel(facing))
             .then_some(Forwarding::DirectRouting);
     }
-    let whole = whole(address);
+    let whole = host_prefix(address);
     let sends =
         facts.network.routes.iter().any(|route| route.device == *device && route.gateway.is_some());
     let overlaps = || {

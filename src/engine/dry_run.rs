@@ -57,16 +57,16 @@ impl<W: System> System for DryRun<'_, W> {
         Ok(parts)
     }
 
-    fn satisfies(found: &W::Value, desired: &W::Value) -> bool {
-        W::satisfies(found, desired)
+    fn is_in_sync(found: &W::Value, desired: &W::Value) -> bool {
+        W::is_in_sync(found, desired)
     }
 
-    fn in_batches(key: &W::Key) -> bool {
-        W::in_batches(key)
+    fn is_batched(key: &W::Key) -> bool {
+        W::is_batched(key)
     }
 
-    fn arrange(changes: &mut [ChangeOf<W>]) {
-        W::arrange(changes);
+    fn order_batch(changes: &mut [ChangeOf<W>]) {
+        W::order_batch(changes);
     }
 
     fn command(change: &Change<W::Key, W::Value>) -> String {

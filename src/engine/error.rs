@@ -128,9 +128,9 @@ pub struct Failure<K, V, E> {
     /// The steps that were made, oldest first.
     pub done: Vec<Change<K, V>>,
     /// The step that failed.
-    pub at: Option<Change<K, V>>,
+    pub failed: Option<Change<K, V>>,
     /// The steps that took the others back, in the order in which they were made.
-    pub undone: Vec<Change<K, V>>,
+    pub rolled_back: Vec<Change<K, V>>,
     /// What could not be taken back, and stays in the journal.
     pub stuck: Vec<(K, Cause<E>)>,
 }
@@ -138,6 +138,6 @@ pub struct Failure<K, V, E> {
 impl<K, V, E> Failure<K, V, E> {
     /// A failure before the first step.
     pub(super) const fn before_any_step(cause: Cause<E>) -> Self {
-        Self { cause, done: Vec::new(), at: None, undone: Vec::new(), stuck: Vec::new() }
+        Self { cause, done: Vec::new(), failed: None, rolled_back: Vec::new(), stuck: Vec::new() }
     }
 }

@@ -34,5 +34,5 @@ pub use journal::Journal;
 pub use journal_file::JournalFile;
 pub use lock::Lock;
 pub use lvs::table::{Change, suffices};
-pub use report::{Finding, Note, Report};
+pub use report::{Note, Report, Status};
 pub use system::System;

@@ -1,4 +1,4 @@
-//! What a run did, and what a look found.
+//! What a run did, and what a look actual.
 
 use std::fmt;
 
@@ -21,12 +21,12 @@ pub enum Note<K, V> {
         /// What.
         key: K,
         /// What it is.
-        found: V,
+        actual: V,
         /// What we had set it to; `None` where we had removed it.
         ours: Option<V>,
     },
     /// What it belongs to is gone, see [`System::is_orphaned`](super::System::is_orphaned).
-    Lost {
+    Orphaned {
         /// What.
         key: K,
         /// What it was before.
@@ -34,59 +34,59 @@ pub enum Note<K, V> {
     },
     /// We made it, and others put something into it that would go with it. It is given back by a
     /// run that finds none of that any more.
-    Needed {
+    InUse {
         /// What.
         key: K,
         /// What it is.
-        found: V,
+        actual: V,
         /// Something of others in it.
-        part: K,
+        child: K,
     },
     /// The undo was accepted, and did nothing.
     Remains {
         /// What.
         key: K,
         /// What it is.
-        found: V,
+        actual: V,
     },
 }
 
 impl<K: fmt::Display, V: fmt::Display> fmt::Display for Note<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Changed { key, found, ours: Some(ours) } => {
-                write!(f, "{key} was set to {ours} and is {found} now: left alone")
+            Self::Changed { key, actual, ours: Some(ours) } => {
+                write!(f, "{key} was set to {ours} and is {actual} now: left alone")
             }
-            Self::Changed { key, found, ours: None } => {
-                write!(f, "{key} was removed and is {found} now: left alone")
+            Self::Changed { key, actual, ours: None } => {
+                write!(f, "{key} was removed and is {actual} now: left alone")
             }
-            Self::Lost { key, previous } => {
+            Self::Orphaned { key, previous } => {
                 write!(f, "{key} was {previous} and cannot be put back: what had it is gone")
             }
-            Self::Needed { key, found, part } => {
+            Self::InUse { key, actual, child } => {
                 write!(
                     f,
-                    "{key} ({found}) stays: somebody else added {part}, which would go with it"
+                    "{key} ({actual}) stays: somebody else added {child}, which would go with it"
                 )
             }
-            Self::Remains { key, found } => {
-                write!(f, "{key} ({found}) stays: it cannot be removed")
+            Self::Remains { key, actual } => {
+                write!(f, "{key} ({actual}) stays: it cannot be removed")
             }
         }
     }
 }
 
-/// One desired item beside what was found.
+/// One desired item beside what was actual.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding<K, V> {
+pub struct Status<K, V> {
     /// What was looked at.
     pub key: K,
     /// What it should be; `None` where there should be none.
     pub desired: Option<V>,
     /// What it is.
-    pub found: Option<V>,
+    pub actual: Option<V>,
     /// Whether that does.
-    pub met: bool,
+    pub in_sync: bool,
     /// What it was before the first change; `None` where the journal has no entry for it.
     pub journalled: Option<Option<V>>,
 }

@@ -40,7 +40,7 @@ pub trait System {
     fn write(&mut self, change: &Change<Self::Key, Self::Value>) -> Result<(), Self::Error>;
 
     /// Whether a value found does as one that is desired, which may leave something open.
-    fn satisfies(found: &Self::Value, desired: &Self::Value) -> bool {
+    fn is_in_sync(found: &Self::Value, desired: &Self::Value) -> bool {
         found == desired
     }
 
@@ -48,13 +48,13 @@ pub trait System {
     ///
     /// They are then read, journalled and written together, so that none may depend on another,
     /// nor have [`System::side_effects`].
-    fn in_batches(key: &Self::Key) -> bool {
+    fn is_batched(key: &Self::Key) -> bool {
         let _ = key;
         false
     }
 
     /// Puts changes of one batch into an order in which every state between is safe.
-    fn arrange(changes: &mut [ChangeOf<Self>]) {
+    fn order_batch(changes: &mut [ChangeOf<Self>]) {
         let _ = changes;
     }
 

@@ -15,7 +15,7 @@ use super::{AssignedAddress, InterfaceName};
 
 /// The length in bits of the prefix that holds one address only: 32 or 128.
 #[must_use]
-pub const fn whole(address: IpAddr) -> u8 {
+pub const fn host_prefix(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
 }
 

@@ -23,20 +23,20 @@ pub struct Bond {
 impl Bond {
     /// Everything that the bond takes, in order.
     ///
-    /// `belongings` are what the ports have of their own now, port after port, as
-    /// [`Host::belongings`](super::Host::belongings) tells; `journalled` are the keys of the journal
+    /// `port_configuration` are what the ports have of their own now, port after port, as
+    /// [`Host::port_configuration`](super::Host::port_configuration) tells; `journalled` are the keys of the journal
     /// with their previous values, oldest first: what an earlier run took off a port is still the
     /// bond's to have.
     #[must_use]
     pub fn desired(
         &self,
-        belongings: &[(Key, String)],
+        port_configuration: &[(Key, String)],
         journalled: &[(Key, Option<String>)],
     ) -> Vec<Want> {
-        let taken = self.taken(belongings, journalled);
+        let taken = self.taken(port_configuration, journalled);
         let of_port = |port| taken.iter().filter(move |(key, _)| device(key) == Some(port));
         let mut desired = vec![Want::new(Key::Link(self.name.clone()), &self.mode.value())];
-        let mtu = self.mtu(belongings);
+        let mtu = self.mtu(port_configuration);
         desired.extend(mtu.map(|mtu| Want::new(Key::Mtu(self.name.clone()), mtu)));
         for port in &self.ports {
             desired.extend(of_port(port).map(|(key, _)| Want::absent(key.clone())));
@@ -60,14 +60,14 @@ impl Bond {
     /// What is taken off the ports, now or earlier.
     fn taken(
         &self,
-        belongings: &[(Key, String)],
+        port_configuration: &[(Key, String)],
         journalled: &[(Key, Option<String>)],
     ) -> Vec<(Key, String)> {
         let is_of_port = |key: &Key| device(key).is_some_and(|device| self.ports.contains(device));
         let earlier = journalled.iter().filter(|(key, _)| is_of_port(key));
         let mut taken: Vec<_> =
             earlier.filter_map(|(key, previous)| Some((key.clone(), previous.clone()?))).collect();
-        for (key, value) in belongings.iter().filter(|(key, _)| is_of_port(key)) {
+        for (key, value) in port_configuration.iter().filter(|(key, _)| is_of_port(key)) {
             if !taken.iter().any(|(known, _)| known == key) {
                 taken.push((key.clone(), value.clone()));
             }
@@ -93,8 +93,8 @@ impl Bond {
     }
 
     /// A bond sets the MTU of its ports to its own, so that it must have theirs: the smallest.
-    fn mtu<'a>(&self, belongings: &'a [(Key, String)]) -> Option<&'a str> {
-        let of_port = belongings.iter().filter_map(|(key, value)| match key {
+    fn mtu<'a>(&self, port_configuration: &'a [(Key, String)]) -> Option<&'a str> {
+        let of_port = port_configuration.iter().filter_map(|(key, value)| match key {
             Key::Mtu(port) if self.ports.contains(port) => Some(value.as_str()),
             _ => None,
         });
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn what_a_port_has_goes_over_to_the_bond() {
         let mtu = |port, mtu: &str| (Key::Mtu(name(port)), mtu.to_owned());
-        let belongings = [
+        let port_configuration = [
             route("eth2", 0),
             route("eth2", 24),
             mtu("eth2", "9000"),
@@ -153,7 +153,7 @@ mod tests {
             mtu("eth3", "4000"),
             route("eth4", 0),
         ];
-        let desired = bond().desired(&belongings, &[]);
+        let desired = bond().desired(&port_configuration, &[]);
         let all = [
             "link bond0 = bond mode balance-xor miimon 100 xmit_hash_policy layer3+4",
             "MTU of bond0 = 4000",
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(lines(&desired), all);
 
         // Once it was taken, the journal knows it.
-        let journalled: Vec<_> = belongings[..4]
+        let journalled: Vec<_> = port_configuration[..4]
             .iter()
             .filter(|(key, _)| device(key).is_some())
             .map(|(key, value)| (key.clone(), Some(value.clone())))

@@ -5,7 +5,7 @@ use netlink_packet_core::{
 };
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 
-use super::UnpackingPort;
+use super::FouPort;
 use super::tunnel::GUE;
 use lvs::ipvs::AddressFamily;
 use lvs::netlink::{Connection, Error, Socket};
@@ -133,14 +133,14 @@ pub(super) fn find(port: u16, family: AddressFamily) -> Result<Option<String>, E
 }
 
 /// Every port that unpacks something; `None` where the module is not loaded, which it stays.
-pub(super) fn list() -> Result<Option<Vec<UnpackingPort>>, Error> {
+pub(super) fn list() -> Result<Option<Vec<FouPort>>, Error> {
     let mut connection = Connection::new(Socket::new()?);
     let Some(id) = connection.loaded_family(NAME)? else {
         return Ok(None);
     };
     let all = Request { command: GET, attributes: Vec::new() };
     let ports = connection.list(id, all, |Port { number, family, kind }| {
-        Ok(UnpackingPort { port: number, family, kind: name(kind) })
+        Ok(FouPort { port: number, family, kind: name(kind) })
     })?;
     Ok(Some(ports))
 }

@@ -243,7 +243,7 @@ mod tests {
             lifetime(FOREVER, FOREVER),
         ]);
         let value = value(kept(found), &device("eth2"));
-        assert_eq!(message::typed(&value), "scope global");
+        assert_eq!(message::without_message(&value), "scope global");
         let mut plain = of(Vec::new());
         plain.header.index = 0;
         assert_eq!(message::decode::<AddressMessage>(&value), Some(plain));
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn a_lifetime_is_told_by_its_end() {
         let said = value(kept(of(vec![lifetime(0, 500)])), &device("eth2"));
-        assert!(message::typed(&said).ends_with(" preferred_lft 0"), "{said}");
+        assert!(message::without_message(&said).ends_with(" preferred_lft 0"), "{said}");
         let message: AddressMessage = message::decode(&said).unwrap();
         let Some(AddressAttribute::CacheInfo(lifetime)) = message.attributes.last() else {
             panic!("{message:?}");
@@ -273,7 +273,7 @@ mod tests {
             let label = AddressAttribute::Label(label.to_owned());
             let found = value(kept(of(vec![label])), &port);
             let moved = moved(&found, &port, &bond).unwrap();
-            assert_eq!(message::typed(&moved), desired);
+            assert_eq!(message::without_message(&moved), desired);
         }
         assert_eq!(moved("present", &port, &bond), None);
     }

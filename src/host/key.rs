@@ -26,7 +26,7 @@ pub const DOWN: &str = "down";
 pub enum Key {
     /// A network interface; its value is its kind, as `ip -d link` calls it, with the options of a
     /// bond ([`BondMode::value`](super::BondMode::value)) or of a tunnel's end
-    /// ([`TunnelEnd`](super::TunnelEnd)).
+    /// ([`TunnelEndpoint`](super::TunnelEndpoint)).
     Link(InterfaceName),
     /// Whether it is up; one that does not exist is neither up nor down.
     LinkUp(InterfaceName),
@@ -153,7 +153,7 @@ impl Key {
             Self::Address { address, prefix, device }
             | Self::FullAddress { address, prefix, device } => {
                 let options = match (address, to) {
-                    (_, Some(to)) if to != PRESENT => format!(" {}", message::typed(to)),
+                    (_, Some(to)) if to != PRESENT => format!(" {}", message::without_message(to)),
                     (IpAddr::V6(_), Some(_)) => " preferred_lft 0 nodad".to_owned(),
                     (_, None) => peer(change.from.as_deref()),
                     _ => String::new(),
@@ -166,7 +166,8 @@ impl Key {
             }
             Self::FullRoute(route) => {
                 let verb = if change.from.is_some() && to.is_some() { "replace" } else { verb };
-                let options = to.map(|to| format!(" {}", message::typed(to))).unwrap_or_default();
+                let options =
+                    to.map(|to| format!(" {}", message::without_message(to))).unwrap_or_default();
                 let (ip, words, device) = (route.ip(), route.words(), &route.device);
                 format!("{ip} route {verb} {words} dev {device}{options}")
             }
@@ -180,7 +181,7 @@ impl Key {
                 };
                 match to {
                     Some(to) => {
-                        let words = message::typed(to);
+                        let words = message::without_message(to);
                         format!("{ip} route replace default {words}{metric}")
                     }
                     None => format!("{ip} route del default{metric}"),

@@ -16,7 +16,7 @@ pub(super) fn value(words: &str, message: &impl Emitable) -> String {
 
 /// The words of a value without the message behind them: what a person would type.
 #[must_use]
-pub fn typed(value: &str) -> &str {
+pub fn without_message(value: &str) -> &str {
     value.split_once(MESSAGE).map_or(value, |(words, _)| words)
 }
 
@@ -52,10 +52,10 @@ mod tests {
             .priority(7)
             .build();
         let value = value("via 192.0.2.1", &message);
-        assert_eq!(typed(&value), "via 192.0.2.1");
+        assert_eq!(without_message(&value), "via 192.0.2.1");
         assert_eq!(decode::<RouteMessage>(&value), Some(message));
         assert!(has_message(&value) && !has_message("via 192.0.2.1"));
-        assert_eq!(typed("dev ppp0"), "dev ppp0");
+        assert_eq!(without_message("dev ppp0"), "dev ppp0");
         for bad in ["dev ppp0", "x message 0", "x message xx", "x message 00", "x message 0é0"] {
             assert_eq!(decode::<RouteMessage>(bad), None, "{bad:?}");
         }

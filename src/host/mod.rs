@@ -4,7 +4,7 @@
 //! route netlink, sysctls through `/proc/sys/net`; both are those of the network namespace that the
 //! process is in.
 //!
-//! [`Bond::desired`], [`TunnelEnd::desired`] and [`segments_of`] tell which keys it takes to make a bond,
+//! [`Bond::desired`], [`TunnelEndpoint::desired`] and [`segments_of`] tell which keys it takes to make a bond,
 //! to unpack what comes through a tunnel, and to have clients send what fits into it.
 
 mod address;
@@ -29,12 +29,12 @@ mod namespace;
 mod route;
 mod rule;
 mod segment;
-mod surroundings;
 mod sysctl;
+mod topology;
 mod tunnel;
 mod want;
 
-pub use address::whole;
+pub use address::host_prefix;
 pub use bond::Bond;
 pub use bond_mode::{BondMode, InvalidBondMode};
 pub use combined::{Combination, Effective, loose_filter};
@@ -43,14 +43,14 @@ pub use full_route::FullRoute;
 pub use host::Host;
 pub use interface_name::{InterfaceName, InvalidInterfaceName};
 pub use inventory::{
-    AddressState, Further, Inventory, LinkState, Prefix, Source, SourceRule, UnpackingPort,
+    AddressState, FouPort, Inventory, LinkState, Prefix, Source, SourceRule, TunnelSetup,
 };
 pub use key::{DOWN, Key, PRESENT, UP};
 pub use manager::Manager;
-pub use message::typed;
+pub use message::without_message;
 pub use namespace::namespace_cookie;
 pub use segment::segments_of;
-pub use surroundings::{AssignedAddress, KnownRoute, Surroundings};
 pub use sysctl::{InvalidSysctl, Sysctl};
-pub use tunnel::TunnelEnd;
+pub use topology::{AssignedAddress, KnownRoute, Topology};
+pub use tunnel::TunnelEndpoint;
 pub use want::Want;

@@ -8,7 +8,7 @@ use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
 use rtnetlink::{Error, Handle, IpVersion};
 
 use super::link::is;
-use super::{SourceRule, route, whole};
+use super::{SourceRule, host_prefix, route};
 
 /// The rule `from SOURCE lookup TABLE` of that priority, as the kernel lists it.
 pub(super) async fn find(
@@ -72,7 +72,7 @@ pub(super) async fn by_source(handle: &Handle) -> Result<Vec<SourceRule>, Error>
                     _ => {}
                 }
             }
-            let source = source.filter(|source| message.header.src_len == whole(*source));
+            let source = source.filter(|source| message.header.src_len == host_prefix(*source));
             let rule = source.zip(table);
             found.extend(rule.map(|(source, table)| SourceRule { source, table, priority }));
         }
@@ -109,7 +109,7 @@ fn rule(source: IpAddr, table: u32, priority: u32) -> RuleMessage {
     let mut message = RuleMessage::default();
     let header = &mut message.header;
     header.family = route::family(source.into());
-    header.src_len = whole(source);
+    header.src_len = host_prefix(source);
     header.table = u8::try_from(table).unwrap_or(RouteHeader::RT_TABLE_UNSPEC);
     header.action = RuleAction::ToTable;
     message.attributes = vec![

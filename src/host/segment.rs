@@ -17,7 +17,7 @@ use super::{FullRoute, Key, PRESENT, Want, full_route, message};
 const PRIORITY: u32 = 32_000;
 
 /// What makes clients of a virtual address send segments of that size at most: `ways` are those
-/// that [`Host::ways_out`](super::Host::ways_out) tells. The table is called by the size, so that
+/// that [`Host::outbound_routes`](super::Host::outbound_routes) tells. The table is called by the size, so that
 /// addresses of the same size share it.
 #[must_use]
 pub fn segments_of(vip: IpAddr, size: u16, ways: &[(FullRoute, String)]) -> Vec<Want> {
@@ -82,8 +82,9 @@ mod tests {
         };
         let said = |vip: &str, metrics| {
             let desired = segments_of(vip.parse().unwrap(), 1440, &[way(metrics)]).into_iter();
-            let said = desired
-                .map(|want| format!("{} = {}", want.key, message::typed(&want.value.unwrap())));
+            let said = desired.map(|want| {
+                format!("{} = {}", want.key, message::without_message(&want.value.unwrap()))
+            });
             said.collect::<Vec<_>>()
         };
         let rule = "rule from 192.0.2.10 lookup 1440 = present";

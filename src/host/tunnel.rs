@@ -7,7 +7,7 @@ use lvs::ipvs::{AddressFamily, Checksum, Tunnel};
 
 /// Where the packets of a virtual address come out at a real server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TunnelEnd {
+pub struct TunnelEndpoint {
     /// The device that they come out of.
     pub device: InterfaceName,
     /// The value of its [`Key::Link`].
@@ -19,7 +19,7 @@ pub struct TunnelEnd {
     inside: AddressFamily,
 }
 
-impl TunnelEnd {
+impl TunnelEndpoint {
     /// The end of that tunnel for virtual addresses of a family, at a real server whose own address,
     /// the one in the director's table, is `real`. `None` where the kernel has no such tunnel.
     ///
@@ -80,14 +80,14 @@ impl TunnelEnd {
     /// ```
     /// use std::net::Ipv4Addr;
     /// use lvs::ipvs::{AddressFamily, Tunnel};
-    /// use programs::host::TunnelEnd;
+    /// use programs::host::TunnelEndpoint;
     ///
     /// let real = Ipv4Addr::new(192, 0, 2, 2).into();
-    /// let end = TunnelEnd::new(AddressFamily::Ipv4, real, Tunnel::Ipip);
-    /// assert_eq!(end.map(|end| end.segment(1500)), Some(1440));
+    /// let end = TunnelEndpoint::new(AddressFamily::Ipv4, real, Tunnel::Ipip);
+    /// assert_eq!(end.map(|end| end.mss(1500)), Some(1440));
     /// ```
     #[must_use]
-    pub const fn segment(&self, mtu: u16) -> u16 {
+    pub const fn mss(&self, mtu: u16) -> u16 {
         mtu.saturating_sub(self.overhead + header(self.inside) + TCP_HEADER)
     }
 }
@@ -131,13 +131,13 @@ mod tests {
             (Ipv4, "192.0.2.2", gre(Checksum::Full), "lvs-gre gre local 192.0.2.2 icsum 1432"),
             (Ipv6, "2001:db8::2", gre(Checksum::None), "ip6gre0 ip6gre 1396"),
         ] {
-            let end = TunnelEnd::new(vip, real.parse().unwrap(), tunnel).unwrap();
-            let said = format!("{} {} {}", end.device, end.kind, end.segment(1500));
+            let end = TunnelEndpoint::new(vip, real.parse().unwrap(), tunnel).unwrap();
+            let said = format!("{} {} {}", end.device, end.kind, end.mss(1500));
             assert_eq!(said, desired);
             assert_eq!(end.port.is_some(), matches!(tunnel, Tunnel::Gue { .. }));
         }
         let real = "192.0.2.2".parse().unwrap();
-        assert_eq!(TunnelEnd::new(Ipv4, real, gre(Checksum::Remote)), None);
-        assert_eq!(TunnelEnd::new(Ipv4, real, Tunnel::Other(9)), None);
+        assert_eq!(TunnelEndpoint::new(Ipv4, real, gre(Checksum::Remote)), None);
+        assert_eq!(TunnelEndpoint::new(Ipv4, real, Tunnel::Other(9)), None);
     }
 }

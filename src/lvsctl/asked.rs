@@ -13,7 +13,7 @@ use super::commands::wanted_of;
 use super::content::Content;
 use crate::config::Cluster;
 use crate::engine::{Desired, Journal};
-use crate::policy::{Owned, Want};
+use crate::policy::{DesiredItem, Owned};
 use lvs::table::Ruleset;
 
 /// Who wants what a table in the words of `ipvsadm -S` says. A machine has one table, so that one
@@ -32,7 +32,7 @@ impl Asked {
     /// Reads a file, and finds what this machine is in it.
     pub(super) fn load(file: &Path, role: Option<Role>) -> Result<Self, Error> {
         Self::of(file, role, || {
-            let addresses = Machine::new()?.surroundings()?.addresses;
+            let addresses = Machine::new()?.topology()?.addresses;
             Ok(addresses.into_iter().map(|address| address.address).collect())
         })
     }
@@ -93,15 +93,15 @@ impl Asked {
         &self,
         machine: &mut Machine,
         journal: &Journal<Key, Value>,
-    ) -> Result<Vec<Want>, Error> {
+    ) -> Result<Vec<DesiredItem>, Error> {
         self.wanted_by(|duties| wanted_of(machine, duties, journal))
     }
 
     /// The same, where somebody else knows what duties want of the machine.
     pub(super) fn wanted_by(
         &self,
-        of_duties: impl FnOnce(&[Owned]) -> Result<Vec<Want>, Error>,
-    ) -> Result<Vec<Want>, Error> {
+        of_duties: impl FnOnce(&[Owned]) -> Result<Vec<DesiredItem>, Error>,
+    ) -> Result<Vec<DesiredItem>, Error> {
         match self {
             Self::Cluster { .. } => of_duties(&self.duties()?),
             Self::Table(table) => {

@@ -13,7 +13,7 @@ use super::commands::{run_allowed, run_here, tell};
 use super::report::{self, Direction};
 use super::{Error, state, status, strangers};
 use crate::engine::{Engine, Journal, Report, System};
-use crate::policy::Want;
+use crate::policy::DesiredItem;
 use lvs::table;
 
 pub(super) fn run(
@@ -64,7 +64,7 @@ fn status(
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
     let asked = Asked::load(file, role)?;
-    let mut machine = Machine::new()?.only_looking();
+    let mut machine = Machine::new()?.read_only();
     let mut journal = state::journal(&options.state_dir)?;
     let desired = asked.desired(&mut machine, &journal)?;
     let findings = Engine::new(&mut machine, &mut journal).status(&desired)?;
@@ -73,7 +73,7 @@ fn status(
 
 /// What the journal holds is what there should be, and what is due should be as it was.
 fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
-    let mut machine = Machine::new()?.only_looking();
+    let mut machine = Machine::new()?.read_only();
     let mut journal = state::journal(&options.state_dir)?;
     let mut desired = status::journalled(|_| true, &journal);
     desired.extend(status::due(&journal));
@@ -102,7 +102,7 @@ fn desired(
     flags: &FileFlags,
     machine: &mut Machine,
     journal: &Journal<Key, Value>,
-) -> Result<Vec<Want>, Error> {
+) -> Result<Vec<DesiredItem>, Error> {
     let mut desired = asked.desired(machine, journal)?;
     if flags.keep_weights {
         keep_weights(&mut desired, machine)?;
@@ -117,7 +117,7 @@ fn desired(
 }
 
 /// Whoever changed a weight since had a reason for it.
-fn keep_weights(desired: &mut [Want], machine: &mut Machine) -> Result<(), Error> {
+fn keep_weights(desired: &mut [DesiredItem], machine: &mut Machine) -> Result<(), Error> {
     for item in desired {
         if let Some(Value::Table(table::Value::Destination(destination))) = &mut item.value
             && let Some(Value::Table(table::Value::Destination(found))) = machine.read(&item.key)?

@@ -13,7 +13,9 @@ use super::report::{self, Direction, FailedRun};
 use super::{Error, Task, cluster_file, doctor, install, state, status};
 use crate::engine::{DryRun, Engine, Entry, Journal, Report, System};
 use crate::host::{self, InterfaceName};
-use crate::policy::{Found, Owned, Want, bonds, desired, reverse_path_filter_of_all, unpacks};
+use crate::policy::{
+    ActualState, DesiredItem, Owned, bonds, desired, reverse_path_filter_of_all, unpacks,
+};
 
 /// What is done with a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +101,7 @@ pub(super) fn run_here(
     options: &Options,
     direction: Direction,
     covers: impl Fn(&str) -> bool,
-    desired: impl Fn(&mut Machine, &Journal<Key, Value>) -> Result<Vec<Want>, Error>,
+    desired: impl Fn(&mut Machine, &Journal<Key, Value>) -> Result<Vec<DesiredItem>, Error>,
 ) -> Result<Report<Key, Value>, Error> {
     run_allowed(options, direction, None, covers, desired)
 }
@@ -112,7 +114,7 @@ pub(super) fn run_allowed(
     direction: Direction,
     allowed: Option<&[Kind]>,
     covers: impl Fn(&str) -> bool,
-    desired: impl Fn(&mut Machine, &Journal<Key, Value>) -> Result<Vec<Want>, Error>,
+    desired: impl Fn(&mut Machine, &Journal<Key, Value>) -> Result<Vec<DesiredItem>, Error>,
 ) -> Result<Report<Key, Value>, Error> {
     let desired = |machine: &mut Machine, journal: &Journal<Key, Value>| match direction {
         Direction::Up => desired(machine, journal),
@@ -120,7 +122,7 @@ pub(super) fn run_allowed(
     };
     let mut machine = Machine::new()?;
     if options.dry_run {
-        machine = machine.only_looking();
+        machine = machine.read_only();
         let journal = state::journal(&options.state_dir)?;
         let desired = desired(&mut machine, &journal)?;
         let report = imagine(&mut machine, &journal, &covers, &desired, direction)?;
@@ -144,7 +146,7 @@ fn imagine(
     machine: &mut Machine,
     journal: &Journal<Key, Value>,
     covers: &impl Fn(&str) -> bool,
-    desired: &[Want],
+    desired: &[DesiredItem],
     direction: Direction,
 ) -> Result<Report<Key, Value>, Error> {
     let mut dry_run = DryRun::new(machine);
@@ -155,7 +157,7 @@ fn execute<W>(
     system: &mut W,
     journal: &mut Journal<Key, Value>,
     covers: &impl Fn(&str) -> bool,
-    desired: &[Want],
+    desired: &[DesiredItem],
     direction: Direction,
 ) -> Result<Report<Key, Value>, Error>
 where
@@ -164,8 +166,8 @@ where
     let mut owners = journal.owners();
     owners.retain(|owner| covers(owner));
     let run = match direction {
-        Direction::Up => Engine::new(system, journal).up(&owners, desired),
-        Direction::Down => Engine::new(system, journal).down(&owners),
+        Direction::Up => Engine::new(system, journal).apply(&owners, desired),
+        Direction::Down => Engine::new(system, journal).revert(&owners),
     };
     run.map_err(|failure| Error::Run(FailedRun(failure)))
 }
@@ -196,28 +198,28 @@ pub(super) fn wanted_of(
     machine: &mut Machine,
     duties: &[Owned],
     journal: &Journal<Key, Value>,
-) -> Result<Vec<Want>, Error> {
+) -> Result<Vec<DesiredItem>, Error> {
     let reverse_path_filter = machine.read(&reverse_path_filter_of_all())?;
     let ports: Vec<InterfaceName> = bonds(duties).flat_map(|bond| bond.ports.clone()).collect();
-    let mut surroundings = machine.surroundings()?;
+    let mut topology = machine.topology()?;
     for bond in bonds(duties) {
-        surroundings.bond(bond);
+        topology.bond(bond);
     }
-    let ways_out = if unpacks(duties) { machine.ways_out()? } else { Vec::new() };
+    let outbound_routes = if unpacks(duties) { machine.outbound_routes()? } else { Vec::new() };
     let mut mtus = HashMap::new();
-    for (way, _) in &ways_out {
+    for (way, _) in &outbound_routes {
         let key = Key::Host(host::Key::Mtu(way.device.clone()));
         if let Some(mtu) = machine.read(&key)? {
             // The packets of IP are no longer.
             mtus.insert(way.device.clone(), mtu.to_string().parse().unwrap_or(u16::MAX));
         }
     }
-    let found = Found {
-        surroundings,
-        ways_out,
+    let found = ActualState {
+        topology,
+        outbound_routes,
         mtus,
         reverse_path_filter: reverse_path_filter.map(|value| value.to_string()),
-        belongings: machine.belongings(&ports)?,
+        port_configuration: machine.port_configuration(&ports)?,
         journalled: journal.entries().filter_map(of_host).collect(),
     };
     desired(duties, &found)
@@ -236,7 +238,7 @@ fn of_host(entry: &Entry<Key, Value>) -> Option<(host::Key, Option<String>)> {
 }
 
 fn compare(task: &Task, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
-    let mut machine = Machine::new()?.only_looking();
+    let mut machine = Machine::new()?.read_only();
     let mut journal = state::journal(&options.state_dir)?;
     let mut desired = wanted_of(&mut machine, &task.duties(), &journal)?;
     desired.extend(status::journalled(|owner| task.covers(owner), &journal));

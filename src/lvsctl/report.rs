@@ -23,8 +23,8 @@ pub(super) fn commands(steps: &[Change<Key, Value>]) -> Vec<String> {
 /// The words for a note: what stays of `tunl0` is the kernel's doing, and harmless.
 fn worded(note: &Note<Key, Value>) -> String {
     match note {
-        Note::Remains { key: Key::Host(host::Key::Link(name)), found } => {
-            format!("{name} stays, down and empty: the kernel keeps it while {found} is loaded")
+        Note::Remains { key: Key::Host(host::Key::Link(name)), actual } => {
+            format!("{name} stays, down and empty: the kernel keeps it while {actual} is loaded")
         }
         note => note.to_string(),
     }
@@ -85,9 +85,9 @@ pub struct FailedRun(pub(super) Box<Failure<Key, Value, machine::Error>>);
 
 impl fmt::Display for FailedRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Failure { cause, done, undone, stuck, .. } = &*self.0;
+        let Failure { cause, done, rolled_back, stuck, .. } = &*self.0;
         write!(f, "{cause}")?;
-        for (title, steps) in [("What was done", done), ("What was taken back", undone)] {
+        for (title, steps) in [("What was done", done), ("What was taken back", rolled_back)] {
             if !steps.is_empty() {
                 write!(f, "\n{title}:")?;
             }
@@ -101,7 +101,7 @@ impl fmt::Display for FailedRun {
         for (key, cause) in stuck {
             write!(f, "\n  {key}: {cause}")?;
         }
-        if done.is_empty() && undone.is_empty() && stuck.is_empty() {
+        if done.is_empty() && rolled_back.is_empty() && stuck.is_empty() {
             write!(f, "\nNothing was changed.")?;
         }
         Ok(())
@@ -127,8 +127,8 @@ mod tests {
         let failure = Failure {
             cause: cause(),
             done: Vec::new(),
-            at: None,
-            undone: Vec::new(),
+            failed: None,
+            rolled_back: Vec::new(),
             stuck: Vec::new(),
         };
         let told = FailedRun(Box::new(failure)).to_string();
@@ -136,8 +136,8 @@ mod tests {
         let failure = Failure {
             cause: cause(),
             done: vec![up("up")],
-            at: None,
-            undone: vec![up("down")],
+            failed: None,
+            rolled_back: vec![up("down")],
             stuck: vec![(up("up").key, cause())],
         };
         assert_eq!(
@@ -180,7 +180,7 @@ mod tests {
             steps: vec![up("up")],
             notes: vec![Note::Remains {
                 key: Key::Host(host::Key::Link(host::InterfaceName::tunl0())),
-                found: Value::Host("ipip".to_owned()),
+                actual: Value::Host("ipip".to_owned()),
             }],
         };
         let mut output = Vec::new();

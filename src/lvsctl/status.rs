@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::Task;
 use super::arguments::Options;
-use crate::engine::{Desired, Finding, Journal};
+use crate::engine::{Desired, Journal, Status};
 
 /// What the journal holds for such owners: what was once asked for is desired still.
 pub(super) fn journalled(
@@ -39,10 +39,10 @@ pub(super) fn due(journal: &Journal<Key, Value>) -> impl Iterator<Item = Desired
 }
 
 /// `ok`, `gone`, `missing`, or what it is instead.
-fn state(finding: &Finding<Key, Value>) -> String {
-    match &finding.found {
-        None if finding.met => "gone, as it should be".to_owned(),
-        _ if finding.met => "ok".to_owned(),
+fn state(finding: &Status<Key, Value>) -> String {
+    match &finding.actual {
+        None if finding.in_sync => "gone, as it should be".to_owned(),
+        _ if finding.in_sync => "ok".to_owned(),
         None => "missing".to_owned(),
         Some(found) => match &finding.desired {
             Some(desired) if desired.to_string() == found.to_string() => {
@@ -55,7 +55,7 @@ fn state(finding: &Finding<Key, Value>) -> String {
 }
 
 /// Who made it so, as far as we know.
-fn origin(finding: &Finding<Key, Value>) -> String {
+fn origin(finding: &Status<Key, Value>) -> String {
     match &finding.journalled {
         None => String::new(),
         Some(None) => "  (set by lvsctl)".to_owned(),
@@ -73,7 +73,7 @@ pub(super) fn tell(
     output: &mut dyn Write,
     title: &dyn Display,
     head: Json,
-    findings: &[Finding<Key, Value>],
+    findings: &[Status<Key, Value>],
 ) -> io::Result<u8> {
     if options.json {
         write_json(output, head, findings)?;
@@ -83,22 +83,22 @@ pub(super) fn tell(
     Ok(if all_met(findings) { 0 } else { 2 })
 }
 
-fn all_met(findings: &[Finding<Key, Value>]) -> bool {
-    findings.iter().all(|finding| finding.met)
+fn all_met(findings: &[Status<Key, Value>]) -> bool {
+    findings.iter().all(|finding| finding.in_sync)
 }
 
 /// One line an item, and a closing sentence.
 fn write(
     output: &mut dyn Write,
     title: &dyn Display,
-    findings: &[Finding<Key, Value>],
+    findings: &[Status<Key, Value>],
 ) -> io::Result<()> {
     let items: Vec<String> = findings.iter().map(|finding| finding.key.to_string()).collect();
     let width = items.iter().map(String::len).max().unwrap_or_default();
     for (finding, item) in findings.iter().zip(&items) {
         writeln!(output, "{item:width$}  {}{}", state(finding), origin(finding))?;
     }
-    let differing = findings.iter().filter(|finding| !finding.met).count();
+    let differing = findings.iter().filter(|finding| !finding.in_sync).count();
     match findings.len() {
         1 if differing == 0 => writeln!(output, "{title} is up: its one item is as desired"),
         count if differing == 0 => writeln!(output, "{title} is up: all {count} items as desired"),
@@ -127,14 +127,14 @@ pub(super) fn of_task(task: &Task) -> Json {
 fn write_json(
     output: &mut dyn Write,
     mut title: Json,
-    findings: &[Finding<Key, Value>],
+    findings: &[Status<Key, Value>],
 ) -> io::Result<()> {
     let text = |value: Option<&Value>| value.map(ToString::to_string);
-    let item = |finding: &Finding<Key, Value>| {
+    let item = |finding: &Status<Key, Value>| {
         json!({
             "item": finding.key.to_string(),
-            "ok": finding.met,
-            "found": text(finding.found.as_ref()),
+            "ok": finding.in_sync,
+            "found": text(finding.actual.as_ref()),
             "wanted": text(finding.desired.as_ref()),
             "set_by_lvsctl": finding.journalled.is_some(),
             "previous": text(finding.journalled.as_ref().and_then(Option::as_ref)),
@@ -167,17 +167,17 @@ mod tests {
         }
     }
 
-    fn finding(key: fn(InterfaceName) -> HostKey, found: Option<&str>) -> Finding<Key, Value> {
-        Finding {
+    fn finding(key: fn(InterfaceName) -> HostKey, found: Option<&str>) -> Status<Key, Value> {
+        Status {
             key: Key::Host(key(InterfaceName::tunl0())),
             desired: Some(Value::Host("up".to_owned())),
-            found: found.map(|text| Value::Host(text.to_owned())),
-            met: found == Some("up"),
+            actual: found.map(|text| Value::Host(text.to_owned())),
+            in_sync: found == Some("up"),
             journalled: found.map(|_| Some(Value::Host("down".to_owned()))),
         }
     }
 
-    fn told(findings: &[Finding<Key, Value>]) -> String {
+    fn told(findings: &[Status<Key, Value>]) -> String {
         let mut output = Vec::new();
         write(&mut output, &task(), findings).unwrap();
         String::from_utf8(output).unwrap()
@@ -185,28 +185,30 @@ mod tests {
 
     #[test]
     fn each_item_says_what_it_is_and_what_it_should_be() {
-        let (missing, differing, met) = (
+        let (missing, differing, in_sync) = (
             finding(HostKey::Link, None),
             finding(HostKey::LinkUp, Some("down")),
             finding(HostKey::LinkUp, Some("up")),
         );
         assert_eq!(
-            told(&[missing.clone(), met.clone(), differing.clone()]),
+            told(&[missing.clone(), in_sync.clone(), differing.clone()]),
             "link tunl0      missing\n\
              state of tunl0  ok  (set by lvsctl, was down)\n\
              state of tunl0  is down, should be up  (set by lvsctl, was down)\n\
              real server for 192.0.2.1 (tun) is not as desired: 2 of 3 items differ\n"
         );
         assert!(
-            told(std::slice::from_ref(&met)).ends_with("(tun) is up: its one item is as desired\n")
+            told(std::slice::from_ref(&in_sync))
+                .ends_with("(tun) is up: its one item is as desired\n")
         );
         assert!(
-            told(&[met.clone(), met.clone()]).ends_with("(tun) is up: all 2 items as desired\n")
+            told(&[in_sync.clone(), in_sync.clone()])
+                .ends_with("(tun) is up: all 2 items as desired\n")
         );
         assert!(told(&[missing.clone(), differing]).ends_with("(tun) is down\n"));
-        let gone = Finding { desired: None, found: None, ..met.clone() };
+        let gone = Status { desired: None, actual: None, ..in_sync.clone() };
         assert!(told(&[gone]).starts_with("state of tunl0  gone, as it should be  (removed by"));
-        let there_before = Finding { journalled: None, ..met };
+        let there_before = Status { journalled: None, ..in_sync };
         let told = told(&[missing, there_before]);
         assert!(told.ends_with("(tun) is not set up: 1 of 2 items differ\n"), "{told}");
     }

@@ -5,18 +5,18 @@ use hashbrown::HashSet;
 
 use super::Error;
 use crate::engine::{Desired, Entry, Journal};
-use crate::policy::Want;
+use crate::policy::DesiredItem;
 
 /// That every stranger shall be gone, for the sake of `owner`; `desired` is what the file names.
 ///
 /// What an earlier run removed is desired gone again, or it would be given back now. What a run that
 /// was killed was about to remove is in the journal and in the table, and told once.
 pub(super) fn desired(
-    desired: &[Want],
+    desired: &[DesiredItem],
     machine: &mut Machine,
     journal: &Journal<Key, Value>,
     owner: &str,
-) -> Result<Vec<Want>, Error> {
+) -> Result<Vec<DesiredItem>, Error> {
     let named: HashSet<&Key> = desired.iter().map(|item| &item.key).collect();
     let is_stranger = |key: &Key| {
         let is_ours = journal.entry(key).is_some_and(|entry| !is_removal(entry));

@@ -8,7 +8,7 @@ use crate::host::{AssignedAddress, InterfaceName, KnownRoute};
 use crate::lvsctl::arguments::{Arguments, Command};
 use crate::lvsctl::commands::task_of;
 use crate::lvsctl::{Task, report};
-use crate::policy::common::{loose_reverse_path_filter, silence};
+use crate::policy::common::{loose_reverse_path_filter, suppress_arp};
 use crate::policy::*;
 
 fn task(line: &str) -> Task {
@@ -18,8 +18,8 @@ fn task(line: &str) -> Task {
 }
 
 /// A machine whose `all/rp_filter` is that.
-fn filtering(of_all: &str) -> Found {
-    Found { reverse_path_filter: Some(of_all.to_owned()), ..Found::default() }
+fn filtering(of_all: &str) -> ActualState {
+    ActualState { reverse_path_filter: Some(of_all.to_owned()), ..ActualState::default() }
 }
 
 fn route(to: &str, prefix: u8, gateway: Option<&str>, device: &str) -> KnownRoute {
@@ -33,9 +33,9 @@ fn route(to: &str, prefix: u8, gateway: Option<&str>, device: &str) -> KnownRout
 }
 
 /// A machine with an outside and an inside leg, for both families; the way out is outside.
-fn two_legs() -> Found {
+fn two_legs() -> ActualState {
     let mut found = filtering("0");
-    found.surroundings.routes = vec![
+    found.topology.routes = vec![
         route("0.0.0.0", 0, Some("198.51.100.1"), "outside"),
         route("198.51.100.0", 24, None, "outside"),
         route("192.168.20.0", 24, None, "inside"),
@@ -47,7 +47,7 @@ fn two_legs() -> Found {
 }
 
 /// The shell commands that lead from nothing to what is desired, each once.
-fn script(task: &Task, found: &Found) -> Vec<String> {
+fn script(task: &Task, found: &ActualState) -> Vec<String> {
     let mut steps: Vec<Change<Key, Value>> = Vec::new();
     for item in desired(&task.duties(), found).unwrap() {
         if !steps.iter().any(|step| step.key == item.key) {
@@ -131,7 +131,7 @@ fn the_reverse_path_filter_ends_up_loose() {
 
 #[test]
 fn what_is_stricter_than_needed_stays() {
-    let items = silence(Some(&InterfaceName::tunl0()), "owner");
+    let items = suppress_arp(Some(&InterfaceName::tunl0()), "owner");
     let met = |at: usize, text: &str| {
         items[at].is_met_by(Some(&Value::Host(text.to_owned())), PartialEq::eq)
     };
@@ -155,7 +155,7 @@ fn each_address_and_service_is_a_claim_of_its_own() {
         "director tun 192.0.2.2 tcp:80",
         "director tun 192.0.2.2 udp:53",
     ];
-    let mut wanting: Vec<String> = desired(&task.duties(), &Found::default())
+    let mut wanting: Vec<String> = desired(&task.duties(), &ActualState::default())
         .unwrap()
         .into_iter()
         .map(|item| item.owner)
@@ -242,7 +242,7 @@ fn a_director_has_the_address_where_clients_find_it() {
              198.51.100.2 {more}"
         ))
     };
-    let place = |task: &Task, found: &Found| {
+    let place = |task: &Task, found: &ActualState| {
         let steps = script(task, found).into_iter();
         steps.filter(|step| step.starts_with("ip address")).collect::<Vec<_>>()
     };
@@ -254,10 +254,10 @@ fn a_director_has_the_address_where_clients_find_it() {
     for (device, prefix) in [("lo", 32), ("bond0", 24)] {
         let address = "198.51.100.17".parse().unwrap();
         let device = device.parse().unwrap();
-        found.surroundings.addresses.push(AssignedAddress { address, prefix, device });
+        found.topology.addresses.push(AssignedAddress { address, prefix, device });
     }
     assert_eq!(place(&up(""), &found), ["ip address add 198.51.100.17/24 dev bond0"]);
-    let error = desired(&up("").duties(), &Found::default()).unwrap_err().to_string();
+    let error = desired(&up("").duties(), &ActualState::default()).unwrap_err().to_string();
     assert!(error.contains("--device"), "{error}");
 }
 

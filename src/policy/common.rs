@@ -4,12 +4,14 @@ use crate::host::machine::{Key, Value};
 use crate::policy::AddressDuty;
 use std::net::IpAddr;
 
-use super::{Found, Want};
+use super::{ActualState, DesiredItem};
 use crate::engine::Desired;
-use crate::host::{self, AssignedAddress, InterfaceName, PRESENT, Sysctl, loose_filter, whole};
+use crate::host::{
+    self, AssignedAddress, InterfaceName, PRESENT, Sysctl, host_prefix, loose_filter,
+};
 use crate::lvsctl::Error;
 
-pub(crate) fn want(key: host::Key, value: &str, acceptable: &[&str], owner: &str) -> Want {
+pub(crate) fn want(key: host::Key, value: &str, acceptable: &[&str], owner: &str) -> DesiredItem {
     let value_of = |text: &str| Value::Host(text.to_owned());
     Desired {
         key: Key::Host(key),
@@ -20,7 +22,7 @@ pub(crate) fn want(key: host::Key, value: &str, acceptable: &[&str], owner: &str
 }
 
 /// What a part of the machine wants, for the sake of a owner.
-pub(crate) fn owned(want: host::Want, owner: &str) -> Want {
+pub(crate) fn owned(want: host::Want, owner: &str) -> DesiredItem {
     Desired {
         key: Key::Host(want.key),
         value: want.value.map(Value::Host),
@@ -29,13 +31,18 @@ pub(crate) fn owned(want: host::Want, owner: &str) -> Want {
     }
 }
 
-pub(crate) fn sysctl(sysctl: Sysctl, value: &str, acceptable: &[&str], owner: &str) -> Want {
+pub(crate) fn sysctl(sysctl: Sysctl, value: &str, acceptable: &[&str], owner: &str) -> DesiredItem {
     want(host::Key::Sysctl(sysctl), value, acceptable, owner)
 }
 
-/// A virtual address has the prefix [`whole`]: with a shorter one the whole subnet would become
+/// A virtual address has the prefix [`host_prefix`]: with a shorter one the whole subnet would become
 /// local, or be looked for behind a tunnel.
-pub(crate) fn present(address: IpAddr, prefix: u8, device: &InterfaceName, owner: &str) -> Want {
+pub(crate) fn present(
+    address: IpAddr,
+    prefix: u8,
+    device: &InterfaceName,
+    owner: &str,
+) -> DesiredItem {
     let key = host::Key::Address { address, prefix, device: device.clone() };
     want(key, PRESENT, &[], owner)
 }
@@ -43,7 +50,7 @@ pub(crate) fn present(address: IpAddr, prefix: u8, device: &InterfaceName, owner
 /// The real server must not answer or announce the virtual address, which is the director's. The
 /// kernel takes the larger of the interface's value and that of all interfaces
 /// (`ip-sysctl`, `arp_ignore` and `arp_announce`). What is stricter already stays.
-pub(crate) fn silence(device: Option<&InterfaceName>, owner: &str) -> Vec<Want> {
+pub(crate) fn suppress_arp(device: Option<&InterfaceName>, owner: &str) -> Vec<DesiredItem> {
     let of_device = device.into_iter().flat_map(|device| {
         let own = |name| Sysctl::of_interface(device, name);
         [
@@ -63,10 +70,10 @@ pub(crate) fn silence(device: Option<&InterfaceName>, owner: &str) -> Vec<Want> 
 /// through another interface. The value for all interfaces is not ours to loosen.
 pub(crate) fn loose_reverse_path_filter(
     device: &InterfaceName,
-    found: &Found,
+    found: &ActualState,
     otherwise: &'static str,
     owner: &str,
-) -> Want {
+) -> DesiredItem {
     let all = found.reverse_path_filter.as_ref().and_then(|value| value.parse().ok());
     let (value, acceptable) = loose_filter(all.unwrap_or(0), otherwise);
     sysctl(Sysctl::of_interface(device, "rp_filter"), value, acceptable, owner)
@@ -77,22 +84,26 @@ pub(crate) fn loose_reverse_path_filter(
 pub(crate) fn clients_are_heard(
     vip: IpAddr,
     device: &InterfaceName,
-    found: &Found,
+    found: &ActualState,
     owner: &str,
-) -> Option<Want> {
-    let way_out = found.surroundings.way_out(false)?;
+) -> Option<DesiredItem> {
+    let way_out = found.topology.default_interface(false)?;
     let elsewhere = vip.is_ipv4() && way_out != device;
     elsewhere.then(|| loose_reverse_path_filter(device, found, "2", owner))
 }
 
 /// The virtual address of a director, unless another program assigns it.
-pub(crate) fn assigned(duty: &AddressDuty, address: &AssignedAddress, owner: &str) -> Option<Want> {
+pub(crate) fn assigned(
+    duty: &AddressDuty,
+    address: &AssignedAddress,
+    owner: &str,
+) -> Option<DesiredItem> {
     let AssignedAddress { address, prefix, device } = address;
     duty.assigned.then(|| present(*address, *prefix, device, owner))
 }
 
 /// The loopback and the ends of tunnels.
-pub(crate) fn is_silent(device: &InterfaceName) -> bool {
+pub(crate) fn suppresses_arp(device: &InterfaceName) -> bool {
     let name = device.as_str();
     matches!(name, "lo" | "tunl0" | "ip6tnl0" | "sit0" | "gre0" | "ip6gre0")
         || name.starts_with("lvs-")
@@ -101,22 +112,22 @@ pub(crate) fn is_silent(device: &InterfaceName) -> bool {
 /// The virtual address on a director's interface, where it answers whoever asks for it.
 pub(crate) fn director_address(
     duty: &AddressDuty,
-    found: &Found,
+    found: &ActualState,
 ) -> Result<AssignedAddress, Error> {
     let vip = duty.vip;
-    let addresses = &found.surroundings.addresses;
+    let addresses = &found.topology.addresses;
     let there = |address: &&AssignedAddress| {
         address.address == vip
             && match &duty.device {
                 Some(device) => address.device == *device,
                 // These answer nobody, they belong to another role or mode.
-                None => !is_silent(&address.device),
+                None => !suppresses_arp(&address.device),
             }
     };
     if let Some(address) = addresses.iter().find(there) {
         return Ok(address.clone());
     }
-    let device = duty.device.as_ref().or_else(|| found.surroundings.on_link(vip));
+    let device = duty.device.as_ref().or_else(|| found.topology.on_link(vip));
     let device = device.ok_or_else(|| {
         Error::Usage(format!(
             "no interface of this machine has a subnet that holds the virtual address {vip}: name \
@@ -124,5 +135,5 @@ pub(crate) fn director_address(
              vip-device"
         ))
     })?;
-    Ok(AssignedAddress { address: vip, prefix: whole(vip), device: device.clone() })
+    Ok(AssignedAddress { address: vip, prefix: host_prefix(vip), device: device.clone() })
 }

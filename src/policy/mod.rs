@@ -18,11 +18,11 @@ pub use kind::{Listener, Mode, Role};
 
 use crate::engine::Desired;
 use crate::host::machine::{Key, Value};
-use crate::host::{self, Bond, FullRoute, InterfaceName, Surroundings, Sysctl};
+use crate::host::{self, Bond, FullRoute, InterfaceName, Sysctl, Topology};
 use crate::lvsctl::Error;
 
 /// One thing that one owner wants.
-pub(crate) type Want = Desired<Key, Value>;
+pub(crate) type DesiredItem = Desired<Key, Value>;
 
 /// A duty, and the name under which the journal keeps what it takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,16 +33,16 @@ pub(crate) struct Owned {
 
 /// What is known of the machine that something is desired of.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct ActualState {
     /// Its addresses and routes.
-    pub(crate) surroundings: Surroundings,
+    pub(crate) topology: Topology,
     /// The present value of [`reverse_path_filter_of_all`].
     pub(crate) reverse_path_filter: Option<String>,
     /// What the ports of bonds have of their own.
-    pub(crate) belongings: Vec<(host::Key, String)>,
+    pub(crate) port_configuration: Vec<(host::Key, String)>,
     /// Its ways to others, and the MTU of each interface among them; asked for a real server of IP
     /// tunnelling only.
-    pub(crate) ways_out: Vec<(FullRoute, String)>,
+    pub(crate) outbound_routes: Vec<(FullRoute, String)>,
     pub(crate) mtus: HashMap<InterfaceName, u16>,
     /// What was changed already, and was before.
     pub(crate) journalled: Vec<(host::Key, Option<String>)>,
@@ -70,7 +70,7 @@ pub(crate) fn reverse_path_filter_of_all() -> Key {
 }
 
 /// What the duties want, in their order.
-pub(crate) fn desired(duties: &[Owned], found: &Found) -> Result<Vec<Want>, Error> {
+pub(crate) fn desired(duties: &[Owned], found: &ActualState) -> Result<Vec<DesiredItem>, Error> {
     let mut desired = Vec::new();
     for Owned { owner, duty } in duties {
         match duty {
@@ -86,7 +86,7 @@ pub(crate) fn desired(duties: &[Owned], found: &Found) -> Result<Vec<Want>, Erro
                 desired.extend(table::service(service, destinations, owner));
             }
             Duty::Bond(bond) => desired.extend(
-                bond.desired(&found.belongings, &found.journalled)
+                bond.desired(&found.port_configuration, &found.journalled)
                     .into_iter()
                     .map(|want| common::owned(want, owner)),
             ),

@@ -1,19 +1,23 @@
 //! Network address translation: requests and answers both pass the director, which rewrites them.
 
 use super::common::{assigned, clients_are_heard, director_address, sysctl, want};
-use super::{Found, Want};
+use super::{ActualState, DesiredItem};
 use crate::host::{self, InterfaceName, Sysctl};
 use crate::lvsctl::Error;
 use crate::policy::AddressDuty;
 use lvs::ipvs::AddressFamily;
 
 /// Forwarding is first, since switching it changes other parameters.
-pub(crate) fn director(duty: &AddressDuty, found: &Found, owner: &str) -> Result<Vec<Want>, Error> {
+pub(crate) fn director(
+    duty: &AddressDuty,
+    found: &ActualState,
+    owner: &str,
+) -> Result<Vec<DesiredItem>, Error> {
     let vip = duty.vip;
     let address = director_address(duty, found)?;
     let mut devices = vec![&address.device];
     for real in &duty.reals {
-        let route = found.surroundings.route_to(*real);
+        let route = found.topology.route_to(*real);
         devices.extend(route.map(|route| &route.device));
     }
     let mut unique: Vec<&InterfaceName> = Vec::new();
@@ -31,7 +35,7 @@ pub(crate) fn director(duty: &AddressDuty, found: &Found, owner: &str) -> Result
 
 /// Redirects would teach real servers and clients of one segment a way around the director. They
 /// are sent where `all` or the interface says so (`ip-sysctl`, `send_redirects`).
-fn router(devices: &[&InterfaceName], owner: &str) -> Vec<Want> {
+fn router(devices: &[&InterfaceName], owner: &str) -> Vec<DesiredItem> {
     let mut desired = vec![sysctl(Sysctl::forwarding(AddressFamily::Ipv4), "1", &[], owner)];
     desired.push(sysctl(Sysctl::of_all_interfaces("send_redirects"), "0", &[], owner));
     desired.extend(
@@ -44,11 +48,15 @@ fn router(devices: &[&InterfaceName], owner: &str) -> Vec<Want> {
 
 /// A router forgets the default routes that it was advertised, and takes no others, unless
 /// `accept_ra` is 2 on their interface (`ip-sysctl`). Whether it sends redirects cannot be set.
-fn router_of_ipv6(devices: &[&InterfaceName], found: &Found, owner: &str) -> Vec<Want> {
-    let way_out = found.surroundings.way_out(true);
+fn router_of_ipv6(
+    devices: &[&InterfaceName],
+    found: &ActualState,
+    owner: &str,
+) -> Vec<DesiredItem> {
+    let way_out = found.topology.default_interface(true);
     let mut devices = devices.to_vec();
     devices.extend(way_out.filter(|way_out| !devices.contains(way_out)));
-    let mut desired: Vec<Want> = devices
+    let mut desired: Vec<DesiredItem> = devices
         .iter()
         .map(|device| sysctl(Sysctl::of_interface_ipv6(device, "accept_ra"), "2", &["0"], owner))
         .collect();
@@ -64,13 +72,13 @@ fn router_of_ipv6(devices: &[&InterfaceName], found: &Found, owner: &str) -> Vec
 /// `accept_redirects`); for IPv6 the interface alone decides.
 pub(crate) fn real_server(
     duty: &AddressDuty,
-    found: &Found,
+    found: &ActualState,
     owner: &str,
-) -> Result<Vec<Want>, Error> {
+) -> Result<Vec<DesiredItem>, Error> {
     let Some(gateway) = duty.gateway else {
         return Ok(Vec::new());
     };
-    let device = duty.device.as_ref().or_else(|| found.surroundings.on_link(gateway));
+    let device = duty.device.as_ref().or_else(|| found.topology.on_link(gateway));
     let device = device.ok_or_else(|| {
         Error::Usage(format!(
             "no interface of this machine has a subnet that holds the gateway {gateway}: give the \
@@ -86,7 +94,7 @@ pub(crate) fn real_server(
         ],
         AddressFamily::Ipv6 => vec![Sysctl::of_interface_ipv6(device, "accept_redirects")],
     };
-    let mut desired: Vec<Want> =
+    let mut desired: Vec<DesiredItem> =
         redirects.into_iter().map(|key| sysctl(key, "0", &[], owner)).collect();
     let through = host::Key::through(gateway, device);
     desired.push(want(host::Key::DefaultRoute(family), &through, &[], owner));

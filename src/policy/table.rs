@@ -1,12 +1,12 @@
 //! What goes into the IPVS table.
 
-use super::Want;
+use super::DesiredItem;
 use crate::engine::Desired;
 use crate::host::machine::{Key, Value};
 use lvs::ipvs::{Daemon, Destination, Service, Timeouts};
 use lvs::table;
 
-fn entry(key: table::Key, value: table::Value, owner: &str) -> Want {
+fn entry(key: table::Key, value: table::Value, owner: &str) -> DesiredItem {
     Desired {
         key: Key::Table(key),
         value: Some(Value::Table(value)),
@@ -16,7 +16,11 @@ fn entry(key: table::Key, value: table::Value, owner: &str) -> Want {
 }
 
 /// A service and its destinations.
-pub(crate) fn service(service: &Service, destinations: &[Destination], owner: &str) -> Vec<Want> {
+pub(crate) fn service(
+    service: &Service,
+    destinations: &[Destination],
+    owner: &str,
+) -> Vec<DesiredItem> {
     let identity = service.identity;
     let value = table::Value::from(service.clone());
     let mut desired = vec![entry(table::Key::Service(identity), value, owner)];
@@ -27,10 +31,10 @@ pub(crate) fn service(service: &Service, destinations: &[Destination], owner: &s
     desired
 }
 
-pub(crate) fn timeouts(timeouts: Timeouts, owner: &str) -> Want {
+pub(crate) fn timeouts(timeouts: Timeouts, owner: &str) -> DesiredItem {
     entry(table::Key::Timeouts, table::Value::Timeouts(timeouts), owner)
 }
 
-pub(crate) fn daemon(daemon: &Daemon, owner: &str) -> Want {
+pub(crate) fn daemon(daemon: &Daemon, owner: &str) -> DesiredItem {
     entry(table::Key::Daemon(daemon.state), table::Value::from(daemon.clone()), owner)
 }

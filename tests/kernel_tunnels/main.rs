@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use lvs::ipvs::{AddressFamily, Checksum, Tunnel};
 use programs::engine::{Desired, Engine, Journal, JournalFile};
-use programs::host::{Key, PRESENT, Sysctl, TunnelEnd, UP, Want};
+use programs::host::{Key, PRESENT, Sysctl, TunnelEndpoint, UP, Want};
 
 use support::cluster_file::ClusterFile;
 use support::machine::Machine;
@@ -49,10 +49,10 @@ fn want(key: Key, value: &str) -> Want {
 }
 
 /// All that the real server needs.
-fn desired(vip: &str, real: &str, tunnel: Tunnel) -> (TunnelEnd, Vec<Want>) {
+fn desired(vip: &str, real: &str, tunnel: Tunnel) -> (TunnelEndpoint, Vec<Want>) {
     let ipv4 = !vip.contains(':');
     let family = if ipv4 { AddressFamily::Ipv4 } else { AddressFamily::Ipv6 };
-    let end = TunnelEnd::new(family, real.parse().unwrap(), tunnel).unwrap();
+    let end = TunnelEndpoint::new(family, real.parse().unwrap(), tunnel).unwrap();
     let device = end.device.clone();
     let mut desired = end.desired();
     if ipv4 {
@@ -87,13 +87,13 @@ fn up(host: &Host, desired: Vec<Want>) {
     });
     let desired: Vec<_> = desired.collect();
     host.inside(|| {
-        Engine::new(&mut Machine::new(), &mut journal(host)).up(&[owner()], &desired).unwrap();
+        Engine::new(&mut Machine::new(), &mut journal(host)).apply(&[owner()], &desired).unwrap();
     });
 }
 
 fn down(host: &Host) {
     host.inside(|| {
-        Engine::new(&mut Machine::new(), &mut journal(host)).down(&["end".to_owned()]).unwrap();
+        Engine::new(&mut Machine::new(), &mut journal(host)).revert(&["end".to_owned()]).unwrap();
     });
 }
 

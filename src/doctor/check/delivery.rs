@@ -4,7 +4,7 @@ use super::tunnel::{self, bring_up};
 use crate::doctor::case::{Case, Fault, give, take};
 use crate::doctor::expectation::is_fallback_tunnel;
 use crate::doctor::{Served, Step};
-use crate::host::{InterfaceName, whole};
+use crate::host::{InterfaceName, host_prefix};
 use lvs::ipvs::{DaemonState, Forwarding};
 
 /// Where the address of a real server belongs.
@@ -36,7 +36,7 @@ pub(super) fn real_server_has_the_address(case: &Case<'_>) -> Vec<Fault> {
         expected: format!(
             "{}/{} on {}",
             served.address,
-            whole(served.address),
+            host_prefix(served.address),
             place(case, served)
         ),
         repair: vec![give(served.address, &place(case, served))],
@@ -51,7 +51,7 @@ pub(super) fn prefix_is_whole(case: &Case<'_>) -> Vec<Fault> {
             let assigned = &state.assigned;
             let (address, device, prefix) = (assigned.address, &assigned.device, assigned.prefix);
             let hidden = *device == InterfaceName::loopback() || is_fallback_tunnel(device);
-            if !hidden || prefix == whole(address) {
+            if !hidden || prefix == host_prefix(address) {
                 continue;
             }
             faults.push(Fault {
@@ -60,7 +60,7 @@ pub(super) fn prefix_is_whole(case: &Case<'_>) -> Vec<Fault> {
                      there never leave this machine"
                 ),
                 found: format!("{address}/{prefix} on {device}"),
-                expected: format!("{address}/{}", whole(address)),
+                expected: format!("{address}/{}", host_prefix(address)),
                 repair: vec![take(state), give(address, device)],
             });
         }
@@ -80,7 +80,7 @@ pub(super) fn director_has_the_address(case: &Case<'_>) -> Vec<Fault> {
     if stands_by(case) {
         return Vec::new();
     }
-    let local = |address| case.network().local.iter().any(|prefix| prefix.holds(address));
+    let local = |address| case.network().local.iter().any(|prefix| prefix.contains(address));
     let mut faults = Vec::new();
     for address in case.virtual_addresses() {
         // What is marked as a duplicate is another check's. By the file, somebody else may give it.
@@ -92,7 +92,7 @@ pub(super) fn director_has_the_address(case: &Case<'_>) -> Vec<Fault> {
         {
             continue;
         }
-        let device = case.place(address).or_else(|| case.surroundings.on_link(address));
+        let device = case.place(address).or_else(|| case.topology.on_link(address));
         // A tunnel goes with its module. Of an interface that is down an address is one still.
         let gone = |device: &InterfaceName| case.network().link(device).is_none();
         let repair = match device {

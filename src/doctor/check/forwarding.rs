@@ -51,7 +51,7 @@ fn cards_that_pass_nothing_on(case: &Case<'_>) -> Vec<Fault> {
     let mut done: Vec<&InterfaceName> = Vec::new();
     let mut faults = Vec::new();
     for real in translated(case, AddressFamily::Ipv4) {
-        let Some(route) = case.surroundings.route_to(real) else {
+        let Some(route) = case.topology.route_to(real) else {
             continue;
         };
         let device = &route.device;
@@ -82,13 +82,14 @@ pub(super) fn no_redirects(case: &Case<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut done: Vec<&InterfaceName> = Vec::new();
     for real in translated(case, AddressFamily::Ipv4) {
-        let Some(device) = case.surroundings.on_link(real) else {
+        let Some(device) = case.topology.on_link(real) else {
             continue;
         };
-        let one_leg = case.surroundings.way_out(false) == Some(device)
-            || case.virtual_addresses().into_iter().any(|address| {
-                address.is_ipv4() && case.surroundings.on_link(address) == Some(device)
-            });
+        let one_leg = case.topology.default_interface(false) == Some(device)
+            || case
+                .virtual_addresses()
+                .into_iter()
+                .any(|address| address.is_ipv4() && case.topology.on_link(address) == Some(device));
         let effective = case.effective("send_redirects", device);
         let Some(effective) = effective.filter(|effective| effective.value() != 0 && one_leg)
         else {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::doctor::case::{Case, Fault};
-use crate::host::{AddressState, Prefix, whole};
+use crate::host::{AddressState, Prefix, host_prefix};
 
 /// With policy routing two interfaces in one subnet can be meant so.
 pub(super) fn one_interface_a_subnet(case: &Case<'_>) -> Vec<Fault> {
@@ -19,7 +19,7 @@ pub(super) fn one_interface_a_subnet(case: &Case<'_>) -> Vec<Fault> {
             let link = case.network().link(&state.assigned.device);
             let address = state.assigned.address;
             address.is_ipv4()
-                && state.assigned.prefix < whole(address)
+                && state.assigned.prefix < host_prefix(address)
                 && link.is_some_and(|link| {
                     link.up && link.carrier && link.arp && link.master.is_none()
                 })
@@ -31,7 +31,7 @@ pub(super) fn one_interface_a_subnet(case: &Case<'_>) -> Vec<Fault> {
             let (first, second) = (&first.assigned, &second.assigned);
             first.device != second.device
                 && first.prefix == second.prefix
-                && Prefix { address: first.address, length: first.prefix }.holds(second.address)
+                && Prefix { address: first.address, length: first.prefix }.contains(second.address)
         });
         let Some(second) = same else {
             continue;
@@ -69,7 +69,7 @@ pub(super) fn private_addresses_stay_at_home(case: &Case<'_>) -> Vec<Fault> {
         let IpAddr::V4(address) = destination.address else {
             continue;
         };
-        let route = case.surroundings.route_to(destination.address);
+        let route = case.topology.route_to(destination.address);
         let router = route.filter(|route| route.prefix == 0).and_then(|route| route.gateway);
         let Some(IpAddr::V4(router)) = router.filter(|_| address.is_private()) else {
             continue;

@@ -2,7 +2,7 @@
 
 use crate::doctor::case::{Case, Fault};
 use crate::doctor::{Owners, Path, Step};
-use crate::host::{TunnelEnd, whole};
+use crate::host::{TunnelEndpoint, host_prefix};
 use lvs::ipvs::{AddressFamily, Forwarding};
 
 /// A director answers for its virtual address itself; on the wire of a real server it alone may.
@@ -47,17 +47,17 @@ pub(super) fn large_packets_arrive(case: &Case<'_>) -> Vec<Fault> {
         let tunnel = case.destinations().find_map(|(identity, entry)| {
             let it = &entry.destination;
             let ours = it.address == *real && it.forwarding == Forwarding::Tunnel;
-            let end = ours.then(|| TunnelEnd::new(identity.family(), *real, it.tunnel))?;
-            end.map(|end| end.segment(carried))
+            let end = ours.then(|| TunnelEndpoint::new(identity.family(), *real, it.tunnel))?;
+            end.map(|end| end.mss(carried))
         });
         let segment = match tunnel {
             Some(segment) => format!(", and segments of {segment} bytes at most"),
             None => String::new(),
         };
         let ip = if AddressFamily::from(*real) == AddressFamily::Ipv4 { "ip" } else { "ip -6" };
-        let route = case.surroundings.route_to(*real).map(|route| {
+        let route = case.topology.route_to(*real).map(|route| {
             let via = route.gateway.map(|gateway| format!(" via {gateway}")).unwrap_or_default();
-            let whole = whole(*real);
+            let whole = host_prefix(*real);
             let way = format!("{real}/{whole}{via} dev {}", route.device);
             Step::Shell {
                 fix: format!("{ip} route add {way} mtu {carried}"),

@@ -83,7 +83,7 @@ pub(super) fn not_in_default_alone(case: &Case<'_>) -> Vec<Fault> {
 /// Packets were dropped, and the clients of this interface are reached by another one.
 fn deaf(case: &Case<'_>, device: &InterfaceName) -> Option<Fault> {
     let dropped = *case.facts.counters.get("TcpExt IPReversePathFilter")?;
-    let way_out = case.surroundings.way_out(false)?;
+    let way_out = case.topology.default_interface(false)?;
     let effective = case.effective("rp_filter", device)?;
     if dropped == 0 || way_out == device || effective.value() != STRICT {
         return None;

@@ -15,10 +15,10 @@ pub(super) fn clients_are_elsewhere(case: &Case<'_>) -> Vec<Fault> {
             let destination = &entry.destination;
             destination.address == real && destination.forwarding == Forwarding::Masquerade
         });
-        let wire = |address| case.surroundings.on_link(address);
+        let wire = |address| case.topology.on_link(address);
         let together = wire(client).is_some()
             && wire(client) == wire(real)
-            && case.surroundings.route_to(client) == case.surroundings.route_to(real);
+            && case.topology.route_to(client) == case.topology.route_to(real);
         let known = faults.iter().any(|(other, _)| *other == client);
         if !translated || !together || known || case.is_own(client) || case.is_own(real) {
             continue;

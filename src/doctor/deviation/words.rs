@@ -3,7 +3,7 @@
 use crate::doctor::case::Fault;
 use crate::doctor::{Step, Wish};
 use crate::engine::Change;
-use crate::host::typed;
+use crate::host::without_message;
 use lvs::table;
 
 pub(super) fn fault(id: &str, about: &str, gaps: &[&Wish]) -> Fault {
@@ -58,7 +58,7 @@ fn told(step: &Step) -> (String, String) {
     match step {
         Step::Host(change) => {
             let value = |value: &Option<String>| {
-                let value = value.as_deref().map_or(MISSING, typed);
+                let value = value.as_deref().map_or(MISSING, without_message);
                 format!("{} {value}", change.key)
             };
             (value(&change.from), value(&change.to))

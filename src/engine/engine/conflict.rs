@@ -2,7 +2,7 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use super::{CauseOf, Engine, ValueOf, DesiredOf, worded};
+use super::{CauseOf, DesiredOf, Engine, ValueOf, worded};
 use crate::engine::{Cause, System};
 
 impl<W: System> Engine<'_, W> {
@@ -38,7 +38,7 @@ fn agree<W: System>(
     acceptable: &[ValueOf<W>],
     other: &DesiredOf<W>,
 ) -> bool {
-    other.is_met_by(needed, W::satisfies)
+    other.is_met_by(needed, W::is_in_sync)
         || other.value.as_ref().is_some_and(|value| acceptable.contains(value))
 }
 

@@ -2,7 +2,7 @@
 
 use hashbrown::HashSet;
 
-use super::{CauseOf, Engine, DesiredOf, worded};
+use super::{CauseOf, DesiredOf, Engine, worded};
 use crate::engine::system::ChangeOf;
 use crate::engine::{Cause, Change, System};
 
@@ -51,7 +51,7 @@ impl<W: System> Engine<'_, W> {
         run: &mut Run<ChangeOf<W>>,
     ) -> Result<bool, CauseOf<W>> {
         let found = self.system.read(&item.key).map_err(Cause::System)?;
-        if item.is_met_by(found.as_ref(), W::satisfies) {
+        if item.is_met_by(found.as_ref(), W::is_in_sync) {
             return Ok(self.journal.owner(item));
         }
         let change = Change { key: item.key.clone(), from: found.clone(), to: item.value.clone() };
@@ -76,7 +76,7 @@ impl<W: System> Engine<'_, W> {
                 continue;
             }
             let found = self.system.read(&item.key).map_err(Cause::System)?;
-            if item.is_met_by(found.as_ref(), W::satisfies) {
+            if item.is_met_by(found.as_ref(), W::is_in_sync) {
                 owned |= self.journal.owner(item);
                 continue;
             }
@@ -86,7 +86,7 @@ impl<W: System> Engine<'_, W> {
             run.under_way.push(Change { key, from: found, to });
         }
         if !run.under_way.is_empty() {
-            W::arrange(&mut run.under_way);
+            W::order_batch(&mut run.under_way);
             self.journal.persist()?;
             self.carry_out(run)?;
         }
@@ -122,7 +122,7 @@ impl<W: System> Engine<'_, W> {
             desired.iter().filter(|item| !in_batch::<W>(item) || changed.contains(&item.key))
         {
             let found = self.system.read(&item.key).map_err(Cause::System)?;
-            if !item.is_met_by(found.as_ref(), W::satisfies) {
+            if !item.is_met_by(found.as_ref(), W::is_in_sync) {
                 return Err(Cause::NotAsDesired {
                     key: item.key.to_string(),
                     found: worded(found.as_ref(), "missing"),
@@ -135,5 +135,5 @@ impl<W: System> Engine<'_, W> {
 }
 
 fn in_batch<W: System>(item: &DesiredOf<W>) -> bool {
-    W::in_batches(&item.key)
+    W::is_batched(&item.key)
 }

@@ -30,7 +30,7 @@ impl<W: System> Engine<'_, W> {
         let unowned = self.journal.unowned();
         let returning = Returning::of::<W>(&unowned);
         for entries in
-            unowned.chunk_by(|one, next| W::in_batches(&one.key) && W::in_batches(&next.key))
+            unowned.chunk_by(|one, next| W::is_batched(&one.key) && W::is_batched(&next.key))
         {
             let mut settled = HashSet::new();
             let outcomes = match entries {
@@ -40,7 +40,7 @@ impl<W: System> Engine<'_, W> {
             for (entry, outcome) in entries.iter().zip(outcomes) {
                 match outcome {
                     // It stays due until those have gone that need it.
-                    Ok(Some(note @ Note::Needed { .. })) => notes.push(note),
+                    Ok(Some(note @ Note::InUse { .. })) => notes.push(note),
                     Ok(note) => {
                         notes.extend(note);
                         settled.insert(&entry.key);
@@ -80,7 +80,7 @@ impl<W: System> Engine<'_, W> {
         self.restore_along(entry, steps)?;
         // Not compared with what it was to be: what was put back may say how much time it has left.
         let left = self.system.read(&entry.key)?.filter(|left| Some(left) == before.as_ref());
-        Ok(left.map(|found| Note::Remains { key: entry.key.clone(), found }))
+        Ok(left.map(|found| Note::Remains { key: entry.key.clone(), actual: found }))
     }
 
     /// Undoes entries of one batch: an outcome for each, in their order, as far as one is known.
@@ -133,16 +133,18 @@ impl<W: System> Engine<'_, W> {
         Ok(match found {
             // Whatever became of what we made: nobody wants it, unless there is more in it by now.
             Some(found) if entry.previous.is_none() => match self.foreign_part(&key, returning)? {
-                Some(part) => Undo::LeftAlone(Note::Needed { key, found, part }),
+                Some(part) => Undo::LeftAlone(Note::InUse { key, actual: found, child: part }),
                 None => Undo::Change(Change { key, from: Some(found), to: None }),
             },
             found if is_ours::<W>(entry, found.as_ref()) => match &entry.previous {
                 Some(previous) if found.is_none() && self.is_orphaned(&key, returning)? => {
-                    Undo::LeftAlone(Note::Lost { key, previous: previous.clone() })
+                    Undo::LeftAlone(Note::Orphaned { key, previous: previous.clone() })
                 }
                 _ => Undo::Change(Change { key, from: found, to: entry.previous.clone() }),
             },
-            Some(found) => Undo::LeftAlone(Note::Changed { key, found, ours: entry.ours.clone() }),
+            Some(found) => {
+                Undo::LeftAlone(Note::Changed { key, actual: found, ours: entry.ours.clone() })
+            }
             // Gone altogether, as an interface may be: nothing of ours is left.
             None => Undo::Nothing,
         })
@@ -150,5 +152,5 @@ impl<W: System> Engine<'_, W> {
 }
 
 fn is_ours<W: System>(entry: &EntryOf<W>, found: Option<&ValueOf<W>>) -> bool {
-    suffices(found, entry.ours.as_ref(), W::satisfies)
+    suffices(found, entry.ours.as_ref(), W::is_in_sync)
 }

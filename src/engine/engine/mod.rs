@@ -9,7 +9,7 @@ mod roll_back;
 use hashbrown::HashSet;
 
 use self::establish::Run;
-use super::{Cause, Desired, Entry, Failure, Finding, Journal, Note, Report, System};
+use super::{Cause, Desired, Entry, Failure, Journal, Note, Report, Status, System};
 
 type KeyOf<W> = <W as System>::Key;
 type ValueOf<W> = <W as System>::Value;
@@ -19,7 +19,7 @@ type ReportOf<W> = Report<KeyOf<W>, ValueOf<W>>;
 type DesiredOf<W> = Desired<KeyOf<W>, ValueOf<W>>;
 type EntryOf<W> = Entry<KeyOf<W>, ValueOf<W>>;
 type NoteOf<W> = Note<KeyOf<W>, ValueOf<W>>;
-type FindingOf<W> = Finding<KeyOf<W>, ValueOf<W>>;
+type StatusOf<W> = Status<KeyOf<W>, ValueOf<W>>;
 
 /// A system and the journal of what was changed in it.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl<'a, W: System> Engine<'a, W> {
     /// Before anything is touched, where a key would lose the value that another owner needs. Where a
     /// step fails, or something changed is not as desired at the end: what this run did is then taken
     /// back, newest first.
-    pub fn up(
+    pub fn apply(
         &mut self,
         owners: &[String],
         desired: &[DesiredOf<W>],
@@ -74,7 +74,7 @@ impl<'a, W: System> Engine<'a, W> {
     /// # Errors
     ///
     /// Where something cannot be given back. The rest is, and the journal keeps what is not.
-    pub fn down(&mut self, owners: &[String]) -> Result<ReportOf<W>, FailureOf<W>> {
+    pub fn revert(&mut self, owners: &[String]) -> Result<ReportOf<W>, FailureOf<W>> {
         self.journal.release(owners, |_, _| false);
         self.give_back(Vec::new())
     }
@@ -84,15 +84,15 @@ impl<'a, W: System> Engine<'a, W> {
     /// # Errors
     ///
     /// Where it cannot be read.
-    pub fn status(&mut self, desired: &[DesiredOf<W>]) -> Result<Vec<FindingOf<W>>, W::Error> {
+    pub fn status(&mut self, desired: &[DesiredOf<W>]) -> Result<Vec<StatusOf<W>>, W::Error> {
         let (mut findings, mut seen) = (Vec::new(), HashSet::new());
         for item in desired.iter().filter(|item| seen.insert(&item.key)) {
             let found = self.system.read(&item.key)?;
-            findings.push(Finding {
+            findings.push(Status {
                 key: item.key.clone(),
                 desired: item.value.clone(),
-                met: item.is_met_by(found.as_ref(), W::satisfies),
-                found,
+                in_sync: item.is_met_by(found.as_ref(), W::is_in_sync),
+                actual: found,
                 journalled: self.journal.entry(&item.key).map(|entry| entry.previous.clone()),
             });
         }

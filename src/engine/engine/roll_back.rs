@@ -9,9 +9,9 @@ impl<W: System> Engine<'_, W> {
     pub(super) fn roll_back(&mut self, run: Run<ChangeOf<W>>, cause: CauseOf<W>) -> FailureOf<W> {
         self.system.invalidate(&run.under_way);
         self.system.invalidate(&run.done);
-        let (mut undone, mut stuck) = (Vec::new(), Vec::new());
+        let (mut rolled_back, mut stuck) = (Vec::new(), Vec::new());
         for change in run.under_way.iter().rev().chain(run.done.iter().rev()) {
-            if let Err(error) = self.take_back(change, &mut undone) {
+            if let Err(error) = self.take_back(change, &mut rolled_back) {
                 stuck.push((change.key.clone(), Cause::System(error)));
             }
         }
@@ -20,25 +20,25 @@ impl<W: System> Engine<'_, W> {
             stuck.push((first.key.clone(), Cause::Journal(error)));
         }
         let Run { done, mut under_way, failed } = run;
-        let at = failed.filter(|at| *at < under_way.len()).map(|at| under_way.swap_remove(at));
-        Box::new(Failure { cause, done, at, undone, stuck })
+        let failed = failed.filter(|at| *at < under_way.len()).map(|at| under_way.swap_remove(at));
+        Box::new(Failure { cause, done, failed, rolled_back, stuck })
     }
 
     /// Undoes a step of this run, unless it had no effect.
     fn take_back(
         &mut self,
         change: &ChangeOf<W>,
-        undone: &mut Vec<ChangeOf<W>>,
+        rolled_back: &mut Vec<ChangeOf<W>>,
     ) -> Result<(), W::Error> {
         let found = self.system.read(&change.key)?;
         if found != change.from {
             let mut undo = change.clone().inverse();
             undo.from = found;
             self.system.write(&undo)?;
-            undone.push(undo);
+            rolled_back.push(undo);
         }
         let entry = self.journal.entry(&change.key).cloned();
-        entry.map_or(Ok(()), |entry| self.restore_along(&entry, undone))
+        entry.map_or(Ok(()), |entry| self.restore_along(&entry, rolled_back))
     }
 
     /// Sets back what changed along with an entry, once the entry itself is as it was before.

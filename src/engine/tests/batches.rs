@@ -36,7 +36,7 @@ fn a_refusal_within_a_batch_rolls_all_of_it_back() {
             let mut desired = vec![want("a", "ignore", 1)];
             desired.extend(table("a", &["b", "c", "d"]));
             let failure = place.up(&mut machine, &desired).unwrap_err();
-            assert_eq!(failure.at.unwrap().key, desired[failing - 1].key);
+            assert_eq!(failure.failed.unwrap().key, desired[failing - 1].key);
             assert_eq!(machine.state, before);
             assert!(!place.path().exists());
         }

@@ -55,7 +55,7 @@ fn a_journal_of_another_epoch_is_void_and_set_aside() {
     assert_eq!(journal.entries().count(), 0);
     let mut machine = Machine::new(&[("ignore", 9)]);
     let desired = [want("a", "ignore", 1)];
-    Engine::new(&mut machine, &mut journal).up(&owners(&desired), &desired).unwrap();
+    Engine::new(&mut machine, &mut journal).apply(&owners(&desired), &desired).unwrap();
     assert_eq!(place.journal().entry(&"ignore".to_owned()).unwrap().previous, Some(9));
     let aside = place.path().with_extension("journal.void");
     assert_eq!(std::fs::read_to_string(&aside).unwrap(), text);
@@ -63,7 +63,7 @@ fn a_journal_of_another_epoch_is_void_and_set_aside() {
     place.down(&mut machine, &["a"]).unwrap();
     assert!(!aside.exists() && !place.path().exists());
     let mut journal = write(&place.path(), &text).unwrap();
-    Engine::new(&mut machine, &mut journal).down(&owners(&desired)).unwrap();
+    Engine::new(&mut machine, &mut journal).revert(&owners(&desired)).unwrap();
     assert!(!aside.exists() && !place.path().exists(), "nothing took its place");
 }
 
@@ -117,10 +117,10 @@ fn a_step_is_not_made_when_it_cannot_be_journalled() {
     let mut machine = Machine::default();
     let desired = [want("a", "one", 1)];
     let failure =
-        Engine::new(&mut machine, &mut journal).up(&owners(&desired), &desired).unwrap_err();
+        Engine::new(&mut machine, &mut journal).apply(&owners(&desired), &desired).unwrap_err();
     assert!(failure.cause.to_string().contains(&path.display().to_string()));
     assert_eq!(machine.writes, 0);
-    assert!(failure.at.is_none());
+    assert!(failure.failed.is_none());
 }
 
 #[test]

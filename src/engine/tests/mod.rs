@@ -140,12 +140,12 @@ impl System for Machine {
     }
 
     /// As entries of a table are.
-    fn in_batches(key: &String) -> bool {
+    fn is_batched(key: &String) -> bool {
         key.starts_with("entry/")
     }
 
     /// What is added goes first.
-    fn arrange(changes: &mut [Change<String, u32>]) {
+    fn order_batch(changes: &mut [Change<String, u32>]) {
         changes.sort_by_key(|change| change.from.is_some());
     }
 
@@ -184,12 +184,12 @@ impl Place {
     }
 
     fn up(&self, machine: &mut Machine, desired: &[Desired<String, u32>]) -> Outcome {
-        Engine::new(machine, &mut self.journal()).up(&owners(desired), desired)
+        Engine::new(machine, &mut self.journal()).apply(&owners(desired), desired)
     }
 
     fn down(&self, machine: &mut Machine, owners: &[&str]) -> Outcome {
         let owners: Vec<String> = owners.iter().map(|owner| (*owner).to_owned()).collect();
-        Engine::new(machine, &mut self.journal()).down(&owners)
+        Engine::new(machine, &mut self.journal()).revert(&owners)
     }
 }
 

@@ -16,8 +16,8 @@ fn it_stays_until_that_is_gone() {
     machine.set("entry/pool/theirs", Some(7));
     let report = place.down(&mut machine, &["a"]).unwrap();
     assert_eq!(keys(&report.steps), ["entry/pool/ours"]);
-    let [Note::Needed { key, part, .. }] = &report.notes[..] else { panic!("{report:?}") };
-    assert_eq!((key.as_str(), part.as_str()), ("entry/pool", "entry/pool/theirs"));
+    let [Note::InUse { key, child, .. }] = &report.notes[..] else { panic!("{report:?}") };
+    assert_eq!((key.as_str(), child.as_str()), ("entry/pool", "entry/pool/theirs"));
     assert_eq!(machine.state["entry/pool/theirs"], 7);
 
     // Once it is desired again, it is ours as before.
@@ -45,7 +45,7 @@ fn what_was_removed_from_it_comes_back_and_keeps_it() {
     place.up(&mut machine, &desired).unwrap();
     assert!(!machine.state.contains_key("entry/pool/theirs"));
     let report = place.down(&mut machine, &["a"]).unwrap();
-    assert!(matches!(&report.notes[..], [Note::Needed { .. }]), "{report:?}");
+    assert!(matches!(&report.notes[..], [Note::InUse { .. }]), "{report:?}");
     assert_eq!(machine.state["entry/pool/theirs"], 7);
     assert_eq!(machine.state["entry/pool"], 1);
 }
@@ -66,7 +66,7 @@ fn what_has_nothing_to_come_back_into_is_told() {
     place.up(&mut machine, &desired[..1]).unwrap();
     machine.set("entry/pool", None);
     let report = place.down(&mut machine, &["a"]).unwrap();
-    let [Note::Lost { key, .. }] = &report.notes[..] else { panic!("{report:?}") };
+    let [Note::Orphaned { key, .. }] = &report.notes[..] else { panic!("{report:?}") };
     assert_eq!(key, "entry/pool/theirs");
     assert!(!place.path().exists());
 }
@@ -79,9 +79,9 @@ fn a_dry_run_sees_it_too() {
     machine.set("entry/pool/theirs", Some(7));
     let down = |machine: &mut Machine| {
         let mut journal = place.journal().dry_run();
-        Engine::new(&mut DryRun::new(machine), &mut journal).down(&["a".to_owned()]).unwrap()
+        Engine::new(&mut DryRun::new(machine), &mut journal).revert(&["a".to_owned()]).unwrap()
     };
-    assert!(matches!(&down(&mut machine).notes[..], [Note::Needed { .. }]));
+    assert!(matches!(&down(&mut machine).notes[..], [Note::InUse { .. }]));
     machine.set("entry/pool/theirs", None);
     assert_eq!(keys(&down(&mut machine).steps), ["entry/pool/ours", "entry/pool"]);
 }

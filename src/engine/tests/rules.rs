@@ -54,7 +54,7 @@ fn an_imagined_step_has_its_consequences() {
     place.up(&mut machine, &desired).unwrap();
     let mut journal = place.journal().dry_run();
     let mut dry_run = DryRun::new(&mut machine);
-    let report = Engine::new(&mut dry_run, &mut journal).down(&owners(&desired)).unwrap();
+    let report = Engine::new(&mut dry_run, &mut journal).revert(&owners(&desired)).unwrap();
     assert_eq!(keys(&report.steps), ["forward", "card/forward", "redirects"]);
     assert_eq!(machine.state["forward"], 1);
 }
@@ -123,7 +123,7 @@ fn what_someone_changed_since_is_left_with_a_note() {
     place.up(&mut machine, &server("a")).unwrap();
     machine.set("ignore", Some(2));
     let report = place.down(&mut machine, &["a"]).unwrap();
-    let note = Note::Changed { key: "ignore".to_owned(), found: 2, ours: Some(1) };
+    let note = Note::Changed { key: "ignore".to_owned(), actual: 2, ours: Some(1) };
     assert_eq!(note.to_string(), "ignore was set to 1 and is 2 now: left alone");
     assert_eq!(report.notes, [note]);
     assert_eq!(machine.state, Machine::new(&[("ignore", 2)]).state);
@@ -160,7 +160,7 @@ fn what_cannot_be_removed_is_noted() {
     place.up(&mut machine, &[want("a", "tunnel", 1)]).unwrap();
     machine.deaf.push("tunnel".to_owned());
     let report = place.down(&mut machine, &["a"]).unwrap();
-    assert_eq!(report.notes, [Note::Remains { key: "tunnel".to_owned(), found: 1 }]);
+    assert_eq!(report.notes, [Note::Remains { key: "tunnel".to_owned(), actual: 1 }]);
     assert!(!place.path().exists());
 }
 
@@ -185,9 +185,9 @@ fn a_failed_step_rolls_back_what_this_run_did() {
             let failure = place.up(&mut machine, &server("a")).unwrap_err();
             assert!(matches!(failure.cause, Cause::System(Refused)));
             assert_eq!(failure.done.len(), failing - 1);
-            assert_eq!(failure.undone.len(), failing - usize::from(!late));
+            assert_eq!(failure.rolled_back.len(), failing - usize::from(!late));
             let failed = server("a")[failing - 1].key.clone();
-            assert_eq!(failure.at.unwrap().key, failed);
+            assert_eq!(failure.failed.unwrap().key, failed);
             assert_eq!(machine.state, before);
             assert!(!place.path().exists());
         }
@@ -217,7 +217,7 @@ fn what_does_not_stay_is_noticed_and_rolled_back() {
         failure.cause.to_string(),
         "ignore is 0 after it was set to 1: does another program manage it?"
     );
-    assert_eq!(keys(&failure.undone), ["a", "tunnel/ignore", "tunnel"]);
+    assert_eq!(keys(&failure.rolled_back), ["a", "tunnel/ignore", "tunnel"]);
     assert_eq!(machine.state, before);
 }
 
@@ -262,7 +262,7 @@ fn a_dry_run_says_the_same_and_does_nothing() {
     let mut journal = place.journal().dry_run();
     let mut dry_run = DryRun::new(&mut machine);
     let desired = server("a");
-    let dry = Engine::new(&mut dry_run, &mut journal).up(&owners(&desired), &desired).unwrap();
+    let dry = Engine::new(&mut dry_run, &mut journal).apply(&owners(&desired), &desired).unwrap();
     let commands: Vec<String> = dry.steps.iter().map(DryRun::<Machine>::command).collect();
     assert_eq!(
         commands,
@@ -278,14 +278,14 @@ fn status_says_what_is_and_what_was() {
     let mut machine = Machine::new(&[("ignore", 0)]);
     let mut journal = place.journal();
     let findings = Engine::new(&mut machine, &mut journal).status(&server("a")).unwrap();
-    assert!(findings.iter().all(|finding| !finding.met && finding.journalled.is_none()));
+    assert!(findings.iter().all(|finding| !finding.in_sync && finding.journalled.is_none()));
     place.up(&mut machine, &server("a")).unwrap();
     machine.set("ignore", Some(3));
     let mut journal = place.journal();
     let findings = Engine::new(&mut machine, &mut journal).status(&server("a")).unwrap();
-    let met: Vec<bool> = findings.iter().map(|finding| finding.met).collect();
+    let met: Vec<bool> = findings.iter().map(|finding| finding.in_sync).collect();
     assert_eq!(met, [true, true, false, true]);
-    assert_eq!((findings[2].found, findings[2].desired), (Some(3), Some(1)));
+    assert_eq!((findings[2].actual, findings[2].desired), (Some(3), Some(1)));
     assert_eq!(findings[2].journalled, Some(Some(0)));
 }
 

@@ -12,7 +12,7 @@ use rtnetlink::packet_route::route::{
 use rtnetlink::{Error, Handle, RouteMessageBuilder};
 
 use super::{FullRoute, InterfaceName, kept, value};
-use crate::host::whole;
+use crate::host::host_prefix;
 
 /// `RT_TABLE_DEFAULT`, `RT_TABLE_MAIN` and `RT_TABLE_LOCAL`.
 const KERNEL_TABLES: RangeInclusive<u32> = 253..=255;
@@ -54,7 +54,7 @@ pub(in crate::host) async fn list(
 /// The ways by which the machine reaches others: the unicast routes of the main table, those with a
 /// gateway last. Not those to a single address on a link, such as virtual addresses have, nor those
 /// that no client is behind: to link-local addresses, and second to another that is as good.
-pub(in crate::host) async fn ways_out(
+pub(in crate::host) async fn outbound_routes(
     handle: &Handle,
     names: &HashMap<u32, InterfaceName>,
 ) -> Result<Vec<(FullRoute, String)>, Error> {
@@ -62,7 +62,7 @@ pub(in crate::host) async fn ways_out(
     each(handle, |message| {
         let Some(device) = device(&message, names) else { return };
         let (identity, header) = (FullRoute::of(&message, device), &message.header);
-        let (kind, is_host) = (header.kind, identity.prefix == whole(identity.destination));
+        let (kind, is_host) = (header.kind, identity.prefix == host_prefix(identity.destination));
         let is_object =
             message.attributes.iter().any(|found| matches!(found, RouteAttribute::NhId(_)));
         let in_main = header.table == RouteHeader::RT_TABLE_MAIN;

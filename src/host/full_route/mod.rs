@@ -18,7 +18,7 @@ use super::link::is;
 use super::{InterfaceName, message, route};
 
 use listing::dump;
-pub(super) use listing::{list, of_other_tables, ways_out};
+pub(super) use listing::{list, of_other_tables, outbound_routes};
 pub(super) use value::{kept, value};
 
 /// How often a route is tried whose source the kernel still examines, each quarter of a second.

@@ -31,7 +31,7 @@ fn a_route_is_told_without_its_interface() {
     let identity = FullRoute::of(&found, &device);
     assert_eq!(identity.to_string(), "route default table 100 metric 5 dev eth2");
     let value = value(kept(found.clone()));
-    assert_eq!(message::typed(&value), "via 192.0.2.1 proto 4 advmss 1440");
+    assert_eq!(message::without_message(&value), "via 192.0.2.1 proto 4 advmss 1440");
     let told: RouteMessage = message::decode(&value).unwrap();
     assert_eq!(told.header.table, 0);
     let kinds: Vec<_> = told.attributes.iter().map(Nla::kind).collect();

@@ -11,8 +11,8 @@ use rtnetlink::Handle;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    DOWN, Error, FullRoute, InterfaceName, Key, Surroundings, UP, address, full_address,
-    full_route, link, route,
+    DOWN, Error, FullRoute, InterfaceName, Key, Topology, UP, address, full_address, full_route,
+    link, route,
 };
 use crate::engine::Change;
 
@@ -100,7 +100,7 @@ impl Host {
     /// # Errors
     ///
     /// Where the kernel refuses to tell, and where a route leads through other interfaces too.
-    pub fn belongings(&self, device: &InterfaceName) -> Result<Vec<(Key, String)>, Error> {
+    pub fn port_configuration(&self, device: &InterfaceName) -> Result<Vec<(Key, String)>, Error> {
         let Some(link) = self.link(device)? else {
             return Ok(Vec::new());
         };
@@ -122,9 +122,9 @@ impl Host {
     /// # Errors
     ///
     /// Where the kernel refuses to tell.
-    pub fn ways_out(&self) -> Result<Vec<(FullRoute, String)>, Error> {
+    pub fn outbound_routes(&self) -> Result<Vec<(FullRoute, String)>, Error> {
         let names = self.names()?;
-        let ways = full_route::ways_out(&self.handle, &names);
+        let ways = full_route::outbound_routes(&self.handle, &names);
         self.wait("listing the routes".to_owned(), ways)
     }
 
@@ -133,13 +133,13 @@ impl Host {
     /// # Errors
     ///
     /// Where the kernel refuses to tell.
-    pub fn surroundings(&self) -> Result<Surroundings, Error> {
+    pub fn topology(&self) -> Result<Topology, Error> {
         let names = self.names()?;
         let addresses = address::list(&self.handle, &names);
         let addresses = self.wait("listing the addresses".to_owned(), addresses)?;
         let routes = route::list(&self.handle, &names);
         let routes = self.wait("listing the routes".to_owned(), routes)?;
-        Ok(Surroundings { addresses, routes })
+        Ok(Topology { addresses, routes })
     }
 
     fn names(&self) -> Result<HashMap<u32, InterfaceName>, Error> {

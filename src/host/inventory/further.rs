@@ -14,15 +14,16 @@ use lvs::ipvs::AddressFamily;
 
 /// Ports, rules, and routes, with their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Further {
-    /// The ways by which the machine reaches others, as [`Host::ways_out`] tells them.
-    pub ways_out: Vec<(FullRoute, String)>,
+pub struct TunnelSetup {
+    /// The ways by which the machine reaches others, as [`Host::outbound_routes`] tells them.
+    #[serde(rename = "ways_out")]
+    pub outbound_routes: Vec<(FullRoute, String)>,
     /// Rules that lead what comes from one source to another table.
     pub rules: Vec<SourceRule>,
     /// The routes of tables other than the kernel's own.
     pub routes: Vec<(FullRoute, String)>,
     /// UDP ports that unpack what comes to them; `None` where it is not known whether there are any.
-    pub ports: Option<Vec<UnpackingPort>>,
+    pub ports: Option<Vec<FouPort>>,
 }
 
 /// A rule `from SOURCE lookup TABLE`.
@@ -38,7 +39,7 @@ pub struct SourceRule {
 
 /// A UDP port that unpacks what comes to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnpackingPort {
+pub struct FouPort {
     /// Its number.
     pub port: u16,
     /// The family of the packets outside.
@@ -47,7 +48,7 @@ pub struct UnpackingPort {
     pub kind: String,
 }
 
-impl Further {
+impl TunnelSetup {
     /// As [`Inventory::value`](super::Inventory::value).
     pub(super) fn value(&self, key: &Key) -> Option<Option<String>> {
         match key {
@@ -62,7 +63,8 @@ impl Further {
                 Some(found.then(|| PRESENT.to_owned()))
             }
             Key::FullRoute(route) => {
-                let found = self.routes.iter().chain(&self.ways_out).find(|(it, _)| it == route);
+                let found =
+                    self.routes.iter().chain(&self.outbound_routes).find(|(it, _)| it == route);
                 match found {
                     Some((_, value)) => Some(Some(value.clone())),
                     // Of the main table not all are kept.
@@ -79,18 +81,18 @@ pub(super) fn read(
     host: &Host,
     names: &HashMap<u32, InterfaceName>,
     release: &str,
-) -> Result<Further, Error> {
+) -> Result<TunnelSetup, Error> {
     let handle: &Handle = &host.handle;
-    let ways_out = host.ways_out()?;
+    let outbound_routes = host.outbound_routes()?;
     let rules = host.wait("listing the policy rules".to_owned(), rule::by_source(handle))?;
     let routes = full_route::of_other_tables(handle, names);
     let routes = host.wait("listing the routes".to_owned(), routes)?;
-    Ok(Further { ways_out, rules, routes, ports: ports(release) })
+    Ok(TunnelSetup { outbound_routes, rules, routes, ports: ports(release) })
 }
 
 /// Asking takes generic netlink, which is opened only where the module is loaded. One that could be
 /// loaded, and is not, has no ports. Who may not ask does not know.
-fn ports(release: &str) -> Option<Vec<UnpackingPort>> {
+fn ports(release: &str) -> Option<Vec<FouPort>> {
     if !Path::new("/sys/module/fou").exists() {
         let file = format!("/lib/modules/{release}/kernel/net/ipv4/fou.ko");
         let loadable =

@@ -12,13 +12,13 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AssignedAddress, DOWN, Error, Host, InterfaceName, Key, KnownRoute, PRESENT, Surroundings,
-    Sysctl, UP, default_route, route, rule,
+    AssignedAddress, DOWN, Error, Host, InterfaceName, Key, KnownRoute, PRESENT, Sysctl, Topology,
+    UP, default_route, route, rule,
 };
 use lvs::ipvs::AddressFamily;
 
 pub use address_state::AddressState;
-pub use further::{Further, SourceRule, UnpackingPort};
+pub use further::{FouPort, SourceRule, TunnelSetup};
 pub use link_state::LinkState;
 pub use prefix::Prefix;
 pub use source::Source;
@@ -41,8 +41,8 @@ pub struct Inventory {
     /// Which source address the machine's own packets would have, by each default route.
     pub sources: Vec<Source>,
     /// What is there for tunnels; `None` in what a release before wrote, which did not look.
-    #[serde(default)]
-    pub further: Option<Further>,
+    #[serde(rename = "further", default)]
+    pub tunnels: Option<TunnelSetup>,
     /// Kernel parameters, by their path under `/proc/sys`.
     pub sysctls: BTreeMap<String, String>,
 }
@@ -50,9 +50,9 @@ pub struct Inventory {
 impl Inventory {
     /// The addresses and routes alone.
     #[must_use]
-    pub fn surroundings(&self) -> Surroundings {
+    pub fn topology(&self) -> Topology {
         let addresses = self.addresses.iter().map(|state| state.assigned.clone()).collect();
-        Surroundings { addresses, routes: self.routes.clone() }
+        Topology { addresses, routes: self.routes.clone() }
     }
 
     /// The interface of that name.
@@ -97,7 +97,7 @@ impl Inventory {
             }
             Key::Sysctl(sysctl) => self.sysctl(sysctl).map(str::to_owned),
             Key::FouPort { .. } | Key::Rule { .. } | Key::FullRoute(_) => {
-                return self.further.as_ref()?.value(key);
+                return self.tunnels.as_ref()?.value(key);
             }
             Key::FullAddress { .. } => return None,
         })
@@ -132,8 +132,8 @@ impl Host {
         let sources = source::list(handle, &names, &routes);
         let sources = self.wait("asking for the source address".to_owned(), sources)?;
         let links: Vec<LinkState> = listed.into_iter().map(|(_, link)| link).collect();
-        let further = Some(further::read(self, &names, release)?);
+        let tunnels = Some(further::read(self, &names, release)?);
         let sysctls = parameters::read(&links)?;
-        Ok(Inventory { links, addresses, routes, local, policy_rules, sources, further, sysctls })
+        Ok(Inventory { links, addresses, routes, local, policy_rules, sources, tunnels, sysctls })
     }
 }

@@ -22,7 +22,7 @@ pub struct Prefix {
 impl Prefix {
     /// Whether it holds an address.
     #[must_use]
-    pub fn holds(&self, address: IpAddr) -> bool {
+    pub fn contains(&self, address: IpAddr) -> bool {
         let shared = match (self.address, address) {
             (IpAddr::V4(one), IpAddr::V4(other)) => {
                 (one.to_bits() ^ other.to_bits()).leading_zeros()

@@ -10,7 +10,7 @@ use rtnetlink::packet_route::route::{
 use rtnetlink::{Handle, RouteMessageBuilder};
 use serde::{Deserialize, Serialize};
 
-use crate::host::{InterfaceName, KnownRoute, route, whole};
+use crate::host::{InterfaceName, KnownRoute, host_prefix, route};
 
 /// The kernel's choice of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ pub(super) async fn list(
         header.address_family = route::family(towards.into());
         header.table = RouteHeader::RT_TABLE_UNSPEC;
         header.kind = RouteType::Unspec;
-        header.destination_prefix_length = whole(towards);
+        header.destination_prefix_length = host_prefix(towards);
         question.attributes.push(RouteAttribute::Destination(RouteAddress::from(towards)));
         let mut answers = handle.route().get(question).execute();
         // An unreachable route is an answer too.

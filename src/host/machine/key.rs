@@ -40,7 +40,7 @@ impl fmt::Display for Key {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Host(value) => host::typed(value).fmt(f),
+            Self::Host(value) => host::without_message(value).fmt(f),
             Self::Table(value) => value.fmt(f),
         }
     }

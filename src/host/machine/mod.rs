@@ -5,7 +5,7 @@ mod half;
 mod key;
 
 use crate::engine::{Change, System};
-use crate::host::{self, FullRoute, Host, InterfaceName, Surroundings};
+use crate::host::{self, FullRoute, Host, InterfaceName, Topology};
 use lvs::ipvs::{self, Client};
 use lvs::netlink::Socket;
 use lvs::table::{self, Tables};
@@ -35,7 +35,7 @@ pub struct Machine {
     /// Opened when it is first needed: a real server has no use for IPVS.
     tables: Option<Tables<Socket>>,
     /// Nothing is going to be changed, so nothing may be loaded either.
-    only_looking: bool,
+    read_only: bool,
 }
 
 impl Machine {
@@ -45,14 +45,14 @@ impl Machine {
     ///
     /// Where the kernel does not talk to us.
     pub fn new() -> Result<Self, Error> {
-        Ok(Self { host: Host::new()?, tables: None, only_looking: false })
+        Ok(Self { host: Host::new()?, tables: None, read_only: false })
     }
 
     /// A machine to look at. Where IPVS is not loaded its table counts as empty, since opening it
     /// would load it.
     #[must_use]
-    pub fn only_looking(self) -> Self {
-        Self { only_looking: true, ..self }
+    pub fn read_only(self) -> Self {
+        Self { read_only: true, ..self }
     }
 
     /// The addresses and routes that there are.
@@ -60,8 +60,8 @@ impl Machine {
     /// # Errors
     ///
     /// Where the kernel refuses to tell.
-    pub fn surroundings(&self) -> Result<Surroundings, Error> {
-        Ok(self.host.surroundings()?)
+    pub fn topology(&self) -> Result<Topology, Error> {
+        Ok(self.host.topology()?)
     }
 
     /// Every service and destination of the table, each destination before its service: the order
@@ -98,26 +98,29 @@ impl Machine {
     /// # Errors
     ///
     /// Where the kernel refuses to tell, or a route leads through several interfaces.
-    pub fn belongings(&self, ports: &[InterfaceName]) -> Result<Vec<(host::Key, String)>, Error> {
-        let mut belongings = Vec::new();
+    pub fn port_configuration(
+        &self,
+        ports: &[InterfaceName],
+    ) -> Result<Vec<(host::Key, String)>, Error> {
+        let mut port_configuration = Vec::new();
         for port in ports {
-            belongings.extend(self.host.belongings(port)?);
+            port_configuration.extend(self.host.port_configuration(port)?);
         }
-        Ok(belongings)
+        Ok(port_configuration)
     }
 
-    /// The ways by which this machine reaches others, as [`Host::ways_out`] tells them.
+    /// The ways by which this machine reaches others, as [`Host::outbound_routes`] tells them.
     ///
     /// # Errors
     ///
     /// Where the kernel refuses to tell.
-    pub fn ways_out(&self) -> Result<Vec<(FullRoute, String)>, Error> {
-        Ok(self.host.ways_out()?)
+    pub fn outbound_routes(&self) -> Result<Vec<(FullRoute, String)>, Error> {
+        Ok(self.host.outbound_routes()?)
     }
 
     /// Whether the table cannot be read without loading its module.
     fn is_out_of_sight(&self) -> bool {
-        self.only_looking && !ipvs::is_loaded()
+        self.read_only && !ipvs::is_loaded()
     }
 
     fn tables(&mut self) -> Result<&mut Tables<Socket>, Error> {
@@ -162,7 +165,7 @@ impl System for Machine {
         }
     }
 
-    fn satisfies(found: &Value, desired: &Value) -> bool {
+    fn is_in_sync(found: &Value, desired: &Value) -> bool {
         match (found, desired) {
             (Value::Table(found), Value::Table(desired)) => found.satisfies(desired),
             _ => found == desired,
@@ -170,11 +173,11 @@ impl System for Machine {
     }
 
     /// Services and destinations; whether one can be had does not depend on another's value.
-    fn in_batches(key: &Key) -> bool {
+    fn is_batched(key: &Key) -> bool {
         matches!(key, Key::Table(table::Key::Service(_) | table::Key::Destination { .. }))
     }
 
-    fn arrange(changes: &mut [Change<Key, Value>]) {
+    fn order_batch(changes: &mut [Change<Key, Value>]) {
         changes.sort_by_cached_key(|change| entry(change).as_ref().map_or(0, table::rank));
     }
 

@@ -78,7 +78,7 @@ fn mend(
     let desired: Vec<Desired<Key, Value>> =
         repairs.iter().filter_map(|(id, step)| desired(id, step, intent, &journal)).collect();
     // No owner is given up: what an earlier run mended stays mended.
-    let run = Engine::new(&mut machine, &mut journal).up(&[], &desired);
+    let run = Engine::new(&mut machine, &mut journal).apply(&[], &desired);
     let done = run.map_err(|failure| Error::Run(FailedRun(failure)))?;
     Ok(commands(&done.steps))
 }
@@ -147,7 +147,7 @@ pub(super) fn undo(options: &Options, output: &mut dyn Write) -> Result<u8, Erro
     let mut journal = state::journal(&options.state_dir)?;
     let mut owners = journal.owners();
     owners.retain(|owner| owner.starts_with(CLAIM));
-    let run = Engine::new(&mut machine, &mut journal).down(&owners);
+    let run = Engine::new(&mut machine, &mut journal).revert(&owners);
     let done = run.map_err(|failure| Error::Run(FailedRun(failure)))?;
     for command in commands(&done.steps) {
         writeln!(output, "+ {command}")?;

@@ -11,7 +11,7 @@ use crate::engine::{Change, System};
 use crate::lvsctl::arguments::{Options, STATE_DIRECTORY};
 use crate::lvsctl::asked::Asked;
 use crate::lvsctl::{Error, state};
-use crate::policy::{Found, Owned, Want, desired, reverse_path_filter_of_all};
+use crate::policy::{ActualState, DesiredItem, Owned, desired, reverse_path_filter_of_all};
 use lvs::ipvs::Forwarding;
 
 /// A machine, and the file that it is held against.
@@ -58,7 +58,7 @@ impl Patient<'_> {
 
     /// What is desired of the machine that we run on.
     fn present(&self, asked: &Asked) -> Result<Vec<Wish>, Error> {
-        let mut machine = Machine::new()?.only_looking();
+        let mut machine = Machine::new()?.read_only();
         let journal = state::journal(&self.options.state_dir)?;
         let mut wishes = Vec::new();
         for want in asked.desired(&mut machine, &journal)? {
@@ -93,17 +93,17 @@ fn recorded(asked: &Asked, facts: &mut Facts) -> Result<Vec<Wish>, Error> {
         Key::Table(key) => Some(facts.value(key).map(Value::Table)),
     };
     let filter = value(&reverse_path_filter_of_all()).flatten();
-    let further = facts.network.further.as_ref();
+    let tunnels = facts.network.tunnels.as_ref();
     let links = facts.network.links.iter();
-    let found = Found {
-        ways_out: further.map(|further| further.ways_out.clone()).unwrap_or_default(),
+    let found = ActualState {
+        outbound_routes: tunnels.map(|tunnels| tunnels.outbound_routes.clone()).unwrap_or_default(),
         // The packets of IP are no longer.
         mtus: links
             .map(|link| (link.name.clone(), u16::try_from(link.mtu).unwrap_or(u16::MAX)))
             .collect(),
-        surroundings: facts.network.surroundings(),
+        topology: facts.network.topology(),
         reverse_path_filter: filter.map(|value| value.to_string()),
-        ..Found::default()
+        ..ActualState::default()
     };
     let (mut wishes, mut unknown) = (Vec::new(), Vec::new());
     for want in asked.wanted_by(|duties| desired(duties, &found))? {
@@ -121,8 +121,8 @@ fn recorded(asked: &Asked, facts: &mut Facts) -> Result<Vec<Wish>, Error> {
 }
 
 /// A want beside what was found.
-fn wish(want: Want, found: Option<Value>) -> Wish {
-    let met = want.is_met_by(found.as_ref(), Machine::satisfies);
+fn wish(want: DesiredItem, found: Option<Value>) -> Wish {
+    let met = want.is_met_by(found.as_ref(), Machine::is_in_sync);
     let text = |value| match value {
         Value::Host(text) => Some(text),
         Value::Table(_) => None,

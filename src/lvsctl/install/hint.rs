@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::paths::Paths;
 use crate::host::{self, InterfaceName, Manager};
-use crate::policy::Want;
+use crate::policy::DesiredItem;
 
 /// A file for a person to write: whoever manages an interface answers for its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(super) struct Hint {
 
 impl Hint {
     /// One for each interface that the plan gives addresses or routes to, and that a program manages.
-    pub(super) fn all(desired: &[Want], paths: &Paths) -> Vec<Self> {
+    pub(super) fn all(desired: &[DesiredItem], paths: &Paths) -> Vec<Self> {
         let mut interfaces: Vec<InterfaceName> = Vec::new();
         for interface in desired.iter().filter_map(interface) {
             if !interfaces.contains(&interface) {
@@ -82,7 +82,7 @@ impl fmt::Display for Hint {
 }
 
 /// The interface on which something is set that a manager could take away.
-fn interface(want: &Want) -> Option<InterfaceName> {
+fn interface(want: &DesiredItem) -> Option<InterfaceName> {
     match (&want.key, &want.value) {
         (Key::Host(host::Key::DefaultRoute(_)), Some(Value::Host(words))) => {
             words.split(' ').skip_while(|word| *word != "dev").nth(1)?.parse().ok()

@@ -45,7 +45,7 @@ pub(super) fn install(
         return Err(not_a_cluster(&flags.file));
     };
     let paths = Paths::new(&flags.root, cluster.name());
-    let mut machine = Machine::new()?.only_looking();
+    let mut machine = Machine::new()?.read_only();
     let journal = state::journal(&options.state_dir)?;
     let desired = asked.desired(&mut machine, &journal)?;
 

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use crate::engine::System;
 use crate::host::{self, Sysctl};
 use crate::lvsctl::Error;
-use crate::policy::Want;
+use crate::policy::DesiredItem;
 use lvs::table;
 
 /// What the unit calls.
@@ -80,7 +80,7 @@ WantedBy=multi-user.target
 ///
 /// The kernel loads them by itself when they are first used. From here they come before sysctls are
 /// set, and before a machine may be told to load no more.
-pub(super) fn modules(name: &str, role: Role, desired: &[Want]) -> Option<String> {
+pub(super) fn modules(name: &str, role: Role, desired: &[DesiredItem]) -> Option<String> {
     let mut modules: Vec<String> = Vec::new();
     for module in desired.iter().flat_map(modules_of) {
         if !modules.contains(&module) {
@@ -92,7 +92,7 @@ pub(super) fn modules(name: &str, role: Role, desired: &[Want]) -> Option<String
     lines(title, modules)
 }
 
-fn modules_of(want: &Want) -> Vec<String> {
+fn modules_of(want: &DesiredItem) -> Vec<String> {
     match (&want.key, &want.value) {
         (Key::Host(host::Key::FouPort { .. }), _) => vec!["fou".to_owned()],
         (Key::Host(host::Key::Link(_)), Some(Value::Host(kind))) => {
@@ -129,12 +129,13 @@ fn module_of_link(kind: &str) -> Option<&'static str> {
 pub(super) fn sysctls(
     name: &str,
     role: Role,
-    desired: &[Want],
+    desired: &[DesiredItem],
     machine: &mut Machine,
 ) -> Result<Option<String>, Error> {
     let mut settings: Vec<String> = Vec::new();
     for want in desired {
-        let Want { key: Key::Host(host::Key::Sysctl(sysctl)), value: Some(value), .. } = want
+        let DesiredItem { key: Key::Host(host::Key::Sysctl(sysctl)), value: Some(value), .. } =
+            want
         else {
             continue;
         };
@@ -173,7 +174,7 @@ fn start(sysctl: &Sysctl, machine: &mut Machine) -> Result<Option<Value>, Error>
 }
 
 /// Whether it is one of an interface that the plan makes, and no module by being loaded.
-fn is_made(sysctl: &Sysctl, desired: &[Want]) -> bool {
+fn is_made(sysctl: &Sysctl, desired: &[DesiredItem]) -> bool {
     let Some(interface) = sysctl.interface() else {
         return false;
     };

@@ -25,14 +25,15 @@ fn journal(host: &Host) -> Journal<Key, String> {
 
 fn up(host: &Host, bond: &Bond, machine: &mut Machine) -> Outcome {
     let mut journal = journal(host);
-    let mut belongings = Vec::new();
+    let mut port_configuration = Vec::new();
     for port in &bond.ports {
-        belongings.extend(machine.host.belongings(port).map_err(|error| error.to_string())?);
+        port_configuration
+            .extend(machine.host.port_configuration(port).map_err(|error| error.to_string())?);
     }
     let journalled = journal.entries();
     let journalled: Vec<_> =
         journalled.map(|entry| (entry.key.clone(), entry.previous.clone())).collect();
-    let desired = bond.desired(&belongings, &journalled).into_iter().map(|want| Desired {
+    let desired = bond.desired(&port_configuration, &journalled).into_iter().map(|want| Desired {
         key: want.key,
         value: want.value,
         acceptable: want.acceptable,
@@ -40,13 +41,13 @@ fn up(host: &Host, bond: &Bond, machine: &mut Machine) -> Outcome {
     });
     let desired: Vec<_> = desired.collect();
     Engine::new(machine, &mut journal)
-        .up(&["bond".to_owned()], &desired)
-        .map_err(|failure| format!("{} {:?} {:?}", failure.cause, failure.at, failure.stuck))
+        .apply(&["bond".to_owned()], &desired)
+        .map_err(|failure| format!("{} {:?} {:?}", failure.cause, failure.failed, failure.stuck))
 }
 
 fn down(host: &Host, machine: &mut Machine) -> Outcome {
     Engine::new(machine, &mut journal(host))
-        .down(&["bond".to_owned()])
+        .revert(&["bond".to_owned()])
         .map_err(|failure| format!("{} {:?}", failure.cause, failure.stuck))
 }
 

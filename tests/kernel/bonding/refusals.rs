@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use programs::engine::Change;
-use programs::host::{BondMode, Key, typed};
+use programs::host::{BondMode, Key, without_message};
 
 use super::{Rack, bond, down, journal, up};
 use crate::support::assert_same;
@@ -74,7 +74,7 @@ fn a_port_that_vanished_is_told_and_the_rest_is_given_back() {
         director.shell("ip link del eth3").success();
         let report = down(director, machine).unwrap();
         let notes: Vec<_> =
-            report.notes.iter().map(|note| typed(&note.to_string()).to_owned()).collect();
+            report.notes.iter().map(|note| without_message(&note.to_string()).to_owned()).collect();
         assert_eq!(notes, ["address 203.0.113.1/24 dev eth3 was scope global brd 203.0.113.255"]);
         let keys: HashSet<_> = report.steps.iter().map(|step| step.key.to_string()).collect();
         assert!(keys.contains("address 192.0.2.1/24 dev eth2"), "{keys:?}");

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bond, InterfaceName, Prefix, whole};
+use super::{Bond, InterfaceName, Prefix, host_prefix};
 
 /// The addresses and routes that a machine has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Surroundings {
+pub struct Topology {
     /// Addresses, in the kernel's order.
     pub addresses: Vec<AssignedAddress>,
     /// Unicast routes of the main table, those without a device left out.
@@ -45,11 +45,11 @@ impl KnownRoute {
     /// Whether it leads to an address.
     #[must_use]
     pub fn leads_to(&self, address: IpAddr) -> bool {
-        Prefix { address: self.destination, length: self.prefix }.holds(address)
+        Prefix { address: self.destination, length: self.prefix }.contains(address)
     }
 }
 
-impl Surroundings {
+impl Topology {
     /// As it will be once the ports of a bond have given it their addresses and routes.
     pub fn bond(&mut self, bond: &Bond) {
         let addresses = self.addresses.iter_mut().map(|address| &mut address.device);
@@ -64,10 +64,10 @@ impl Surroundings {
     /// tunnel or a card has such a route to itself.
     #[must_use]
     pub fn route_to(&self, address: IpAddr) -> Option<&KnownRoute> {
-        let whole = whole(address);
+        let full = host_prefix(address);
         let leading =
-            self.routes.iter().filter(|route| route.prefix < whole && route.leads_to(address));
-        leading.min_by_key(|route| (whole - route.prefix, route.metric))
+            self.routes.iter().filter(|route| route.prefix < full && route.leads_to(address));
+        leading.min_by_key(|route| (full - route.prefix, route.metric))
     }
 
     /// The interface whose subnet holds an address.
@@ -79,7 +79,7 @@ impl Surroundings {
 
     /// The interface by which most of the system is reached.
     #[must_use]
-    pub fn way_out(&self, ipv6: bool) -> Option<&InterfaceName> {
+    pub fn default_interface(&self, ipv6: bool) -> Option<&InterfaceName> {
         let default = self
             .routes
             .iter()
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_longest_prefix_and_then_the_smallest_metric_wins() {
-        let surroundings = Surroundings {
+        let topology = Topology {
             addresses: Vec::new(),
             routes: vec![
                 route("0.0.0.0", 0, 100, Some("192.0.2.1"), "eth9"),
@@ -117,7 +117,7 @@ mod tests {
             ],
         };
         let on_link = |address: &str| {
-            let device = surroundings.on_link(address.parse().unwrap());
+            let device = topology.on_link(address.parse().unwrap());
             device.map(InterfaceName::as_str)
         };
         assert_eq!(on_link("192.0.2.9"), Some("eth0"));
@@ -126,9 +126,9 @@ mod tests {
         assert_eq!(on_link("198.51.100.1"), None, "that is behind a gateway");
         assert_eq!(on_link("2001:db8::9"), Some("eth3"));
         assert_eq!(on_link("2001:db9::9"), None);
-        assert_eq!(surroundings.way_out(false).unwrap().as_str(), "eth0");
-        assert_eq!(surroundings.way_out(true).unwrap().as_str(), "eth2");
-        let far = surroundings.route_to("198.51.100.1".parse().unwrap()).unwrap();
+        assert_eq!(topology.default_interface(false).unwrap().as_str(), "eth0");
+        assert_eq!(topology.default_interface(true).unwrap().as_str(), "eth2");
+        let far = topology.route_to("198.51.100.1".parse().unwrap()).unwrap();
         assert_eq!(far.device.as_str(), "eth0");
     }
 }
