@@ -1,9 +1,11 @@
 //! Which connections are listed, and whether one by one or counted.
 
-use std::net::IpAddr;
+use std::io::BufRead;
+use std::net::{IpAddr, SocketAddr};
 
-use super::connection::Connection;
-use super::endpoint::Endpoint;
+use lvs::proc::{Connection, ConnectionTable};
+
+use super::error::Error;
 
 /// A choice among connections. What it does not name may be anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,8 +70,22 @@ impl CountBy {
 }
 
 impl Choice {
+    /// Calls `work` for each chosen connection of a table, in the kernel's order.
+    pub(super) fn each(
+        &self,
+        table: &mut ConnectionTable<impl BufRead>,
+        mut work: impl FnMut(&Connection<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        while let Some(connection) = table.next()? {
+            if self.includes(&connection) {
+                work(&connection)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn includes(&self, connection: &Connection<'_>) -> bool {
-        self.client.is_none_or(|network| network.includes(connection.client.address))
+        self.client.is_none_or(|network| network.includes(connection.client.ip()))
             && self.service.is_none_or(|place| place.is(connection.service))
             && self.destination.is_none_or(|place| place.is(connection.destination))
             && self
@@ -96,8 +112,8 @@ impl Network {
 }
 
 impl Place {
-    fn is(self, endpoint: Endpoint) -> bool {
-        self.address == endpoint.address && self.port.is_none_or(|port| port == endpoint.port)
+    fn is(self, address: SocketAddr) -> bool {
+        self.address == address.ip() && self.port.is_none_or(|port| port == address.port())
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::io::BufRead;
 
+use lvs::proc::{Connection, ConnectionTable};
+
 use super::columns::Columns;
-use super::connection::Connection;
 use super::connection_choice::{Choice, CountBy};
-use super::connection_table::ConnectionTable;
-use super::endpoint;
+use super::endpoint::{self, Endpoint};
 use super::error::Error;
 
 /// Counts the connections of a table: what they have in common, in numbers, and how many there are,
@@ -23,7 +23,7 @@ pub(super) fn count(
 ) -> Result<Vec<(String, u64)>, Error> {
     let mut counts: HashMap<String, u64> = HashMap::new();
     let mut key = String::new();
-    table.each(choice, |connection| {
+    choice.each(&mut table, |connection| {
         key.clear();
         append_key(&mut key, connection, by);
         match counts.get_mut(&key) {
@@ -39,13 +39,15 @@ pub(super) fn count(
 
 fn append_key(key: &mut String, connection: &Connection<'_>, by: CountBy) {
     match by {
-        CountBy::Client => endpoint::append_address(key, connection.client.address),
+        CountBy::Client => endpoint::append_address(key, connection.client.ip()),
         CountBy::Service => {
             key.left(&String::from_utf8_lossy(connection.protocol), 4);
             key.push(' ');
-            connection.service.append_listed(key, None);
+            Endpoint::of_socket(connection.service, None).append_listed(key, None);
         }
-        CountBy::Destination => connection.destination.append_listed(key, None),
+        CountBy::Destination => {
+            Endpoint::of_socket(connection.destination, None).append_listed(key, None);
+        }
         CountBy::State => key.push_str(&String::from_utf8_lossy(connection.state)),
     }
 }

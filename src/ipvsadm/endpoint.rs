@@ -1,6 +1,6 @@
 //! An address and a port as one text: `192.0.2.1:80`, `[2001:db8::1]:https`.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use lvs::ipvs::{Protocol, ServiceIdentity};
 
@@ -27,6 +27,11 @@ impl Endpoint {
             ServiceIdentity::Mark { .. } => None,
         };
         Self { address, port, protocol }
+    }
+
+    /// An end of a connection.
+    pub(crate) fn of_socket(address: SocketAddr, protocol: Option<Protocol>) -> Self {
+        Self { address: address.ip(), port: address.port(), protocol }
     }
 
     /// As listings show it, silently cut at 59 characters as the reference cuts it.

@@ -4,6 +4,7 @@ use std::io;
 
 use lvs::ipvs::Request;
 use lvs::netlink::{self, NamespaceError};
+use lvs::proc;
 use lvs::table;
 
 use super::grammar::UsageError;
@@ -143,6 +144,17 @@ impl Error {
             | Self::Change { source, .. }
             | Self::Listing { source, .. } => Some(source),
             _ => None,
+        }
+    }
+}
+
+impl From<proc::Error> for Error {
+    fn from(error: proc::Error) -> Self {
+        match error {
+            proc::Error::Open { path, source } => Self::CannotOpen { path, source },
+            proc::Error::Read { path, source } => Self::CannotRead { path, source },
+            proc::Error::EmptyLine { path } => Self::EmptyLine(path),
+            other => Self::UnexpectedInput(other.path()),
         }
     }
 }

@@ -7,12 +7,12 @@ use std::borrow::Cow;
 
 use lvs::ipvs::Request;
 use lvs::netlink::Transport;
+use lvs::proc::read_line;
 
 use super::applying::Applying;
 use super::command::Command;
 use super::console::Console;
 use super::error::Error;
-use super::lines;
 use super::session::Session;
 use super::words;
 
@@ -89,7 +89,7 @@ pub(super) fn read(
     let mut commands = 0;
     let mut line = Vec::new();
     for number in 1.. {
-        match lines::read_line(&mut console.input, &mut line) {
+        match read_line(&mut console.input, &mut line) {
             Ok(true) => {}
             Ok(false) => break,
             Err(source) => {

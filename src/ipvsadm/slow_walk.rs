@@ -4,13 +4,9 @@
 //! its start ("ipvs: speed up reads from ip_vs_conn proc file"), so the time grew with the square of
 //! the connections. Nothing but the release tells the two kinds of kernel apart.
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::fs;
 
-use lvs::netlink::proc_net;
-
-use super::lines;
-use super::proc_text::{decimal, fields};
+use lvs::proc;
 
 /// With fewer it takes seconds at most.
 const MANY: u64 = 100_000;
@@ -23,8 +19,7 @@ pub(super) fn warning() -> Option<String> {
     if is_fast(&release)? {
         return None;
     }
-    let table = File::open(proc_net().join("ip_vs")).ok()?;
-    text(connections(BufReader::new(table))?)
+    text(proc::connection_count()?)
 }
 
 fn text(connections: u64) -> Option<String> {
@@ -41,20 +36,6 @@ fn is_fast(release: &str) -> Option<bool> {
     let mut numbers = release.trim_end().split(|c: char| !c.is_ascii_digit());
     let version = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
     Some(version >= FAST_SINCE)
-}
-
-/// The connections of all destinations, active and inactive, of a table as `/proc/net/ip_vs` has it.
-fn connections(mut table: impl BufRead) -> Option<u64> {
-    let mut line = Vec::new();
-    let mut sum = 0_u64;
-    while lines::read_line(&mut table, &mut line).ok()? {
-        if let Some(row) = line.strip_prefix(b"  -> ") {
-            // Address, method and weight come first. The title has words there.
-            let counts = fields(row).skip(3).filter_map(decimal::<u32>);
-            sum = counts.fold(sum, |sum, count| sum.saturating_add(count.into()));
-        }
-    }
-    Some(sum)
 }
 
 #[cfg(test)]
@@ -76,17 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_of_all_destinations_count() {
-        let table = "\
-IP Virtual Server version 1.2.1 (size=4096)
-Prot LocalAddress:Port Scheduler Flags
-  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
-TCP  C0000201:0050 rr 
-  -> C6336403:0050      Masq    100    60000      7         
-UDP  C0000201:0035 rr 
-  -> C6336402:1F90      Route   1      0          40000     
-";
-        assert_eq!(connections(table.as_bytes()), Some(100_007));
+    fn warning_names_the_number_of_connections() {
         assert!(text(100_007).unwrap().starts_with("100007 connections: "));
         assert_eq!(text(100_000), None);
     }

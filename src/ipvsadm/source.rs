@@ -1,16 +1,13 @@
 //! What listings and saved tables are read from: a kernel that has answered, or none.
 
-use std::io::BufRead;
-
 use lvs::ipvs::{
     Client, Daemon, Destination, DestinationEntry, Info, Request, ServiceEntry, ServiceIdentity,
     Timeouts, Version,
 };
 use lvs::netlink::{self, Transport};
+use lvs::proc::{ConnectionTable, DestinationTable};
 
-use super::connection_table::ConnectionTable;
 use super::error::Error;
-use super::kernel_table::KernelTable;
 use super::order;
 use super::refusal::Operation;
 
@@ -91,8 +88,8 @@ impl<T: Transport> Source<T> {
 
     /// The destinations of all services at once, as far as the plain listing shows them; `None` where
     /// the kernel has no such table, or it is not that of `services`, which come in its order.
-    pub(super) fn kernel_table(&self, services: &[ServiceEntry]) -> Option<KernelTable> {
-        if self.is_loaded() { KernelTable::open(services) } else { None }
+    pub(super) fn kernel_table(&self, services: &[ServiceEntry]) -> Option<DestinationTable> {
+        if self.is_loaded() { DestinationTable::open(services) } else { None }
     }
 
     /// Timeouts; none where IPVS is not loaded.
@@ -108,8 +105,8 @@ impl<T: Transport> Source<T> {
     }
 
     /// The connection table.
-    pub(super) fn connections(&self) -> Result<ConnectionTable<Box<dyn BufRead>>, Error> {
-        if self.is_loaded() { ConnectionTable::open() } else { Ok(ConnectionTable::empty()) }
+    pub(super) fn connections(&self) -> Result<ConnectionTable, Error> {
+        if self.is_loaded() { Ok(ConnectionTable::open()?) } else { Ok(ConnectionTable::empty()) }
     }
 
     /// Makes a change.

@@ -27,4 +27,5 @@
 
 pub mod ipvs;
 pub mod netlink;
+pub mod proc;
 pub mod table;

@@ -1,9 +1,9 @@
 //! The IPVS table, by the dumps that `ipvsadm -L` makes, and a sample of its connections.
 
 use crate::doctor::facts::{Destinations, HalfOpen, Table};
-use crate::ipvsadm::{ConnectionTable, Endpoint};
 use lvs::ipvs::Client;
 use lvs::netlink::{self, Socket};
+use lvs::proc::ConnectionTable;
 use lvs::table::Error;
 
 /// The connection table may have millions of lines; a sample will do.
@@ -38,11 +38,10 @@ fn half_open() -> Vec<HalfOpen> {
             break;
         };
         if connection.state == b"SYN_RECV" && found.len() < HALF_OPEN_KEPT {
-            let socket = |endpoint: Endpoint| (endpoint.address, endpoint.port).into();
             found.push(HalfOpen {
-                client: connection.client.address,
-                service: socket(connection.service),
-                destination: socket(connection.destination),
+                client: connection.client.ip(),
+                service: connection.service,
+                destination: connection.destination,
             });
         }
     }

@@ -1,12 +1,10 @@
 //! A connection, or a template of persistence.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use lvs::proc;
 use serde::Serialize;
-
-use crate::ipvsadm::connection;
-use crate::ipvsadm::endpoint;
 
 /// Texts that are no UTF-8 have U+FFFD in place of what is not.
 #[derive(Serialize)]
@@ -35,14 +33,14 @@ struct Endpoint {
     port: u16,
 }
 
-impl From<endpoint::Endpoint> for Endpoint {
-    fn from(endpoint::Endpoint { address, port, .. }: endpoint::Endpoint) -> Self {
-        Self { address, port }
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        Self { address: address.ip(), port: address.port() }
     }
 }
 
-impl<'a> From<&connection::Connection<'a>> for Connection<'a> {
-    fn from(connection: &connection::Connection<'a>) -> Self {
+impl<'a> From<&proc::Connection<'a>> for Connection<'a> {
+    fn from(connection: &proc::Connection<'a>) -> Self {
         let (engine, data) = connection.engine.unzip();
         Self {
             // As services spell it.

@@ -15,11 +15,11 @@ use std::io::{BufRead, Write};
 
 use lvs::ipvs::{ServiceEntry, ServiceIdentity};
 use lvs::netlink::Transport;
+use lvs::proc::ConnectionTable;
 
 use super::command::{Listing, Subject};
 use super::connection_choice::{Choice, CountBy};
 use super::connection_counts;
-use super::connection_table::ConnectionTable;
 use super::error::Error;
 use super::source::Source;
 use array::Array;
@@ -108,7 +108,7 @@ fn write_connections(
     }
     write!(output, "{{\"schema\":{SCHEMA},\"connections\":")?;
     let mut array = Array::begin(output)?;
-    table.each(choice, |connection| {
+    choice.each(&mut table, |connection| {
         array.push(&connection::Connection::from(connection)).map_err(Error::Output)
     })?;
     array.end()?;

@@ -3,12 +3,13 @@
 
 use std::io::{self, BufRead, Write};
 
+use lvs::proc::{Connection, ConnectionTable};
+
 use crate::ipvsadm::Names;
 use crate::ipvsadm::columns::Columns;
-use crate::ipvsadm::connection::Connection;
 use crate::ipvsadm::connection_choice::{Choice, CountBy};
 use crate::ipvsadm::connection_counts;
-use crate::ipvsadm::connection_table::{self, ConnectionTable};
+use crate::ipvsadm::endpoint::Endpoint;
 use crate::ipvsadm::error::Error;
 use crate::ipvsadm::lookups::Lookups;
 
@@ -24,6 +25,10 @@ pro expire state       source             virtual            destination        
 
 /// Room for all but very long rows.
 const ROW_LENGTH: usize = 128;
+
+/// Connections in one chunk, and bytes of their lines.
+const CHUNK_ROWS: usize = 1024;
+const CHUNK_BYTES: usize = 1 << 20;
 
 /// Writes the rows of the connections that are chosen, in the order of the table, or their counts.
 ///
@@ -43,17 +48,17 @@ pub(super) fn write(
     let title = if with_engine { TITLE_WITH_ENGINE } else { TITLE };
     output.write_all(title.as_bytes())?;
     let Some(names) = names else {
-        return table.each(choice, |connection| {
+        return choice.each(&mut table, |connection| {
             write_row(output, connection, with_engine, None).map_err(Error::Output)
         });
     };
     let lookups = Lookups::new(names);
     let mut chunk = Vec::new();
     loop {
-        let more = table.next_chunk(&mut chunk);
+        let more = next_chunk(&mut table, &mut chunk);
         lookups.write(output, |names, output| {
             chunk.split_inclusive(|byte| *byte == b'\n').try_for_each(|line| {
-                let connection = connection_table::read(line)?;
+                let connection = Connection::parse(line)?;
                 if !choice.includes(&connection) {
                     return Ok(());
                 }
@@ -64,6 +69,24 @@ pub(super) fn write(
             return Ok(());
         }
     }
+}
+
+/// Fills `chunk` with the lines of the next connections; false at the end of the table. After a
+/// failure the chunk has the lines before it.
+fn next_chunk(
+    table: &mut ConnectionTable<impl BufRead>,
+    chunk: &mut Vec<u8>,
+) -> Result<bool, Error> {
+    chunk.clear();
+    for _ in 0..CHUNK_ROWS {
+        let Some(line) = table.next_line()? else { return Ok(false) };
+        chunk.extend_from_slice(line);
+        chunk.push(b'\n');
+        if chunk.len() >= CHUNK_BYTES {
+            break;
+        }
+    }
+    Ok(true)
 }
 
 fn write_counts(
@@ -93,15 +116,16 @@ fn write_row(
     output.write_all(row.as_bytes())?;
     write_left(output, connection.state, 11)?;
     row.clear();
-    for endpoint in [connection.client, connection.service] {
+    let protocol = connection.transport();
+    for address in [connection.client, connection.service] {
         row.push(' ');
         let end = row.len() + 18;
-        endpoint.append_listed(&mut row, names);
+        Endpoint::of_socket(address, protocol).append_listed(&mut row, names);
         row.pad(end);
     }
     row.push(' ');
     let end = row.len() + 16;
-    connection.destination.append_listed(&mut row, names);
+    Endpoint::of_socket(connection.destination, protocol).append_listed(&mut row, names);
     let engine = connection.engine.filter(|_| with_engine);
     if engine.is_some() {
         // Narrower than its title says, in the reference too.
@@ -142,7 +166,6 @@ fn write_left(output: &mut dyn Write, bytes: &[u8], width: usize) -> io::Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipvsadm::connection_table::CHUNK_ROWS;
     use crate::ipvsadm::fake_names::FakeNames;
 
     /// As Linux 6.1 wrote it.
@@ -160,6 +183,7 @@ TCP C0000201 9D1A C0000201 0050 C6336401 0050 TIME_WAIT       119
     ) -> (String, Result<(), Error>) {
         let mut output = Vec::new();
         let result = ConnectionTable::new(input.as_bytes())
+            .map_err(Error::from)
             .and_then(|table| write(table, &Choice::default(), with_engine, names, &mut output));
         (String::from_utf8(output).unwrap(), result)
     }

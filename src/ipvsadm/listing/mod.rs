@@ -12,11 +12,11 @@ use std::io::Write;
 
 use lvs::ipvs::ServiceEntry;
 use lvs::netlink::Transport;
+use lvs::proc::DestinationTable;
 
 use super::Names;
 use super::command::{Format, Listing, Subject};
 use super::error::Error;
-use super::kernel_table::KernelTable;
 use super::order;
 use super::pools;
 use super::source::Source;
@@ -79,7 +79,7 @@ pub(super) fn list<T: Transport>(
 fn write_pools<T: Transport>(
     source: &mut Source<T>,
     services: &[ServiceEntry],
-    seen: Option<&KernelTable>,
+    seen: Option<&DestinationTable>,
     sorted: bool,
     style: Style<'_>,
     output: &mut dyn Write,

@@ -1,13 +1,38 @@
-//! Fields of the kernel's files in `/proc/net`.
+//! Lines of untrusted text, and the fields that the kernel writes to its files in `/proc/net`.
 
+use std::io::{self, BufRead, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Longest line in bytes, its newline included. The reference reads 255 of a connection and splits
+/// words of a restore at 4096.
+const LONGEST_LINE: usize = 64 * 1024;
+
+/// Reads the next line, without its newline, into a buffer that is reused. False at the end of the
+/// input.
+///
+/// # Errors
+///
+/// The error of the input, or [`io::ErrorKind::InvalidData`] for a line longer than 64 KiB.
+pub fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
+    line.clear();
+    input.take(LONGEST_LINE as u64).read_until(b'\n', line)?;
+    if line.last() == Some(&b'\n') {
+        line.pop();
+        return Ok(true);
+    }
+    if line.len() == LONGEST_LINE {
+        let text = format!("a line is longer than {LONGEST_LINE} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    Ok(!line.is_empty())
+}
 
 /// The fields of a line, with any number of blanks between them.
 pub(super) fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty())
 }
 
-/// IPv6 as its eight groups; IPv4 as eight hexadecimal digits, or as a dotted quad.
+/// An address: IPv6 as eight groups; IPv4 as eight hexadecimal digits or as a dotted quad.
 pub(super) fn address(field: &[u8]) -> Option<IpAddr> {
     if field.len() == 8
         && let Some(bits) = hexadecimal(field)
@@ -54,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_every_kind() {
+    fn address_reads_every_notation_of_the_kernel() {
         let address = |text: &str| address(text.as_bytes()).map(|address| address.to_string());
         assert_eq!(address("C0000201").as_deref(), Some("192.0.2.1"));
         assert_eq!(address("7").as_deref(), Some("0.0.0.7"));
@@ -70,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers() {
+    fn numbers_out_of_range_are_refused() {
         assert_eq!(hexadecimal(b"FFFFFFFF"), Some(u32::MAX));
         assert_eq!(hexadecimal(b"0a"), Some(10));
         for wrong in ["", "100000000", "-1", "+1", "g"] {
@@ -78,5 +103,27 @@ mod tests {
         }
         assert_eq!((port(b"0050"), port(b"10000")), (Some(80), None));
         assert_eq!((decimal::<i32>(b"-7"), decimal::<u32>(b"-7")), (Some(-7), None));
+    }
+
+    fn lines(mut input: &[u8]) -> io::Result<Vec<Vec<u8>>> {
+        let (mut lines, mut line) = (Vec::new(), Vec::new());
+        while read_line(&mut input, &mut line)? {
+            lines.push(line.clone());
+        }
+        Ok(lines)
+    }
+
+    #[test]
+    fn read_line_returns_each_line_without_its_newline() {
+        assert_eq!(lines(b"").unwrap(), Vec::<Vec<u8>>::new());
+        assert_eq!(lines(b"a\n\nb").unwrap(), [&b"a"[..], b"", b"b"]);
+        let long = vec![b'x'; LONGEST_LINE - 1];
+        assert_eq!(lines(&[&long[..], b"\ny\n"].concat()).unwrap(), [&long[..], b"y"]);
+    }
+
+    #[test]
+    fn read_line_refuses_an_endless_line() {
+        let endless = vec![b'x'; LONGEST_LINE];
+        assert_eq!(lines(&endless).unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 }

@@ -1,42 +1,49 @@
-//! The destinations as the kernel itself shows them, `/proc/net/ip_vs`: those of all services in one
-//! go, where the dumps of netlink take one conversation a service.
-//!
-//! The file has what the plain listing shows of a destination, and too little of a service: neither
-//! its scheduler flags, nor its persistence engine, nor the family of a mark. So it goes with a dump
-//! of the services, and counts only where it has the same services in the same order. Both walk
-//! through one hash table (`ip_vs_info_seq_ops` and `ip_vs_genl_dump_services` of the kernel's
-//! ip_vs_ctl.c), so they differ only where a service came or went between them, or while another
-//! network namespace makes Linux 6.1 leave some out of the file. Then the dumps are asked.
+//! The table of services and destinations, `/proc/net/ip_vs`.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 
-use lvs::ipvs::{
+use super::text::{address, decimal, fields, hexadecimal, port, read_line};
+use crate::ipvs::{
     Destination, DestinationEntry, Forwarding, Protocol, ServiceEntry, ServiceIdentity, Stats,
 };
-use lvs::netlink::proc_net;
+use crate::netlink::proc_net;
 
-use super::lines;
-use super::proc_text::{address, decimal, fields, hexadecimal, port};
+/// Name of the file in `/proc/net`.
+const NAME: &str = "ip_vs";
 
 /// Lines above the first service.
 const TITLE: usize = 3;
 
-/// Destinations above which the dumps are asked instead.
+/// More destinations than this are not believed.
 const MOST_ROWS: usize = 1 << 20;
 
-/// Destinations of services that are known by their places in a dump.
-pub(super) struct KernelTable {
+/// The destinations of all services as `/proc/net/ip_vs` shows them: one read of the file, where
+/// netlink takes one dump for each service.
+///
+/// The file has addresses, forwarding methods, weights and numbers of connections. It has too
+/// little of a service: neither its scheduler flags, nor its persistence engine, nor the family of a
+/// mark. So it goes with a dump of the services, and is used only where it has the same services in
+/// the same order. Both walk through one hash table (`ip_vs_info_seq_ops` and
+/// `ip_vs_genl_dump_services` of the kernel's ip_vs_ctl.c), so they differ only where a service came
+/// or went in between, or where a change in another network namespace makes Linux 6.1 leave some out
+/// of the file.
+pub struct DestinationTable {
     rows: Vec<Row>,
-    /// Where the rows of each service begin.
+    /// Index of the first row of each service.
     starts: Vec<usize>,
 }
 
-impl KernelTable {
-    /// The table of this thread's network namespace, where it agrees with a dump of the services.
-    pub(super) fn open(services: &[ServiceEntry]) -> Option<Self> {
-        let file = File::open(proc_net().join("ip_vs")).ok()?;
+impl DestinationTable {
+    /// Reads the file of the calling thread's network namespace.
+    ///
+    /// `services` is a dump ([`Client::services`](crate::ipvs::Client::services)), in its order.
+    /// `None` where the file cannot be read or does not agree with the dump; then
+    /// [`Client::destinations`](crate::ipvs::Client::destinations) has the answer.
+    #[must_use]
+    pub fn open(services: &[ServiceEntry]) -> Option<Self> {
+        let file = File::open(proc_net().join(NAME)).ok()?;
         Self::read(BufReader::new(file), services)
     }
 
@@ -46,11 +53,11 @@ impl KernelTable {
         }
         let mut line = Vec::new();
         for _ in 0..TITLE {
-            lines::read_line(&mut input, &mut line).ok()?;
+            read_line(&mut input, &mut line).ok()?;
         }
         let mut table = Self { rows: Vec::new(), starts: Vec::with_capacity(services.len()) };
         let mut services = services.iter();
-        while lines::read_line(&mut input, &mut line).ok()? {
+        while read_line(&mut input, &mut line).ok()? {
             match line.strip_prefix(b"  -> ") {
                 Some(_) if table.starts.is_empty() || table.rows.len() == MOST_ROWS => return None,
                 Some(row) => table.rows.push(Row::parse(row)?),
@@ -66,16 +73,18 @@ impl KernelTable {
         services.next().is_none().then_some(table)
     }
 
-    /// The destinations of the service at that place of the dump, in the kernel's order. Only what
-    /// the plain listing shows of them is there.
-    pub(super) fn destinations(&self, service: usize) -> Vec<DestinationEntry> {
+    /// The destinations of the service at that index of the dump, in the kernel's order, with
+    /// address, port, forwarding method, weight, active and inactive connections. Everything else
+    /// has its default.
+    #[must_use]
+    pub fn destinations(&self, service: usize) -> Vec<DestinationEntry> {
         let Some(&start) = self.starts.get(service) else { return Vec::new() };
         let end = self.starts.get(service + 1).copied().unwrap_or(self.rows.len());
         self.rows.get(start..end).unwrap_or_default().iter().map(Row::entry).collect()
     }
 }
 
-/// The file does not tell the two apart.
+/// The file shows no family, so it does not distinguish two services of one mark.
 fn has_mark_of_both_families(services: &[ServiceEntry]) -> bool {
     let mark = |entry: &ServiceEntry| match entry.service.identity {
         ServiceIdentity::Mark { mark, .. } => Some(mark),
@@ -156,6 +165,28 @@ impl Row {
     }
 }
 
+/// The connections of all destinations, active and inactive, as `/proc/net/ip_vs` counts them.
+///
+/// `None` where the file cannot be read, as without IPVS.
+#[must_use]
+pub fn connection_count() -> Option<u64> {
+    let file = File::open(proc_net().join(NAME)).ok()?;
+    sum_connections(BufReader::new(file))
+}
+
+fn sum_connections(mut table: impl BufRead) -> Option<u64> {
+    let mut line = Vec::new();
+    let mut sum = 0_u64;
+    while read_line(&mut table, &mut line).ok()? {
+        if let Some(row) = line.strip_prefix(b"  -> ") {
+            // Address, method and weight come first. The title has words there.
+            let counts = fields(row).skip(3).filter_map(decimal::<u32>);
+            sum = counts.fold(sum, |sum, count| sum.saturating_add(count.into()));
+        }
+    }
+    Some(sum)
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
@@ -163,7 +194,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use lvs::ipvs::{AddressFamily, Service};
+    use crate::ipvs::{AddressFamily, Service};
 
     /// As Linux 6.1 wrote it, but for two numbers.
     const TABLE: &str = "\
@@ -192,8 +223,8 @@ FWM  B2D05E00 sh ops
     }
 
     #[test]
-    fn every_kind_of_row() {
-        let table = KernelTable::read(TABLE.as_bytes(), &dumped()).unwrap();
+    fn destinations_have_every_kind_of_row() {
+        let table = DestinationTable::read(TABLE.as_bytes(), &dumped()).unwrap();
         let rows = |service| -> Vec<_> {
             let row = |entry: &DestinationEntry| {
                 let Destination { address, port, forwarding, weight, .. } = entry.destination;
@@ -215,9 +246,10 @@ FWM  B2D05E00 sh ops
     }
 
     #[test]
-    fn another_table_than_the_dump_says_does_not_count() {
-        let agrees =
-            |services: &[ServiceEntry]| KernelTable::read(TABLE.as_bytes(), services).is_some();
+    fn table_that_differs_from_the_dump_is_none() {
+        let agrees = |services: &[ServiceEntry]| {
+            DestinationTable::read(TABLE.as_bytes(), services).is_some()
+        };
         assert!(agrees(&dumped()));
         for place in 0..3 {
             let mut services = dumped();
@@ -236,21 +268,35 @@ FWM  B2D05E00 sh ops
     }
 
     #[test]
-    fn marks_of_both_families_cannot_be_told_apart() {
+    fn table_with_one_mark_of_both_families_is_none() {
         let mark = |family| entry(ServiceIdentity::Mark { mark: 5, family });
         let services = [mark(AddressFamily::Ipv4), mark(AddressFamily::Ipv6)];
         let table = "x\ny\nz\nFWM  00000005 rr \nFWM  00000005 rr \n";
-        assert!(KernelTable::read(table.as_bytes(), &services).is_none());
+        assert!(DestinationTable::read(table.as_bytes(), &services).is_none());
         let one = "x\ny\nz\nFWM  00000005 rr \n";
-        assert!(KernelTable::read(one.as_bytes(), &services[..1]).is_some());
+        assert!(DestinationTable::read(one.as_bytes(), &services[..1]).is_some());
+    }
+
+    #[test]
+    fn connection_count_sums_all_destinations() {
+        let table = "\
+IP Virtual Server version 1.2.1 (size=4096)
+Prot LocalAddress:Port Scheduler Flags
+  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
+TCP  C0000201:0050 rr 
+  -> C6336403:0050      Masq    100    60000      7         
+UDP  C0000201:0035 rr 
+  -> C6336402:1F90      Route   1      0          40000     
+";
+        assert_eq!(sum_connections(table.as_bytes()), Some(100_007));
     }
 
     proptest! {
         #[test]
-        fn no_line_panics(line in "(TCP|  -> )[0-9A-F:\\[\\] ]{0,40}", bytes: Vec<u8>) {
+        fn read_never_panics(line in "(TCP|  -> )[0-9A-F:\\[\\] ]{0,40}", bytes: Vec<u8>) {
             for line in [line.as_bytes(), &bytes] {
                 let input = [b"x\ny\nz\nTCP  C0000201:0050 rr \n", line].concat();
-                let table = KernelTable::read(&input[..], &dumped()[..1]);
+                let table = DestinationTable::read(&input[..], &dumped()[..1]);
                 prop_assert!(table.is_none_or(|table| table.destinations(0).len() <= 1));
             }
         }
