@@ -13,7 +13,7 @@
 //! | [`doctor`] | what is wrong with a machine, why, and what mends it |
 //! | [`lvsctl`] | the companion: command line and reports |
 
-pub mod config;
+mod config;
 pub mod doctor;
 pub mod engine;
 pub mod host;

@@ -1,28 +1,28 @@
-//! What the values of a file must be to each other.
+//! Consistency of the values of a file.
 
-use crate::policy::Mode;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 use toml::Spanned;
 
-use super::derive;
 use super::error::Mistake;
-use super::file::{Cluster, Real, ServiceTable, Unicast};
+use super::file::{ClusterSpec, Real, ServiceTable};
+use super::value::Unicast;
+use crate::policy::Mode;
 use lvs::ipvs::{AddressFamily, Netmask, Protocol, ServiceIdentity, Tunnel};
 
-/// The first mistake, in the order of the file as far as that is possible.
-pub(super) fn whole(cluster: &Cluster) -> Result<(), Mistake> {
+/// Reports the first mistake, as far as possible in the order of the file.
+pub(super) fn check(cluster: &ClusterSpec) -> Result<(), Mistake> {
     machines(cluster)?;
-    let vips: HashSet<IpAddr> = cluster.services.iter().flat_map(derive::vips).collect();
+    let vips: HashSet<IpAddr> = cluster.services.iter().flat_map(ServiceTable::vips).collect();
     for director in &cluster.directors {
         let address = director.get_ref().0;
         if vips.contains(&address) {
             return wrong(
                 director,
                 format!(
-                    "the director {address} is also a virtual address: give the address that is \
-                     the machine's own"
+                    "the director {address} is also a virtual address: give the machine's own \
+                     address"
                 ),
             );
         }
@@ -33,7 +33,7 @@ pub(super) fn whole(cluster: &Cluster) -> Result<(), Mistake> {
             return wrong(
                 &service.listen,
                 format!(
-                    "{} is another service's already: put all its real servers into one",
+                    "{} is already defined by another service: put all its real servers into one",
                     service.listen.get_ref()
                 ),
             );
@@ -43,10 +43,10 @@ pub(super) fn whole(cluster: &Cluster) -> Result<(), Mistake> {
     checksums(cluster)
 }
 
-/// Of the tunnel's ends that a packet of GRE fits, the kernel takes the one that names the address,
-/// and drops the packet where that end expects a checksum and there is none: so the kernel's lookup
-/// has it (`ip_tunnel_lookup`, `ipgre_rcv`).
-fn checksums(cluster: &Cluster) -> Result<(), Mistake> {
+/// A GRE packet goes to the tunnel with the most specific local address, and the kernel drops it if
+/// that tunnel expects a checksum and there is none (`ip_tunnel_lookup`, `ipgre_rcv`). So one address
+/// cannot serve both.
+fn checksums(cluster: &ClusterSpec) -> Result<(), Mistake> {
     let mut known = HashMap::new();
     for entry in cluster.services.iter().flat_map(|service| &service.real) {
         let real = entry.get_ref();
@@ -56,7 +56,7 @@ fn checksums(cluster: &Cluster) -> Result<(), Mistake> {
             return wrong(
                 entry,
                 format!(
-                    "{} unpacks GRE with a checksum or without, not both: give all its gre \
+                    "{} decapsulates GRE with or without checksums, not both: give all its gre \
                      tunnels the same checksum",
                     real.address
                 ),
@@ -70,8 +70,8 @@ fn wrong<T, U>(at: &Spanned<T>, message: impl Into<String>) -> Result<U, Mistake
     Err(Mistake::new(at, message))
 }
 
-/// What is said of machines, not of services.
-fn machines(cluster: &Cluster) -> Result<(), Mistake> {
+/// Settings of the machines, not of services.
+fn machines(cluster: &ClusterSpec) -> Result<(), Mistake> {
     let mut states = Vec::new();
     for sync in &cluster.director.sync {
         let state = sync.get_ref().state;
@@ -80,18 +80,21 @@ fn machines(cluster: &Cluster) -> Result<(), Mistake> {
         }
         states.push(state);
         if let Some(key) = sync.get_ref().zero() {
-            return wrong(sync, format!("{key} = 0 has no meaning: leave it out, or give another"));
+            return wrong(
+                sync,
+                format!("{key} = 0 is not a valid value: omit it, or give another"),
+            );
         }
     }
     let mut interfaces = HashSet::new();
     for bond in &cluster.director.bond {
         if bond.get_ref().interfaces().count() < 2 {
-            return wrong(bond, "a bond without ports leads nowhere: ports = [\"eth2\", \"eth3\"]");
+            return wrong(bond, "a bond needs ports: ports = [\"eth2\", \"eth3\"]");
         }
         for name in bond.get_ref().interfaces() {
             if !interfaces.insert(*name.get_ref()) {
-                let told = format!("{} is named twice: a port belongs to one bond", name.get_ref());
-                return wrong(&name, told);
+                let message = format!("{} is listed twice: a port has one bond", name.get_ref());
+                return wrong(&name, message);
             }
         }
     }
@@ -99,7 +102,7 @@ fn machines(cluster: &Cluster) -> Result<(), Mistake> {
     for gateway in &cluster.real_server.gateways {
         let family = AddressFamily::from(gateway.get_ref().0);
         if families.contains(&family) {
-            return wrong(gateway, "a default route has one gateway: leave one of each family");
+            return wrong(gateway, "a default route has one gateway: keep one per address family");
         }
         families.push(family);
     }
@@ -107,7 +110,7 @@ fn machines(cluster: &Cluster) -> Result<(), Mistake> {
 }
 
 fn service(
-    cluster: &Cluster,
+    cluster: &ClusterSpec,
     service: &ServiceTable,
     vips: &HashSet<IpAddr>,
 ) -> Result<(), Mistake> {
@@ -119,7 +122,7 @@ fn service(
     let mut seen = HashSet::new();
     for entry in &service.real {
         let real = entry.get_ref();
-        let Some(mode) = real.mode.or(service.mode).or(cluster.mode) else {
+        let Some(mode) = cluster.mode(service, real) else {
             return wrong(
                 listen,
                 "no mode: write mode = \"nat\", \"tun\" or \"dr\" at the top of the file, or here",
@@ -131,8 +134,8 @@ fn service(
             return wrong(
                 entry,
                 format!(
-                    "{} is of another family than {}: beside that the kernel runs no \
-                     synchronization daemon, so leave out one or the other",
+                    "{} has another address family than {}: with such a destination the kernel \
+                     runs no synchronization daemon, so omit one or the other",
                     real.address,
                     listen.get_ref()
                 ),
@@ -142,37 +145,39 @@ fn service(
             return wrong(
                 entry,
                 format!(
-                    "the real server {} is also a virtual address: give the address that is the \
-                     machine's own",
+                    "the real server {} is also a virtual address: give the machine's own address",
                     real.address
                 ),
             );
         }
-        if !seen.insert((real.address, derive::port(service, real))) {
-            return wrong(entry, format!("{} is listed twice: leave one", real.address));
+        if !seen.insert((real.address, service.port(real))) {
+            return wrong(entry, format!("{} is listed twice: keep one", real.address));
         }
     }
     Ok(())
 }
 
-/// The attributes of a service, to each other.
+/// The attributes of a service.
 fn attributes(service: &ServiceTable) -> Result<(), Mistake> {
     let listen = service.listen.get_ref();
     let identity = listen.0;
     let marked = matches!(identity, ServiceIdentity::Mark { .. });
     if let (false, Some(vip)) = (marked, service.vips.first()) {
-        return wrong(vip, "vips belong to a service of a firewall mark: listen says it here");
+        return wrong(
+            vip,
+            "vips is for services with a firewall mark: here listen has the address",
+        );
     }
-    let other_family = |vip: &&Spanned<_>| AddressFamily::from(named(vip)) != identity.family();
+    let other_family =
+        |vip: &&Spanned<Unicast>| AddressFamily::from(vip.get_ref().0) != identity.family();
     if let Some(vip) = service.vips.iter().find(other_family) {
-        return wrong(vip, format!("{} is of another family than {listen}", named(vip)));
+        return wrong(vip, format!("{} has another address family than {listen}", vip.get_ref().0));
     }
     if !marked && identity.port() == 0 && service.persistence.is_none() {
         return wrong(
             &service.listen,
             format!(
-                "{listen} has no port: give one, or persistence, which lets a service have all \
-                 ports"
+                "{listen} has no port: give one, or persistence, with which a service has all ports"
             ),
         );
     }
@@ -181,11 +186,11 @@ fn attributes(service: &ServiceTable) -> Result<(), Mistake> {
         && !marked
         && identity.protocol() != Protocol::UDP
     {
-        return wrong(one_packet, "one-packet is for services of UDP and of firewall marks");
+        return wrong(one_packet, "one-packet is for UDP services and firewall marks");
     }
     for flag in &service.flags {
         let scheduler = service.scheduler.0.as_str();
-        if flag.get_ref().is_foreign_to(scheduler) {
+        if flag.get_ref().belongs_to_other_than(scheduler) {
             return wrong(flag, format!("the scheduler {scheduler} has no such flag"));
         }
     }
@@ -198,28 +203,24 @@ fn attributes(service: &ServiceTable) -> Result<(), Mistake> {
         if family != identity.family() {
             return wrong(
                 persistence,
-                "the netmask is of the other family: 255.255.255.0 is for IPv4, 64 for IPv6",
+                "the netmask has the other address family: 255.255.255.0 is for IPv4, 64 for IPv6",
             );
         }
     }
     Ok(())
 }
 
-fn named(vip: &Spanned<Unicast>) -> IpAddr {
-    vip.get_ref().0
-}
-
-/// A real server, to its service.
+/// A real server of a service.
 fn real(service: &ServiceTable, mode: Mode, entry: &Spanned<Real>) -> Result<(), Mistake> {
     let (real, identity) = (entry.get_ref(), service.listen.get_ref().0);
     if real.tunnel.is_some() && mode != Mode::Tun {
-        return wrong(entry, format!("a tunnel is for mode = \"tun\", and this is {mode}"));
+        return wrong(entry, format!("tunnel is for mode = \"tun\", and this is {mode}"));
     }
     if AddressFamily::from(real.address) != identity.family() && mode != Mode::Tun {
         return wrong(
             entry,
             format!(
-                "{} is of another family than {}: only tunnels lead from one to the other",
+                "{} has another address family than {}: only tunnels connect the two",
                 real.address,
                 service.listen.get_ref()
             ),
@@ -231,7 +232,7 @@ fn real(service: &ServiceTable, mode: Mode, entry: &Spanned<Real>) -> Result<(),
             wrong(
                 entry,
                 format!(
-                    "{} has another port than {}: {how} packets keep theirs, so leave :{port} out",
+                    "{} has another port than {}: {how} packets keep their port, so omit :{port}",
                     SocketAddr::new(real.address, port),
                     service.listen.get_ref()
                 ),

@@ -1,43 +1,31 @@
-//! What can be wrong with a cluster file, and where.
+//! Errors of the cluster file, with their place.
 
 use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// A cluster file that cannot be used. Nothing was touched.
+/// A cluster file that cannot be used. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// It cannot be read.
+pub(crate) enum Error {
     #[error("cannot read the cluster file {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// It is no cluster file, or one that cannot work.
+    Read { path: PathBuf, source: io::Error },
     #[error("{}:{place}", path.display())]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// Where and what.
-        place: Box<Place>,
-    },
+    Invalid { path: PathBuf, place: Box<Place> },
 }
 
 /// A mistake: `LINE:COLUMN: MESSAGE`, then the line with the offending text marked.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Place {
+#[derive(Debug)]
+pub(crate) struct Place {
     line: usize,
     column: usize,
     message: String,
     text: String,
-    /// How many characters are marked.
+    /// Number of marked characters.
     marked: usize,
 }
 
-/// A mistake and the bytes of the file that it is about.
+/// A mistake and its byte range in the file.
 #[derive(Debug)]
 pub(super) struct Mistake {
     pub(super) message: String,
@@ -49,7 +37,6 @@ impl Mistake {
         Self { message: message.into(), span: at.span() }
     }
 
-    /// The mistake as it is told.
     pub(super) fn in_file(self, path: &Path, text: &str) -> Error {
         let place = Box::new(place(text, self.span, self.message));
         Error::Invalid { path: path.to_owned(), place }
@@ -86,22 +73,22 @@ impl fmt::Display for Place {
 mod tests {
     use super::*;
 
-    fn told(text: &str, span: Range<usize>) -> String {
+    fn shown(text: &str, span: Range<usize>) -> String {
         place(text, span, "wrong".to_owned()).to_string()
     }
 
     #[test]
-    fn a_place_is_line_column_and_the_text_itself() {
-        assert_eq!(told("a = 1\nb = two\n", 10..13), "2:5: wrong\n  b = two\n      ^^^");
-        assert_eq!(told("ä = x", 5..6), "1:5: wrong\n  ä = x\n      ^");
-        assert_eq!(told("\tq = x\r\n", 5..6), "1:6: wrong\n   q = x\n       ^");
+    fn mistake_shows_line_column_and_text() {
+        assert_eq!(shown("a = 1\nb = two\n", 10..13), "2:5: wrong\n  b = two\n      ^^^");
+        assert_eq!(shown("ä = x", 5..6), "1:5: wrong\n  ä = x\n      ^");
+        assert_eq!(shown("\tq = x\r\n", 5..6), "1:6: wrong\n   q = x\n       ^");
     }
 
     #[test]
-    fn a_place_beyond_the_text_or_over_several_lines_is_no_trouble() {
-        assert_eq!(told("a", 5..9), "1:2: wrong\n  a\n   ^");
-        assert_eq!(told("", 0..0), "1:1: wrong\n  \n  ^");
-        assert_eq!(told("a = [\n1,\n", 4..9), "1:5: wrong\n  a = [\n      ^");
-        assert_eq!(told("ä", 1..2), "1:1: wrong\n  ä\n  ^");
+    fn mistake_beyond_the_text_or_over_several_lines_is_shown() {
+        assert_eq!(shown("a", 5..9), "1:2: wrong\n  a\n   ^");
+        assert_eq!(shown("", 0..0), "1:1: wrong\n  \n  ^");
+        assert_eq!(shown("a = [\n1,\n", 4..9), "1:5: wrong\n  a = [\n      ^");
+        assert_eq!(shown("ä", 1..2), "1:1: wrong\n  ä\n  ^");
     }
 }

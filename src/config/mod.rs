@@ -1,18 +1,50 @@
 //! The cluster file: one text for every machine, and what it makes of each.
 //!
-//! [`Cluster::load`] reads and checks it as a whole, so that nothing is touched for a file that
-//! cannot work. [`Cluster::role`] finds by its own addresses what a machine is, and
-//! [`Cluster::duties`] says what such a machine must have, as plain data: how it comes to have that
-//! is not this room's business. The keys of the file are in `lvs-cluster(5)`.
+//! [`ClusterSpec::read`] reads and checks the whole file, so that a file that cannot work changes
+//! nothing. [`ClusterSpec::role`] finds the role of a machine by its addresses, and
+//! [`ClusterSpec::duties`] lists what such a machine must have, as plain data. The keys of the file
+//! are documented in `lvs-cluster(5)`.
 
 mod check;
-mod derive;
+mod duties;
 mod error;
 mod file;
+mod forms;
 #[cfg(test)]
 mod tests;
+mod value;
 
-pub use derive::RoleError;
-pub use error::Error;
-pub use file::{Cluster, Listen};
-pub(crate) use file::{endpoint, port, scheduler, unicast};
+use std::io::{self, Read};
+use std::path::Path;
+
+pub(crate) use duties::RoleError;
+pub(crate) use error::Error;
+pub(crate) use file::{ClusterSpec, LARGEST_WEIGHT};
+pub(crate) use value::{Endpoint, port, protocol, scheduler, unicast};
+
+/// Twice the size of a file with a hundred thousand services.
+const LONGEST: u64 = 64 << 20;
+
+impl ClusterSpec {
+    /// Reads a file and checks it as a whole. The error is the first mistake, with its line and
+    /// column. `path` is for messages.
+    pub(crate) fn read(file: impl Read, path: &Path) -> Result<Self, Error> {
+        let read = |source| Error::Read { path: path.to_owned(), source };
+        let mut text = String::new();
+        let length = file.take(LONGEST + 1).read_to_string(&mut text).map_err(read)?;
+        if length as u64 > LONGEST {
+            let reason = format!("it is longer than {LONGEST} bytes");
+            return Err(read(io::Error::new(io::ErrorKind::FileTooLarge, reason)));
+        }
+        Self::parse(&text).map_err(|mistake| mistake.in_file(path, &text))
+    }
+
+    fn parse(text: &str) -> Result<Self, error::Mistake> {
+        let cluster: Self = toml::from_str(text).map_err(|error| error::Mistake {
+            message: error.message().to_owned(),
+            span: error.span().unwrap_or_default(),
+        })?;
+        check::check(&cluster)?;
+        Ok(cluster)
+    }
+}

@@ -1,4 +1,4 @@
-//! Whole files: what they come to, and what is refused where.
+//! Files as a whole: duties of a machine, and refusals with their place.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -40,6 +40,10 @@ flags = ["mh-port", "mh-fallback"]
 real = [{ address = "192.168.20.5", tunnel = { type = "gue", port = 6080, checksum = "remote" } }]
 "#;
 
+fn load(path: &Path) -> Result<ClusterSpec, Error> {
+    ClusterSpec::read(std::fs::File::open(path).unwrap(), path)
+}
+
 fn addresses(texts: &[&str]) -> Vec<IpAddr> {
     texts.iter().map(|text| text.parse().unwrap()).collect()
 }
@@ -61,8 +65,8 @@ fn places(duties: &[Duty]) -> Vec<&AddressDuty> {
 }
 
 #[test]
-fn everything_that_a_director_can_be_told_arrives() {
-    let cluster = Cluster::parse(FULL).unwrap();
+fn director_gets_every_setting_of_the_file() {
+    let cluster = ClusterSpec::parse(FULL).unwrap();
     let duties = cluster.duties(Role::Director, &[]).unwrap();
     let [(web, nodes), (marked, tunnelled)] = services(&duties)[..] else {
         panic!("{duties:?}");
@@ -93,19 +97,19 @@ fn everything_that_a_director_can_be_told_arrives() {
 }
 
 #[test]
-fn a_machine_knows_its_role_by_its_own_addresses() {
-    let cluster = Cluster::parse(FULL).unwrap();
+fn role_follows_from_the_addresses_of_the_machine() {
+    let cluster = ClusterSpec::parse(FULL).unwrap();
     let role = |own: &[&str]| cluster.role(&addresses(own));
     assert_eq!(role(&["127.0.0.1", "192.168.20.254"]), Ok(Role::Director));
     assert_eq!(role(&["192.168.20.3"]), Ok(Role::RealServer));
     assert_eq!(role(&["192.168.20.3", "2001:db8::fe"]), Ok(Role::Director));
-    let stranger = role(&["127.0.0.1", "203.0.113.9"]).unwrap_err().to_string();
-    assert!(stranger.contains("(203.0.113.9)") && stranger.contains("--role"), "{stranger}");
+    let unknown = role(&["127.0.0.1", "203.0.113.9"]).unwrap_err().to_string();
+    assert!(unknown.contains("(203.0.113.9)") && unknown.contains("--role"), "{unknown}");
 }
 
 #[test]
-fn a_real_server_has_the_services_that_list_it() {
-    let cluster = Cluster::parse(FULL).unwrap();
+fn real_server_gets_the_services_that_list_it() {
+    let cluster = ClusterSpec::parse(FULL).unwrap();
     let of = |own: &str| cluster.duties(Role::RealServer, &addresses(&[own])).unwrap();
     let node = of("192.168.20.2");
     let [only] = places(&node)[..] else { panic!("{node:?}") };
@@ -119,22 +123,22 @@ fn a_real_server_has_the_services_that_list_it() {
 }
 
 #[test]
-fn answers_of_nat_need_a_director_to_go_through() {
+fn nat_real_server_without_gateway_is_refused() {
     let text = "mode = \"nat\"\n[[service]]\nlisten = \"tcp://192.0.2.1:80\"\n\
                 real = [\"192.0.2.2\"]\n";
-    let cluster = Cluster::parse(text).unwrap();
+    let cluster = ClusterSpec::parse(text).unwrap();
     let error = cluster.duties(Role::RealServer, &[]).unwrap_err().to_string();
     assert!(error.contains("192.0.2.1") && error.contains("gateways"), "{error}");
 }
 
 /// `LINE:COLUMN: MESSAGE` and the marked text.
 fn refusal(text: &str) -> String {
-    let mistake = Cluster::parse(text).unwrap_err();
+    let mistake = ClusterSpec::parse(text).unwrap_err();
     mistake.in_file(Path::new("cluster.toml"), text).to_string()
 }
 
 #[test]
-fn a_mistake_is_told_with_its_place() {
+fn mistake_is_reported_with_its_place() {
     let head = "mode = \"tun\"\n";
     let service =
         |rest: &str| format!("{head}[[service]]\nlisten = \"tcp://192.0.2.1:80\"\n{rest}");
@@ -148,7 +152,7 @@ fn a_mistake_is_told_with_its_place() {
             "1:14",
             "\"192.0.2.300\" is not an IP address",
         ),
-        (real("\"192.0.2.2:81\""), "4:9", "leave :81 out"),
+        (real("\"192.0.2.2:81\""), "4:9", "omit :81"),
         (real("\"192.0.2.1\""), "4:9", "also a virtual address"),
         (real("\"192.0.2.2\", \"192.0.2.2\""), "4:22", "listed twice"),
         (real("\"www\""), "4:9", "not a host name"),
@@ -164,7 +168,7 @@ fn a_mistake_is_told_with_its_place() {
             "4:9",
             "for mode",
         ),
-        (real("{ address = \"2001:db8::2\", mode = \"dr\" }"), "4:9", "another family"),
+        (real("{ address = \"2001:db8::2\", mode = \"dr\" }"), "4:9", "another address family"),
         (
             real("{ address = \"192.0.2.2\", upper-threshold = 1, lower-threshold = 2 }"),
             "4:9",
@@ -176,7 +180,11 @@ fn a_mistake_is_told_with_its_place() {
         (service("vips = [\"192.0.2.9\"]\nreal = [\"192.0.2.2\"]"), "4:9", "firewall mark"),
         (service("one-packet = true\nreal = [\"192.0.2.2\"]"), "4:14", "UDP"),
         (service("persistence = \"5 m\"\nreal = [\"192.0.2.2\"]"), "4:15", "31 days"),
-        (service("persistence = { netmask = 64 }\nreal = [\"192.0.2.2\"]"), "4:15", "other family"),
+        (
+            service("persistence = { netmask = 64 }\nreal = [\"192.0.2.2\"]"),
+            "4:15",
+            "other address family",
+        ),
         (
             service("persistence = { netmask = \"255.255.255.0/24\" }\nreal = [\"192.0.2.2\"]"),
             "4:27",
@@ -189,7 +197,7 @@ fn a_mistake_is_told_with_its_place() {
                 "[[service]]\nlisten = \"tcp://192.0.2.1:80\"\nreal = []"
             ),
             "6:10",
-            "another service's already",
+            "already defined by another service",
         ),
         (real("\"192.0.2.2\"").replace(head, ""), "2:10", "no mode"),
         (real("\"192.0.2.2\"").replace(":80", ""), "3:10", "no port"),
@@ -222,16 +230,16 @@ fn a_mistake_is_told_with_its_place() {
             "no synchronization daemon",
         ),
     ] {
-        let told = refusal(&text);
-        assert!(told.starts_with(&format!("cluster.toml:{place}: ")), "{text}\n{told}");
-        assert!(told.contains(words), "{text}\n{told}");
-        assert!(told.lines().count() >= 3 && told.contains('^'), "{told}");
+        let message = refusal(&text);
+        assert!(message.starts_with(&format!("cluster.toml:{place}: ")), "{text}\n{message}");
+        assert!(message.contains(words), "{text}\n{message}");
+        assert!(message.lines().count() >= 3 && message.contains('^'), "{message}");
     }
 }
 
-/// As lists are written that are long.
+/// Lists over several lines.
 #[test]
-fn a_mistake_in_a_list_is_told_where_it_stands() {
+fn mistake_in_a_list_is_reported_at_its_element() {
     let service =
         "mode = \"tun\"\n[[service]]\nlisten = \"tcp://192.0.2.1:80\"\nreal = [\"192.0.2.2\"]\n";
     let list = |key: &str, good: &str, bad: &str| {
@@ -264,18 +272,18 @@ fn a_mistake_in_a_list_is_told_where_it_stands() {
             "\"192.0.2.3:x\"",
         ),
     ] {
-        let told = refusal(&text);
-        let lines: Vec<&str> = told.lines().collect();
-        let [message, quoted, marks] = lines[..] else { panic!("{told}") };
-        let column = quoted.rfind(bad).unwrap_or_else(|| panic!("{text}\n{told}")) - 1;
-        assert!(message.starts_with(&format!("cluster.toml:{line}:{column}: ")), "{text}\n{told}");
+        let message = refusal(&text);
+        let lines: Vec<&str> = message.lines().collect();
+        let [first, quoted, marks] = lines[..] else { panic!("{message}") };
+        let column = quoted.rfind(bad).unwrap_or_else(|| panic!("{text}\n{message}")) - 1;
+        assert!(first.starts_with(&format!("cluster.toml:{line}:{column}: ")), "{text}\n{message}");
         let expected = format!("{}{}", " ".repeat(column + 1), "^".repeat(bad.len()));
-        assert_eq!(marks, expected, "{told}");
+        assert_eq!(marks, expected, "{message}");
     }
 }
 
 #[test]
-fn a_real_server_unpacks_gre_in_one_way() {
+fn gre_with_and_without_checksum_on_one_address_is_refused() {
     let file = |second: &str| {
         let service = |port: u16, checksum: &str| {
             format!(
@@ -285,27 +293,25 @@ fn a_real_server_unpacks_gre_in_one_way() {
         };
         format!("mode = \"tun\"\n{}{}", service(80, "none"), service(81, second))
     };
-    assert!(Cluster::parse(&file("none")).is_ok());
-    let told = refusal(&file("full"));
-    assert!(told.starts_with("cluster.toml:7:9: ") && told.contains("not both"), "{told}");
+    assert!(ClusterSpec::parse(&file("none")).is_ok());
+    let message = refusal(&file("full"));
+    assert!(message.starts_with("cluster.toml:7:9: ") && message.contains("not both"), "{message}");
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named() {
-    let error = Cluster::load(Path::new("/nonexistent/cluster.toml")).unwrap_err().to_string();
-    assert!(error.contains("/nonexistent/cluster.toml"), "{error}");
-    let directory = Cluster::load(Path::new("/")).unwrap_err().to_string();
+fn unreadable_file_is_named() {
+    let directory = load(Path::new("/")).unwrap_err().to_string();
     assert!(directory.contains("cannot read the cluster file /"), "{directory}");
 }
 
 #[test]
-fn the_examples_can_be_used() {
+fn examples_are_valid() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/examples");
     let files: Vec<_> =
         std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
     assert!(files.len() >= 4, "{files:?}");
     for file in files {
-        let cluster = Cluster::load(&file).unwrap();
+        let cluster = load(&file).unwrap();
         let director = cluster.duties(Role::Director, &[]).unwrap();
         assert!(!services(&director).is_empty(), "{}", file.display());
         assert_eq!(places(&cluster.duties(Role::RealServer, &[]).unwrap()).len(), 1);

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use super::Error;
 use super::commands::wanted_of;
 use super::content::Content;
-use crate::config::Cluster;
+use crate::config::ClusterSpec;
 use crate::engine::{Desired, Journal};
 use crate::policy::{DesiredItem, Owned};
 use lvs::table::Ruleset;
@@ -23,7 +23,7 @@ const RULES: &str = "rules";
 /// What a file asks of this machine.
 pub(super) enum Asked {
     /// A cluster file, on a machine with these addresses.
-    Cluster { cluster: Cluster, role: Role, own: Vec<IpAddr> },
+    Cluster { cluster: ClusterSpec, role: Role, own: Vec<IpAddr> },
     /// A table in the words of `ipvsadm -S`.
     Table(Ruleset),
 }
@@ -182,7 +182,7 @@ impl fmt::Display for Meant {
     }
 }
 
-fn duties(cluster: &Cluster, role: Role, own: &[IpAddr]) -> Result<Vec<Owned>, Error> {
+fn duties(cluster: &ClusterSpec, role: Role, own: &[IpAddr]) -> Result<Vec<Owned>, Error> {
     let name = cluster.name();
     let owned = |duty: Duty| {
         let of = match &duty {

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use crate::config::Cluster;
+use crate::config::ClusterSpec;
 use crate::ipvsadm;
 use lvs::table::Ruleset;
 
@@ -21,7 +21,7 @@ const BUFFER: usize = 64 << 10;
 /// What a file is.
 pub(super) enum Content {
     /// A cluster file.
-    Cluster(Cluster),
+    Cluster(ClusterSpec),
     /// A table in the words of `ipvsadm -S`, not parsed yet.
     Rules(Rules),
 }
@@ -50,7 +50,12 @@ impl Content {
             match is_rule {
                 None if !line.is_empty() => {}
                 Some(true) => return Ok(Self::Rules(Rules { path: file.to_owned(), head, rest })),
-                _ => return Ok(Self::Cluster(Cluster::read(Cursor::new(head).chain(rest), file)?)),
+                _ => {
+                    return Ok(Self::Cluster(ClusterSpec::read(
+                        Cursor::new(head).chain(rest),
+                        file,
+                    )?));
+                }
             }
         }
     }
@@ -70,7 +75,7 @@ impl Rules {
         table.map_err(|_| {
             let mistakes = String::from_utf8_lossy(&mistakes);
             let told: Vec<&str> = mistakes.lines().take(MOST_TOLD).collect();
-            Error::Rules { path, mistakes: told.join("\n") }
+            Error::Ruleset { path, mistakes: told.join("\n") }
         })
     }
 }

@@ -26,9 +26,9 @@ use std::io::{self, Write};
 
 use clap::{CommandFactory, Parser};
 
-pub use error::Error;
-pub use task::Task;
-pub use values::{InvalidValue, RealServer};
+pub(crate) use error::Error;
+use task::Task;
+use values::RealServer;
 
 /// The whole command line of `lvsctl`, for whoever checks manual pages and completions against it.
 ///

@@ -81,7 +81,7 @@ pub(super) fn write_json(output: &mut dyn Write, report: &Report<Key, Value>) ->
 
 /// A failed run, told in full: what was done, what was taken back, what could not be.
 #[derive(Debug)]
-pub struct FailedRun(pub(super) Box<Failure<Key, Value, machine::Error>>);
+pub(crate) struct FailedRun(pub(super) Box<Failure<Key, Value, machine::Error>>);
 
 impl fmt::Display for FailedRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,26 +3,22 @@
 use crate::policy::Listener;
 use std::net::IpAddr;
 
-use crate::config::{self};
-use lvs::ipvs::Protocol;
-
-/// The kernel keeps weights as a signed number (`ip_vs_dest`, `atomic_t`).
-const HEAVIEST: u32 = i32::MAX as u32;
+use crate::config::{self, Endpoint, LARGEST_WEIGHT};
 
 /// A value that an option cannot have. Says what is wrong and what would do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct InvalidValue(String);
+pub(crate) struct InvalidValue(String);
 
 /// A real server, as `--real` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RealServer {
+pub(crate) struct RealServer {
     /// Its address.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
     /// Its port in host byte order, where it was given.
-    pub port: Option<u16>,
+    pub(crate) port: Option<u16>,
     /// Its share of new connections.
-    pub weight: u32,
+    pub(crate) weight: u32,
 }
 
 fn invalid<T>(message: impl Into<String>) -> Result<T, InvalidValue> {
@@ -53,13 +49,8 @@ pub(super) fn listener(text: &str) -> Result<Listener, InvalidValue> {
     let Some((protocol, port)) = text.split_once(':') else {
         return invalid("it takes a protocol and a port, such as tcp:80");
     };
-    let protocol = match protocol {
-        "tcp" => Protocol::TCP,
-        "udp" => Protocol::UDP,
-        "sctp" => Protocol::SCTP,
-        _ => {
-            return invalid(format!("protocol {protocol:?} is not one of tcp, udp, sctp"));
-        }
+    let Some(protocol) = config::protocol(protocol) else {
+        return invalid(format!("protocol {protocol:?} is not one of tcp, udp, sctp"));
     };
     let port = config::port(port).map_err(InvalidValue)?;
     Ok(Listener { protocol, port })
@@ -69,13 +60,13 @@ pub(super) fn listener(text: &str) -> Result<Listener, InvalidValue> {
 pub(super) fn real_server(text: &str) -> Result<RealServer, InvalidValue> {
     let mut parts = text.split(',');
     let place = parts.next().unwrap_or_default();
-    let (address, port) = config::endpoint(place).map_err(InvalidValue)?;
+    let Endpoint(address, port) = place.parse().map_err(InvalidValue)?;
     let mut weight = 1;
     for part in parts {
         weight = match part.split_once('=') {
             Some(("weight", number)) => match number.parse() {
-                Ok(weight) if weight <= HEAVIEST => weight,
-                _ => return invalid(format!("{number:?} is not a weight: 0 to {HEAVIEST}")),
+                Ok(weight) if weight <= LARGEST_WEIGHT => weight,
+                _ => return invalid(format!("{number:?} is not a weight: 0 to {LARGEST_WEIGHT}")),
             },
             _ => return invalid(format!("{part:?} is not known: only weight=N may follow")),
         };
@@ -84,12 +75,13 @@ pub(super) fn real_server(text: &str) -> Result<RealServer, InvalidValue> {
 }
 
 pub(super) fn scheduler(text: &str) -> Result<String, InvalidValue> {
-    config::scheduler(text).map_err(InvalidValue)
+    config::scheduler(text).map_err(|error| InvalidValue(error.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lvs::ipvs::Protocol;
 
     fn refusal<T: std::fmt::Debug>(result: Result<T, InvalidValue>) -> String {
         result.unwrap_err().to_string()

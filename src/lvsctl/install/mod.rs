@@ -216,7 +216,7 @@ fn meant(flags: &UninstallFlags) -> Result<String, Error> {
                 Meant::Rules => Err(not_a_cluster(Path::new(file))),
             }
         }
-        (Some(cluster), _) => Err(Error::NotInstalled { asked: cluster.clone(), installed }),
+        (Some(cluster), _) => Err(Error::NotInstalled { name: cluster.clone(), installed }),
         (None, [name]) => Ok(name.clone()),
         (None, []) => Err(Error::NothingInstalled),
         (None, names) => Err(Error::Usage(format!(

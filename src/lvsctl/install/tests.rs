@@ -186,7 +186,7 @@ fn which_cluster_is_meant_must_be_clear() {
     let (code, _, errors) = place.run("uninstall");
     assert!(code == 1 && errors.contains("name one of mail, web"), "{errors}");
     let (code, _, errors) = place.run("uninstall www");
-    assert!(code == 1 && errors.contains("no cluster www is installed; there is mail, web"));
+    assert!(code == 1 && errors.contains("no cluster www is installed; installed: mail, web"));
     let (code, ..) = place.run(&format!("uninstall {}", place.file().display()));
     assert_eq!(code, 0);
     let (code, output, _) = place.run("uninstall");

@@ -16,23 +16,23 @@ use lvs::ipvs::{Destination, Service, ServiceIdentity};
 
 /// One role in one mode, for one or more virtual addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Task {
+pub(crate) struct Task {
     /// What this machine is.
-    pub role: Role,
+    pub(crate) role: Role,
     /// How packets reach the real servers.
-    pub mode: Mode,
+    pub(crate) mode: Mode,
     /// Virtual addresses, each once.
-    pub vips: Vec<IpAddr>,
+    pub(crate) vips: Vec<IpAddr>,
     /// The interface that faces the clients or the director, where it was named.
-    pub device: Option<InterfaceName>,
+    pub(crate) device: Option<InterfaceName>,
     /// Where a real server's answers go in NAT: the director, at most one of each family.
-    pub gateways: Vec<IpAddr>,
+    pub(crate) gateways: Vec<IpAddr>,
     /// Services of each of them; of a director only.
-    pub listeners: Vec<Listener>,
+    pub(crate) listeners: Vec<Listener>,
     /// Scheduler of each service.
-    pub scheduler: String,
+    pub(crate) scheduler: String,
     /// Real servers of each service; those of a virtual address are of its family.
-    pub reals: Vec<RealServer>,
+    pub(crate) reals: Vec<RealServer>,
 }
 
 impl Task {
@@ -74,7 +74,7 @@ impl Task {
     /// The name under which the journal keeps what a virtual address needs, or what one service of
     /// it needs.
     #[must_use]
-    pub fn owner(&self, vip: IpAddr, listener: Option<Listener>) -> String {
+    pub(crate) fn owner(&self, vip: IpAddr, listener: Option<Listener>) -> String {
         let owner = format!("{} {} {vip}", self.role.name(), self.mode);
         match listener {
             Some(listener) => format!("{owner} {listener}"),
@@ -85,7 +85,7 @@ impl Task {
     /// Whether this task speaks of that owner: of each virtual address, and each service of it
     /// that is named, or else every one.
     #[must_use]
-    pub fn covers(&self, owner: &str) -> bool {
+    pub(crate) fn covers(&self, owner: &str) -> bool {
         self.vips.iter().any(|vip| {
             let whole = self.owner(*vip, None);
             let mut services = self.listeners.iter();
