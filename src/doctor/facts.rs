@@ -117,6 +117,7 @@ pub struct Elsewhere {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Journalled {
     /// On whose behalf, such as `real-server tun 192.168.10.10`.
+    #[serde(rename = "claims")]
     pub owners: Vec<String>,
     /// What of this machine was set; `None` for an entry of the IPVS table.
     pub key: Option<host::Key>,
