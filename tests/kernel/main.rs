@@ -17,6 +17,7 @@ mod killed;
 mod listing;
 mod nat;
 mod network_namespaces;
+mod old_journals;
 mod restore;
 mod scripts;
 mod transfers;
