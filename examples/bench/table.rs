@@ -45,7 +45,7 @@ impl Shape {
                 let address =
                     Ipv4Addr::from_bits(0x0a00_0002 + number * self.destinations + server);
                 let server = Destination::new(address, 80, Forwarding::Masquerade);
-                Request::AddDestination(identity, server)
+                Request::AddDestination { service: identity, destination: server }
             });
             [Request::AddService(Service::new(identity, "wlc"))].into_iter().chain(servers)
         })
@@ -59,7 +59,7 @@ impl Shape {
                 Request::AddService(service) => {
                     writeln!(rules, "-A -t {} -s wlc", text(&service.identity)).unwrap();
                 }
-                Request::AddDestination(service, server) => {
+                Request::AddDestination { service, destination: server } => {
                     let server = format!("{}:{}", server.address, server.port);
                     writeln!(rules, "-a -t {} -r {server} -m -w 1", text(&service)).unwrap();
                 }

@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     fn refused(errno: i32) -> netlink::Error {
-        netlink::Error::Refused { errno, message: None }
+        netlink::Error::refused(errno, None)
     }
 
     #[test]

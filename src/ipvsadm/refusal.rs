@@ -35,10 +35,12 @@ impl From<&Request> for Operation {
             Request::AddService(_) => Self::AddService,
             Request::EditService(_) => Self::EditService,
             Request::DeleteService(_) | Request::Zero(_) => Self::OtherService,
-            Request::AddDestination(..) => Self::AddDestination,
-            Request::EditDestination(..) | Request::DeleteDestination(..) => Self::OtherDestination,
+            Request::AddDestination { .. } => Self::AddDestination,
+            Request::EditDestination { .. } | Request::DeleteDestination { .. } => {
+                Self::OtherDestination
+            }
             Request::StartDaemon(_) => Self::StartDaemon,
-            Request::StopDaemon(..) => Self::StopDaemon,
+            Request::StopDaemon { .. } => Self::StopDaemon,
             Request::Flush | Request::SetTimeouts(_) => Self::Other,
         }
     }
@@ -142,7 +144,7 @@ mod tests {
             ),
         ];
         for (operation, errno, expected) in cases {
-            let refused = netlink::Error::Refused { errno, message: None };
+            let refused = netlink::Error::refused(errno, None);
             assert_eq!(operation.refusal(&refused), expected, "{operation:?}");
         }
         let timed_out = netlink::Error::TimedOut(5);

@@ -20,7 +20,7 @@ pub(super) fn read(parse: &mut ParseLine<'_>, console: &mut Console<'_>) -> Resu
         Command::Change(request) => {
             let operation = Operation::from(&request);
             table.take(number, request).map_err(|errno| {
-                let source = netlink::Error::Refused { errno, message: None };
+                let source = netlink::Error::refused(errno, None);
                 Error::Change { operation, source }
             })
         }

@@ -54,7 +54,7 @@ impl<T: Transport> Source<T> {
     pub(super) fn service(&mut self, identity: &ServiceIdentity) -> Result<ServiceEntry, Error> {
         let found = match &mut self.client {
             Some(client) => client.service(identity),
-            None => Err(netlink::Error::Refused { errno: libc::ESRCH, message: None }),
+            None => Err(netlink::Error::refused(libc::ESRCH, None)),
         };
         found.map_err(Error::listing(Operation::ListServices))
     }

@@ -90,12 +90,12 @@ fn of_change<T: Transport>(
         (
             Request::DeleteService(service)
             | Request::Zero(Some(service))
-            | Request::AddDestination(service, _)
-            | Request::EditDestination(service, _)
-            | Request::DeleteDestination(service, ..),
+            | Request::AddDestination { service, .. }
+            | Request::EditDestination { service, .. }
+            | Request::DeleteDestination { service, .. },
             libc::ESRCH,
         ) => near_service(source, service),
-        (Request::AddDestination(service, destination), libc::EEXIST) => {
+        (Request::AddDestination { service, destination }, libc::EEXIST) => {
             let found = source.destinations(service, true).ok()?;
             let same = |found: &Destination| {
                 (found.address, found.port) == (destination.address, destination.port)
@@ -103,28 +103,29 @@ fn of_change<T: Transport>(
             let found = found.into_iter().map(|entry| entry.destination).find(same)?;
             Some(existing::destination(destination, &found))
         }
-        (Request::EditDestination(service, destination), libc::ENOENT) => {
+        (Request::EditDestination { service, destination }, libc::ENOENT) => {
             let found = source.destinations(service, true).ok()?;
             Some(near::edited_destination(service, destination, &found))
         }
-        (Request::DeleteDestination(service, address, port), libc::ENOENT) => {
+        (Request::DeleteDestination { service, address, port }, libc::ENOENT) => {
             let found = source.destinations(service, true).ok()?;
             Some(near::deleted_destination(service, *address, *port, &found))
         }
         (
-            Request::AddDestination(_, destination) | Request::EditDestination(_, destination),
+            Request::AddDestination { destination, .. }
+            | Request::EditDestination { destination, .. },
             libc::ERANGE,
         ) => thresholds::explain(destination),
         (
-            Request::AddDestination(service, destination)
-            | Request::EditDestination(service, destination),
+            Request::AddDestination { service, destination }
+            | Request::EditDestination { service, destination },
             libc::EINVAL,
         ) => invalid_destination(source, service, destination),
         (Request::StartDaemon(daemon), errno) => {
             let running = source.daemons().ok()?;
             daemon::not_started(daemon, errno, &running)
         }
-        (Request::StopDaemon(state, _), libc::ESRCH) => {
+        (Request::StopDaemon { state, .. }, libc::ESRCH) => {
             Some(daemon::not_running(*state, &source.daemons().ok()?))
         }
         _ => None,

@@ -34,17 +34,21 @@ pub(super) fn complete(line: &Line<'_>) -> Result<Command, UsageError> {
         Verb::AddService => Request::AddService(service(line, flags)?),
         Verb::EditService => Request::EditService(service(line, flags)?),
         Verb::DeleteService => Request::DeleteService(line.service()?),
-        Verb::AddServer => Request::AddDestination(line.service()?, destination(line)?),
-        Verb::EditServer => Request::EditDestination(line.service()?, destination(line)?),
+        Verb::AddServer => {
+            Request::AddDestination { service: line.service()?, destination: destination(line)? }
+        }
+        Verb::EditServer => {
+            Request::EditDestination { service: line.service()?, destination: destination(line)? }
+        }
         Verb::DeleteServer => {
             let (address, port) = line.real_server()?;
-            Request::DeleteDestination(line.service()?, address, port)
+            Request::DeleteDestination { service: line.service()?, address, port }
         }
         Verb::Flush => Request::Flush,
         Verb::Zero => Request::Zero(line.service.filter(|service| !is_all_zero(service))),
         Verb::Set => Request::SetTimeouts(timeouts),
         Verb::StartDaemon => Request::StartDaemon(daemon(line)),
-        Verb::StopDaemon => Request::StopDaemon(line.daemon_state, line.sync_id),
+        Verb::StopDaemon => Request::StopDaemon { state: line.daemon_state, sync_id: line.sync_id },
     }))
 }
 

@@ -1,6 +1,7 @@
 //! A conversation with IPVS: a typed verb a command.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use netlink_packet_core::DecodeError;
@@ -33,12 +34,12 @@ use crate::netlink::{Connection, Error, Socket, Transport};
 /// # Ok::<(), lvs::netlink::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Client<T> {
-    connection: Connection<T>,
+pub struct Client<S = Socket> {
+    connection: Connection<S>,
     family: u16,
 }
 
-impl Client<Socket> {
+impl Client {
     /// Connects to the kernel, in the network namespace of the calling thread.
     ///
     /// # Errors
@@ -50,13 +51,13 @@ impl Client<Socket> {
     }
 }
 
-impl<T: Transport> Client<T> {
+impl<S: Transport> Client<S> {
     /// Looks the family up, which makes the kernel load IPVS where it is a module.
     ///
     /// # Errors
     ///
     /// [`Error::NoFamily`] where the kernel has no IPVS.
-    pub fn new(transport: T) -> Result<Self, Error> {
+    pub fn new(transport: S) -> Result<Self, Error> {
         let mut connection = Connection::new(transport);
         let family = connection.family(IpvsMessage::family_name())?;
         Ok(Self { connection, family })
@@ -113,7 +114,8 @@ impl<T: Transport> Client<T> {
 
     /// One change.
     pub fn execute(&mut self, request: &Request) -> Result<(), Error> {
-        self.connection.execute(self.family, IpvsMessage::from(request))
+        let result = self.connection.execute(self.family, IpvsMessage::from(request));
+        result.map_err(|error| with_kind(error, request))
     }
 
     /// Many changes in few datagrams: one result a request, in their order. The outer error is a
@@ -131,10 +133,21 @@ impl<T: Transport> Client<T> {
     pub fn execute_each<'a>(
         &mut self,
         requests: impl IntoIterator<Item = &'a Request>,
-        outcome: impl FnMut(Result<(), Error>),
+        mut outcome: impl FnMut(Result<(), Error>),
     ) -> Result<(), Error> {
-        let messages = requests.into_iter().map(IpvsMessage::from);
-        self.connection.execute_all(self.family, messages, outcome)
+        // Requests whose outcome is not known yet, in their order: at most one datagram of them.
+        let pending = RefCell::new(VecDeque::new());
+        let messages = requests.into_iter().map(|request| {
+            pending.borrow_mut().push_back(request);
+            IpvsMessage::from(request)
+        });
+        self.connection.execute_all(self.family, messages, |result| {
+            let request = pending.borrow_mut().pop_front();
+            outcome(match (result, request) {
+                (Err(error), Some(request)) => Err(with_kind(error, request)),
+                (result, _) => result,
+            });
+        })
     }
 
     /// Adds a service; `EEXIST` where there is one, `ENOENT` where the kernel has no such
@@ -160,7 +173,8 @@ impl<T: Transport> Client<T> {
         service: &ServiceIdentity,
         destination: &Destination,
     ) -> Result<(), Error> {
-        self.execute(&Request::AddDestination(*service, destination.clone()))
+        let (service, destination) = (*service, destination.clone());
+        self.execute(&Request::AddDestination { service, destination })
     }
 
     /// Replaces every attribute of a destination but its address and port; `ENOENT` where there is
@@ -170,7 +184,8 @@ impl<T: Transport> Client<T> {
         service: &ServiceIdentity,
         destination: &Destination,
     ) -> Result<(), Error> {
-        self.execute(&Request::EditDestination(*service, destination.clone()))
+        let (service, destination) = (*service, destination.clone());
+        self.execute(&Request::EditDestination { service, destination })
     }
 
     /// Deletes the destination at that address and port (host byte order); `ENOENT` where there is
@@ -181,7 +196,7 @@ impl<T: Transport> Client<T> {
         address: IpAddr,
         port: u16,
     ) -> Result<(), Error> {
-        self.execute(&Request::DeleteDestination(*service, address, port))
+        self.execute(&Request::DeleteDestination { service: *service, address, port })
     }
 
     /// Deletes every service.
@@ -210,7 +225,7 @@ impl<T: Transport> Client<T> {
     /// Linux 6.1 stops a daemon that was started an instant ago, before its thread ever ran, but
     /// tells no outcome (`EINTR`, which netlink keeps to itself): that counts as done.
     pub fn stop_daemon(&mut self, state: DaemonState, sync_id: u32) -> Result<(), Error> {
-        self.execute(&Request::StopDaemon(state, sync_id))
+        self.execute(&Request::StopDaemon { state, sync_id })
     }
 
     fn list_destinations<D>(
@@ -230,6 +245,16 @@ impl<T: Transport> Client<T> {
     ) -> Result<V, Error> {
         let answer = self.connection.query(self.family, question)?;
         convert(answer).map_err(|error| Error::Malformed(error.to_string()))
+    }
+}
+
+/// A refusal, with what its number means in answer to that request.
+fn with_kind(error: Error, request: &Request) -> Error {
+    match error {
+        Error::Refused { errno, message, .. } => {
+            Error::Refused { errno, message, kind: request.error_kind(errno) }
+        }
+        other => other,
     }
 }
 

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use super::{Daemon, DaemonState, Destination, Service, ServiceIdentity, Timeouts};
+use crate::netlink::ErrorKind;
 
 /// A change of the kernel's table: one message, answered by success or an error number.
 ///
-/// [`super::Client`] has a verb for each; as data, many can be sent in one go.
+/// [`Client`](super::Client) has a method for each; as data, many can be sent in one go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// Adds a service (`IPVS_CMD_NEW_SERVICE`).
@@ -15,20 +16,54 @@ pub enum Request {
     EditService(Service),
     /// Deletes a service and its destinations (`IPVS_CMD_DEL_SERVICE`).
     DeleteService(ServiceIdentity),
-    /// Adds a destination to a service (`IPVS_CMD_NEW_DEST`).
-    AddDestination(ServiceIdentity, Destination),
+    /// Adds a destination (`IPVS_CMD_NEW_DEST`).
+    AddDestination {
+        /// The service that gets the destination.
+        service: ServiceIdentity,
+        /// The new destination.
+        destination: Destination,
+    },
     /// Replaces every attribute of a destination but its address and port (`IPVS_CMD_SET_DEST`).
-    EditDestination(ServiceIdentity, Destination),
-    /// Deletes the destination at an address and port (`IPVS_CMD_DEL_DEST`).
-    DeleteDestination(ServiceIdentity, IpAddr, u16),
+    EditDestination {
+        /// The service of the destination.
+        service: ServiceIdentity,
+        /// The destination as it is to be.
+        destination: Destination,
+    },
+    /// Deletes a destination (`IPVS_CMD_DEL_DEST`).
+    DeleteDestination {
+        /// The service of the destination.
+        service: ServiceIdentity,
+        /// Address of the real server.
+        address: IpAddr,
+        /// Port of the real server, in host byte order.
+        port: u16,
+    },
     /// Deletes every service (`IPVS_CMD_FLUSH`).
     Flush,
-    /// Zeroes the counters of one service, or of all (`IPVS_CMD_ZERO`).
+    /// Zeroes the counters of one service and its destinations, or of all (`IPVS_CMD_ZERO`).
     Zero(Option<ServiceIdentity>),
     /// Sets the timeouts that are not 0 (`IPVS_CMD_SET_CONFIG`).
     SetTimeouts(Timeouts),
     /// Starts a synchronization daemon (`IPVS_CMD_NEW_DAEMON`).
     StartDaemon(Daemon),
-    /// Stops one (`IPVS_CMD_DEL_DAEMON`); the second value is its sync id, which the kernel ignores.
-    StopDaemon(DaemonState, u32),
+    /// Stops a synchronization daemon (`IPVS_CMD_DEL_DAEMON`).
+    StopDaemon {
+        /// Which daemon stops.
+        state: DaemonState,
+        /// Its sync id, which the kernel ignores.
+        sync_id: u32,
+    },
+}
+
+impl Request {
+    /// What the kernel means by an error number in answer to this request.
+    pub(super) const fn error_kind(&self, errno: i32) -> ErrorKind {
+        match (self, errno) {
+            // Of the scheduler, or of the persistence engine.
+            (Self::AddService(_) | Self::EditService(_), libc::ENOENT) => ErrorKind::NoScheduler,
+            (Self::StopDaemon { .. }, libc::ESRCH) => ErrorKind::NotFound,
+            _ => ErrorKind::of_errno(errno),
+        }
+    }
 }

@@ -161,7 +161,7 @@ fn many_changes_share_a_datagram_and_keep_their_results() {
     let requests = [
         Request::AddService(service.clone()),
         Request::EditService(service),
-        Request::AddDestination(web(), real_server()),
+        Request::AddDestination { service: web(), destination: real_server() },
     ];
     let results = ipvs.execute_all(&requests).unwrap();
     let errors: Vec<_> = results.iter().map(|result| result.as_ref().err()?.errno()).collect();

@@ -48,12 +48,10 @@ fn outcome(header: &NetlinkHeader, code: i32, attributes: Option<&[u8]>) -> Resu
     match code {
         0 => Ok(()),
         1.. => Err(Error::Malformed(format!("error number {code} is not negative"))),
-        _ => Err(Error::Refused {
-            errno: code.saturating_neg(),
-            message: attributes
-                .filter(|_| header.flags & NLM_F_ACK_TLVS != 0)
-                .and_then(explanation),
-        }),
+        _ => {
+            let attributes = attributes.filter(|_| header.flags & NLM_F_ACK_TLVS != 0);
+            Err(Error::refused(code.saturating_neg(), attributes.and_then(explanation)))
+        }
     }
 }
 
@@ -118,7 +116,7 @@ mod tests {
 
     fn refused(result: Result<(), Error>) -> (i32, Option<String>) {
         match result {
-            Err(Error::Refused { errno, message }) => (errno, message),
+            Err(Error::Refused { errno, message, .. }) => (errno, message),
             other => panic!("{other:?}"),
         }
     }

@@ -22,7 +22,7 @@ mod transport;
 // Their traits are those of a dependency that is not stable yet.
 #[doc(hidden)]
 pub use connection::Connection;
-pub use error::Error;
+pub use error::{Error, ErrorKind};
 pub use namespace::{Namespace, NamespaceError, proc_net};
 #[doc(hidden)]
 pub use outgoing::Payload;

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn refused(command: &str, scheduler: &str, errno: i32) -> String {
-        let source = netlink::Error::Refused { errno, message: None };
+        let source = netlink::Error::refused(errno, None);
         let (command, scheduler) = (command.to_owned(), scheduler.to_owned());
         Error::Change { command, scheduler, source }.to_string()
     }

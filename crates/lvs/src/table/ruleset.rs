@@ -68,7 +68,7 @@ impl Ruleset {
             Request::DeleteService(identity) => {
                 self.pools.remove(&identity).ok_or(libc::ESRCH)?;
             }
-            Request::AddDestination(identity, destination) => {
+            Request::AddDestination { service: identity, destination } => {
                 let pool = self.pools.get_mut(&identity).ok_or(libc::ESRCH)?;
                 let name = (destination.address, destination.port);
                 if pool.destinations.contains_key(&name) {
@@ -76,12 +76,12 @@ impl Ruleset {
                 }
                 pool.destinations.insert(name, (line, destination));
             }
-            Request::EditDestination(identity, destination) => {
+            Request::EditDestination { service: identity, destination } => {
                 let pool = self.pools.get_mut(&identity).ok_or(libc::ESRCH)?;
                 let name = (destination.address, destination.port);
                 pool.destinations.get_mut(&name).ok_or(libc::ENOENT)?.1 = destination;
             }
-            Request::DeleteDestination(identity, address, port) => {
+            Request::DeleteDestination { service: identity, address, port } => {
                 let pool = self.pools.get_mut(&identity).ok_or(libc::ESRCH)?;
                 pool.destinations.remove(&(address, port)).ok_or(libc::ENOENT)?;
             }
@@ -106,7 +106,7 @@ impl Ruleset {
                 }
                 self.daemons.push((line, daemon));
             }
-            Request::StopDaemon(state, _) => {
+            Request::StopDaemon { state, .. } => {
                 let at = self.daemons.iter().position(|(_, running)| running.state == state);
                 self.daemons.remove(at.ok_or(libc::ESRCH)?);
             }
@@ -224,12 +224,16 @@ mod tests {
             Request::Flush,
             Request::AddService(service(80, "rr")),
             Request::AddService(service(81, "rr")),
-            Request::AddDestination(web(80), server(2, 1)),
-            Request::AddDestination(web(80), server(3, 1)),
-            Request::AddDestination(web(81), server(2, 1)),
+            Request::AddDestination { service: web(80), destination: server(2, 1) },
+            Request::AddDestination { service: web(80), destination: server(3, 1) },
+            Request::AddDestination { service: web(81), destination: server(2, 1) },
             Request::EditService(service(80, "wrr")),
-            Request::EditDestination(web(80), server(2, 7)),
-            Request::DeleteDestination(web(80), server(3, 1).address, 80),
+            Request::EditDestination { service: web(80), destination: server(2, 7) },
+            Request::DeleteDestination {
+                service: web(80),
+                address: server(3, 1).address,
+                port: 80,
+            },
             Request::DeleteService(web(81)),
             Request::SetTimeouts(Timeouts { tcp: 900, tcp_fin: 0, udp: 300 }),
             Request::SetTimeouts(Timeouts { tcp: 0, tcp_fin: 120, udp: 200 }),
@@ -252,11 +256,14 @@ mod tests {
             (Request::AddService(Service::new(web(80), "rr")), libc::EEXIST),
             (Request::EditService(Service::new(nowhere, "rr")), libc::ESRCH),
             (Request::DeleteService(nowhere), libc::ESRCH),
-            (Request::AddDestination(nowhere, server(2, 1)), libc::ESRCH),
-            (Request::EditDestination(web(80), server(2, 1)), libc::ENOENT),
-            (Request::DeleteDestination(web(80), address, 80), libc::ENOENT),
+            (Request::AddDestination { service: nowhere, destination: server(2, 1) }, libc::ESRCH),
+            (
+                Request::EditDestination { service: web(80), destination: server(2, 1) },
+                libc::ENOENT,
+            ),
+            (Request::DeleteDestination { service: web(80), address, port: 80 }, libc::ENOENT),
             (Request::Zero(Some(nowhere)), libc::ESRCH),
-            (Request::StopDaemon(DaemonState::Master, 0), libc::ESRCH),
+            (Request::StopDaemon { state: DaemonState::Master, sync_id: 0 }, libc::ESRCH),
         ] {
             assert_eq!(table.take(2, request.clone()), Err(errno), "{request:?}");
         }

@@ -110,7 +110,7 @@ fn refused(change: &Change<Key, Value>, source: netlink::Error) -> Error {
 pub fn stop_before(change: &Change<Key, Value>) -> Option<Request> {
     match (&change.from, &change.to) {
         (Some(Value::Daemon(running)), Some(_)) => {
-            Some(Request::StopDaemon(running.state, running.sync_id))
+            Some(Request::StopDaemon { state: running.state, sync_id: running.sync_id })
         }
         _ => None,
     }
@@ -128,17 +128,17 @@ pub fn request(change: &Change<Key, Value>) -> Result<Request, Error> {
         (Key::Service(_), Some(Value::Service(service))) => Request::EditService(*service),
         (Key::Service(identity), None) => Request::DeleteService(identity),
         (Key::Destination { service, .. }, Some(Value::Destination(destination))) if new => {
-            Request::AddDestination(service, destination)
+            Request::AddDestination { service, destination }
         }
         (Key::Destination { service, .. }, Some(Value::Destination(destination))) => {
-            Request::EditDestination(service, destination)
+            Request::EditDestination { service, destination }
         }
         (Key::Destination { service, address, port }, None) => {
-            Request::DeleteDestination(service, address, port)
+            Request::DeleteDestination { service, address, port }
         }
         (Key::Timeouts, Some(Value::Timeouts(timeouts))) => Request::SetTimeouts(timeouts),
         (Key::Daemon(_), Some(Value::Daemon(daemon))) => Request::StartDaemon(*daemon),
-        (Key::Daemon(state), None) => Request::StopDaemon(state, 0),
+        (Key::Daemon(state), None) => Request::StopDaemon { state, sync_id: 0 },
         (key @ Key::Timeouts, None) | (key, Some(_)) => {
             return Err(Error::Mismatch(key.to_string()));
         }
@@ -167,11 +167,12 @@ mod tests {
         let other = Some(Value::Destination(server.clone()));
         assert!(of(key, &None, &other).is_err());
         let key = Key::of(identity, &server);
-        let add = Request::AddDestination(identity, server.clone());
+        let add = Request::AddDestination { service: identity, destination: server.clone() };
         assert_eq!(of(key, &None, &other).unwrap(), add);
-        let edit = Request::EditDestination(identity, server.clone());
+        let edit = Request::EditDestination { service: identity, destination: server.clone() };
         assert_eq!(of(key, &other, &other).unwrap(), edit);
-        let delete = Request::DeleteDestination(identity, server.address, 80);
+        let delete =
+            Request::DeleteDestination { service: identity, address: server.address, port: 80 };
         assert_eq!(of(key, &other, &None).unwrap(), delete);
         assert!(of(key, &None, &value).is_err());
     }

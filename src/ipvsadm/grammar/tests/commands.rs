@@ -46,7 +46,8 @@ fn service(line: &str) -> Service {
 #[track_caller]
 fn destination(line: &str) -> Destination {
     match request(line) {
-        Request::AddDestination(_, it) | Request::EditDestination(_, it) => it,
+        Request::AddDestination { destination: it, .. }
+        | Request::EditDestination { destination: it, .. } => it,
         other => panic!("{line:?} is {other:?}"),
     }
 }
@@ -138,10 +139,10 @@ fn marks() {
 fn a_destination_has_defaults() {
     assert_eq!(
         request("-a -t 192.0.2.1:80 -r 198.51.100.2"),
-        Request::AddDestination(
-            ServiceIdentity::tcp(WEB, 80),
-            Destination::new(REAL, 80, Forwarding::DirectRouting)
-        )
+        Request::AddDestination {
+            service: ServiceIdentity::tcp(WEB, 80),
+            destination: Destination::new(REAL, 80, Forwarding::DirectRouting)
+        }
     );
     let full = destination("-e -f 1 -r 198.51.100.2 -mw5 -x 9 -y 7");
     assert_eq!(full.forwarding, Forwarding::Masquerade);
@@ -161,7 +162,11 @@ fn the_port_of_a_destination() {
     assert_eq!(port("-a -f 1 -r 198.51.100.2"), 0);
     assert_eq!(
         request("-d -t 192.0.2.1:80 -r 198.51.100.2:8080"),
-        Request::DeleteDestination(ServiceIdentity::tcp(WEB, 80), REAL.into(), 8080)
+        Request::DeleteDestination {
+            service: ServiceIdentity::tcp(WEB, 80),
+            address: REAL.into(),
+            port: 8080
+        }
     );
 }
 
@@ -206,7 +211,7 @@ fn daemons() {
     );
     assert_eq!(
         request("--stop-daemon backup --syncid 3"),
-        Request::StopDaemon(DaemonState::Backup, 3)
+        Request::StopDaemon { state: DaemonState::Backup, sync_id: 3 }
     );
 }
 

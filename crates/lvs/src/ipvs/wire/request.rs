@@ -10,21 +10,21 @@ impl From<&Request> for IpvsMessage {
             Request::AddService(added) => Self::new(Command::NewService, vec![whole(added)]),
             Request::EditService(edited) => Self::new(Command::SetService, vec![whole(edited)]),
             Request::DeleteService(service) => Self::about(Command::DeleteService, service),
-            Request::AddDestination(service, added) => {
+            Request::AddDestination { service, destination: added } => {
                 let added = destination::destination_attributes(added);
                 Self::new(
                     Command::NewDestination,
                     vec![named(service), Attribute::Destination(added.into())],
                 )
             }
-            Request::EditDestination(service, edited) => {
+            Request::EditDestination { service, destination: edited } => {
                 let edited = destination::destination_attributes(edited);
                 Self::new(
                     Command::SetDestination,
                     vec![named(service), Attribute::Destination(edited.into())],
                 )
             }
-            Request::DeleteDestination(service, address, port) => {
+            Request::DeleteDestination { service, address, port } => {
                 let deleted = destination::identity_attributes(*address, *port);
                 Self::new(
                     Command::DeleteDestination,
@@ -41,7 +41,7 @@ impl From<&Request> for IpvsMessage {
                 let started = daemon::daemon_attributes(started);
                 Self::new(Command::NewDaemon, vec![Attribute::Daemon(started.into())])
             }
-            Request::StopDaemon(state, sync_id) => {
+            Request::StopDaemon { state, sync_id } => {
                 // The kernel wants an interface, and does not look at it.
                 let stopped = daemon::identity_attributes(*state, "", *sync_id);
                 Self::new(Command::DeleteDaemon, vec![Attribute::Daemon(stopped.into())])

@@ -170,13 +170,13 @@ fn destinations_are_sent_as_the_reference_sends_them() {
         assert!(nest(&reference, 1).starts_with(&nest(&ours, 1)), "{command_line}");
     };
     for (command_line, service, destination) in cases {
-        let request = Request::AddDestination(service, destination);
+        let request = Request::AddDestination { service, destination };
         compare(&format!("ipvsadm -a {command_line}"), &request);
     }
     let edited = Destination { weight: 9, ..masqueraded };
     compare(
         "ipvsadm -e -t 10.0.0.1:80 -r 10.0.0.2:8080 -m -w 9",
-        &Request::EditDestination(first, edited),
+        &Request::EditDestination { service: first, destination: edited },
     );
 }
 
@@ -199,7 +199,11 @@ fn what_names_a_service_or_destination_is_sent_alone() {
     compare("ipvsadm -Z -t 10.0.0.1:80", &Request::Zero(Some(web)), &[1]);
     compare(
         "ipvsadm -d -t 10.0.0.1:80 -r 10.0.0.3",
-        &Request::DeleteDestination(web, Ipv4Addr::new(10, 0, 0, 3).into(), 80),
+        &Request::DeleteDestination {
+            service: web,
+            address: Ipv4Addr::new(10, 0, 0, 3).into(),
+            port: 80,
+        },
         &[1, 2],
     );
 }
@@ -260,7 +264,7 @@ fn the_rest_is_sent_as_the_reference_sends_it() {
             "--start-daemon backup --mcast-interface veth0 --syncid 4",
             Request::StartDaemon(Daemon { group: Some(six.into()), ..backup(4) }),
         ),
-        ("--stop-daemon master", Request::StopDaemon(DaemonState::Master, 0)),
+        ("--stop-daemon master", Request::StopDaemon { state: DaemonState::Master, sync_id: 0 }),
     ];
     for (command_line, request) in cases {
         assert_eq!(ours(&request), reference(&format!("ipvsadm {command_line}")), "{command_line}");
