@@ -13,8 +13,8 @@ use super::value::{
 use crate::host::{Bond, BondMode, InterfaceName, InvalidInterfaceName};
 use crate::policy::Mode;
 use lvs::ipvs::{
-    Checksum, Daemon, DaemonState, Destination, Netmask, Service, ServiceFlags, ServiceIdentity,
-    Timeouts, Tunnel,
+    self, Checksum, Daemon, DaemonState, Destination, Netmask, Service, ServiceFlags,
+    ServiceIdentity, Timeouts, Tunnel,
 };
 
 /// The kernel keeps weights and thresholds as signed numbers (`ip_vs_dest`).
@@ -87,7 +87,7 @@ impl TimeoutsTable {
     pub(super) fn timeouts(&self) -> Timeouts {
         let seconds = |time: Option<Seconds>| time.map_or(0, |time| time.0);
         let Self { tcp, tcp_fin, udp } = self;
-        Timeouts { tcp: seconds(*tcp), tcp_fin: seconds(*tcp_fin), udp: seconds(*udp) }
+        Timeouts::new(seconds(*tcp), seconds(*tcp_fin), seconds(*udp))
     }
 }
 
@@ -122,15 +122,12 @@ impl TryFrom<IpAddr> for Group {
 
 impl Sync {
     pub(super) fn daemon(&self) -> Daemon {
-        Daemon {
-            state: self.state,
-            interface: self.interface.to_string(),
-            sync_id: self.id.into(),
-            maximum_length: self.maximum_length,
-            group: self.group.map(|group| group.0),
-            port: self.port,
-            time_to_live: self.ttl,
-        }
+        let mut daemon = Daemon::new(self.state, self.interface.to_string(), self.id.into());
+        daemon.maximum_length = self.maximum_length;
+        daemon.group = self.group.map(|group| group.0);
+        daemon.port = self.port;
+        daemon.time_to_live = self.ttl;
+        daemon
     }
 
     /// A key with the value 0, which the kernel takes for "not given".
@@ -239,10 +236,8 @@ impl ServiceTable {
         }
         if let Some(persistence) = &self.persistence {
             let persistence = persistence.get_ref();
-            service.flags = service.flags.union(ServiceFlags::PERSISTENT);
-            service.timeout = persistence.timeout.0;
-            let family = identity.family();
-            service.netmask = persistence.netmask.unwrap_or_else(|| Netmask::host(family));
+            let netmask = persistence.netmask.unwrap_or_else(|| Netmask::host(identity.family()));
+            service.persistence = Some(ipvs::Persistence::new(persistence.timeout.0, netmask));
         }
         service.persistence_engine =
             self.persistence_engine.as_ref().map(|engine| engine.0.clone());
@@ -250,13 +245,10 @@ impl ServiceTable {
     }
 
     pub(super) fn destination(&self, real: &Real, mode: Mode) -> Destination {
-        Destination {
-            weight: real.weight,
-            upper_threshold: real.upper_threshold,
-            lower_threshold: real.lower_threshold,
-            tunnel: real.tunnel.unwrap_or(Tunnel::Ipip),
-            ..Destination::new(real.address, self.port(real), mode.forwarding())
-        }
+        Destination::new(real.address, self.port(real), mode.forwarding())
+            .with_weight(real.weight)
+            .with_thresholds(real.upper_threshold, real.lower_threshold)
+            .with_tunnel(real.tunnel.unwrap_or(Tunnel::Ipip))
     }
 }
 

@@ -72,8 +72,9 @@ fn director_gets_every_setting_of_the_file() {
         panic!("{duties:?}");
     };
     assert_eq!(web.scheduler, "rr");
-    assert_eq!((web.timeout, web.is_persistent()), (300, true));
-    assert_eq!(web.netmask.to_string(), "255.255.255.0");
+    let persistence = web.persistence.unwrap();
+    assert_eq!(persistence.timeout, 300);
+    assert_eq!(persistence.netmask.to_string(), "255.255.255.0");
     let ports: Vec<u16> = nodes.iter().map(|node| node.port).collect();
     assert_eq!(ports, [80, 4002, 80, 8080], "the service's own where none is given");
     assert!(nodes.iter().all(|node| node.forwarding == Forwarding::Masquerade));
@@ -88,7 +89,7 @@ fn director_gets_every_setting_of_the_file() {
     assert_eq!(outside.device.as_ref().unwrap().as_str(), "eth0");
     assert_eq!(outside.reals.len(), 4);
     assert_eq!((tunnel.mode, &tunnel.device), (Mode::Tun, &None));
-    let timeouts = Timeouts { tcp: 900, tcp_fin: 120, udp: 300 };
+    let timeouts = Timeouts::new(900, 120, 300);
     assert!(duties.contains(&Duty::Timeouts(timeouts)));
     assert!(duties.iter().any(|duty| matches!(
         duty,

@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BootSetting, Listener, Probes};
 use crate::host::{self, Inventory};
-use lvs::ipvs::{
-    Daemon, Destination, DestinationEntry, ServiceEntry, ServiceFlags, ServiceIdentity, Timeouts,
-};
+use lvs::ipvs::{Daemon, Destination, DestinationEntry, ServiceEntry, ServiceIdentity, Timeouts};
 use lvs::table;
 
 /// A machine, in one network namespace, at one moment.
@@ -161,11 +159,9 @@ impl Facts {
             services.find(move |entry| entry.service.service.identity == identity)
         };
         match key {
-            table::Key::Service(identity) => of(identity).map(|entry| {
-                let mut service = entry.service.service.clone();
-                service.flags = service.flags.without(ServiceFlags::HASHED);
-                table::Value::from(service)
-            }),
+            table::Key::Service(identity) => {
+                of(identity).map(|entry| table::Value::from(entry.service.service.clone()))
+            }
             table::Key::Destination { service, address, port } => {
                 let mut destinations = of(service)?.destinations.iter().map(|it| &it.destination);
                 let same = |it: &&Destination| it.address == *address && it.port == *port;

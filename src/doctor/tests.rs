@@ -58,17 +58,13 @@ fn machine() -> Facts {
 /// A table with one service and one destination.
 fn table(connections: u32) -> Table {
     let web = ServiceIdentity::tcp(VIP, 80);
-    let service = ServiceEntry { service: Service::new(web, "rr"), stats: Stats::default() };
-    let destination = DestinationEntry {
-        destination: Destination::new([192, 168, 10, 3], 80, Forwarding::DirectRouting),
-        active_connections: connections,
-        inactive_connections: 0,
-        persistent_connections: 0,
-        stats: Stats::default(),
-    };
+    let service = ServiceEntry::new(Service::new(web, "rr"), Stats::default());
+    let real_server = Destination::new([192, 168, 10, 3], 80, Forwarding::DirectRouting);
+    let mut destination = DestinationEntry::new(real_server);
+    destination.active_connections = connections;
     Table {
         connection_buckets: 4096,
-        timeouts: Timeouts { tcp: 900, tcp_fin: 120, udp: 300 },
+        timeouts: Timeouts::new(900, 120, 300),
         daemons: Vec::new(),
         services: vec![Destinations { service, destinations: vec![destination] }],
         half_open: Vec::new(),

@@ -41,7 +41,7 @@ impl From<&Request> for Operation {
             }
             Request::StartDaemon(_) => Self::StartDaemon,
             Request::StopDaemon { .. } => Self::StopDaemon,
-            Request::Flush | Request::SetTimeouts(_) => Self::Other,
+            _ => Self::Other,
         }
     }
 }

@@ -51,10 +51,10 @@ pub(super) fn save<T: Transport>(
 // Writing to a string does not fail.
 fn append_service(line: &mut String, option: &str, service: &Service) {
     let _ = write!(line, "-A {option} -s {}", service.scheduler);
-    if service.is_persistent() {
-        let _ = write!(line, " -p {}", service.timeout);
-        if !service.netmask.is_host() {
-            let _ = write!(line, " -M {}", service.netmask);
+    if let Some(persistence) = service.persistence {
+        let _ = write!(line, " -p {}", persistence.timeout);
+        if !persistence.netmask.is_host() {
+            let _ = write!(line, " -M {}", persistence.netmask);
         }
     }
     if let Some(engine) = &service.persistence_engine {
@@ -155,7 +155,7 @@ mod tests {
 
     use super::*;
     use crate::ipvsadm::fake_names::FakeNames;
-    use lvs::ipvs::Netmask;
+    use lvs::ipvs::{Netmask, Persistence};
 
     fn service_line(service: &Service, names: Option<&dyn Names>) -> String {
         let mut line = String::new();
@@ -178,9 +178,8 @@ mod tests {
     fn services() {
         let mut service = Service::new(web(), "rr");
         assert_eq!(service_line(&service, None), "-A -t 192.0.2.1:80 -s rr\n");
-        service.flags = ServiceFlags::PERSISTENT;
-        service.timeout = 360;
-        service.netmask = Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
+        let netmask = Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
+        service.persistence = Some(Persistence::new(360, netmask));
         assert_eq!(
             service_line(&service, None),
             "-A -t 192.0.2.1:80 -s rr -p 360 -M 255.255.255.0\n"
@@ -194,7 +193,7 @@ mod tests {
 
         let identity = ServiceIdentity::Mark { mark: 5, family: AddressFamily::Ipv6 };
         let mut service = Service::new(identity, "sh");
-        service.flags = ServiceFlags(0x18);
+        service.flags = ServiceFlags::from_bits_retain(0x18);
         assert_eq!(service_line(&service, None), "-A -f 5 -6 -s sh -b sh-fallback,sh-port\n");
 
         let identity = ServiceIdentity::Address {
@@ -203,9 +202,7 @@ mod tests {
             port: 99,
         };
         let mut service = Service::new(identity, "wlc");
-        service.flags = ServiceFlags::PERSISTENT;
-        service.timeout = 30;
-        service.netmask = Netmask::Ipv6(64);
+        service.persistence = Some(Persistence::new(30, Netmask::Ipv6(64)));
         assert_eq!(
             service_line(&service, None),
             "-A --sctp-service [2001:db8::1]:99 -s wlc -p 30 -M 64\n"
@@ -221,7 +218,7 @@ mod tests {
             "-A -f 3000000000 -s none\n"
         );
         let mut hashed = Service::new(web(), "sh");
-        hashed.flags = ServiceFlags(0x20);
+        hashed.flags = ServiceFlags::from_bits_retain(0x20);
         assert_eq!(service_line(&hashed, None), "-A -t 192.0.2.1:80 -s sh -b flag-3\n");
     }
 

@@ -32,7 +32,7 @@ pub(crate) fn saved(service: &Service) -> String {
 pub(crate) fn listed(service: &Service) -> String {
     let mut service = service.clone();
     if matches!(service.scheduler.as_str(), "sh" | "mh") {
-        service.flags = service.flags.without(ServiceFlags::SCHEDULER_3);
+        service.flags = service.flags.difference(ServiceFlags::SCHEDULER_3);
     }
     saved(&service)
 }
@@ -47,7 +47,7 @@ mod tests {
     fn both(scheduler: &str, flags: u32) -> (String, String) {
         let identity = ServiceIdentity::tcp(Ipv4Addr::LOCALHOST, 80);
         let mut service = Service::new(identity, scheduler);
-        service.flags = ServiceFlags(flags);
+        service.flags = ServiceFlags::from_bits_retain(flags);
         (listed(&service), saved(&service))
     }
 

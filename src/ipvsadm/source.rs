@@ -2,7 +2,7 @@
 
 use lvs::ipvs::{
     Client, Daemon, Destination, DestinationEntry, Info, Request, ServiceEntry, ServiceIdentity,
-    Timeouts, Version,
+    Timeouts,
 };
 use lvs::netlink::{self, Transport};
 use lvs::proc::{ConnectionTable, DestinationTable};
@@ -30,7 +30,7 @@ impl<T: Transport> Source<T> {
         let mut client = connect().map_err(Error::Initialization)?;
         let info = match &mut client {
             Some(client) => client.info().map_err(Error::Initialization)?,
-            None => Info { version: Version(0), table_size: 0 },
+            None => Info::default(),
         };
         Ok(Self { client, info })
     }

@@ -28,11 +28,7 @@ impl Kind {
             (
                 Some(Value::Table(table::Value::Destination(from))),
                 Some(Value::Table(table::Value::Destination(to))),
-            ) if to.weight == 0
-                && *to == (lvs::ipvs::Destination { weight: 0, ..from.clone() }) =>
-            {
-                Self::Quiesce
-            }
+            ) if to.weight == 0 && *to == from.clone().with_weight(0) => Self::Quiesce,
             _ => Self::Edit,
         }
     }
@@ -73,7 +69,7 @@ mod tests {
 
     fn weighed(weight: u32) -> Option<Value> {
         let address = Ipv4Addr::new(198, 51, 100, 2);
-        let server = Destination { weight, ..Destination::new(address, 80, Forwarding::Tunnel) };
+        let server = Destination::new(address, 80, Forwarding::Tunnel).with_weight(weight);
         Some(Value::Table(table::Value::Destination(server)))
     }
 
@@ -91,7 +87,7 @@ mod tests {
         assert_eq!(Kind::of(&change(weighed(1), None)), Kind::Delete);
         let other = |value: Option<Value>| match value {
             Some(Value::Table(table::Value::Destination(server))) => {
-                let server = Destination { upper_threshold: 9, ..server };
+                let server = server.with_thresholds(9, 0);
                 Some(Value::Table(table::Value::Destination(server)))
             }
             _ => None,

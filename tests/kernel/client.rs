@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use lvs::ipvs::{
     AddressFamily, Checksum, Client, Daemon, DaemonState, Destination, Forwarding, Netmask,
-    Request, Service, ServiceFlags, ServiceIdentity, Timeouts, Tunnel,
+    Persistence, Request, Service, ServiceFlags, ServiceIdentity, Timeouts, Tunnel,
 };
 use lvs::netlink::Socket;
 
@@ -14,15 +14,9 @@ fn client() -> Client<Socket> {
     Client::connect().unwrap()
 }
 
-/// Without the flag that the kernel sets on every service in its table.
 fn configured(client: &mut Client<Socket>) -> Vec<Service> {
     let entries = client.services().unwrap().into_iter();
-    let mut services: Vec<_> = entries
-        .map(|entry| {
-            let flags = entry.service.flags.without(ServiceFlags::HASHED);
-            Service { flags, ..entry.service }
-        })
-        .collect();
+    let mut services: Vec<_> = entries.map(|entry| entry.service).collect();
     services.sort_by_key(|service| format!("{:?}", service.identity));
     services
 }
@@ -35,20 +29,13 @@ fn services_come_back_as_they_were_added_edited_and_deleted() {
         assert_eq!(client.services().unwrap(), []);
 
         let plain = Service::new(ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 1), 80), "rr");
-        let persistent = Service {
-            flags: ServiceFlags::PERSISTENT.union(ServiceFlags::SCHEDULER_2),
-            timeout: 300,
-            netmask: Netmask::Ipv6(64),
-            ..Service::new(
-                ServiceIdentity::tcp("2001:db8::1".parse::<Ipv6Addr>().unwrap(), 0),
-                "sh",
-            )
-        };
+        let persistent =
+            Service::new(ServiceIdentity::tcp("2001:db8::1".parse::<Ipv6Addr>().unwrap(), 0), "sh")
+                .with_flags(ServiceFlags::SCHEDULER_2)
+                .with_persistence(Persistence::new(300, Netmask::Ipv6(64)));
         let mark = ServiceIdentity::Mark { mark: 3_000_000_000, family: AddressFamily::Ipv6 };
-        let one_packet = Service {
-            flags: ServiceFlags::ONE_PACKET,
-            ..Service::new(ServiceIdentity::udp(Ipv4Addr::new(192, 0, 2, 1), 53), "wlc")
-        };
+        let one_packet = Service::new(ServiceIdentity::udp(Ipv4Addr::new(192, 0, 2, 1), 53), "wlc")
+            .with_flags(ServiceFlags::ONE_PACKET);
         let mut wanted = vec![plain.clone(), persistent, Service::new(mark, "wlc"), one_packet];
         wanted.sort_by_key(|service| format!("{:?}", service.identity));
         for service in &wanted {
@@ -61,7 +48,7 @@ fn services_come_back_as_they_were_added_edited_and_deleted() {
         let unknown = Service::new(ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 1), 81), "nosuch");
         assert_eq!(client.add_service(&unknown).unwrap_err().errno(), Some(libc::ENOENT));
 
-        client.edit_service(&Service { scheduler: "lc".into(), ..plain.clone() }).unwrap();
+        client.edit_service(&Service::new(plain.identity, "lc")).unwrap();
         assert_eq!(client.service(&plain.identity).unwrap().service.scheduler, "lc");
         client.delete_service(&plain.identity).unwrap();
         assert_eq!(client.service(&plain.identity).unwrap_err().errno(), Some(libc::ESRCH));
@@ -76,20 +63,14 @@ fn destinations_come_back_as_they_were_added_edited_and_deleted() {
         let mut client = client();
         let web = ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 1), 80);
         client.add_service(&Service::new(web, "rr")).unwrap();
-        let nat = Destination {
-            weight: 7,
-            upper_threshold: 100,
-            lower_threshold: 50,
-            ..Destination::new(Ipv4Addr::new(198, 51, 100, 2), 8080, Forwarding::Masquerade)
-        };
-        let gue = Destination {
-            tunnel: Tunnel::Gue { port: 6080, checksum: Checksum::Remote },
-            ..Destination::new(Ipv4Addr::new(198, 51, 100, 3), 80, Forwarding::Tunnel)
-        };
-        let mixed = Destination {
-            tunnel: Tunnel::Gre { checksum: Checksum::Full },
-            ..Destination::new("2001:db8::4".parse::<IpAddr>().unwrap(), 80, Forwarding::Tunnel)
-        };
+        let nat = Destination::new(Ipv4Addr::new(198, 51, 100, 2), 8080, Forwarding::Masquerade)
+            .with_weight(7)
+            .with_thresholds(100, 50);
+        let gue = Destination::new(Ipv4Addr::new(198, 51, 100, 3), 80, Forwarding::Tunnel)
+            .with_tunnel(Tunnel::Gue { port: 6080, checksum: Checksum::Remote });
+        let mixed =
+            Destination::new("2001:db8::4".parse::<IpAddr>().unwrap(), 80, Forwarding::Tunnel)
+                .with_tunnel(Tunnel::Gre { checksum: Checksum::Full });
         let direct =
             Destination::new(Ipv4Addr::new(198, 51, 100, 5), 80, Forwarding::DirectRouting);
         let wanted = vec![direct, mixed, gue.clone(), nat];
@@ -102,7 +83,7 @@ fn destinations_come_back_as_they_were_added_edited_and_deleted() {
         // The kernel lists the newest first.
         assert_eq!(found(&mut client), wanted);
 
-        let drained = Destination { weight: 0, ..gue.clone() };
+        let drained = gue.clone().with_weight(0);
         client.edit_destination(&web, &drained).unwrap();
         assert!(found(&mut client).contains(&drained));
         client.delete_destination(&web, gue.address, gue.port).unwrap();
@@ -116,25 +97,23 @@ fn destinations_come_back_as_they_were_added_edited_and_deleted() {
 fn timeouts_and_daemons_come_back_as_they_were_set() {
     Host::with_addresses().inside(|| {
         let mut client = client();
-        client.set_timeouts(&Timeouts { tcp: 1000, tcp_fin: 0, udp: 77 }).unwrap();
-        assert_eq!(client.timeouts().unwrap(), Timeouts { tcp: 1000, tcp_fin: 120, udp: 77 });
+        client.set_timeouts(&Timeouts::new(1000, 0, 77)).unwrap();
+        assert_eq!(client.timeouts().unwrap(), Timeouts::new(1000, 120, 77));
 
-        let master = Daemon {
-            state: DaemonState::Master,
-            interface: "dummy0".into(),
-            sync_id: 7,
-            maximum_length: Some(1400),
-            group: Some("ff02::99".parse().unwrap()),
-            port: Some(9999),
-            time_to_live: Some(3),
-        };
+        let master = Daemon::new(DaemonState::Master, "dummy0", 7)
+            .with_maximum_length(1400)
+            .with_group("ff02::99".parse::<IpAddr>().unwrap())
+            .with_port(9999)
+            .with_time_to_live(3);
         client.start_daemon(&master).unwrap();
         assert_eq!(client.daemons().unwrap(), std::slice::from_ref(&master));
         client.stop_daemon(DaemonState::Master, 7).unwrap();
         assert_eq!(client.daemons().unwrap(), []);
 
         // Stopped before its thread ever ran, the kernel never tells the outcome (`EINTR`).
-        client.start_daemon(&Daemon { group: None, ..master }).unwrap();
+        let mut again = master;
+        again.group = None;
+        client.start_daemon(&again).unwrap();
         client.stop_daemon(DaemonState::Master, 7).unwrap();
         let stopped = client.stop_daemon(DaemonState::Master, 7).unwrap_err();
         assert_eq!(stopped.errno(), Some(libc::ESRCH));

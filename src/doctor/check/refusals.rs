@@ -99,8 +99,7 @@ pub(super) fn hash_has_a_fallback(case: &Case<'_>) -> Vec<Fault> {
         {
             continue;
         }
-        let mut found = service.clone();
-        found.flags = found.flags.without(ServiceFlags::HASHED);
+        let found = service.clone();
         let mut desired = found.clone();
         desired.flags = desired.flags.union(ServiceFlags::SCHEDULER_1);
         faults.push(Fault {

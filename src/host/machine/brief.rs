@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use lvs::ipvs::{
     AddressFamily, Daemon, DaemonState, Destination, Forwarding, Netmask, Protocol, Service,
-    ServiceFlags, ServiceIdentity, Timeouts, Tunnel,
+    ServiceIdentity, Timeouts, Tunnel,
 };
 use lvs::table::{Key, Value};
 
@@ -32,7 +32,7 @@ enum Identity {
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum BriefValue<'a> {
-    Service(Identity, &'a str, ServiceFlags, u32, Netmask, Option<&'a str>),
+    Service(Identity, &'a str, u32, u32, Netmask, Option<&'a str>),
     Destination(IpAddr, u16, Forwarding, u32, u32, u32, Tunnel),
     Timeouts(&'a Timeouts),
     Daemon(&'a Daemon),
@@ -66,10 +66,10 @@ pub(crate) fn key<S: Serializer>(key: &Key, serializer: S) -> Result<S::Ok, S::E
 pub(crate) fn value<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
     let brief = match value {
         Value::Service(service) => {
-            let Service { identity, scheduler, flags, timeout, netmask, persistence_engine } =
-                &**service;
+            let (flags, timeout, netmask) = service.kernel_fields();
+            let Service { identity, scheduler, persistence_engine, .. } = &**service;
             let engine = persistence_engine.as_deref();
-            BriefValue::Service((*identity).into(), scheduler, *flags, *timeout, *netmask, engine)
+            BriefValue::Service((*identity).into(), scheduler, flags, timeout, netmask, engine)
         }
         Value::Destination(destination) => {
             let Destination {
@@ -80,6 +80,7 @@ pub(crate) fn value<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok
                 upper_threshold,
                 lower_threshold,
                 tunnel,
+                ..
             } = *destination;
             BriefValue::Destination(
                 address,
@@ -102,7 +103,7 @@ mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
-    use lvs::ipvs::Checksum;
+    use lvs::ipvs::{Checksum, Persistence, ServiceFlags};
 
     #[derive(Serialize)]
     struct Written(#[serde(serialize_with = "key")] Key, #[serde(serialize_with = "value")] Value);
@@ -111,21 +112,16 @@ mod tests {
     fn samples() -> Vec<(Key, Value)> {
         let web = ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 1), 80);
         let mark = ServiceIdentity::Mark { mark: 7, family: AddressFamily::Ipv6 };
-        let persistent = Service {
-            flags: ServiceFlags(0x15),
-            timeout: 300,
-            netmask: Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0)),
-            persistence_engine: Some("sip".to_owned()),
-            ..Service::new(web, "mh")
-        };
+        let netmask = Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
+        let persistent = Service::new(web, "mh")
+            .with_flags(ServiceFlags::from_bits_retain(0x14))
+            .with_persistence(Persistence::new(300, netmask))
+            .with_persistence_engine("sip");
         let local = Destination::new(Ipv4Addr::new(192, 0, 2, 2), 81, Forwarding::Local);
-        let tunnelled = Destination {
-            weight: 2,
-            upper_threshold: 9,
-            lower_threshold: 8,
-            tunnel: Tunnel::Gue { port: 6080, checksum: Checksum::Remote },
-            ..Destination::new(Ipv6Addr::LOCALHOST, 82, Forwarding::Tunnel)
-        };
+        let tunnelled = Destination::new(Ipv6Addr::LOCALHOST, 82, Forwarding::Tunnel)
+            .with_weight(2)
+            .with_thresholds(9, 8)
+            .with_tunnel(Tunnel::Gue { port: 6080, checksum: Checksum::Remote });
         vec![
             (Key::Service(web), Value::from(persistent)),
             (Key::Service(mark), Value::from(Service::new(mark, "rr"))),

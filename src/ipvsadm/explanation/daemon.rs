@@ -51,15 +51,7 @@ mod tests {
     use super::*;
 
     fn daemon(state: DaemonState) -> Daemon {
-        Daemon {
-            state,
-            interface: "eth1".to_owned(),
-            sync_id: 3,
-            maximum_length: None,
-            group: None,
-            port: None,
-            time_to_live: None,
-        }
+        Daemon::new(state, "eth1", 3)
     }
 
     #[test]

@@ -5,10 +5,7 @@ use lvs::ipvs::{Destination, Forwarding, Service, ServiceFlags};
 
 pub(super) fn service(wanted: &Service, found: &Service) -> String {
     let attributes = |service: &Service| {
-        let of_persistence = |value: String| match service.is_persistent() {
-            true => value,
-            false => String::new(),
-        };
+        let persistence = service.persistence;
         let mut flags = scheduler_flags::of(service);
         if service.flags.contains(ServiceFlags::ONE_PACKET) {
             flags.push("ops");
@@ -16,8 +13,8 @@ pub(super) fn service(wanted: &Service, found: &Service) -> String {
         [
             ("scheduler", service.scheduler.clone()),
             ("flags", flags.join(",")),
-            ("persistence", of_persistence(service.timeout.to_string())),
-            ("netmask", of_persistence(service.netmask.to_string())),
+            ("persistence", persistence.map(|it| it.timeout.to_string()).unwrap_or_default()),
+            ("netmask", persistence.map(|it| it.netmask.to_string()).unwrap_or_default()),
             ("persistence engine", service.persistence_engine.clone().unwrap_or_default()),
         ]
     };
@@ -75,18 +72,16 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use lvs::ipvs::{Checksum, ServiceIdentity, Tunnel};
+    use lvs::ipvs::{AddressFamily, Checksum, Netmask, Persistence, ServiceIdentity, Tunnel};
 
     #[test]
     fn services_differ_in_their_attributes() {
         let mut found = Service::new(ServiceIdentity::tcp(Ipv4Addr::LOCALHOST, 80), "rr");
         let wanted = found.clone();
-        // The kernel sets this one by itself.
-        found.flags = ServiceFlags::HASHED;
         assert!(service(&wanted, &found).starts_with("It is there just as asked for"));
         found.scheduler = "sh".to_owned();
-        found.flags = ServiceFlags::PERSISTENT.union(ServiceFlags::SCHEDULER_2);
-        found.timeout = 300;
+        found.flags = ServiceFlags::SCHEDULER_2;
+        found.persistence = Some(Persistence::new(300, Netmask::host(AddressFamily::Ipv4)));
         assert_eq!(
             service(&wanted, &found),
             "It is there with scheduler sh where rr was asked for, flags sh-port where none was \
@@ -100,7 +95,7 @@ mod tests {
         let found = Destination::new(Ipv4Addr::LOCALHOST, 80, Forwarding::Tunnel);
         assert!(destination(&found, &found).starts_with("It is there just as asked for"));
         let tunnel = Tunnel::Gue { port: 6080, checksum: Checksum::Full };
-        let wanted = Destination { tunnel, weight: 5, ..found.clone() };
+        let wanted = found.clone().with_tunnel(tunnel).with_weight(5);
         assert_eq!(
             destination(&wanted, &found),
             "It is there with forwarding method -i --tun-type ipip where -i --tun-type gue --tun-port 6080 \

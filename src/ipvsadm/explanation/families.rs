@@ -35,15 +35,7 @@ mod tests {
     fn daemons_and_methods_forbid_it() {
         let server =
             |forwarding| Destination::new(Ipv6Addr::from_bits(0xfd00 << 112 | 5), 80, forwarding);
-        let daemon = |state| Daemon {
-            state,
-            interface: "eth0".to_owned(),
-            sync_id: 1,
-            maximum_length: None,
-            group: None,
-            port: None,
-            time_to_live: None,
-        };
+        let daemon = |state| Daemon::new(state, "eth0", 1);
         let both = [daemon(DaemonState::Master), daemon(DaemonState::Backup)];
         let text = explain(&server(Forwarding::Tunnel), &both).unwrap();
         assert!(text.contains("runs (master, backup)"), "{text}");

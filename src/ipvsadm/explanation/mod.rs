@@ -80,7 +80,7 @@ fn of_change<T: Transport>(
             Some(scheduler::explain(service, &Modules::of_this_kernel()))
         }
         (Request::AddService(service) | Request::EditService(service), libc::EINVAL) => {
-            netmask::explain(service.netmask)
+            netmask::explain(service.persistence?.netmask)
         }
         (Request::AddService(service), libc::EEXIST) => {
             let found = source.service(&service.identity).ok()?;

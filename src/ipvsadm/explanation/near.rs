@@ -104,20 +104,15 @@ mod tests {
     const RIP: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
     fn services(identities: &[ServiceIdentity]) -> Vec<ServiceEntry> {
-        let entry = |identity: &ServiceIdentity| ServiceEntry {
-            service: Service::new(*identity, "rr"),
-            stats: Stats::default(),
+        let entry = |identity: &ServiceIdentity| {
+            ServiceEntry::new(Service::new(*identity, "rr"), Stats::default())
         };
         identities.iter().map(entry).collect()
     }
 
     fn servers(ports: &[u16]) -> Vec<DestinationEntry> {
-        let entry = |port: &u16| DestinationEntry {
-            destination: Destination::new(RIP, *port, Forwarding::Masquerade),
-            active_connections: 0,
-            inactive_connections: 0,
-            persistent_connections: 0,
-            stats: Stats::default(),
+        let entry = |port: &u16| {
+            DestinationEntry::new(Destination::new(RIP, *port, Forwarding::Masquerade))
         };
         ports.iter().map(entry).collect()
     }

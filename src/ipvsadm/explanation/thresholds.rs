@@ -26,7 +26,7 @@ mod tests {
     fn the_lower_threshold_is_held_to_the_upper_one() {
         let explain = |upper_threshold, lower_threshold| {
             let server = Destination::new(Ipv4Addr::LOCALHOST, 80, Forwarding::Tunnel);
-            super::explain(&Destination { upper_threshold, lower_threshold, ..server })
+            super::explain(&server.with_thresholds(upper_threshold, lower_threshold))
         };
         assert!(explain(0, 5).unwrap().contains("-x NUMBER, at least 5"));
         assert!(explain(4, 5).unwrap().contains("threshold 5 is above the upper one, 4"));

@@ -56,8 +56,7 @@ pub(super) fn complete(line: &Line<'_>) -> Result<Command, UsageError> {
 fn operands(line: &Line<'_>) -> Result<Timeouts, UsageError> {
     let (timeouts, left_over) = match (line.verb, line.operands.as_slice()) {
         (Verb::Set, [tcp, tcp_fin, udp, left_over @ ..]) => {
-            let timeouts =
-                Timeouts { tcp: timeout(tcp)?, tcp_fin: timeout(tcp_fin)?, udp: timeout(udp)? };
+            let timeouts = Timeouts::new(timeout(tcp)?, timeout(tcp_fin)?, timeout(udp)?);
             (timeouts, left_over)
         }
         (Verb::Set, _) => return Err(UsageError::SetNeedsThree),

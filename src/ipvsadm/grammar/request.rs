@@ -7,8 +7,8 @@ use super::legality;
 use super::line::{Line, TunnelType};
 use super::options::OptionId;
 use lvs::ipvs::{
-    Daemon, Destination, Forwarding, Netmask, Protocol, Service, ServiceFlags, ServiceIdentity,
-    Tunnel,
+    Daemon, Destination, Forwarding, Netmask, Persistence, Protocol, Service, ServiceFlags,
+    ServiceIdentity, Tunnel,
 };
 
 /// Scheduler of a service for which none is named.
@@ -53,9 +53,6 @@ pub(super) fn service(
 ) -> Result<Service, UsageError> {
     let identity = line.service()?;
     let mut flags = scheduler_flags;
-    if line.persistence.is_some() {
-        flags = flags.union(ServiceFlags::PERSISTENT);
-    }
     if line.has(OptionId::OnePacket) {
         flags = flags.union(ServiceFlags::ONE_PACKET);
     }
@@ -67,14 +64,11 @@ pub(super) fn service(
             return Err(UsageError::OnePacketNeedsUdp);
         }
     }
-    Ok(Service {
-        identity,
-        scheduler: line.scheduler().to_owned(),
-        flags,
-        timeout: line.persistence.unwrap_or(0),
-        netmask: line.netmask.unwrap_or(Netmask::host(identity.family())),
-        persistence_engine: line.persistence_engine.clone(),
-    })
+    let mut service = Service::new(identity, line.scheduler()).with_flags(flags);
+    let netmask = line.netmask.unwrap_or(Netmask::host(identity.family()));
+    service.persistence = line.persistence.map(|timeout| Persistence::new(timeout, netmask));
+    service.persistence_engine.clone_from(&line.persistence_engine);
+    Ok(service)
 }
 
 /// The destination of `-a` and `-e`: what is not said has its default, whatever it was before.
@@ -88,24 +82,18 @@ pub(super) fn destination(line: &Line<'_>) -> Result<Destination, UsageError> {
     let (address, port) = line.real_server()?;
     let is_mark = matches!(service, ServiceIdentity::Mark { .. });
     let is_tunnel = line.forwarding == Forwarding::Tunnel;
-    let destination = Destination {
-        address,
-        // Only masquerading can rewrite the port.
-        port: if line.forwarding == Forwarding::Masquerade || is_mark {
-            port
-        } else {
-            service.port()
-        },
-        forwarding: line.forwarding,
-        weight: line.weight,
-        upper_threshold: line.upper_threshold,
-        lower_threshold: line.lower_threshold,
-        tunnel: match line.tunnel_type {
-            TunnelType::Ipip => Tunnel::Ipip,
-            TunnelType::Gue => Tunnel::Gue { port: line.tunnel_port, checksum: line.checksum },
-            TunnelType::Gre => Tunnel::Gre { checksum: line.checksum },
-        },
+    // Only masquerading can rewrite the port.
+    let keeps_port = line.forwarding != Forwarding::Masquerade && !is_mark;
+    let port = if keeps_port { service.port() } else { port };
+    let tunnel = match line.tunnel_type {
+        TunnelType::Ipip => Tunnel::Ipip,
+        TunnelType::Gue => Tunnel::Gue { port: line.tunnel_port, checksum: line.checksum },
+        TunnelType::Gre => Tunnel::Gre { checksum: line.checksum },
     };
+    let destination = Destination::new(address, port, line.forwarding)
+        .with_weight(line.weight)
+        .with_thresholds(line.upper_threshold, line.lower_threshold)
+        .with_tunnel(tunnel);
     if destination.family() != service.family() && !is_tunnel {
         return Err(UsageError::DifferentFamily);
     }
@@ -125,15 +113,13 @@ pub(super) fn destination(line: &Line<'_>) -> Result<Destination, UsageError> {
 
 /// The daemon of `--start-daemon`.
 pub(super) fn daemon(line: &Line<'_>) -> Daemon {
-    Daemon {
-        state: line.daemon_state,
-        interface: non_empty(&line.interface).unwrap_or(DEFAULT_INTERFACE).to_owned(),
-        sync_id: line.sync_id,
-        maximum_length: line.maximum_length,
-        group: line.group,
-        port: line.port,
-        time_to_live: line.time_to_live,
-    }
+    let interface = non_empty(&line.interface).unwrap_or(DEFAULT_INTERFACE);
+    let mut daemon = Daemon::new(line.daemon_state, interface, line.sync_id);
+    daemon.maximum_length = line.maximum_length;
+    daemon.group = line.group;
+    daemon.port = line.port;
+    daemon.time_to_live = line.time_to_live;
+    daemon
 }
 
 fn non_empty(text: &str) -> Option<&str> {

@@ -56,9 +56,9 @@ impl<'a> Service<'a> {
             identity: service.identity.into(),
             scheduler: &service.scheduler,
             flags: flags(service),
-            persistence: service.is_persistent().then_some(Persistence {
-                timeout: service.timeout,
-                netmask: match service.netmask {
+            persistence: service.persistence.map(|persistence| Persistence {
+                timeout: persistence.timeout,
+                netmask: match persistence.netmask {
                     ipvs::Netmask::Ipv4(mask) => Netmask::Ipv4(mask),
                     ipvs::Netmask::Ipv6(prefix) => Netmask::Ipv6(prefix),
                 },

@@ -12,7 +12,7 @@ pub(super) struct Timeouts {
 }
 
 impl From<ipvs::Timeouts> for Timeouts {
-    fn from(ipvs::Timeouts { tcp, tcp_fin, udp }: ipvs::Timeouts) -> Self {
+    fn from(ipvs::Timeouts { tcp, tcp_fin, udp, .. }: ipvs::Timeouts) -> Self {
         Self { tcp, tcp_fin, udp }
     }
 }

@@ -34,23 +34,12 @@ mod tests {
 
     #[test]
     fn daemons() {
-        let master = Daemon {
-            state: DaemonState::Master,
-            interface: "dummy0".to_owned(),
-            sync_id: 3,
-            maximum_length: Some(1472),
-            group: Some("224.0.0.81".parse().unwrap()),
-            port: Some(8848),
-            time_to_live: Some(1),
-        };
-        let backup = Daemon {
-            state: DaemonState::Backup,
-            maximum_length: Some(0),
-            group: None,
-            port: None,
-            time_to_live: None,
-            ..master.clone()
-        };
+        let master = Daemon::new(DaemonState::Master, "dummy0", 3)
+            .with_maximum_length(1472)
+            .with_group([224, 0, 0, 81])
+            .with_port(8848)
+            .with_time_to_live(1);
+        let backup = Daemon::new(DaemonState::Backup, "dummy0", 3).with_maximum_length(0);
         let mut output = Vec::new();
         write_daemons(&mut output, &[master, backup]).unwrap();
         assert_eq!(

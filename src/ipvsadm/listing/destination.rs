@@ -136,7 +136,7 @@ mod tests {
     use super::*;
     use crate::ipvsadm::Names;
     use crate::ipvsadm::fake_names::FakeNames;
-    use lvs::ipvs::{AddressFamily, Rates, Stats};
+    use lvs::ipvs::AddressFamily;
 
     const NAMES: FakeNames = FakeNames(&[
         ("twenty-eight-cut.characters.example", "198.51.100.4"),
@@ -146,30 +146,20 @@ mod tests {
 
     fn entry(address: &str, port: u16, forwarding: Forwarding) -> DestinationEntry {
         let address: IpAddr = address.parse().unwrap();
-        let mut destination = Destination::new(address, port, forwarding);
-        destination.upper_threshold = 100;
-        destination.lower_threshold = 50;
-        DestinationEntry {
-            destination,
-            active_connections: 7,
-            inactive_connections: 4_000_000_000,
-            persistent_connections: 3,
-            stats: Stats {
-                // Above 2^32, where the reference wraps.
-                connections: 5_000_000_000,
-                packets_in: 1,
-                packets_out: 2,
-                bytes_in: 3,
-                bytes_out: 100_000_000,
-                rates: Rates {
-                    connections: 123_456_789,
-                    packets_in: 1,
-                    packets_out: 2,
-                    bytes_in: 123_456_789,
-                    bytes_out: 5_000_000_000,
-                },
-            },
-        }
+        let destination = Destination::new(address, port, forwarding).with_thresholds(100, 50);
+        let mut entry = DestinationEntry::new(destination);
+        entry.active_connections = 7;
+        entry.inactive_connections = 4_000_000_000;
+        entry.persistent_connections = 3;
+        let stats = &mut entry.stats;
+        // Above 2^32, where the reference wraps.
+        stats.connections = 5_000_000_000;
+        (stats.packets_in, stats.packets_out) = (1, 2);
+        (stats.bytes_in, stats.bytes_out) = (3, 100_000_000);
+        stats.rates.connections = 123_456_789;
+        (stats.rates.packets_in, stats.rates.packets_out) = (1, 2);
+        (stats.rates.bytes_in, stats.rates.bytes_out) = (123_456_789, 5_000_000_000);
+        entry
     }
 
     fn row_of(entry: &DestinationEntry, format: Format, names: Option<&dyn Names>) -> String {

@@ -25,7 +25,7 @@ pub(super) fn write_row(
     entry: &ServiceEntry,
     style: Style<'_>,
 ) -> io::Result<()> {
-    let ServiceEntry { service, stats } = entry;
+    let ServiceEntry { service, stats, .. } = entry;
     let mut row = String::with_capacity(ROW_LENGTH);
     append_name(&mut row, &service.identity, style.names);
     match style.format {
@@ -98,10 +98,10 @@ fn append_attributes(row: &mut String, service: &Service) {
     if service.flags.intersects(ServiceFlags::SCHEDULER) {
         row.push_str(&format!(" ({})", scheduler_flags::listed(service)));
     }
-    if service.is_persistent() {
-        row.push_str(&format!(" persistent {}", service.timeout));
-        if !service.netmask.is_host() {
-            row.push_str(&format!(" mask {}", service.netmask));
+    if let Some(persistence) = service.persistence {
+        row.push_str(&format!(" persistent {}", persistence.timeout));
+        if !persistence.netmask.is_host() {
+            row.push_str(&format!(" mask {}", persistence.netmask));
         }
         if let Some(engine) = &service.persistence_engine {
             row.push_str(&format!(" pe {engine}"));
@@ -118,7 +118,7 @@ mod tests {
 
     use super::*;
     use crate::ipvsadm::fake_names::FakeNames;
-    use lvs::ipvs::{Netmask, Rates};
+    use lvs::ipvs::{Netmask, Persistence};
 
     const NAMES: FakeNames = FakeNames(&[
         ("thirty.three.characters.example.a.very.long.host.name.com", "192.0.2.1"),
@@ -126,17 +126,13 @@ mod tests {
     ]);
 
     fn row(service: Service, format: Format, names: Option<&dyn Names>) -> String {
-        let stats = Stats {
-            connections: 1,
-            packets_in: 22,
-            packets_out: 0,
-            bytes_in: 100_000_000,
-            bytes_out: u64::MAX,
-            rates: Rates { connections: 123_456_789, ..Rates::default() },
-        };
+        let mut stats = Stats::default();
+        (stats.connections, stats.packets_in, stats.packets_out) = (1, 22, 0);
+        (stats.bytes_in, stats.bytes_out) = (100_000_000, u64::MAX);
+        stats.rates.connections = 123_456_789;
         let mut output = Vec::new();
         let style = Style { format, exact: false, names };
-        write_row(&mut output, &ServiceEntry { service, stats }, style).unwrap();
+        write_row(&mut output, &ServiceEntry::new(service, stats), style).unwrap();
         String::from_utf8(output).unwrap()
     }
 
@@ -154,7 +150,7 @@ mod tests {
         assert_eq!(default(service("192.0.2.1", 80, "rr")), "TCP  192.0.2.1:80 rr\n");
         let udp = ServiceIdentity::udp(Ipv4Addr::new(192, 0, 2, 2), 53);
         let mut dns = Service::new(udp, "rr");
-        dns.flags = ServiceFlags::ONE_PACKET.union(ServiceFlags::HASHED);
+        dns.flags = ServiceFlags::ONE_PACKET;
         assert_eq!(default(dns), "UDP  192.0.2.2:53 rr ops\n");
         let other = ServiceIdentity::Address {
             protocol: Protocol(47),
@@ -175,30 +171,28 @@ mod tests {
     #[test]
     fn persistence() {
         let mut web = service("192.0.2.1", 80, "rr");
-        web.timeout = 360;
         web.persistence_engine = Some("sip".to_owned());
-        web.netmask = Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
-        // Without persistence neither mask nor engine is shown.
+        // Without persistence the engine is not shown.
         assert_eq!(default(web.clone()), "TCP  192.0.2.1:80 rr\n");
-        web.flags = ServiceFlags::PERSISTENT.union(ServiceFlags::ONE_PACKET);
+        web.flags = ServiceFlags::ONE_PACKET;
+        let netmask = Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
+        web.persistence = Some(Persistence::new(360, netmask));
         assert_eq!(
             default(web.clone()),
             "TCP  192.0.2.1:80 rr persistent 360 mask 255.255.255.0 pe sip ops\n"
         );
         web.persistence_engine = None;
-        web.netmask = Netmask::Ipv4(Ipv4Addr::BROADCAST);
+        web.persistence = Some(Persistence::new(360, Netmask::Ipv4(Ipv4Addr::BROADCAST)));
         assert_eq!(default(web), "TCP  192.0.2.1:80 rr persistent 360 ops\n");
         let mut six = service("2001:db8::1", 443, "wlc");
-        six.flags = ServiceFlags::PERSISTENT;
-        six.timeout = 30;
-        six.netmask = Netmask::Ipv6(64);
+        six.persistence = Some(Persistence::new(30, Netmask::Ipv6(64)));
         assert_eq!(default(six), "TCP  [2001:db8::1]:443 wlc persistent 30 mask 64\n");
     }
 
     #[test]
     fn scheduler_flags_in_parentheses() {
         let mut web = service("192.0.2.1", 99, "sh");
-        web.flags = ServiceFlags(0x3a);
+        web.flags = ServiceFlags::from_bits_retain(0x38);
         assert_eq!(default(web.clone()), "TCP  192.0.2.1:99 sh (sh-fallback,sh-port)\n");
         web.flags = ServiceFlags::SCHEDULER_3;
         assert_eq!(default(web.clone()), "TCP  192.0.2.1:99 sh ()\n");

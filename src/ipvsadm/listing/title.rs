@@ -37,7 +37,7 @@ const PERSISTENT_CONNECTIONS: &str = concat!(
 
 /// The first line of a whole table.
 pub(super) fn write_version(output: &mut dyn Write, info: Info) -> io::Result<()> {
-    let Info { version, table_size } = info;
+    let Info { version, table_size, .. } = info;
     writeln!(output, "IP Virtual Server version {version} (size={table_size})")
 }
 
@@ -62,7 +62,8 @@ mod tests {
     #[test]
     fn version_line() {
         let mut output = Vec::new();
-        let info = Info { version: Version(0x0001_0201), table_size: 4096 };
+        let mut info = Info::default();
+        (info.version, info.table_size) = (Version(0x0001_0201), 4096);
         write_version(&mut output, info).unwrap();
         assert_eq!(output, b"IP Virtual Server version 1.2.1 (size=4096)\n");
     }

@@ -49,6 +49,7 @@ impl DaemonState {
 /// What is `None` is the kernel's choice when a daemon is started, and not known (kernels before
 /// 4.3) when it is listed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Daemon {
     /// Sender or receiver.
     pub state: DaemonState,
@@ -64,4 +65,48 @@ pub struct Daemon {
     pub port: Option<u16>,
     /// Time to live of the messages.
     pub time_to_live: Option<u8>,
+}
+
+impl Daemon {
+    /// A daemon that leaves everything else to the kernel.
+    #[must_use]
+    pub fn new(state: DaemonState, interface: impl Into<String>, sync_id: u32) -> Self {
+        Self {
+            state,
+            interface: interface.into(),
+            sync_id,
+            maximum_length: None,
+            group: None,
+            port: None,
+            time_to_live: None,
+        }
+    }
+
+    /// Sets the length of the longest message in bytes.
+    #[must_use]
+    pub const fn with_maximum_length(mut self, bytes: u16) -> Self {
+        self.maximum_length = Some(bytes);
+        self
+    }
+
+    /// Sets the multicast group.
+    #[must_use]
+    pub fn with_group(mut self, group: impl Into<IpAddr>) -> Self {
+        self.group = Some(group.into());
+        self
+    }
+
+    /// Sets the UDP port, in host byte order.
+    #[must_use]
+    pub const fn with_port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// Sets the time to live of the messages.
+    #[must_use]
+    pub const fn with_time_to_live(mut self, hops: u8) -> Self {
+        self.time_to_live = Some(hops);
+        self
+    }
 }

@@ -120,10 +120,12 @@ pub enum Tunnel {
 /// use std::net::Ipv4Addr;
 /// use lvs::ipvs::{Destination, Forwarding};
 ///
-/// let real_server = Destination::new(Ipv4Addr::new(198, 51, 100, 2), 80, Forwarding::Tunnel);
-/// assert_eq!(real_server.weight, 1);
+/// let address = Ipv4Addr::new(198, 51, 100, 2);
+/// let real_server = Destination::new(address, 80, Forwarding::Tunnel).with_weight(3);
+/// assert_eq!(real_server.upper_threshold, 0);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Destination {
     /// Address of the real server. Only tunnelling allows another family than the service's.
     pub address: IpAddr,
@@ -156,6 +158,28 @@ impl Destination {
         }
     }
 
+    /// Sets the weight, the share of new connections.
+    #[must_use]
+    pub const fn with_weight(mut self, weight: u32) -> Self {
+        self.weight = weight;
+        self
+    }
+
+    /// Sets the numbers of connections from which the server gets no new ones, and below which it
+    /// gets new ones again.
+    #[must_use]
+    pub const fn with_thresholds(mut self, upper: u32, lower: u32) -> Self {
+        (self.upper_threshold, self.lower_threshold) = (upper, lower);
+        self
+    }
+
+    /// Sets the encapsulation.
+    #[must_use]
+    pub const fn with_tunnel(mut self, tunnel: Tunnel) -> Self {
+        self.tunnel = tunnel;
+        self
+    }
+
     /// Address family of the real server.
     #[must_use]
     pub fn family(&self) -> AddressFamily {
@@ -165,6 +189,7 @@ impl Destination {
 
 /// A destination as the kernel lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DestinationEntry {
     /// What was configured.
     pub destination: Destination,
@@ -176,4 +201,18 @@ pub struct DestinationEntry {
     pub persistent_connections: u32,
     /// What went to it.
     pub stats: Stats,
+}
+
+impl DestinationEntry {
+    /// A destination without connections and counters.
+    #[must_use]
+    pub fn new(destination: Destination) -> Self {
+        Self {
+            destination,
+            active_connections: 0,
+            inactive_connections: 0,
+            persistent_connections: 0,
+            stats: Stats::default(),
+        }
+    }
 }

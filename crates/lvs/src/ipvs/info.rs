@@ -5,7 +5,7 @@ use std::fmt;
 use crate::netlink::proc_net;
 
 /// Version of IPVS in the kernel, as `0x00MMmmpp` on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u32);
 
 impl fmt::Display for Version {
@@ -16,7 +16,8 @@ impl fmt::Display for Version {
 }
 
 /// The answer to `IPVS_CMD_GET_INFO`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Info {
     /// Version of IPVS.
     pub version: Version,

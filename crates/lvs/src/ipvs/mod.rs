@@ -23,6 +23,8 @@ pub use daemon::{Daemon, DaemonState};
 pub use destination::{Checksum, Destination, DestinationEntry, Forwarding, Tunnel};
 pub use info::{Info, Version, is_loaded};
 pub use request::Request;
-pub use service::{Netmask, Protocol, Service, ServiceEntry, ServiceFlags, ServiceIdentity};
+pub use service::{
+    Netmask, Persistence, Protocol, Service, ServiceEntry, ServiceFlags, ServiceIdentity,
+};
 pub use stats::{Rates, Stats};
 pub use timeouts::Timeouts;

@@ -9,6 +9,7 @@ use crate::netlink::ErrorKind;
 ///
 /// [`Client`](super::Client) has a method for each; as data, many can be sent in one go.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Request {
     /// Adds a service (`IPVS_CMD_NEW_SERVICE`).
     AddService(Service),

@@ -98,56 +98,37 @@ impl ServiceIdentity {
     }
 }
 
-/// Bits of `IP_VS_SVC_F_*` (`linux/ip_vs.h`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Flags of a service (`IP_VS_SVC_F_*` of `linux/ip_vs.h`), without those that are not for users to
+/// set: `IP_VS_SVC_F_PERSISTENT` is [`Service::persistence`], and the kernel's `IP_VS_SVC_F_HASHED`
+/// is removed when a service is read.
+///
+/// Bits without a name are kept.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
-pub struct ServiceFlags(pub u32);
+pub struct ServiceFlags(u32);
 
-impl ServiceFlags {
-    /// A client stays with its destination (`IP_VS_SVC_F_PERSISTENT`).
-    pub const PERSISTENT: Self = Self(0x0001);
-    /// Set by the kernel on every service in its table (`IP_VS_SVC_F_HASHED`).
-    pub const HASHED: Self = Self(0x0002);
-    /// Every packet is scheduled on its own (`IP_VS_SVC_F_ONEPACKET`).
-    pub const ONE_PACKET: Self = Self(0x0004);
-    /// First flag of the scheduler: `sh-fallback`, `mh-fallback` (`IP_VS_SVC_F_SCHED1`).
-    pub const SCHEDULER_1: Self = Self(0x0008);
-    /// Second flag of the scheduler: `sh-port`, `mh-port` (`IP_VS_SVC_F_SCHED2`).
-    pub const SCHEDULER_2: Self = Self(0x0010);
-    /// Third flag of the scheduler (`IP_VS_SVC_F_SCHED3`).
-    pub const SCHEDULER_3: Self = Self(0x0020);
-    /// The three scheduler flags together.
-    pub const SCHEDULER: Self = Self(0x0038);
-
-    /// Whether every bit of `other` is set.
-    #[must_use]
-    pub const fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// Whether any bit of `other` is set.
-    #[must_use]
-    pub const fn intersects(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    /// Both sets of bits together.
-    #[must_use]
-    pub const fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// These bits without those of `other`.
-    #[must_use]
-    pub const fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
+bitflags::bitflags! {
+    impl ServiceFlags: u32 {
+        /// Every packet is scheduled on its own (`IP_VS_SVC_F_ONEPACKET`).
+        const ONE_PACKET = 0x0004;
+        /// First flag of the scheduler: `sh-fallback`, `mh-fallback` (`IP_VS_SVC_F_SCHED1`).
+        const SCHEDULER_1 = 0x0008;
+        /// Second flag of the scheduler: `sh-port`, `mh-port` (`IP_VS_SVC_F_SCHED2`).
+        const SCHEDULER_2 = 0x0010;
+        /// Third flag of the scheduler (`IP_VS_SVC_F_SCHED3`).
+        const SCHEDULER_3 = 0x0020;
+        /// The three scheduler flags together.
+        const SCHEDULER = 0x0038;
+        const _ = !0;
     }
 }
 
-/// Which part of a client's address counts for persistence.
+/// The part of a client's address that counts for persistence.
 ///
-/// On the wire an IPv4 mask stands in network byte order and an IPv6 one as a prefix length in host
-/// byte order, in the same 32 bits.
+/// On the wire an IPv4 mask is in network byte order and an IPv6 mask is a prefix length in host byte
+/// order, in the same 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Netmask {
@@ -186,30 +167,49 @@ impl fmt::Display for Netmask {
     }
 }
 
+/// Persistence: a client's connections go to the same destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Persistence {
+    /// Seconds that a client stays with its destination after its last connection ended.
+    pub timeout: u32,
+    /// The part of a client's address that counts: clients that agree in it share a destination.
+    pub netmask: Netmask,
+}
+
+impl Persistence {
+    /// Persistence with a timeout in seconds. The netmask is of the service's address family.
+    #[must_use]
+    pub const fn new(timeout: u32, netmask: Netmask) -> Self {
+        Self { timeout, netmask }
+    }
+}
+
 /// A virtual service, as it is added or edited.
 ///
 /// # Examples
 ///
 /// ```
 /// use std::net::Ipv4Addr;
-/// use lvs::ipvs::{Service, ServiceIdentity};
+/// use lvs::ipvs::{AddressFamily, Netmask, Persistence, Service, ServiceIdentity};
 ///
 /// let web = ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 10), 80);
-/// let service = Service::new(web, "rr");
-/// assert!(!service.is_persistent());
+/// let persistence = Persistence::new(300, Netmask::host(AddressFamily::Ipv4));
+/// let service = Service::new(web, "rr").with_persistence(persistence);
+/// assert!(service.is_persistent());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "Fields", into = "Fields")]
+#[non_exhaustive]
 pub struct Service {
     /// Protocol, address and port, or firewall mark.
     pub identity: ServiceIdentity,
     /// Name of the scheduler, at most 15 bytes; `none` is a service without one.
     pub scheduler: String,
-    /// Persistence, one-packet and scheduler flags.
+    /// One-packet and scheduler flags.
     pub flags: ServiceFlags,
-    /// How long a client stays with its destination, in seconds; 0 without persistence.
-    pub timeout: u32,
-    /// Which part of the client's address counts for persistence.
-    pub netmask: Netmask,
+    /// Whether and how long a client stays with its destination.
+    pub persistence: Option<Persistence>,
     /// Name of the persistence engine, at most 16 bytes.
     pub persistence_engine: Option<String>,
 }
@@ -221,25 +221,110 @@ impl Service {
         Self {
             identity,
             scheduler: scheduler.into(),
-            flags: ServiceFlags::default(),
-            timeout: 0,
-            netmask: Netmask::host(identity.family()),
+            flags: ServiceFlags::empty(),
+            persistence: None,
             persistence_engine: None,
         }
+    }
+
+    /// Sets the flags, in place of those set before.
+    #[must_use]
+    pub const fn with_flags(mut self, flags: ServiceFlags) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    /// Makes the service persistent.
+    #[must_use]
+    pub const fn with_persistence(mut self, persistence: Persistence) -> Self {
+        self.persistence = Some(persistence);
+        self
+    }
+
+    /// Sets the persistence engine, such as `sip`.
+    #[must_use]
+    pub fn with_persistence_engine(mut self, engine: impl Into<String>) -> Self {
+        self.persistence_engine = Some(engine.into());
+        self
     }
 
     /// Whether a client stays with its destination.
     #[must_use]
     pub const fn is_persistent(&self) -> bool {
-        self.flags.contains(ServiceFlags::PERSISTENT)
+        self.persistence.is_some()
+    }
+
+    /// Flags, timeout and netmask as the kernel has them, which has all three of every service.
+    /// The journal of lvsctl holds them so.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn kernel_fields(&self) -> (u32, u32, Netmask) {
+        let flags = self.flags.bits();
+        match self.persistence {
+            Some(Persistence { timeout, netmask }) => (flags | PERSISTENT, timeout, netmask),
+            None => (flags & !PERSISTENT, 0, Netmask::host(self.identity.family())),
+        }
+    }
+
+    /// Sets what [`Service::kernel_fields`] gives. Without `IP_VS_SVC_F_PERSISTENT` timeout and
+    /// netmask mean nothing.
+    pub(super) fn with_kernel_fields(mut self, flags: u32, timeout: u32, netmask: Netmask) -> Self {
+        self.flags = ServiceFlags::from_bits_retain(flags & !(PERSISTENT | HASHED));
+        self.persistence = (flags & PERSISTENT != 0).then_some(Persistence { timeout, netmask });
+        self
+    }
+}
+
+/// `IP_VS_SVC_F_PERSISTENT`.
+const PERSISTENT: u32 = 0x0001;
+
+/// `IP_VS_SVC_F_HASHED`, which the kernel sets on every service in its table.
+const HASHED: u32 = 0x0002;
+
+/// A service in its serialized form, whose fields are the kernel's.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "Service")]
+struct Fields {
+    identity: ServiceIdentity,
+    scheduler: String,
+    flags: u32,
+    timeout: u32,
+    netmask: Netmask,
+    persistence_engine: Option<String>,
+}
+
+impl From<Fields> for Service {
+    fn from(fields: Fields) -> Self {
+        let service = Self {
+            persistence_engine: fields.persistence_engine,
+            ..Self::new(fields.identity, fields.scheduler)
+        };
+        service.with_kernel_fields(fields.flags, fields.timeout, fields.netmask)
+    }
+}
+
+impl From<Service> for Fields {
+    fn from(service: Service) -> Self {
+        let (flags, timeout, netmask) = service.kernel_fields();
+        let Service { identity, scheduler, persistence_engine, .. } = service;
+        Self { identity, scheduler, flags, timeout, netmask, persistence_engine }
     }
 }
 
 /// A service as the kernel lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ServiceEntry {
-    /// What was configured; `flags` has [`ServiceFlags::HASHED`] set by the kernel.
+    /// What was configured.
     pub service: Service,
     /// What went through it.
     pub stats: Stats,
+}
+
+impl ServiceEntry {
+    /// A service with its counters, as a test of a program needs it.
+    #[must_use]
+    pub const fn new(service: Service, stats: Stats) -> Self {
+        Self { service, stats }
+    }
 }

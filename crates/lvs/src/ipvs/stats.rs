@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Kernels before 4.1 keep 32-bit counters; they are widened here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Stats {
     /// Connections scheduled.
     pub connections: u64,
@@ -23,6 +24,7 @@ pub struct Stats {
 
 /// Moving averages, each a second, as the kernel estimates them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Rates {
     /// Connections a second.
     pub connections: u64,

@@ -79,10 +79,10 @@ fn named(service: &ServiceIdentity) -> String {
 // Writing to a string does not fail.
 fn of_service(service: &Service) -> String {
     let mut options = format!(" -s {}", service.scheduler);
-    if service.is_persistent() {
-        let _ = write!(options, " -p {}", service.timeout);
-        if !service.netmask.is_host() {
-            let _ = write!(options, " -M {}", service.netmask);
+    if let Some(persistence) = service.persistence {
+        let _ = write!(options, " -p {}", persistence.timeout);
+        if !persistence.netmask.is_host() {
+            let _ = write!(options, " -M {}", persistence.netmask);
         }
     }
     if let Some(engine) = &service.persistence_engine {
@@ -166,9 +166,9 @@ mod tests {
     fn every_attribute_of_a_service_is_said() {
         let identity = ServiceIdentity::udp(VIP, 53);
         let mut service = Service::new(identity, "sh");
-        service.flags = ServiceFlags(0x0d);
-        service.timeout = 300;
-        service.netmask = crate::ipvs::Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
+        service.flags = ServiceFlags::from_bits_retain(0x0c);
+        let netmask = crate::ipvs::Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
+        service.persistence = Some(crate::ipvs::Persistence::new(300, netmask));
         let value = Some(Value::from(service));
         let change = Change { key: Key::Service(identity), from: value.clone(), to: value };
         assert_eq!(

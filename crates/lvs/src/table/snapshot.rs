@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::{Error, Key, Value};
-use crate::ipvs::{Client, Daemon, Destination, Service, ServiceFlags, ServiceIdentity, Timeouts};
+use crate::ipvs::{Client, Daemon, Destination, Service, ServiceIdentity, Timeouts};
 use crate::netlink::Transport;
 use crate::table::Change;
 
@@ -208,11 +208,9 @@ impl Snapshot {
 
     fn keep(
         &mut self,
-        mut service: Service,
+        service: Service,
         destinations: Option<BTreeMap<(IpAddr, u16), Destination>>,
     ) {
-        // The kernel's own mark: it is nothing that anybody configured.
-        service.flags = service.flags.without(ServiceFlags::HASHED);
         self.pools.insert(service.identity, Pool { service, destinations });
     }
 }

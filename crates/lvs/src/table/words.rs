@@ -33,9 +33,9 @@ const fn set(number: u32) -> Option<u32> {
 
 fn of_service(f: &mut Formatter<'_>, service: &Service) -> Result {
     f.write_str(&service.scheduler)?;
-    if service.is_persistent() {
-        write!(f, " persistent {}", service.timeout)?;
-        also(f, "netmask", (!service.netmask.is_host()).then_some(service.netmask))?;
+    if let Some(persistence) = service.persistence {
+        write!(f, " persistent {}", persistence.timeout)?;
+        also(f, "netmask", Some(persistence.netmask).filter(|mask| !mask.is_host()))?;
     }
     also(f, "engine", service.persistence_engine.as_ref())?;
     for (flag, word) in [
@@ -103,7 +103,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
-    use crate::ipvs::{DaemonState, Netmask, ServiceIdentity};
+    use crate::ipvs::{DaemonState, Netmask, Persistence, ServiceIdentity};
 
     #[test]
     fn all_that_is_set_is_said() {
@@ -111,9 +111,8 @@ mod tests {
         let mut service = Service::new(ServiceIdentity::udp(address, 53), "mh");
         assert_eq!(Value::from(service.clone()).to_string(), "mh");
         service.flags = ServiceFlags::ONE_PACKET.union(ServiceFlags::SCHEDULER_2);
-        service.flags = service.flags.union(ServiceFlags::PERSISTENT);
-        service.timeout = 300;
-        service.netmask = Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
+        let netmask = Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
+        service.persistence = Some(Persistence::new(300, netmask));
         service.persistence_engine = Some("sip".to_owned());
         let words = "mh persistent 300 netmask 255.255.255.0 engine sip one-packet flag-2";
         assert_eq!(Value::from(service).to_string(), words);

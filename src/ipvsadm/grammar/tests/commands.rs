@@ -7,8 +7,8 @@ use super::words;
 use crate::ipvsadm::fake_names::VIP_EXAMPLE;
 use crate::ipvsadm::{Choice, Command, CountBy, Format, Listing, Manner, Network, Place, Subject};
 use lvs::ipvs::{
-    AddressFamily, Checksum, Daemon, DaemonState, Destination, Forwarding, Netmask, Protocol,
-    Request, Service, ServiceFlags, ServiceIdentity, Timeouts, Tunnel,
+    AddressFamily, Checksum, Daemon, DaemonState, Destination, Forwarding, Netmask, Persistence,
+    Protocol, Request, Service, ServiceFlags, ServiceIdentity, Timeouts, Tunnel,
 };
 use lvs::netlink::Namespace;
 
@@ -77,7 +77,7 @@ fn a_service_has_defaults() {
     }
     let ipv6 = service("-E --sctp-service [2001:db8::80]:80 -s rr");
     assert_eq!(ipv6.identity.protocol(), Protocol::SCTP);
-    assert_eq!(ipv6.netmask, Netmask::Ipv6(128));
+    assert_eq!(ipv6.persistence, None);
 }
 
 #[test]
@@ -85,23 +85,20 @@ fn a_service_with_everything() {
     let line = "-A -u 192.0.2.1:80 -s mh -p60 -M 255.255.255.0 -o --pe sip -b mh-port,flag-3";
     assert_eq!(
         service(line),
-        Service {
-            identity: ServiceIdentity::udp(WEB, 80),
-            scheduler: "mh".to_owned(),
-            flags: ServiceFlags(0x01 | 0x04 | 0x10 | 0x20),
-            timeout: 60,
-            netmask: Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0)),
-            persistence_engine: Some("sip".to_owned()),
-        }
+        Service::new(ServiceIdentity::udp(WEB, 80), "mh")
+            .with_flags(ServiceFlags::from_bits_retain(0x04 | 0x10 | 0x20))
+            .with_persistence(Persistence::new(60, Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0))))
+            .with_persistence_engine("sip")
     );
 }
 
 #[test]
 fn persistence_is_360_seconds_unless_said() {
-    assert_eq!(service("-A -p -f 1").timeout, 360);
-    assert_eq!(service("-A -f 1 -p").timeout, 360);
-    assert_eq!(service("-Ap 50 -f 1").timeout, 50);
-    assert_eq!(service("-A -f 1 --persistent=2678400").timeout, 2_678_400);
+    let timeout = |line| service(line).persistence.unwrap().timeout;
+    assert_eq!(timeout("-A -p -f 1"), 360);
+    assert_eq!(timeout("-A -f 1 -p"), 360);
+    assert_eq!(timeout("-Ap 50 -f 1"), 50);
+    assert_eq!(timeout("-A -f 1 --persistent=2678400"), 2_678_400);
     assert_eq!(service("-A -t 192.0.2.1 -p").identity.port(), 0);
 }
 
@@ -114,7 +111,7 @@ fn names_are_cut_to_what_the_kernel_keeps() {
 
 #[test]
 fn a_mask_means_what_the_line_has_said_before_it() {
-    let mask = |line| service(line).netmask;
+    let mask = |line: &str| service(&format!("{line} -p")).persistence.unwrap().netmask;
     assert_eq!(mask("-A -f 1 -M 64"), Netmask::Ipv4(Ipv4Addr::new(0, 0, 0, 64)));
     assert_eq!(mask("-A -M 64 -f 1"), Netmask::Ipv4(Ipv4Addr::new(0, 0, 0, 64)));
     assert_eq!(mask("-A -f 1 -6 -M 64"), Netmask::Ipv6(64));
@@ -185,29 +182,19 @@ fn tunnels() {
 
 #[test]
 fn daemons() {
-    let plain = Daemon {
-        state: DaemonState::Backup,
-        interface: "eth0".to_owned(),
-        sync_id: 0,
-        maximum_length: None,
-        group: None,
-        port: None,
-        time_to_live: None,
-    };
+    let plain = Daemon::new(DaemonState::Backup, "eth0", 0);
     assert_eq!(request("--start-daemon backup --mcast-interface="), Request::StartDaemon(plain));
     let line = "--start-daemon=master --mcast-interface abcdefghijklmnopq --syncid 5 \
                 --mcast-group ff02::81 --mcast-port 8849 --mcast-ttl 2 --sync-maxlen 1400";
     assert_eq!(
         request(line),
-        Request::StartDaemon(Daemon {
-            state: DaemonState::Master,
-            interface: "abcdefghijklmno".to_owned(),
-            sync_id: 5,
-            maximum_length: Some(1400),
-            group: Some(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x81).into()),
-            port: Some(8849),
-            time_to_live: Some(2),
-        })
+        Request::StartDaemon(
+            Daemon::new(DaemonState::Master, "abcdefghijklmno", 5)
+                .with_maximum_length(1400)
+                .with_group(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x81))
+                .with_port(8849)
+                .with_time_to_live(2)
+        )
     );
     assert_eq!(
         request("--stop-daemon backup --syncid 3"),
@@ -225,7 +212,7 @@ fn commands_without_values() {
         request("-Z -t 0.0.0.0:80"),
         Request::Zero(Some(ServiceIdentity::tcp(Ipv4Addr::UNSPECIFIED, 80)))
     );
-    let timeouts = Timeouts { tcp: 1, tcp_fin: 0, udp: 3 };
+    let timeouts = Timeouts::new(1, 0, 3);
     for line in ["--set 1 0 3", "1 --set 0 3", "1 0 3 --set", "--set -- 1 0 3"] {
         assert_eq!(request(line), Request::SetTimeouts(timeouts), "{line:?}");
     }

@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn names_of_flags() {
-        let bits = |text, scheduler| scheduler_flags(text, scheduler).map(|flags| flags.0);
+        let bits = |text, scheduler| scheduler_flags(text, scheduler).map(|flags| flags.bits());
         assert_eq!(bits("flag-1,flag-2,flag-3", "rr"), Ok(8 | 16 | 32));
         assert_eq!(bits(",sh-port,,flag-3,", "sh"), Ok(16 | 32));
         assert_eq!(bits("mh-fallback,mh-port,mh-port", "mh"), Ok(8 | 16));

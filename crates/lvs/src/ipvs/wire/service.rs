@@ -7,9 +7,7 @@ use netlink_packet_core::DecodeError;
 use super::stats::stats;
 use super::table::attributes;
 use super::value::{MaskedFlags, NetworkU16, Unparsed};
-use crate::ipvs::{
-    AddressFamily, Netmask, Protocol, Service, ServiceEntry, ServiceFlags, ServiceIdentity,
-};
+use crate::ipvs::{AddressFamily, Netmask, Protocol, Service, ServiceEntry, ServiceIdentity};
 
 attributes! {
     /// Attributes of a service (`IPVS_SVC_ATTR_*`).
@@ -53,10 +51,11 @@ pub(super) fn service_attributes(service: &Service) -> Vec<ServiceAttribute> {
     if let Some(engine) = service.persistence_engine.as_ref().filter(|name| !name.is_empty()) {
         attributes.push(ServiceAttribute::PersistenceEngine(engine.clone()));
     }
+    let (flags, timeout, netmask) = service.kernel_fields();
     attributes.extend([
-        ServiceAttribute::Flags(MaskedFlags { flags: service.flags.0, mask: u32::MAX }),
-        ServiceAttribute::Timeout(service.timeout),
-        ServiceAttribute::Netmask(match service.netmask {
+        ServiceAttribute::Flags(MaskedFlags { flags, mask: u32::MAX }),
+        ServiceAttribute::Timeout(timeout),
+        ServiceAttribute::Netmask(match netmask {
             Netmask::Ipv4(mask) => mask.octets(),
             Netmask::Ipv6(prefix) => prefix.to_ne_bytes(),
         }),
@@ -103,19 +102,17 @@ pub(super) fn service_entry(
             port: port.ok_or("a service without port")?,
         }
     };
+    let netmask = match (netmask, family) {
+        (None, family) => Netmask::host(family),
+        (Some(mask), AddressFamily::Ipv4) => Netmask::Ipv4(Ipv4Addr::from(mask)),
+        (Some(prefix), AddressFamily::Ipv6) => Netmask::Ipv6(u32::from_ne_bytes(prefix)),
+    };
+    let service = Service {
+        persistence_engine: persistence_engine.filter(|name| !name.is_empty()),
+        ..Service::new(identity, scheduler.unwrap_or_else(|| "none".into()))
+    };
     Ok(ServiceEntry {
-        service: Service {
-            identity,
-            scheduler: scheduler.unwrap_or_else(|| "none".into()),
-            flags: ServiceFlags(flags),
-            timeout,
-            netmask: match (netmask, family) {
-                (None, family) => Netmask::host(family),
-                (Some(mask), AddressFamily::Ipv4) => Netmask::Ipv4(Ipv4Addr::from(mask)),
-                (Some(prefix), AddressFamily::Ipv6) => Netmask::Ipv6(u32::from_ne_bytes(prefix)),
-            },
-            persistence_engine: persistence_engine.filter(|name| !name.is_empty()),
-        },
+        service: service.with_kernel_fields(flags, timeout, netmask),
         stats: wide.or(narrow).as_ref().map(stats).transpose()?.unwrap_or_default(),
     })
 }

@@ -6,8 +6,8 @@ use super::super::IpvsMessage;
 use super::{parse, replies};
 use crate::ipvs::{
     AddressFamily, Checksum, Daemon, DaemonState, Destination, DestinationEntry, Forwarding, Info,
-    Netmask, Protocol, Rates, Service, ServiceEntry, ServiceFlags, ServiceIdentity, Stats,
-    Timeouts, Tunnel, Version,
+    Netmask, Persistence, Protocol, Rates, Service, ServiceEntry, ServiceIdentity, Stats, Timeouts,
+    Tunnel, Version,
 };
 
 /// Answers with that command below that head.
@@ -38,12 +38,13 @@ fn busy() -> Stats {
 }
 
 fn listed(identity: ServiceIdentity, scheduler: &str, flags: u32, timeout: u32) -> ServiceEntry {
-    let service = Service {
-        // The kernel sets the flag on every service in its table.
-        flags: ServiceFlags(flags).union(ServiceFlags::HASHED),
+    // The kernel sets IP_VS_SVC_F_HASHED (2) on every service in its table.
+    let service = Service::new(identity, scheduler).with_kernel_fields(
+        flags | 2,
         timeout,
-        ..Service::new(identity, scheduler)
-    };
+        Netmask::host(identity.family()),
+    );
+    assert_eq!(service.flags.bits() & 3, 0);
     ServiceEntry { service, stats: Stats::default() }
 }
 
@@ -64,9 +65,10 @@ fn services() {
         listed(mark(7, AddressFamily::Ipv4), "mh", 1 | 16, 360),
         listed(mark(8, AddressFamily::Ipv6), "wlc", 0, 0),
     ];
-    expected[0].service.netmask = Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
+    let mask = Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
+    expected[0].service.persistence = Some(Persistence::new(600, mask));
     expected[1].stats = busy();
-    expected[3].service.netmask = Netmask::Ipv6(64);
+    expected[3].service.persistence = Some(Persistence::new(300, Netmask::Ipv6(64)));
     expected[4].service.persistence_engine = Some("sip".into());
     let answers = answers("ipvsadm -L -n --stats", 1);
     let found: Vec<_> = answers.into_iter().map(|one| one.into_service().unwrap()).collect();

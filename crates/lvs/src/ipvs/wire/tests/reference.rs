@@ -7,8 +7,8 @@ use netlink_packet_core::NlasIterator;
 use super::super::{Command, IpvsMessage};
 use super::{bytes, messages};
 use crate::ipvs::{
-    AddressFamily, Checksum, Daemon, DaemonState, Destination, Forwarding, Netmask, Protocol,
-    Request, Service, ServiceFlags, ServiceIdentity, Timeouts, Tunnel,
+    AddressFamily, Checksum, Daemon, DaemonState, Destination, Forwarding, Netmask, Persistence,
+    Protocol, Request, Service, ServiceFlags, ServiceIdentity, Timeouts, Tunnel,
 };
 
 const REQUESTS: &str = include_str!("../fixtures/requests.txt");
@@ -39,9 +39,9 @@ fn nest(message: &[u8], kind: u16) -> Vec<u8> {
 const V4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
-fn persistent(service: Service, timeout: u32, more: ServiceFlags) -> Service {
-    let flags = service.flags.union(ServiceFlags::PERSISTENT).union(more);
-    Service { flags, timeout, ..service }
+fn persistent(service: Service, timeout: u32, flags: ServiceFlags) -> Service {
+    let netmask = Netmask::host(service.identity.family());
+    service.with_flags(flags).with_persistence(Persistence::new(timeout, netmask))
 }
 
 fn mark(mark: u32, family: AddressFamily) -> ServiceIdentity {
@@ -51,7 +51,6 @@ fn mark(mark: u32, family: AddressFamily) -> ServiceIdentity {
 #[test]
 fn services_are_sent_as_the_reference_sends_them() {
     let none = ServiceFlags::default();
-    let flagged = |service: Service, flags| Service { flags, ..service };
     let web = Service::new(ServiceIdentity::tcp(V4, 80), "wlc");
     let second = Service::new(ServiceIdentity::tcp(V4, 81), "rr");
     let names = Service::new(ServiceIdentity::udp(V4, 53), "sh");
@@ -65,32 +64,26 @@ fn services_are_sent_as_the_reference_sends_them() {
         ("-A -t 10.0.0.1:80", web.clone()),
         (
             "-A -t 10.0.0.1:81 -s rr -p 600 -M 255.255.255.0",
-            Service {
-                netmask: Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0)),
-                ..persistent(second, 600, none)
-            },
+            second.with_persistence(Persistence::new(
+                600,
+                Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0)),
+            )),
         ),
         (
             "-A -u 10.0.0.1:53 -s sh -b sh-fallback,sh-port -o",
-            flagged(
-                names,
-                ServiceFlags::ONE_PACKET
-                    .union(ServiceFlags::SCHEDULER_1)
-                    .union(ServiceFlags::SCHEDULER_2),
+            names.with_flags(
+                ServiceFlags::ONE_PACKET | ServiceFlags::SCHEDULER_1 | ServiceFlags::SCHEDULER_2,
             ),
         ),
         (
             "-A -t [2001:db8::1]:443 -s wrr -p 300 -M 64",
-            Service { netmask: Netmask::Ipv6(64), ..persistent(secure, 300, none) },
+            secure.with_persistence(Persistence::new(300, Netmask::Ipv6(64))),
         ),
         ("-A -f 7 -s mh -b mh-port -p", persistent(seven, 360, ServiceFlags::SCHEDULER_2)),
         ("-A -f 8 -6 -s lc", eight),
         (
             "-A -u 10.0.0.1:5060 -s wlc -p 120 -o --pe sip",
-            Service {
-                persistence_engine: Some("sip".into()),
-                ..persistent(calls, 120, ServiceFlags::ONE_PACKET)
-            },
+            persistent(calls, 120, ServiceFlags::ONE_PACKET).with_persistence_engine("sip"),
         ),
         ("-A --sctp-service 10.0.0.1:9 -s nq", Service::new(discard, "nq")),
     ];

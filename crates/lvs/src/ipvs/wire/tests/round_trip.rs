@@ -15,8 +15,8 @@ use super::super::{Command, IpvsMessage, service};
 use super::{bytes, parse, replies};
 use crate::ipvs::{
     AddressFamily, Checksum, Daemon, DaemonState, Destination, DestinationEntry, Forwarding, Info,
-    Netmask, Protocol, Rates, Request, Service, ServiceEntry, ServiceFlags, ServiceIdentity, Stats,
-    Timeouts, Tunnel, Version,
+    Netmask, Protocol, Rates, Request, Service, ServiceEntry, ServiceIdentity, Stats, Timeouts,
+    Tunnel, Version,
 };
 
 /// The message as it comes out at the other end.
@@ -58,16 +58,13 @@ fn identity() -> impl Strategy<Value = ServiceIdentity> {
 
 fn service() -> impl Strategy<Value = Service> {
     (identity(), "[a-z0-9é-]{0,15}", any::<[u32; 3]>(), proptest::option::of("[a-z]{1,16}"))
-        .prop_map(|(identity, scheduler, [flags, timeout, mask], persistence_engine)| Service {
-            identity,
-            scheduler,
-            flags: ServiceFlags(flags),
-            timeout,
-            netmask: match identity.family() {
+        .prop_map(|(identity, scheduler, [flags, timeout, mask], persistence_engine)| {
+            let netmask = match identity.family() {
                 AddressFamily::Ipv4 => Netmask::Ipv4(Ipv4Addr::from_bits(mask)),
                 AddressFamily::Ipv6 => Netmask::Ipv6(mask),
-            },
-            persistence_engine,
+            };
+            let service = Service { persistence_engine, ..Service::new(identity, scheduler) };
+            service.with_kernel_fields(flags, timeout, netmask)
         })
 }
 
