@@ -328,3 +328,30 @@ impl ServiceEntry {
         Self { service, stats }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serialized_service_has_the_fields_of_the_kernel() {
+        let web = ServiceIdentity::Mark { mark: 7, family: AddressFamily::Ipv6 };
+        let named = |flags, timeout, netmask| {
+            format!(
+                r#"{{"identity":{{"mark":{{"mark":7,"family":"ipv6"}}}},"scheduler":"mh","flags":{flags},"timeout":{timeout},"netmask":{netmask},"persistence_engine":null}}"#
+            )
+        };
+        let plain = Service::new(web, "mh");
+        let persistent = plain
+            .clone()
+            .with_flags(ServiceFlags::ONE_PACKET)
+            .with_persistence(Persistence::new(300, Netmask::Ipv6(64)));
+        for (service, text) in [(&plain, named(0, 0, 128)), (&persistent, named(5, 300, 64))] {
+            assert_eq!(serde_json::to_string(service).unwrap(), text);
+            assert_eq!(&serde_json::from_str::<Service>(&text).unwrap(), service);
+        }
+        // Without the flag timeout and netmask mean nothing; HASHED is the kernel's.
+        let odd: Service = serde_json::from_str(&named(2, 300, 64)).unwrap();
+        assert_eq!(odd, plain);
+    }
+}

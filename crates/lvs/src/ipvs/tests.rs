@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::*;
-use crate::netlink::Error;
 use crate::netlink::fake_kernel::{
     Answer, FAMILY, FakeKernel, Seen, acknowledged, end, message, outcome,
 };
+use crate::netlink::{Error, ErrorKind};
 
 /// Attributes that a kernel sends, as bytes: kind and value.
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
@@ -166,4 +166,31 @@ fn many_changes_share_a_datagram_and_keep_their_results() {
     let results = ipvs.execute_all(&requests).unwrap();
     let errors: Vec<_> = results.iter().map(|result| result.as_ref().err()?.errno()).collect();
     assert_eq!(errors, [Some(libc::EEXIST), None, None]);
+}
+
+#[test]
+fn error_kind_depends_on_the_request() {
+    let service = || Service::new(web(), "rr");
+    let edit = Request::EditDestination { service: web(), destination: real_server() };
+    let stop = Request::StopDaemon { state: DaemonState::Master, sync_id: 0 };
+    for (request, errno, kind) in [
+        (Request::AddService(service()), libc::ENOENT, ErrorKind::NoScheduler),
+        (Request::AddService(service()), libc::EEXIST, ErrorKind::AlreadyExists),
+        (Request::EditService(service()), libc::ESRCH, ErrorKind::NoSuchService),
+        (edit.clone(), libc::ENOENT, ErrorKind::NotFound),
+        (edit, libc::ESRCH, ErrorKind::NoSuchService),
+        (stop, libc::ESRCH, ErrorKind::NotFound),
+        (Request::Flush, libc::EPERM, ErrorKind::NotPermitted),
+        (Request::Flush, libc::ENOMEM, ErrorKind::Other),
+    ] {
+        let mut ipvs = client(|seen: &[Seen]| {
+            vec![Ok(outcome(seen[0].sequence(), errno)), acknowledged(seen)]
+        });
+        assert_eq!(ipvs.execute(&request).unwrap_err().kind(), kind, "{request:?}");
+        let results = ipvs.execute_all(&[request, Request::Flush]).unwrap();
+        let kinds: Vec<_> = results.iter().map(|it| it.as_ref().err().map(Error::kind)).collect();
+        assert_eq!(kinds, [Some(kind), None]);
+    }
+    let mut ipvs = client(|seen: &[Seen]| vec![Ok(outcome(seen[0].sequence(), libc::ESRCH))]);
+    assert_eq!(ipvs.service(&web()).unwrap_err().kind(), ErrorKind::NoSuchService);
 }
