@@ -1,14 +1,14 @@
 #!/bin/sh
-# Makes this machine the director of LVS with network address translation, and takes that back.
-# Usage: director-nat.sh start|stop|status, with the settings below changed here or in the environment.
+# Makes this machine the director of LVS with network address translation; `stop` reverts it.
+# Usage: director-nat.sh start|stop|status. Change the settings below, or set them in the environment.
 set -eu
 
-# Lists are separated by spaces. IPv6 goes too: each virtual address gets the real servers of its family.
-: "${VIPS:=216.34.94.17}" # addresses that clients connect to
+# Lists are separated by spaces and may contain IPv6 addresses: each VIP gets the real servers of its family.
+: "${VIPS:=216.34.94.17}" # virtual addresses
 : "${SERVICES:=tcp:80}" # PROTOCOL:PORT
 : "${SCHEDULER:=rr}"
 : "${REAL_SERVERS:=192.168.20.1:80 192.168.20.2:4002}" # ADDRESS[:PORT][,weight=N]
-: "${DEVICE:=}" # interface of the virtual addresses; by default the one whose subnet holds them
+: "${DEVICE:=}" # interface for the VIPs; default: the one whose subnet contains them
 
 case ${1:-} in
     start) verb=up ;;

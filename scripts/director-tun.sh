@@ -1,10 +1,10 @@
 #!/bin/sh
-# Makes this machine the director of LVS with IP tunnelling, and takes that back.
-# Usage: director-tun.sh start|stop|status, with the settings below changed here or in the environment.
+# Makes this machine the director of LVS with IP tunnelling; `stop` reverts it.
+# Usage: director-tun.sh start|stop|status. Change the settings below, or set them in the environment.
 set -eu
 
-# Lists are separated by spaces. IPv6 goes too: each virtual address gets the real servers of its family.
-: "${VIPS:=192.168.10.10}" # addresses that clients connect to
+# Lists are separated by spaces and may contain IPv6 addresses: each VIP gets the real servers of its family.
+: "${VIPS:=192.168.10.10}" # virtual addresses
 : "${SERVICES:=tcp:80}" # PROTOCOL:PORT
 : "${SCHEDULER:=rr}"
 : "${REAL_SERVERS:=192.168.10.2 192.168.10.3}" # ADDRESS[,weight=N]

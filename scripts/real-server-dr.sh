@@ -1,11 +1,11 @@
 #!/bin/sh
-# Makes this machine a real server of LVS with direct routing, and takes that back.
-# Usage: real-server-dr.sh start|stop|status, with the settings below changed here or in the environment.
+# Makes this machine a real server of LVS with direct routing; `stop` reverts it.
+# Usage: real-server-dr.sh start|stop|status. Change the settings below, or set them in the environment.
 set -eu
 
-# Lists are separated by spaces. IPv6 goes too.
-: "${VIPS:=192.168.10.10}" # addresses that clients connect to
-: "${DEVICE:=}" # interface that faces the director; by default the one whose subnet holds the addresses
+# Lists are separated by spaces and may contain IPv6 addresses.
+: "${VIPS:=192.168.10.10}" # virtual addresses
+: "${DEVICE:=}" # interface towards the director; default: the one whose subnet contains the VIPs
 
 case ${1:-} in
     start) verb=up ;;

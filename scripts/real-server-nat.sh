@@ -1,12 +1,12 @@
 #!/bin/sh
-# Makes this machine a real server of LVS with network address translation, and takes that back.
-# Usage: real-server-nat.sh start|stop|status, with the settings below changed here or in the environment.
+# Makes this machine a real server of LVS with network address translation; `stop` reverts it.
+# Usage: real-server-nat.sh start|stop|status. Change the settings below, or set them in the environment.
 set -eu
 
-# Lists are separated by spaces. IPv6 goes too.
-: "${VIPS:=216.34.94.17}" # addresses that clients connect to
-: "${GATEWAYS:=192.168.20.254}" # the director, as this machine knows it; one a family
-: "${DEVICE:=}" # interface that faces the director; by default the one whose subnet holds the gateway
+# Lists are separated by spaces and may contain IPv6 addresses.
+: "${VIPS:=216.34.94.17}" # virtual addresses
+: "${GATEWAYS:=192.168.20.254}" # address of the director on this side; one per family
+: "${DEVICE:=}" # interface towards the director; default: the one whose subnet contains the gateway
 
 case ${1:-} in
     start) verb=up ;;

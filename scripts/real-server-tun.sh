@@ -1,10 +1,10 @@
 #!/bin/sh
-# Makes this machine a real server of LVS with IP tunnelling, and takes that back.
-# Usage: real-server-tun.sh start|stop|status, with the settings below changed here or in the environment.
+# Makes this machine a real server of LVS with IP tunnelling; `stop` reverts it.
+# Usage: real-server-tun.sh start|stop|status. Change the settings below, or set them in the environment.
 set -eu
 
-# Lists are separated by spaces. IPv6 goes too.
-: "${VIPS:=192.168.10.10}" # addresses that clients connect to
+# Lists are separated by spaces and may contain IPv6 addresses.
+: "${VIPS:=192.168.10.10}" # virtual addresses
 
 case ${1:-} in
     start) verb=up ;;
