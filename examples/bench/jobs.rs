@@ -1,16 +1,14 @@
-//! The jobs, each done by the original, by ours, and by its floor, in turn.
+//! The jobs, each run by the original, by our program and by its floor in turn.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::connections;
-use crate::measure::{Figures, own};
-use crate::start::Start;
-use crate::table::Shape;
+use crate::measure::{Figures, Start, own};
+use crate::workload::{self, Shape};
 
-/// What is measured, and how often.
+/// What to measure, and how often.
 pub(crate) struct Plan {
     pub(crate) ours: String,
     /// Our lvsctl.
@@ -22,7 +20,7 @@ pub(crate) struct Plan {
     pub(crate) reference_runs: usize,
 }
 
-/// A line of the report.
+/// A row of the report.
 pub(crate) struct Row {
     pub(crate) job: String,
     pub(crate) reference: Figures,
@@ -30,22 +28,22 @@ pub(crate) struct Row {
     pub(crate) floor: Option<(&'static str, Figures)>,
 }
 
-/// All that was measured.
+/// All results.
 pub(crate) struct Measured {
     pub(crate) rows: Vec<Row>,
-    /// Of the first row.
+    /// Start-up of the programs of the first row.
     pub(crate) starts: Vec<Start>,
 }
 
-/// What else a job costs, without our work.
+/// The cost of a job without our work.
 enum Floor<'a> {
-    /// This program, which keeps its own time.
+    /// This program, which measures its own time.
     Own(&'static str, &'a [&'a str]),
     /// Another program.
     Program(&'static str, &'a str, &'a [&'a str]),
 }
 
-/// Runs of start-up, which is short.
+/// Runs of the start-up job, which is short.
 const STARTS: usize = 50;
 
 pub(crate) fn run(plan: &Plan) -> Measured {
@@ -103,7 +101,7 @@ impl Bench<'_> {
         rows
     }
 
-    /// One weight is another each time. The original has nothing of the kind.
+    /// Each run changes one weight. The original has no such command.
     fn apply(&self, shape: Shape) -> Row {
         self.fresh_host();
         let nothing = Path::new("/dev/null");
@@ -124,7 +122,7 @@ impl Bench<'_> {
         for number in 0..=self.plan.runs {
             let words = words(&files[number % 2].0);
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            // The first run makes the table, which is not what is measured.
+            // The first run adds the table and is not measured.
             let mut first = Figures::default();
             let figures = if number == 0 { &mut first } else { &mut ours };
             figures.run(&self.plan.companion, &words, nothing, nothing);
@@ -137,7 +135,7 @@ impl Bench<'_> {
         Row { job, reference: Figures::default(), ours, floor: Some(("`-S -n`", floor)) }
     }
 
-    /// Each run starts with an empty table, and must leave the same one.
+    /// Each run starts with an empty table, and all must leave the same one.
     fn restore(&self, shape: Shape, text: &str) -> Row {
         let rules = self.directory.join("rules");
         fs::write(&rules, shape.rules()).unwrap();
@@ -172,17 +170,17 @@ impl Bench<'_> {
 
     fn connections(&self) -> Row {
         self.fresh_host();
-        let service = format!("{}:{}", connections::SERVICE, connections::PORT);
+        let service = format!("{}:{}", workload::SERVICE, workload::PORT);
         let ours = &self.plan.ours;
         shell(&format!(
             "{ours} --set 0 0 86400 && {ours} -A -u {service} -s wlc && \
              {ours} -a -u {service} -r 10.0.0.2 -m && ip address add {}/32 dev lo",
-            connections::SERVICE
+            workload::SERVICE
         ));
         let count = self.plan.connections;
         own(&["connections", &count.to_string()]);
         let floor = Floor::Program("`cat`", "cat", &["/proc/net/ip_vs_conn"]);
-        // Many minutes each, where the kernel walks with the square of the connections.
+        // Many minutes each: the kernel's time grows with the square of the connections.
         let (runs, reference_runs) = (self.plan.runs.min(3), self.plan.reference_runs.min(1));
         let job = format!("`-Lcn`, {count} connections");
         self.job(&job, &["-Lcn"], floor, runs, reference_runs)
@@ -228,12 +226,12 @@ impl Bench<'_> {
         Row { job: job.to_owned(), reference, ours, floor }
     }
 
-    /// Moves to a network namespace without a past: the kernel keeps deleted destinations for two
-    /// minutes, and looks through them all whenever one is added (`ip_vs_trash_get_dest`).
+    /// Moves to a new network namespace: the kernel keeps deleted destinations for two minutes, and
+    /// searches them all whenever one is added (`ip_vs_trash_get_dest`).
     #[allow(unsafe_code)]
     fn fresh_host(&self) {
         shell(&format!("{} -C", self.plan.ours));
-        // Kept to the end, since taking down a namespace takes time in the background.
+        // Kept until the end: the kernel would remove the old namespace in the background.
         std::mem::forget(File::open("/proc/self/ns/net").unwrap());
         // SAFETY: a bare system call.
         let left = unsafe { libc::unshare(libc::CLONE_NEWNET) };
