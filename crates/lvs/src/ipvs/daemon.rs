@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
-
 /// Which half of the synchronization a daemon does (`IP_VS_STATE_*`). Both may run at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum DaemonState {
     /// Sends the state of connections (`IP_VS_STATE_MASTER`, 1).
     Master,
@@ -48,7 +50,8 @@ impl DaemonState {
 ///
 /// What is `None` is the kernel's choice when a daemon is started, and not known (kernels before
 /// 4.3) when it is listed.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Daemon {
     /// Sender or receiver.

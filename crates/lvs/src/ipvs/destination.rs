@@ -2,13 +2,15 @@
 
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
-
 use super::{AddressFamily, Stats};
 
 /// How a packet reaches the real server; the low three bits of `IP_VS_CONN_F_FWD_MASK`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum Forwarding {
     /// Network address translation (`IP_VS_CONN_F_MASQ`, 0).
     Masquerade,
@@ -51,8 +53,12 @@ impl Forwarding {
 
 /// How the checksum of the outer packet is treated by GUE and GRE tunnels
 /// (`IP_VS_TUNNEL_ENCAP_FLAG_*`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum Checksum {
     /// No checksum (flag 0).
     #[default]
@@ -88,8 +94,12 @@ impl Checksum {
 /// Encapsulation of a destination that is reached by [`Forwarding::Tunnel`].
 ///
 /// The kernel keeps one for every destination, [`Tunnel::Ipip`] where nothing was said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum Tunnel {
     /// IP in IP (`IP_VS_CONN_F_TUNNEL_TYPE_IPIP`, 0).
     #[default]
@@ -124,7 +134,8 @@ pub enum Tunnel {
 /// let real_server = Destination::new(address, 80, Forwarding::Tunnel).with_weight(3);
 /// assert_eq!(real_server.upper_threshold, 0);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Destination {
     /// Address of the real server. Only tunnelling allows another family than the service's.
@@ -188,7 +199,8 @@ impl Destination {
 }
 
 /// A destination as the kernel lists it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct DestinationEntry {
     /// What was configured.

@@ -3,15 +3,13 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use serde::{Deserialize, Serialize};
-
 use super::{AddressFamily, Stats};
 
 /// Transport protocol of a service, by its IP protocol number.
 ///
 /// The kernel does not check the number, so a table may hold others than the three named here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct Protocol(pub u16);
 
 impl Protocol {
@@ -36,8 +34,12 @@ impl Protocol {
 }
 
 /// What tells one service from another: the kernel allows one service an identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum ServiceIdentity {
     /// A protocol, an address and a port; port 0 with persistence means every port.
     Address {
@@ -103,10 +105,8 @@ impl ServiceIdentity {
 /// is removed when a service is read.
 ///
 /// Bits without a name are kept.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct ServiceFlags(u32);
 
 bitflags::bitflags! {
@@ -129,8 +129,8 @@ bitflags::bitflags! {
 ///
 /// On the wire an IPv4 mask is in network byte order and an IPv6 mask is a prefix length in host byte
 /// order, in the same 32 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(untagged))]
 pub enum Netmask {
     /// Any bit pattern; the kernel does not ask for leading ones.
     Ipv4(Ipv4Addr),
@@ -198,8 +198,12 @@ impl Persistence {
 /// let service = Service::new(web, "rr").with_persistence(persistence);
 /// assert!(service.is_persistent());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(from = "Fields", into = "Fields")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(from = "Fields", into = "Fields")
+)]
 #[non_exhaustive]
 pub struct Service {
     /// Protocol, address and port, or firewall mark.
@@ -282,7 +286,8 @@ const PERSISTENT: u32 = 0x0001;
 const HASHED: u32 = 0x0002;
 
 /// A service in its serialized form, whose fields are the kernel's.
-#[derive(Serialize, Deserialize)]
+#[cfg(feature = "serde")]
+#[derive(serde::Serialize, serde::Deserialize)]
 #[serde(rename = "Service")]
 struct Fields {
     identity: ServiceIdentity,
@@ -293,6 +298,7 @@ struct Fields {
     persistence_engine: Option<String>,
 }
 
+#[cfg(feature = "serde")]
 impl From<Fields> for Service {
     fn from(fields: Fields) -> Self {
         let service = Self {
@@ -303,6 +309,7 @@ impl From<Fields> for Service {
     }
 }
 
+#[cfg(feature = "serde")]
 impl From<Service> for Fields {
     fn from(service: Service) -> Self {
         let (flags, timeout, netmask) = service.kernel_fields();
@@ -312,7 +319,8 @@ impl From<Service> for Fields {
 }
 
 /// A service as the kernel lists it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct ServiceEntry {
     /// What was configured.
@@ -329,7 +337,7 @@ impl ServiceEntry {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "serde"))]
 mod tests {
     use super::*;
 

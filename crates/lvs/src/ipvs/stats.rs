@@ -1,11 +1,10 @@
 //! Counters and rates of a service or a destination.
 
-use serde::{Deserialize, Serialize};
-
 /// Totals since the entry was made or zeroed, and the estimated rates.
 ///
 /// Kernels before 4.1 keep 32-bit counters; they are widened here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Stats {
     /// Connections scheduled.
@@ -23,7 +22,8 @@ pub struct Stats {
 }
 
 /// Moving averages, each a second, as the kernel estimates them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Rates {
     /// Connections a second.

@@ -1,11 +1,10 @@
 //! Timeouts of connections.
 
-use serde::{Deserialize, Serialize};
-
 /// How long the kernel keeps an idle connection, in seconds.
 ///
 /// When they are set, 0 leaves a value as it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Timeouts {
     /// Established TCP connections.

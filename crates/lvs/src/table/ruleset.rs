@@ -1,9 +1,8 @@
 //! A whole table that somebody wants, made of requests as a kernel makes its own.
 
+use std::collections::HashMap;
 use std::iter;
 use std::net::IpAddr;
-
-use hashbrown::HashMap;
 
 use super::{Error, Key, Snapshot, Value, rank};
 use crate::ipvs::{Client, Daemon, Destination, Request, Service, ServiceIdentity, Timeouts};
