@@ -7,6 +7,7 @@
 mod address_family;
 mod client;
 mod daemon;
+mod describe;
 mod destination;
 mod info;
 mod request;
@@ -20,6 +21,7 @@ mod wire;
 pub use address_family::AddressFamily;
 pub use client::Client;
 pub use daemon::{Daemon, DaemonState};
+pub use describe::describe;
 pub use destination::{Checksum, Destination, DestinationEntry, Forwarding, Tunnel};
 pub use info::{Info, Version, is_loaded};
 pub use request::Request;

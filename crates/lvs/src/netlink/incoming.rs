@@ -9,14 +9,14 @@ use super::{Error, extended_ack};
 
 /// A message from the kernel.
 #[derive(Debug)]
-pub(super) struct Incoming<'a> {
-    pub(super) header: NetlinkHeader,
+pub(crate) struct Incoming<'a> {
+    pub(crate) header: NetlinkHeader,
     body: &'a [u8],
 }
 
 /// What a message says.
 #[derive(Debug)]
-pub(super) enum Content<'a> {
+pub(crate) enum Content<'a> {
     /// A payload of the family.
     Payload(&'a [u8]),
     /// The outcome of a request (`NLMSG_ERROR`; number 0 is success).
@@ -29,11 +29,11 @@ pub(super) enum Content<'a> {
 
 impl<'a> Incoming<'a> {
     /// Whether the table changed during the listing that this message is part of.
-    pub(super) const fn is_interrupted(&self) -> bool {
+    pub(crate) const fn is_interrupted(&self) -> bool {
         self.header.flags & NLM_F_DUMP_INTR != 0
     }
 
-    pub(super) fn content(&self) -> Content<'a> {
+    pub(crate) fn content(&self) -> Content<'a> {
         match self.header.message_type {
             NLMSG_ERROR => Content::Outcome(extended_ack::acknowledgement(&self.header, self.body)),
             NLMSG_DONE => Content::End(extended_ack::done(&self.header, self.body)),
@@ -45,12 +45,12 @@ impl<'a> Incoming<'a> {
 }
 
 /// The messages of a datagram, one after the other; ends after the first that makes no sense.
-pub(super) struct Messages<'a> {
+pub(crate) struct Messages<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Messages<'a> {
-    pub(super) const fn new(datagram: &'a [u8]) -> Self {
+    pub(crate) const fn new(datagram: &'a [u8]) -> Self {
         Self { rest: datagram }
     }
 }

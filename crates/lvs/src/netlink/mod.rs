@@ -23,6 +23,7 @@ mod transport;
 #[doc(hidden)]
 pub use connection::Connection;
 pub use error::{Error, ErrorKind};
+pub(crate) use incoming::{Content, Incoming, Messages};
 pub use namespace::{Namespace, NamespaceError, proc_net};
 #[doc(hidden)]
 pub use outgoing::Payload;

@@ -25,3 +25,25 @@ pub(in crate::ipvs) enum Command {
 /// `IPVS_CMD_SET_INFO`: only ever the answer to [`Command::GetInfo`], and the only message whose
 /// attributes have numbers of their own.
 pub(super) const SET_INFO: u8 = 14;
+
+/// The names of the commands, by their numbers.
+pub(super) const COMMANDS: [&str; 18] = [
+    "UNSPEC",
+    "NEW_SERVICE",
+    "SET_SERVICE",
+    "DEL_SERVICE",
+    "GET_SERVICE",
+    "NEW_DEST",
+    "SET_DEST",
+    "DEL_DEST",
+    "GET_DEST",
+    "NEW_DAEMON",
+    "DEL_DAEMON",
+    "GET_DAEMON",
+    "SET_CONFIG",
+    "GET_CONFIG",
+    "SET_INFO",
+    "GET_INFO",
+    "ZERO",
+    "FLUSH",
+];

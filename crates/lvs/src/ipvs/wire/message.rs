@@ -1,10 +1,12 @@
 //! A message of the IPVS family.
 
+use std::fmt::{self, Display, Formatter};
+
 use netlink_packet_core::{DecodeError, Emitable, ParseableParametrized};
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 
 use super::Command;
-use super::command::SET_INFO;
+use super::command::{COMMANDS, SET_INFO};
 use super::daemon::DaemonAttribute;
 use super::destination::DestinationAttribute;
 use super::service::ServiceAttribute;
@@ -47,6 +49,21 @@ pub(super) enum Attributes {
 impl IpvsMessage {
     pub(super) fn new(command: Command, attributes: Vec<Attribute>) -> Self {
         Self { command: command as u8, attributes: Attributes::Usual(attributes.into()) }
+    }
+}
+
+impl Display for IpvsMessage {
+    /// For a person: the command and the attributes.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match COMMANDS.get(usize::from(self.command)) {
+            Some(name) => f.write_str(name)?,
+            None => write!(f, "command {}", self.command)?,
+        }
+        f.write_str(" ")?;
+        match &self.attributes {
+            Attributes::Usual(attributes) => attributes.show(f),
+            Attributes::Info(attributes) => attributes.show(f),
+        }
     }
 }
 

@@ -43,6 +43,21 @@ macro_rules! attributes {
             }
         }
 
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self {
+                    $(Self::$variant(value) => {
+                        f.write_str(concat!(stringify!($variant), " "))?;
+                        $crate::ipvs::wire::value::Value::show(value, f)
+                    })*
+                    Self::Other(attribute) => {
+                        use netlink_packet_core::Nla as _;
+                        write!(f, "#{} {{{} bytes}}", attribute.kind(), attribute.value_len())
+                    }
+                }
+            }
+        }
+
         impl netlink_packet_core::Parseable<netlink_packet_core::NlaBuffer<&[u8]>> for $name {
             fn parse(
                 attribute: &netlink_packet_core::NlaBuffer<&[u8]>,

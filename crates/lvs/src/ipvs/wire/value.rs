@@ -1,5 +1,8 @@
 //! The types of attribute values.
 
+use std::fmt::{self, Display, Formatter};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use netlink_packet_core::{
     DecodeError, Emitable, Nla, NlaBuffer, NlasIterator, Parseable, parse_u8, parse_u16,
     parse_u16_be, parse_u32, parse_u64,
@@ -15,6 +18,8 @@ pub(super) trait Value: Sized {
     fn emit(&self, buffer: &mut [u8]);
     /// Reads it from all of `bytes`.
     fn parse(bytes: &[u8]) -> Result<Self, DecodeError>;
+    /// Writes it for a person.
+    fn show(&self, f: &mut Formatter<'_>) -> fmt::Result;
 }
 
 macro_rules! number {
@@ -28,6 +33,9 @@ macro_rules! number {
             }
             fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
                 $parse(bytes)
+            }
+            fn show(&self, f: &mut Formatter<'_>) -> fmt::Result {
+                self.fmt(f)
             }
         }
     )*};
@@ -53,6 +61,9 @@ impl Value for NetworkU16 {
     fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
         parse_u16_be(bytes).map(Self)
     }
+    fn show(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// Bytes whose meaning depends on the address family, which is another attribute: an address
@@ -66,6 +77,18 @@ impl<const N: usize> Value for [u8; N] {
     }
     fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
         bytes.try_into().map_err(|_| DecodeError::invalid_number(N, bytes.len()))
+    }
+    fn show(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.split_first_chunk::<4>() {
+            // IPv4, or an IPv6 address that no host has.
+            Some((ipv4, rest)) if rest.iter().all(|byte| *byte == 0) => {
+                Ipv4Addr::from(*ipv4).fmt(f)
+            }
+            _ => match <[u8; 16]>::try_from(&self[..]) {
+                Ok(ipv6) => Ipv6Addr::from(ipv6).fmt(f),
+                Err(_) => write!(f, "{self:?}"),
+            },
+        }
     }
 }
 
@@ -104,6 +127,9 @@ impl Value for Counter {
             _ => parse_u64(bytes).map(Self::Wide),
         }
     }
+    fn show(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
 }
 
 /// `struct ip_vs_flags`: bits, and which of them are meant.
@@ -128,6 +154,9 @@ impl Value for MaskedFlags {
             None => Err(DecodeError::invalid_number(8, bytes.len())),
         }
     }
+    fn show(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}/{:#x}", self.flags, self.mask)
+    }
 }
 
 /// Bytes of a name that are sent at most. The kernel takes 15 or 16 and refuses longer ones
@@ -146,6 +175,9 @@ impl Value for String {
     fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
         let name = bytes.split(|&byte| byte == 0).next().unwrap_or_default();
         Ok(Self::from_utf8_lossy(name).into_owned())
+    }
+    fn show(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
     }
 }
 
@@ -168,7 +200,7 @@ impl<A: Nla> From<Vec<A>> for Nest<A> {
 
 impl<A> Value for Nest<A>
 where
-    A: Nla + for<'a> Parseable<NlaBuffer<&'a [u8]>>,
+    A: Nla + Display + for<'a> Parseable<NlaBuffer<&'a [u8]>>,
 {
     const NESTED: bool = true;
     fn length(&self) -> usize {
@@ -188,6 +220,13 @@ where
             attributes.push(A::parse(&attribute?)?);
         }
         Ok(attributes.into())
+    }
+    fn show(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (index, attribute) in self.attributes.iter().enumerate() {
+            write!(f, "{}{attribute}", if index == 0 { "" } else { ", " })?;
+        }
+        f.write_str("}")
     }
 }
 
@@ -216,5 +255,8 @@ impl Value for Unparsed {
     }
     fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
         Ok(Self(bytes.to_owned()))
+    }
+    fn show(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{{{} bytes}}", self.0.len())
     }
 }
