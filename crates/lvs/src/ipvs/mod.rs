@@ -4,29 +4,24 @@
 //! know nothing of the wire. Numbers and layouts are those of the kernel's public header
 //! `linux/ip_vs.h`.
 
-mod address_family;
 mod client;
 mod daemon;
 mod describe;
 mod destination;
-mod info;
 mod request;
 mod service;
-mod stats;
+mod status;
 #[cfg(test)]
 mod tests;
-mod timeouts;
 mod wire;
 
-pub use address_family::AddressFamily;
 pub use client::Client;
 pub use daemon::{Daemon, DaemonState};
 pub use describe::describe;
 pub use destination::{Checksum, Destination, DestinationEntry, Forwarding, Tunnel};
-pub use info::{Info, Version, is_loaded};
 pub use request::Request;
 pub use service::{
-    Netmask, Persistence, Protocol, Service, ServiceEntry, ServiceFlags, ServiceIdentity,
+    AddressFamily, Netmask, Persistence, Protocol, Service, ServiceEntry, ServiceFlags,
+    ServiceIdentity,
 };
-pub use stats::{Rates, Stats};
-pub use timeouts::Timeouts;
+pub use status::{Info, Rates, Stats, Timeouts, Version, is_loaded};

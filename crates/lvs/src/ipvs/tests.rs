@@ -46,7 +46,7 @@ fn a_kernel_without_ipvs_is_named() {
 fn each_verb_sends_its_command() {
     let commands = RefCell::new(Vec::new());
     let mut ipvs = client(|seen: &[Seen]| {
-        let [request, _full_stop] = seen else { panic!() };
+        let [request, _barrier] = seen else { panic!() };
         commands.borrow_mut().push(request.payload[0]);
         vec![acknowledged(seen)]
     });
@@ -80,7 +80,7 @@ fn each_verb_sends_its_command() {
 fn a_refusal_keeps_its_number() {
     let mut ipvs = client(|seen: &[Seen]| {
         let refusal = Ok(outcome(seen[0].sequence(), libc::ESRCH));
-        let barrier = seen.iter().filter(|seen| seen.is_full_stop());
+        let barrier = seen.iter().filter(|seen| seen.is_barrier());
         let acknowledgement = barrier.map(|seen| Ok(outcome(seen.sequence(), 0)));
         [refusal].into_iter().chain(acknowledgement).collect()
     });
@@ -154,7 +154,7 @@ fn an_answer_that_tells_nothing_is_malformed() {
 #[test]
 fn many_changes_share_a_datagram_and_keep_their_results() {
     let mut ipvs = client(|seen: &[Seen]| {
-        let [first, _, _, _full_stop] = seen else { panic!() };
+        let [first, _, _, _barrier] = seen else { panic!() };
         vec![Ok(outcome(first.sequence(), libc::EEXIST)), acknowledged(seen)]
     });
     let service = Service::new(web(), "rr");

@@ -1,4 +1,4 @@
-//! A conversation with the kernel: one request at a time, or one listing.
+//! A connection to the kernel: one request at a time, many in few datagrams, or a dump.
 
 use std::fmt;
 use std::io;
@@ -10,8 +10,8 @@ use netlink_packet_core::{
 };
 use netlink_packet_generic::{GenlHeader, GenlMessage};
 
-use super::incoming::{Content, Incoming, Messages};
-use super::{Error, Payload, Transport, outgoing};
+use super::message::{Content, Incoming, Messages, Payload, append_barrier, append_request};
+use super::{Error, Transport};
 
 /// How long to wait for something that belongs to the request, whatever else arrives.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -26,6 +26,13 @@ const ATTEMPTS: u32 = 5;
 
 /// Entries of a listing above which the answer is not believed.
 const LONGEST_LISTING: usize = 1 << 20;
+
+/// The usual receive buffer of 208 KiB holds about 250 refusals; what comes beyond is lost. Half
+/// of that is safe wherever a larger buffer is not allowed.
+const MOST_REQUESTS: u32 = 128;
+
+/// Far below the usual send buffer of 208 KiB, which no datagram may exceed.
+const MOST_BYTES: usize = 48 << 10;
 
 /// A conversation over a [`Transport`], for any generic netlink family.
 ///
@@ -45,7 +52,7 @@ pub struct Connection<T> {
     transport: T,
     next_sequence: u32,
     received: Vec<u8>,
-    pub(super) outgoing: Vec<u8>,
+    outgoing: Vec<u8>,
     pub(super) time_limit: Duration,
 }
 
@@ -165,13 +172,13 @@ impl<T: Transport> Connection<T> {
         let sequence = self.reserve(1);
         self.outgoing.clear();
         let flags = NLM_F_REQUEST | flags;
-        outgoing::append(&mut self.outgoing, family, flags, sequence, request);
+        append_request(&mut self.outgoing, family, flags, sequence, request);
         self.send()?;
         Ok(sequence)
     }
 
     /// Sends what stands in `outgoing`.
-    pub(super) fn send(&mut self) -> Result<(), Error> {
+    fn send(&mut self) -> Result<(), Error> {
         self.transport.send(&self.outgoing).map_err(|error| self.failure(error))
     }
 
@@ -187,7 +194,7 @@ impl<T: Transport> Connection<T> {
     }
 
     /// Receives until `handle` has what it wants of the messages with these sequence numbers.
-    pub(super) fn receive(
+    fn receive(
         &mut self,
         sequences: RangeInclusive<u32>,
         mut handle: impl FnMut(&Incoming<'_>, Content<'_>) -> Result<ControlFlow<()>, Error>,
@@ -234,6 +241,87 @@ impl<T: Transport> Connection<T> {
     }
 }
 
+impl<T: Transport> Connection<T> {
+    /// Sends many requests and tells `outcome` what became of each, in their order.
+    ///
+    /// Requests are taken, encoded and sent as they come, at most 128 at a time, so that any number
+    /// needs the same memory. The kernel does them one after the other and goes on after a refusal.
+    /// No request asks for an acknowledgement: refusals are told in any case, and a barrier at the
+    /// end of the datagram, a message that does nothing, is acknowledged after all of them.
+    ///
+    /// # Errors
+    ///
+    /// An error of the conversation itself, after which nothing is known of the datagram that was
+    /// under way, and nothing behind it was sent. Refusals go to `outcome`.
+    pub fn execute_all<P: Payload>(
+        &mut self,
+        family: u16,
+        requests: impl IntoIterator<Item = P>,
+        mut outcome: impl FnMut(Result<(), Error>),
+    ) -> Result<(), Error> {
+        let mut requests = requests.into_iter().peekable();
+        while requests.peek().is_some() {
+            let first = self.reserve(MOST_REQUESTS + 1);
+            let mut sequence = first;
+            self.outgoing.clear();
+            while sequence - first < MOST_REQUESTS && self.outgoing.len() < MOST_BYTES {
+                let Some(request) = requests.next() else {
+                    break;
+                };
+                append_request(&mut self.outgoing, family, NLM_F_REQUEST, sequence, request);
+                sequence += 1;
+            }
+            append_barrier(&mut self.outgoing, sequence);
+            self.send()?;
+            self.outcomes(first, sequence, &mut outcome)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the acknowledgement of the barrier and tells what became of the requests before.
+    fn outcomes(
+        &mut self,
+        first: u32,
+        barrier: u32,
+        outcome: &mut impl FnMut(Result<(), Error>),
+    ) -> Result<(), Error> {
+        let mut refusals: Vec<(u32, Error)> = Vec::new();
+        self.receive(first..=barrier, |message, content| {
+            let sequence = message.header.sequence_number;
+            match content {
+                Content::Outcome(Ok(())) if sequence == barrier => {
+                    return Ok(ControlFlow::Break(()));
+                }
+                Content::Outcome(Err(Error::Refused { .. })) if sequence == barrier => {
+                    return Err(Error::Malformed("a refusal of the barrier".into()));
+                }
+                Content::Outcome(Err(error @ Error::Refused { .. })) => {
+                    // The kernel answers in the order of the requests, and each once.
+                    if refusals.last().is_some_and(|&(before, _)| before >= sequence) {
+                        return Err(Error::Malformed("refusals out of order".into()));
+                    }
+                    refusals.push((sequence, error));
+                }
+                Content::Outcome(Err(error)) => return Err(error),
+                Content::Nothing => {}
+                Content::Outcome(Ok(())) => {
+                    return Err(Error::Malformed(
+                        "an acknowledgement that was not asked for".into(),
+                    ));
+                }
+                content => return Err(unexpected(&content)),
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let mut refusals = refusals.into_iter().peekable();
+        for sequence in first..barrier {
+            let refusal = refusals.next_if(|&(refused, _)| refused == sequence);
+            outcome(refusal.map_or(Ok(()), |(_, error)| Err(error)));
+        }
+        Ok(())
+    }
+}
+
 impl<T: fmt::Debug> fmt::Debug for Connection<T> {
     // Without the buffer.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -256,11 +344,11 @@ where
     Ok(message.payload)
 }
 
-pub(super) fn malformed(error: DecodeError) -> Error {
+fn malformed(error: DecodeError) -> Error {
     Error::Malformed(error.to_string())
 }
 
-pub(super) fn unexpected(content: &Content<'_>) -> Error {
+fn unexpected(content: &Content<'_>) -> Error {
     let what = match content {
         Content::Payload(_) => "a payload where none, or no second one, was asked for",
         Content::Outcome(_) => "an acknowledgement instead of a listing",

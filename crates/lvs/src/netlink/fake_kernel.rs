@@ -7,7 +7,7 @@ use netlink_packet_core::{NLM_F_DUMP, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, Netli
 use netlink_packet_generic::constants::GENL_ID_CTRL;
 
 use super::Transport;
-use super::incoming::{Content, Messages};
+use super::message::{Content, Messages};
 
 /// The id that a played kernel gives to every family.
 pub const FAMILY: u16 = 28;
@@ -25,7 +25,7 @@ impl Seen {
         self.header.sequence_number
     }
 
-    pub const fn is_full_stop(&self) -> bool {
+    pub const fn is_barrier(&self) -> bool {
         self.header.message_type == NLMSG_NOOP
     }
 

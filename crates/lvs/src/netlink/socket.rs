@@ -1,4 +1,5 @@
-//! The real transport: a generic netlink socket.
+//! What carries datagrams to the kernel: a trait, so that a test can replace the kernel, and a
+//! generic netlink socket.
 
 use std::ffi::{c_int, c_void};
 use std::fmt;
@@ -10,8 +11,29 @@ use std::time::Duration;
 use netlink_sys::SocketAddr;
 use netlink_sys::protocols::NETLINK_GENERIC;
 
+use super::Error;
 use super::connection::TIME_LIMIT;
-use super::{Error, Transport};
+
+/// Carries datagrams to a kernel and back.
+///
+/// [`Socket`] is the real one. An error of kind [`io::ErrorKind::WouldBlock`] from
+/// [`Transport::receive`] means that the time limit passed; `ENOBUFS` means that replies were lost.
+pub trait Transport {
+    /// Sends one datagram, which may hold any number of messages.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the socket says.
+    fn send(&mut self, datagram: &[u8]) -> io::Result<()>;
+
+    /// Receives one datagram into `buffer` and gives its length, which is larger than the buffer
+    /// where the datagram did not fit.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the socket says.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+}
 
 /// Room for about a thousand answers. With the usual 208 KiB the kernel drops those after the
 /// 250th or so, and says only that some are lost (`ENOBUFS`).

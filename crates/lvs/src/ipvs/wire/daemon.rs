@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_core::DecodeError;
 
-use super::table::attributes;
+use super::attribute::attributes;
 use crate::ipvs::{Daemon, DaemonState};
 
 attributes! {

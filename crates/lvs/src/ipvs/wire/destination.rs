@@ -4,10 +4,9 @@ use std::net::IpAddr;
 
 use netlink_packet_core::DecodeError;
 
+use super::attribute::{NetworkU16, Unparsed, attributes};
 use super::service::{address_bytes, typed_address};
-use super::stats::stats;
-use super::table::attributes;
-use super::value::{NetworkU16, Unparsed};
+use super::status::stats;
 use crate::ipvs::{
     AddressFamily, Checksum, Destination, DestinationEntry, Forwarding, Stats, Tunnel,
 };

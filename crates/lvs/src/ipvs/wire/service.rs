@@ -4,9 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_core::DecodeError;
 
-use super::stats::stats;
-use super::table::attributes;
-use super::value::{MaskedFlags, NetworkU16, Unparsed};
+use super::attribute::{MaskedFlags, NetworkU16, Unparsed, attributes};
+use super::status::stats;
 use crate::ipvs::{AddressFamily, Netmask, Protocol, Service, ServiceEntry, ServiceIdentity};
 
 attributes! {

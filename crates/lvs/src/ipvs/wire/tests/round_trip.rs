@@ -5,13 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use netlink_packet_core::DefaultNla;
 use proptest::prelude::*;
 
+use super::super::Attribute;
+use super::super::attribute::{Counter, Nest, Unparsed, Value};
 use super::super::destination::{DestinationAttribute, destination_attributes, destination_entry};
-use super::super::message::Attribute;
 use super::super::service::{ServiceAttribute, service_attributes};
-use super::super::settings::{InfoAttribute, timeout_attributes};
-use super::super::stats::StatsAttribute;
-use super::super::value::{Counter, Nest, Unparsed, Value};
-use super::super::{Command, IpvsMessage, service};
+use super::super::status::{InfoAttribute, StatsAttribute};
+use super::super::{Command, IpvsMessage, service, timeout_attributes};
 use super::{bytes, parse, replies};
 use crate::ipvs::{
     AddressFamily, Checksum, Daemon, DaemonState, Destination, DestinationEntry, Forwarding, Info,

@@ -1,10 +1,30 @@
-//! Counters and rates.
+//! The answer to `IPVS_CMD_GET_INFO`, and counters and rates.
 
 use netlink_packet_core::DecodeError;
 
-use super::table::attributes;
-use super::value::{Counter, Unparsed};
-use crate::ipvs::{Rates, Stats};
+use super::attribute::{Counter, Unparsed, attributes};
+use crate::ipvs::{Info, Rates, Stats, Version};
+
+attributes! {
+    /// Attributes of the answer to `IPVS_CMD_GET_INFO` (`IPVS_INFO_ATTR_*`).
+    InfoAttribute {
+        1 => Version(u32),
+        2 => TableSize(u32),
+    }
+}
+
+/// What a kernel does not tell is 0.
+pub(super) fn info(attributes: &[InfoAttribute]) -> Info {
+    let mut info = Info { version: Version(0), table_size: 0 };
+    for attribute in attributes {
+        match *attribute {
+            InfoAttribute::Version(version) => info.version = Version(version),
+            InfoAttribute::TableSize(size) => info.table_size = size,
+            InfoAttribute::Other(_) => {}
+        }
+    }
+    info
+}
 
 attributes! {
     /// Attributes of statistics (`IPVS_STATS_ATTR_*`).

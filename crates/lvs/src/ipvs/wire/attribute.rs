@@ -1,4 +1,5 @@
-//! The types of attribute values.
+//! Attributes: the types of their values, and a macro that makes an enum with the traits of netlink
+//! out of one table.
 
 use std::fmt::{self, Display, Formatter};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -260,3 +261,80 @@ impl Value for Unparsed {
         write!(f, "{{{} bytes}}", self.0.len())
     }
 }
+
+/// Makes an enum of attributes from lines of number, name and [type](Value). Numbers
+/// that are not listed become `Other`.
+macro_rules! attributes {
+    (
+        $(#[$documentation:meta])*
+        $name:ident { $($number:literal => $variant:ident($value:ty),)* }
+    ) => {
+        $(#[$documentation])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub(in crate::ipvs::wire) enum $name {
+            $($variant($value),)*
+            Other(netlink_packet_core::DefaultNla),
+        }
+
+        impl netlink_packet_core::Nla for $name {
+            fn value_len(&self) -> usize {
+                match self {
+                    $(Self::$variant(value) => $crate::ipvs::wire::attribute::Value::length(value),)*
+                    Self::Other(attribute) => attribute.value_len(),
+                }
+            }
+            fn kind(&self) -> u16 {
+                match self {
+                    $(Self::$variant(_) => {
+                        if <$value as $crate::ipvs::wire::attribute::Value>::NESTED {
+                            netlink_packet_core::NLA_F_NESTED | $number
+                        } else {
+                            $number
+                        }
+                    })*
+                    Self::Other(attribute) => attribute.kind(),
+                }
+            }
+            fn emit_value(&self, buffer: &mut [u8]) {
+                match self {
+                    $(Self::$variant(value) => {
+                        $crate::ipvs::wire::attribute::Value::emit(value, buffer);
+                    })*
+                    Self::Other(attribute) => attribute.emit_value(buffer),
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self {
+                    $(Self::$variant(value) => {
+                        f.write_str(concat!(stringify!($variant), " "))?;
+                        $crate::ipvs::wire::attribute::Value::show(value, f)
+                    })*
+                    Self::Other(attribute) => {
+                        use netlink_packet_core::Nla as _;
+                        write!(f, "#{} {{{} bytes}}", attribute.kind(), attribute.value_len())
+                    }
+                }
+            }
+        }
+
+        impl netlink_packet_core::Parseable<netlink_packet_core::NlaBuffer<&[u8]>> for $name {
+            fn parse(
+                attribute: &netlink_packet_core::NlaBuffer<&[u8]>,
+            ) -> Result<Self, netlink_packet_core::DecodeError> {
+                use netlink_packet_core::ErrorContext as _;
+                Ok(match attribute.kind() {
+                    $($number => Self::$variant(
+                        $crate::ipvs::wire::attribute::Value::parse(attribute.value())
+                            .context(concat!(stringify!($name), "::", stringify!($variant)))?,
+                    ),)*
+                    _ => Self::Other(netlink_packet_core::DefaultNla::parse(attribute)?),
+                })
+            }
+        }
+    };
+}
+
+pub(super) use attributes;
