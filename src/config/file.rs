@@ -10,8 +10,8 @@ use super::forms::{ShortOrTable, deserialize_from_str, short_or_table};
 use super::value::{
     Endpoint, Flag, Listen, Mask, Name, PersistenceEngine, Scheduler, Seconds, Unicast,
 };
-use crate::host::{Bond, BondMode, InterfaceName, InvalidInterfaceName};
-use crate::policy::Mode;
+use crate::host::{BondMode, InterfaceName, InvalidInterfaceName};
+use crate::policy::{Bond, Mode};
 use lvs::ipvs::{
     self, Checksum, Daemon, DaemonState, Destination, Netmask, Service, ServiceFlags,
     ServiceIdentity, Timeouts, Tunnel,

@@ -104,21 +104,6 @@ impl Effective {
     }
 }
 
-/// What `rp_filter` of an interface has to be so that it does not filter strictly (1), beside the
-/// value for all interfaces, and what does as well. The larger of both counts, so that 2 on the
-/// interface makes up for a strict `all`, and nothing is needed where `all` is 2.
-#[must_use]
-pub const fn loose_filter(
-    all: u32,
-    otherwise: &'static str,
-) -> (&'static str, &'static [&'static str]) {
-    match all {
-        1 => ("2", &[]),
-        2 => ("2", &["0", "1"]),
-        _ => (otherwise, &["0", "2"]),
-    }
-}
-
 impl fmt::Display for Effective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { parameter, device, all, own, forwards } = self;
@@ -175,17 +160,6 @@ mod tests {
         );
         let redirects = effective("accept_redirects", 1, 0, true).to_string();
         assert!(redirects.contains("is 0, both of 1"), "{redirects}");
-    }
-
-    #[test]
-    fn a_filter_is_loosened_so_that_it_counts() {
-        for all in 0..3 {
-            let (value, others) = loose_filter(all, "0");
-            for own in ["0", "1", "2"] {
-                let strict = effective("rp_filter", all, own.parse().unwrap(), false).value() == 1;
-                assert_eq!(own == value || others.contains(&own), !strict, "{all} {own}");
-            }
-        }
     }
 
     #[test]

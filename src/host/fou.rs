@@ -6,7 +6,6 @@ use netlink_packet_core::{
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 
 use super::FouPort;
-use super::tunnel::GUE;
 use lvs::ipvs::AddressFamily;
 use lvs::netlink::{Connection, Error, Socket};
 
@@ -26,6 +25,9 @@ const KIND: u16 = 4;
 
 /// `FOU_ENCAP_GUE`; 1 stands for packets that come without any header of their own.
 const KIND_GUE: u8 = 2;
+
+/// Value of a [`Key::FouPort`](super::Key::FouPort) that receives GUE.
+pub(crate) const GUE: &str = "gue";
 
 #[derive(Clone, Debug)]
 struct Request {

@@ -81,8 +81,13 @@ pub(super) async fn add(handle: &Handle, index: u32, value: &str) -> Result<(), 
     request.execute().await
 }
 
-/// The value that the address has on another interface: its label begins with the name.
-pub(super) fn moved(value: &str, from: &InterfaceName, to: &InterfaceName) -> Option<String> {
+/// The value of the same address on another interface: its label begins with the name. `None` where
+/// the value has no message.
+pub(crate) fn relabel_address(
+    value: &str,
+    from: &InterfaceName,
+    to: &InterfaceName,
+) -> Option<String> {
     let mut message: AddressMessage = message::decode(value)?;
     for attribute in &mut message.attributes {
         let AddressAttribute::Label(label) = attribute else { continue };
@@ -272,10 +277,10 @@ mod tests {
         ] {
             let label = AddressAttribute::Label(label.to_owned());
             let found = value(kept(of(vec![label])), &port);
-            let moved = moved(&found, &port, &bond).unwrap();
+            let moved = relabel_address(&found, &port, &bond).unwrap();
             assert_eq!(message::without_message(&moved), desired);
         }
-        assert_eq!(moved("present", &port, &bond), None);
+        assert_eq!(relabel_address("present", &port, &bond), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::link::FALLBACK_TUNNELS;
 use super::{FullRoute, InterfaceName, Sysctl, default_route, message};
 use crate::engine::Change;
 use lvs::ipvs::AddressFamily;
@@ -25,8 +26,7 @@ pub const DOWN: &str = "down";
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Key {
     /// A network interface; its value is its kind, as `ip -d link` calls it, with the options of a
-    /// bond ([`BondMode::value`](super::BondMode::value)) or of a tunnel's end
-    /// ([`TunnelEndpoint`](super::TunnelEndpoint)).
+    /// bond ([`BondMode::value`](super::BondMode::value)) or of a tunnel endpoint.
     Link(InterfaceName),
     /// Whether it is up; one that does not exist is neither up nor down.
     LinkUp(InterfaceName),
@@ -121,15 +121,13 @@ impl Key {
         let verb = if to.is_some() { "add" } else { "del" };
         match &change.key {
             // Loading the module is what makes the device; adding it by hand comes too late then.
-            Self::Link(name) => match to {
-                Some("ipip") if name.as_str() == "tunl0" => "modprobe ipip".to_owned(),
-                Some("ip6tnl") if name.as_str() == "ip6tnl0" => "modprobe ip6_tunnel".to_owned(),
-                Some("sit") if name.as_str() == "sit0" => "modprobe sit".to_owned(),
-                Some("gre") if name.as_str() == "gre0" => "modprobe ip_gre".to_owned(),
-                Some("ip6gre") if name.as_str() == "ip6gre0" => "modprobe ip6_gre".to_owned(),
-                Some(kind) if change.from.is_some() => format!("ip link set {name} type {kind}"),
-                Some(kind) => format!("ip link add {name} type {kind}"),
-                None => format!("ip link del {name}"),
+            Self::Link(name) => match (to, fallback_module(name, to)) {
+                (_, Some(module)) => format!("modprobe {module}"),
+                (Some(kind), _) if change.from.is_some() => {
+                    format!("ip link set {name} type {kind}")
+                }
+                (Some(kind), _) => format!("ip link add {name} type {kind}"),
+                (None, _) => format!("ip link del {name}"),
             },
             Self::LinkUp(name) => format!("ip link set {name} {}", to.unwrap_or(DOWN)),
             Self::Port(name) => match to {
@@ -192,6 +190,12 @@ impl Key {
             }
         }
     }
+}
+
+/// The module that makes a device of that kind.
+fn fallback_module(name: &InterfaceName, kind: Option<&str>) -> Option<&'static str> {
+    let tunnel = |it: &&(&str, &str, &str)| (it.0, Some(it.1)) == (name.as_str(), kind);
+    FALLBACK_TUNNELS.iter().find(tunnel).map(|(.., module)| *module)
 }
 
 /// Without it the kernel does not find an address that has one.

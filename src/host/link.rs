@@ -8,6 +8,16 @@ use rtnetlink::{Error, Handle, LinkMessageBuilder, LinkUnspec};
 
 use super::{InterfaceName, bond_mode, link_kind};
 
+/// Tunnel devices that the kernel makes with a module, for packets from any address to any: name,
+/// kind, module.
+pub(crate) const FALLBACK_TUNNELS: [(&str, &str, &str); 5] = [
+    ("tunl0", "ipip", "ipip"),
+    ("ip6tnl0", "ip6tnl", "ip6_tunnel"),
+    ("sit0", "sit", "sit"),
+    ("gre0", "gre", "ip_gre"),
+    ("ip6gre0", "ip6gre", "ip6_gre"),
+];
+
 /// What is needed of an interface.
 pub(super) struct Link {
     pub(super) index: u32,

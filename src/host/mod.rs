@@ -4,11 +4,8 @@
 //! route netlink, sysctls through `/proc/sys/net`; both are those of the network namespace that the
 //! process is in.
 //!
-//! [`Bond::desired`], [`TunnelEndpoint::desired`] and [`segments_of`] tell which keys it takes to make a bond,
-//! to unpack what comes through a tunnel, and to have clients send what fits into it.
 
 mod address;
-mod bond;
 mod bond_mode;
 mod combined;
 mod default_route;
@@ -28,16 +25,12 @@ mod message;
 mod namespace;
 mod route;
 mod rule;
-mod segment;
 mod sysctl;
 mod topology;
-mod tunnel;
-mod want;
 
 pub use address::host_prefix;
-pub use bond::Bond;
 pub use bond_mode::{BondMode, InvalidBondMode};
-pub use combined::{Combination, Effective, loose_filter};
+pub use combined::{Combination, Effective};
 pub use error::Error;
 pub use full_route::FullRoute;
 pub use host::Host;
@@ -49,8 +42,12 @@ pub use key::{DOWN, Key, PRESENT, UP};
 pub use manager::Manager;
 pub use message::without_message;
 pub use namespace::namespace_cookie;
-pub use segment::segments_of;
 pub use sysctl::{InvalidSysctl, Sysctl};
 pub use topology::{AssignedAddress, KnownRoute, Topology};
-pub use tunnel::TunnelEndpoint;
-pub use want::Want;
+
+pub(crate) use fou::GUE;
+pub(crate) use full_address::relabel_address;
+pub(crate) use full_route::route_with_mss;
+#[cfg(test)]
+pub(crate) use full_route::value as route_value;
+pub(crate) use link::FALLBACK_TUNNELS;

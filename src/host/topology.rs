@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bond, InterfaceName, Prefix, host_prefix};
+use super::{InterfaceName, Prefix, host_prefix};
 
 /// The addresses and routes that a machine has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,12 +50,12 @@ impl KnownRoute {
 }
 
 impl Topology {
-    /// As it will be once the ports of a bond have given it their addresses and routes.
-    pub fn bond(&mut self, bond: &Bond) {
+    /// What becomes of it once the addresses and routes of the ports have moved to a bond.
+    pub fn move_to_bond(&mut self, ports: &[InterfaceName], bond: &InterfaceName) {
         let addresses = self.addresses.iter_mut().map(|address| &mut address.device);
         let routes = self.routes.iter_mut().map(|route| &mut route.device);
-        for device in addresses.chain(routes).filter(|device| bond.ports.contains(device)) {
-            device.clone_from(&bond.name);
+        for device in addresses.chain(routes).filter(|device| ports.contains(device)) {
+            device.clone_from(bond);
         }
     }
 

@@ -91,7 +91,7 @@ pub(super) enum FileCommand {
         /// Cluster file, or a table as `ipvsadm -S` writes it.
         file: Option<PathBuf>,
         /// What this machine is; by default its own addresses tell.
-        #[arg(long)]
+        #[arg(long, value_parser = values::role())]
         role: Option<Role>,
     },
 }
@@ -101,7 +101,7 @@ pub(super) struct FileFlags {
     /// Cluster file, or a table as `ipvsadm -S` writes it.
     pub(super) file: PathBuf,
     /// What this machine is; by default its own addresses tell.
-    #[arg(long)]
+    #[arg(long, value_parser = values::role())]
     pub(super) role: Option<Role>,
     /// Leave the weights of real servers that are there already: a health checker owns them.
     #[arg(long)]
@@ -119,7 +119,7 @@ pub(super) struct InstallFlags {
     /// Cluster file; it is copied to /etc/lvsctl.
     pub(super) file: PathBuf,
     /// What this machine is; by default its own addresses tell, now and at every boot.
-    #[arg(long)]
+    #[arg(long, value_parser = values::role())]
     pub(super) role: Option<Role>,
     /// Apply with --keep-weights.
     #[arg(long)]
@@ -165,7 +165,7 @@ pub(super) enum RealServerCommand {
 #[derive(Debug, Args)]
 pub(super) struct AddressFlags {
     /// How packets reach the real servers.
-    #[arg(long)]
+    #[arg(long, value_parser = values::mode())]
     pub(super) mode: Mode,
     /// Virtual address that clients connect to; may be repeated.
     #[arg(long = "vip", value_name = "VIP", required = true, value_parser = values::virtual_address)]

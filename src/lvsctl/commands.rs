@@ -1,7 +1,6 @@
 //! Up, down and status: from what is asked to what is said.
 
 use crate::host::machine::{self, Key, Machine, Value};
-use std::collections::HashMap;
 use std::fmt::Display;
 use std::io::Write;
 
@@ -11,11 +10,8 @@ use super::arguments::{
 };
 use super::report::{self, Direction, FailedRun};
 use super::{Error, Task, cluster_file, doctor, install, state, status};
-use crate::engine::{DryRun, Engine, Entry, Journal, Report, System};
-use crate::host::{self, InterfaceName};
-use crate::policy::{
-    ActualState, DesiredItem, Owned, bonds, desired, reverse_path_filter_of_all, unpacks,
-};
+use crate::engine::{DryRun, Engine, Journal, Report, System};
+use crate::policy::{ActualState, DesiredItem, Owned, desired};
 
 /// What is done with a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,48 +189,14 @@ pub(super) fn tell(
     Ok(())
 }
 
-/// What the duties want of this machine.
+/// What the duties require of this machine.
 pub(super) fn wanted_of(
     machine: &mut Machine,
     duties: &[Owned],
     journal: &Journal<Key, Value>,
 ) -> Result<Vec<DesiredItem>, Error> {
-    let reverse_path_filter = machine.read(&reverse_path_filter_of_all())?;
-    let ports: Vec<InterfaceName> = bonds(duties).flat_map(|bond| bond.ports.clone()).collect();
-    let mut topology = machine.topology()?;
-    for bond in bonds(duties) {
-        topology.bond(bond);
-    }
-    let outbound_routes = if unpacks(duties) { machine.outbound_routes()? } else { Vec::new() };
-    let mut mtus = HashMap::new();
-    for (way, _) in &outbound_routes {
-        let key = Key::Host(host::Key::Mtu(way.device.clone()));
-        if let Some(mtu) = machine.read(&key)? {
-            // The packets of IP are no longer.
-            mtus.insert(way.device.clone(), mtu.to_string().parse().unwrap_or(u16::MAX));
-        }
-    }
-    let found = ActualState {
-        topology,
-        outbound_routes,
-        mtus,
-        reverse_path_filter: reverse_path_filter.map(|value| value.to_string()),
-        port_configuration: machine.port_configuration(&ports)?,
-        journalled: journal.entries().filter_map(of_host).collect(),
-    };
-    desired(duties, &found)
-}
-
-/// What an entry of the journal says of the network.
-fn of_host(entry: &Entry<Key, Value>) -> Option<(host::Key, Option<String>)> {
-    let Key::Host(key) = &entry.key else {
-        return None;
-    };
-    match &entry.previous {
-        Some(Value::Host(previous)) => Some((key.clone(), Some(previous.clone()))),
-        None => Some((key.clone(), None)),
-        Some(Value::Table(_)) => None,
-    }
+    let actual = ActualState::gather(machine, duties, journal)?;
+    Ok(desired(duties, &actual)?)
 }
 
 fn compare(task: &Task, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {

@@ -7,6 +7,7 @@ use super::report::FailedRun;
 use crate::config;
 use crate::engine::{JournalError, LockError};
 use crate::host::machine;
+use crate::policy;
 use lvs::netlink::NamespaceError;
 
 /// A command that failed.
@@ -18,6 +19,8 @@ pub(crate) enum Error {
     Namespace(#[from] NamespaceError),
     #[error(transparent)]
     Machine(#[from] machine::Error),
+    #[error(transparent)]
+    Policy(#[from] policy::Error),
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error("{}{}", .0, waiting_hint(.0))]

@@ -4,11 +4,10 @@ use clap::Parser;
 
 use crate::engine::Change;
 use crate::host::machine::{Key, Value};
-use crate::host::{AssignedAddress, InterfaceName, KnownRoute};
+use crate::host::{AssignedAddress, KnownRoute};
 use crate::lvsctl::arguments::{Arguments, Command};
 use crate::lvsctl::commands::task_of;
 use crate::lvsctl::{Task, report};
-use crate::policy::common::{loose_reverse_path_filter, suppress_arp};
 use crate::policy::*;
 
 fn task(line: &str) -> Task {
@@ -113,35 +112,6 @@ fn a_director_has_the_address_and_the_services() {
             "ipvsadm -a -t 192.168.10.10:80 -r 192.168.10.3:80 -i -w 2",
         ]
     );
-}
-
-#[test]
-fn the_reverse_path_filter_ends_up_loose() {
-    let tunnel = InterfaceName::tunl0();
-    for all in 0..=2_u8 {
-        let item = loose_reverse_path_filter(&tunnel, &filtering(&all.to_string()), "0", "owner");
-        for own in 0..=2_u8 {
-            let met = item.is_met_by(Some(&Value::Host(own.to_string())), PartialEq::eq);
-            assert_eq!(met, all.max(own) != 1, "all {all}, own {own}");
-        }
-        let Some(Value::Host(written)) = item.value else { panic!("a sysctl is text") };
-        assert_ne!(all.max(written.parse().unwrap()), 1, "all {all}");
-    }
-}
-
-#[test]
-fn what_is_stricter_than_needed_stays() {
-    let items = suppress_arp(Some(&InterfaceName::tunl0()), "owner");
-    let met = |at: usize, text: &str| {
-        items[at].is_met_by(Some(&Value::Host(text.to_owned())), PartialEq::eq)
-    };
-    for at in [0, 2] {
-        assert!(met(at, "1") && met(at, "2") && met(at, "8"));
-        assert!(!met(at, "0") && !met(at, "3"));
-    }
-    for at in [1, 3] {
-        assert!(met(at, "2") && !met(at, "1") && !met(at, "0"));
-    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Values of options: text in, checked values out.
 
-use crate::policy::Listener;
+use crate::policy::{Listener, Mode, Role};
 use std::net::IpAddr;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::config::{self, Endpoint, LARGEST_WEIGHT};
 
@@ -72,6 +74,27 @@ pub(super) fn real_server(text: &str) -> Result<RealServer, InvalidValue> {
         };
     }
     Ok(RealServer { address, port, weight })
+}
+
+/// A mode, by its name.
+pub(super) fn mode() -> impl TypedValueParser<Value = Mode> {
+    let help = |mode: Mode| match mode {
+        Mode::Nat => "Network address translation",
+        Mode::Tun => "IP tunnelling",
+        Mode::Dr => "Direct routing",
+    };
+    let values = Mode::ALL.map(|mode| PossibleValue::new(mode.name()).help(help(mode)));
+    PossibleValuesParser::new(values).try_map(|name| name.parse())
+}
+
+/// A role, by its name.
+pub(super) fn role() -> impl TypedValueParser<Value = Role> {
+    let help = |role: Role| match role {
+        Role::Director => "Forwards connections",
+        Role::RealServer => "Answers them",
+    };
+    let values = Role::ALL.map(|role| PossibleValue::new(role.name()).help(help(role)));
+    PossibleValuesParser::new(values).try_map(|name| name.parse())
 }
 
 pub(super) fn scheduler(text: &str) -> Result<String, InvalidValue> {

@@ -1,44 +1,152 @@
-//! What one machine must be, as plain data.
+//! Roles, modes, and what one machine must be, as plain data.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
-use super::{Mode, Role};
-use crate::host::{Bond, InterfaceName};
-use lvs::ipvs::{Daemon, Destination, Service, Timeouts, Tunnel};
+use serde::Deserialize;
 
-/// One thing that a role asks of a machine.
+use super::Bond;
+use crate::host::InterfaceName;
+use lvs::ipvs::{Daemon, Destination, Forwarding, Protocol, Service, Timeouts, Tunnel};
+
+/// How packets reach the real servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Network address translation.
+    Nat,
+    /// IP tunnelling.
+    Tun,
+    /// Direct routing.
+    Dr,
+}
+
+impl Mode {
+    /// Every mode.
+    pub const ALL: [Self; 3] = [Self::Nat, Self::Tun, Self::Dr];
+
+    /// The name on the command line, in cluster files and in the journal.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nat => "nat",
+            Self::Tun => "tun",
+            Self::Dr => "dr",
+        }
+    }
+
+    /// The forwarding method of IPVS.
+    #[must_use]
+    pub const fn forwarding(self) -> Forwarding {
+        match self {
+            Self::Nat => Forwarding::Masquerade,
+            Self::Tun => Forwarding::Tunnel,
+            Self::Dr => Forwarding::DirectRouting,
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a machine is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Forwards connections.
+    Director,
+    /// Answers them.
+    RealServer,
+}
+
+impl Role {
+    /// Both roles.
+    pub const ALL: [Self; 2] = [Self::Director, Self::RealServer];
+
+    /// The name on the command line and in the journal.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Director => "director",
+            Self::RealServer => "real-server",
+        }
+    }
+}
+
+/// A word that names no mode, or no role.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not known here")]
+pub struct InvalidName(String);
+
+impl FromStr for Mode {
+    type Err = InvalidName;
+
+    fn from_str(name: &str) -> Result<Self, InvalidName> {
+        let mode = Self::ALL.into_iter().find(|mode| mode.name() == name);
+        mode.ok_or_else(|| InvalidName(name.to_owned()))
+    }
+}
+
+impl FromStr for Role {
+    type Err = InvalidName;
+
+    fn from_str(name: &str) -> Result<Self, InvalidName> {
+        let role = Self::ALL.into_iter().find(|role| role.name() == name);
+        role.ok_or_else(|| InvalidName(name.to_owned()))
+    }
+}
+
+/// A protocol and a port that a virtual address listens on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// TCP, UDP or SCTP.
+    pub protocol: Protocol,
+    /// In host byte order; never 0.
+    pub port: u16,
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.protocol.name().unwrap_or("ip"), self.port)
+    }
+}
+
+/// One thing that a role requires of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Duty {
-    /// To have a virtual address, or to be reached and answer for it.
+    /// Have a virtual address, or be reachable and answer for it.
     Address(AddressDuty),
-    /// To hand the connections of a service on.
+    /// Forward the connections of a service.
     Service(Service, Vec<Destination>),
-    /// To forget connections after so long; a 0 leaves a timeout as it is.
+    /// Time connections out; a 0 leaves a timeout as it is.
     Timeouts(Timeouts),
-    /// To use several ports as one.
+    /// Use several ports as one.
     Bond(Bond),
-    /// To tell another director of connections, or to listen to one.
+    /// Send connections to another director, or receive them.
     Daemon(Daemon),
 }
 
-/// What a virtual address asks of a machine in one role and mode.
+/// What a virtual address requires of a machine in one role and mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressDuty {
     /// What the machine is.
     pub role: Role,
     /// How packets reach the real servers.
     pub mode: Mode,
-    /// The address.
+    /// The virtual address.
     pub vip: IpAddr,
     /// The interface that faces the clients (director) or the director (real server), where it was
     /// named.
     pub device: Option<InterfaceName>,
-    /// Where a real server's answers go in NAT: the director.
+    /// Where a real server's replies go in NAT: the director.
     pub gateway: Option<IpAddr>,
     /// Real servers behind it; known to a director.
     pub reals: Vec<IpAddr>,
-    /// How its packets arrive at a real server of IP tunnelling, each way once: at which of its own
-    /// addresses, in what. Empty where nothing was said: as IP in IP of the same family.
+    /// How its packets arrive at a real server of IP tunnelling, each way once: to which of its own
+    /// addresses, encapsulated in what. Where it is empty: as IP in IP of the same family.
     pub tunnels: Vec<(IpAddr, Tunnel)>,
     /// Whether a director must assign the address: another program, such as keepalived, may do it.
     pub assigned: bool,

@@ -1,98 +1,226 @@
 //! What a machine must have, by role and mode.
 //!
-//! The order is that in which it is set up. Sysctls come before the address, since a single ARP
-//! answer for the virtual address, sent too early, is remembered by the router for minutes.
+//! Requirements come in the order in which they are set up. Sysctls come before the address: a
+//! single ARP reply for the virtual address, sent too early, stays in the router's cache for minutes.
 
-pub(crate) mod common;
+mod address;
+mod bond;
 mod dr;
 mod duty;
-mod kind;
+mod mss;
 mod nat;
-mod table;
 mod tun;
+mod tunnel_endpoint;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
-pub use duty::{AddressDuty, Duty};
-pub use kind::{Listener, Mode, Role};
+pub use bond::Bond;
+pub use duty::{AddressDuty, Duty, InvalidName, Listener, Mode, Role};
+pub use tunnel_endpoint::TunnelEndpoint;
 
-use crate::engine::Desired;
-use crate::host::machine::{Key, Value};
-use crate::host::{self, Bond, FullRoute, InterfaceName, Sysctl, Topology};
-use crate::lvsctl::Error;
+pub(crate) use address::loose_filter;
 
-/// One thing that one owner wants.
+use crate::engine::{Desired, Journal, System};
+use crate::host::machine::{self, Key, Machine, Value};
+use crate::host::{self, FullRoute, InterfaceName, Inventory, Sysctl, Topology};
+use lvs::ipvs::Tunnel;
+use lvs::table;
+
+/// One requirement and its owner.
 pub(crate) type DesiredItem = Desired<Key, Value>;
 
-/// A duty, and the name under which the journal keeps what it takes.
+/// A duty, and the name under which the journal keeps what it requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owned {
     pub(crate) owner: String,
     pub(crate) duty: Duty,
 }
 
-/// What is known of the machine that something is desired of.
+/// What a duty requires of one key of the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    /// The key.
+    pub key: host::Key,
+    /// The value that is written; `None` where the key must have none.
+    pub value: Option<String>,
+    /// Other values that are acceptable.
+    pub acceptable: Vec<String>,
+}
+
+impl Requirement {
+    fn new(key: host::Key, value: &str) -> Self {
+        Self { key, value: Some(value.to_owned()), acceptable: Vec::new() }
+    }
+
+    const fn absent(key: host::Key) -> Self {
+        Self { key, value: None, acceptable: Vec::new() }
+    }
+
+    fn sysctl(sysctl: Sysctl, value: &str, acceptable: &[&str]) -> Self {
+        let acceptable = acceptable.iter().map(|value| (*value).to_owned()).collect();
+        Self { acceptable, ..Self::new(host::Key::Sysctl(sysctl), value) }
+    }
+}
+
+/// A duty that this machine cannot have.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No subnet contains a director's virtual address.
+    #[error(
+        "no interface of this machine has a subnet that contains the virtual address {0}: name \
+         the interface that faces the clients with --device, or in the cluster file with vip-device"
+    )]
+    UnknownClientInterface(IpAddr),
+    /// No subnet contains a real server's gateway.
+    #[error(
+        "no interface of this machine has a subnet that contains the gateway {0}: give the \
+         director's address on the real servers' own network, or name the interface with --device \
+         (device of [real-server] in the cluster file)"
+    )]
+    UnreachableGateway(IpAddr),
+    /// The kernel cannot encapsulate so.
+    #[error("the kernel has no tunnel {tunnel:?} to {real} for {vip}")]
+    NoSuchTunnel {
+        /// Its type.
+        tunnel: Tunnel,
+        /// The real server.
+        real: IpAddr,
+        /// The virtual address.
+        vip: IpAddr,
+    },
+}
+
+/// What the requirements depend on.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ActualState {
-    /// Its addresses and routes.
     pub(crate) topology: Topology,
-    /// The present value of [`reverse_path_filter_of_all`].
+    /// `net/ipv4/conf/all/rp_filter`.
     pub(crate) reverse_path_filter: Option<String>,
-    /// What the ports of bonds have of their own.
+    /// Addresses, routes and MTU of the ports of bonds.
     pub(crate) port_configuration: Vec<(host::Key, String)>,
-    /// Its ways to others, and the MTU of each interface among them; asked for a real server of IP
-    /// tunnelling only.
+    /// Read for a real server of IP tunnelling only, as is the MTU of each interface among them.
     pub(crate) outbound_routes: Vec<(FullRoute, String)>,
     pub(crate) mtus: HashMap<InterfaceName, u16>,
-    /// What was changed already, and was before.
+    /// Keys of the host in the journal, with their values before the first change.
     pub(crate) journalled: Vec<(host::Key, Option<String>)>,
 }
 
-/// The bonds among the duties.
-pub(crate) fn bonds(duties: &[Owned]) -> impl Iterator<Item = &Bond> {
-    duties.iter().filter_map(|owned| match &owned.duty {
-        Duty::Bond(bond) => Some(bond),
-        _ => None,
-    })
+impl ActualState {
+    /// Reads what the duties depend on.
+    pub(crate) fn gather(
+        machine: &mut Machine,
+        duties: &[Owned],
+        journal: &Journal<Key, Value>,
+    ) -> Result<Self, machine::Error> {
+        let bonds = || {
+            duties.iter().filter_map(|owned| match &owned.duty {
+                Duty::Bond(bond) => Some(bond),
+                _ => None,
+            })
+        };
+        let mut topology = machine.topology()?;
+        for bond in bonds() {
+            topology.move_to_bond(&bond.ports, &bond.name);
+        }
+        let ports: Vec<InterfaceName> = bonds().flat_map(|bond| bond.ports.clone()).collect();
+        let decapsulates = duties.iter().any(|owned| {
+            matches!(&owned.duty, Duty::Address(duty)
+                if (duty.role, duty.mode) == (Role::RealServer, Mode::Tun))
+        });
+        let outbound_routes = if decapsulates { machine.outbound_routes()? } else { Vec::new() };
+        let mut mtus = HashMap::new();
+        for (route, _) in &outbound_routes {
+            let key = Key::Host(host::Key::Mtu(route.device.clone()));
+            if let Some(mtu) = machine.read(&key)? {
+                // An IP packet cannot be longer.
+                mtus.insert(route.device.clone(), mtu.to_string().parse().unwrap_or(u16::MAX));
+            }
+        }
+        let filter = Key::Host(host::Key::Sysctl(Sysctl::of_all_interfaces("rp_filter")));
+        let journalled =
+            journal.entries().filter_map(|entry| match (&entry.key, &entry.previous) {
+                (Key::Host(key), Some(Value::Host(previous))) => {
+                    Some((key.clone(), Some(previous.clone())))
+                }
+                (Key::Host(key), None) => Some((key.clone(), None)),
+                _ => None,
+            });
+        Ok(Self {
+            topology,
+            reverse_path_filter: machine.read(&filter)?.map(|value| value.to_string()),
+            port_configuration: machine.port_configuration(&ports)?,
+            outbound_routes,
+            mtus,
+            journalled: journalled.collect(),
+        })
+    }
+
+    /// The same of a snapshot, as far as it has it.
+    pub(crate) fn of_inventory(inventory: &Inventory) -> Self {
+        let filter = inventory.sysctl(&Sysctl::of_all_interfaces("rp_filter"));
+        let tunnels = inventory.tunnels.as_ref();
+        let mtu = |mtu| u16::try_from(mtu).unwrap_or(u16::MAX);
+        Self {
+            topology: inventory.topology(),
+            reverse_path_filter: filter.map(str::to_owned),
+            outbound_routes: tunnels.map(|it| it.outbound_routes.clone()).unwrap_or_default(),
+            mtus: inventory.links.iter().map(|it| (it.name.clone(), mtu(it.mtu))).collect(),
+            ..Self::default()
+        }
+    }
 }
 
-/// Whether packets come to this machine through a tunnel.
-pub(crate) fn unpacks(duties: &[Owned]) -> bool {
-    duties.iter().any(|owned| {
-        matches!(&owned.duty, Duty::Address(duty)
-            if (duty.role, duty.mode) == (Role::RealServer, Mode::Tun))
-    })
-}
-
-/// The sysctl whose value decides what an interface's own must be.
-pub(crate) fn reverse_path_filter_of_all() -> Key {
-    Key::Host(host::Key::Sysctl(Sysctl::of_all_interfaces("rp_filter")))
-}
-
-/// What the duties want, in their order.
-pub(crate) fn desired(duties: &[Owned], found: &ActualState) -> Result<Vec<DesiredItem>, Error> {
+/// What the duties require, in their order.
+pub(crate) fn desired(duties: &[Owned], actual: &ActualState) -> Result<Vec<DesiredItem>, Error> {
     let mut desired = Vec::new();
     for Owned { owner, duty } in duties {
+        let of_host = |it: Requirement| Desired {
+            key: Key::Host(it.key),
+            value: it.value.map(Value::Host),
+            acceptable: it.acceptable.into_iter().map(Value::Host).collect(),
+            owner: owner.clone(),
+        };
+        let of_table = |key, value| Desired {
+            key: Key::Table(key),
+            value: Some(Value::Table(value)),
+            acceptable: Vec::new(),
+            owner: owner.clone(),
+        };
         match duty {
-            Duty::Address(duty) => desired.extend(match (duty.role, duty.mode) {
-                (Role::Director, Mode::Nat) => nat::director(duty, found, owner)?,
-                (Role::Director, Mode::Tun) => tun::director(duty, found, owner)?,
-                (Role::Director, Mode::Dr) => dr::director(duty, found, owner)?,
-                (Role::RealServer, Mode::Nat) => nat::real_server(duty, found, owner)?,
-                (Role::RealServer, Mode::Tun) => tun::real_server(duty, found, owner)?,
-                (Role::RealServer, Mode::Dr) => dr::real_server(duty, found, owner),
-            }),
-            Duty::Service(service, destinations) => {
-                desired.extend(table::service(service, destinations, owner));
+            Duty::Address(duty) => desired.extend(address(duty, actual)?.into_iter().map(of_host)),
+            Duty::Bond(bond) => {
+                let required = bond.requirements(&actual.port_configuration, &actual.journalled);
+                desired.extend(required.into_iter().map(of_host));
             }
-            Duty::Bond(bond) => desired.extend(
-                bond.desired(&found.port_configuration, &found.journalled)
-                    .into_iter()
-                    .map(|want| common::owned(want, owner)),
-            ),
-            Duty::Timeouts(timeouts) => desired.push(table::timeouts(*timeouts, owner)),
-            Duty::Daemon(daemon) => desired.push(table::daemon(daemon, owner)),
+            Duty::Service(service, destinations) => {
+                let identity = service.identity;
+                let key = table::Key::Service(identity);
+                desired.push(of_table(key, table::Value::from(service.clone())));
+                desired.extend(destinations.iter().map(|destination| {
+                    let value = table::Value::Destination(destination.clone());
+                    of_table(table::Key::of(identity, destination), value)
+                }));
+            }
+            Duty::Timeouts(timeouts) => {
+                desired.push(of_table(table::Key::Timeouts, table::Value::Timeouts(*timeouts)));
+            }
+            Duty::Daemon(daemon) => {
+                let key = table::Key::Daemon(daemon.state);
+                desired.push(of_table(key, table::Value::from(daemon.clone())));
+            }
         }
     }
     Ok(desired)
+}
+
+fn address(duty: &AddressDuty, actual: &ActualState) -> Result<Vec<Requirement>, Error> {
+    match (duty.role, duty.mode) {
+        (Role::Director, Mode::Nat) => nat::director(duty, actual),
+        (Role::Director, Mode::Tun) => tun::director(duty, actual),
+        (Role::Director, Mode::Dr) => dr::director(duty, actual),
+        (Role::RealServer, Mode::Nat) => nat::real_server(duty, actual),
+        (Role::RealServer, Mode::Tun) => tun::real_server(duty, actual),
+        (Role::RealServer, Mode::Dr) => Ok(dr::real_server(duty, actual)),
+    }
 }

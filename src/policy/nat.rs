@@ -1,91 +1,74 @@
-//! Network address translation: requests and answers both pass the director, which rewrites them.
+//! Network address translation: requests and replies both pass the director, which rewrites them.
 
-use super::common::{assigned, clients_are_heard, director_address, sysctl, want};
-use super::{ActualState, DesiredItem};
+use super::address::{accept_clients, assign, director_address};
+use super::{ActualState, AddressDuty, Error, Requirement};
 use crate::host::{self, InterfaceName, Sysctl};
-use crate::lvsctl::Error;
-use crate::policy::AddressDuty;
 use lvs::ipvs::AddressFamily;
 
-/// Forwarding is first, since switching it changes other parameters.
-pub(crate) fn director(
+/// Forwarding comes first, since it has side effects on other sysctls.
+pub(super) fn director(
     duty: &AddressDuty,
-    found: &ActualState,
-    owner: &str,
-) -> Result<Vec<DesiredItem>, Error> {
-    let vip = duty.vip;
-    let address = director_address(duty, found)?;
+    actual: &ActualState,
+) -> Result<Vec<Requirement>, Error> {
+    let address = director_address(duty, actual)?;
     let mut devices = vec![&address.device];
-    for real in &duty.reals {
-        let route = found.topology.route_to(*real);
-        devices.extend(route.map(|route| &route.device));
-    }
-    let mut unique: Vec<&InterfaceName> = Vec::new();
-    for device in devices {
-        if !unique.contains(&device) {
-            unique.push(device);
+    for route in duty.reals.iter().filter_map(|real| actual.topology.route_to(*real)) {
+        if !devices.contains(&&route.device) {
+            devices.push(&route.device);
         }
     }
-    let mut desired =
-        if vip.is_ipv4() { router(&unique, owner) } else { router_of_ipv6(&unique, found, owner) };
-    desired.extend(clients_are_heard(vip, &address.device, found, owner));
-    desired.extend(assigned(duty, &address, owner));
-    Ok(desired)
+    let mut required = match duty.vip.is_ipv4() {
+        true => ipv4_router(&devices),
+        false => ipv6_router(devices, actual),
+    };
+    required.extend(accept_clients(duty.vip, &address.device, actual));
+    required.extend(assign(duty, &address));
+    Ok(required)
 }
 
-/// Redirects would teach real servers and clients of one segment a way around the director. They
-/// are sent where `all` or the interface says so (`ip-sysctl`, `send_redirects`).
-fn router(devices: &[&InterfaceName], owner: &str) -> Vec<DesiredItem> {
-    let mut desired = vec![sysctl(Sysctl::forwarding(AddressFamily::Ipv4), "1", &[], owner)];
-    desired.push(sysctl(Sysctl::of_all_interfaces("send_redirects"), "0", &[], owner));
-    desired.extend(
-        devices
-            .iter()
-            .map(|device| sysctl(Sysctl::of_interface(device, "send_redirects"), "0", &[], owner)),
-    );
-    desired
+/// Redirects would teach real servers and clients of one segment a way that bypasses the director.
+/// They are sent where `all` or the interface says so (`ip-sysctl`, `send_redirects`).
+fn ipv4_router(devices: &[&InterfaceName]) -> Vec<Requirement> {
+    let of_all = Sysctl::of_all_interfaces("send_redirects");
+    let own = devices.iter().map(|device| Sysctl::of_interface(device, "send_redirects"));
+    let forwarding = Requirement::sysctl(Sysctl::forwarding(AddressFamily::Ipv4), "1", &[]);
+    let redirects = [of_all].into_iter().chain(own);
+    let redirects = redirects.map(|sysctl| Requirement::sysctl(sysctl, "0", &[]));
+    [forwarding].into_iter().chain(redirects).collect()
 }
 
-/// A router forgets the default routes that it was advertised, and takes no others, unless
-/// `accept_ra` is 2 on their interface (`ip-sysctl`). Whether it sends redirects cannot be set.
-fn router_of_ipv6(
-    devices: &[&InterfaceName],
-    found: &ActualState,
-    owner: &str,
-) -> Vec<DesiredItem> {
-    let way_out = found.topology.default_interface(true);
-    let mut devices = devices.to_vec();
-    devices.extend(way_out.filter(|way_out| !devices.contains(way_out)));
-    let mut desired: Vec<DesiredItem> = devices
-        .iter()
-        .map(|device| sysctl(Sysctl::of_interface_ipv6(device, "accept_ra"), "2", &["0"], owner))
-        .collect();
-    desired.push(sysctl(Sysctl::forwarding(AddressFamily::Ipv6), "1", &[], owner));
-    desired
+/// A router drops the default routes that it learnt from router advertisements, and accepts no
+/// others, unless `accept_ra` is 2 on their interface (`ip-sysctl`). Whether it sends redirects
+/// cannot be set.
+fn ipv6_router<'a>(
+    mut devices: Vec<&'a InterfaceName>,
+    actual: &'a ActualState,
+) -> Vec<Requirement> {
+    let upstream = actual.topology.default_interface(true);
+    devices.extend(upstream.filter(|upstream| !devices.contains(upstream)));
+    let accept = |device: &InterfaceName| {
+        Requirement::sysctl(Sysctl::of_interface_ipv6(device, "accept_ra"), "2", &["0"])
+    };
+    let mut required: Vec<_> = devices.into_iter().map(accept).collect();
+    required.push(Requirement::sysctl(Sysctl::forwarding(AddressFamily::Ipv6), "1", &[]));
+    required
 }
 
-/// The answers must pass the director. Without `--gateway` (down, status) nothing is desired but
-/// what the journal has.
+/// The replies must pass the director. Without `--gateway` (down, status) only what the journal has
+/// is required.
 ///
-/// Redirects of any router would lead them around it: a machine that forwards listens to them
-/// where `all` and the interface say so, another where one of the two does (`ip-sysctl`,
+/// Redirects of any router would make replies bypass it: a machine that forwards accepts them where
+/// `all` and the interface say so, another where one of the two does (`ip-sysctl`,
 /// `accept_redirects`); for IPv6 the interface alone decides.
-pub(crate) fn real_server(
+pub(super) fn real_server(
     duty: &AddressDuty,
-    found: &ActualState,
-    owner: &str,
-) -> Result<Vec<DesiredItem>, Error> {
+    actual: &ActualState,
+) -> Result<Vec<Requirement>, Error> {
     let Some(gateway) = duty.gateway else {
         return Ok(Vec::new());
     };
-    let device = duty.device.as_ref().or_else(|| found.topology.on_link(gateway));
-    let device = device.ok_or_else(|| {
-        Error::Usage(format!(
-            "no interface of this machine has a subnet that holds the gateway {gateway}: give the \
-             director's address on the real servers' own network, or name the interface with \
-             --device (device of [real-server] in the cluster file)"
-        ))
-    })?;
+    let device = duty.device.as_ref().or_else(|| actual.topology.on_link(gateway));
+    let device = device.ok_or(Error::UnreachableGateway(gateway))?;
     let family = AddressFamily::from(duty.vip);
     let redirects = match family {
         AddressFamily::Ipv4 => vec![
@@ -94,9 +77,8 @@ pub(crate) fn real_server(
         ],
         AddressFamily::Ipv6 => vec![Sysctl::of_interface_ipv6(device, "accept_redirects")],
     };
-    let mut desired: Vec<DesiredItem> =
-        redirects.into_iter().map(|key| sysctl(key, "0", &[], owner)).collect();
-    let through = host::Key::through(gateway, device);
-    desired.push(want(host::Key::DefaultRoute(family), &through, &[], owner));
-    Ok(desired)
+    let redirects = redirects.into_iter().map(|sysctl| Requirement::sysctl(sysctl, "0", &[]));
+    let value = host::Key::through(gateway, device);
+    let default = Requirement::new(host::Key::DefaultRoute(family), &value);
+    Ok(redirects.chain([default]).collect())
 }

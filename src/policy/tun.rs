@@ -1,126 +1,101 @@
-//! IP tunnelling: the director packs each packet into another, the real server unpacks it and
-//! answers the client itself.
+//! IP tunnelling: the director encapsulates each packet in another, the real server decapsulates it
+//! and replies to the client itself.
 
-use crate::policy::AddressDuty;
 use std::net::IpAddr;
 
-use super::common::{
-    loose_reverse_path_filter, owned, present, suppress_arp, suppresses_arp, want,
-};
-use super::{ActualState, DesiredItem, dr};
-use crate::host::{
-    self, FullRoute, InterfaceName, PRESENT, TunnelEndpoint, UP, host_prefix, segments_of,
-};
-use crate::lvsctl::Error;
+use super::address::{faces_nobody, loose_reverse_path_filter, present, suppress_arp};
+use super::mss::limit_mss;
+use super::{ActualState, AddressDuty, Error, Requirement, TunnelEndpoint, dr};
+use crate::host::{FullRoute, InterfaceName, Key, PRESENT, UP, host_prefix};
 use lvs::ipvs::{AddressFamily, Tunnel};
 
-/// For IPv4 the address is on `tunl0`, since Linux answers ARP for it on any interface. It does
-/// not so for IPv6: there the director is like one of direct routing.
-pub(crate) fn director(
+/// For IPv4 the address is on `tunl0`, since Linux answers ARP for it on any interface. For IPv6 it
+/// does not, and the director is set up as in direct routing.
+pub(super) fn director(
     duty: &AddressDuty,
-    found: &ActualState,
-    owner: &str,
-) -> Result<Vec<DesiredItem>, Error> {
-    let vip = duty.vip;
-    if vip.is_ipv6() {
-        return dr::director(duty, found, owner);
+    actual: &ActualState,
+) -> Result<Vec<Requirement>, Error> {
+    if duty.vip.is_ipv6() {
+        return dr::director(duty, actual);
     }
     if !duty.assigned {
         return Ok(Vec::new());
     }
     let tunnel = InterfaceName::tunl0();
-    let mut desired = vec![link(&tunnel, "ipip", owner)];
-    desired.extend(address(&tunnel, vip, owner));
-    Ok(desired)
+    let link = Requirement::new(Key::Link(tunnel.clone()), "ipip");
+    Ok([link].into_iter().chain(address(&tunnel, duty.vip)).collect())
 }
 
-/// For IPv6 nothing needs silencing: a tunnel has no link layer, and no other interface answers
-/// a neighbour's question for its address.
-///
-/// # Errors
-///
-/// For a tunnel that the kernel does not have.
-pub(crate) fn real_server(
+/// For IPv6 no ARP suppression is needed: a tunnel has no link layer, and no other interface answers
+/// a neighbour solicitation for its address.
+pub(super) fn real_server(
     duty: &AddressDuty,
-    found: &ActualState,
-    owner: &str,
-) -> Result<Vec<DesiredItem>, Error> {
+    actual: &ActualState,
+) -> Result<Vec<Requirement>, Error> {
     let vip = duty.vip;
-    let ends = ends(duty)?;
-    let parts = ends.iter().flat_map(TunnelEndpoint::desired);
-    let mut desired: Vec<DesiredItem> = parts.map(|part| owned(part, owner)).collect();
+    let endpoints = endpoints(duty)?;
+    let mut required: Vec<_> = endpoints.iter().flat_map(TunnelEndpoint::requirements).collect();
     if vip.is_ipv4() {
-        for end in &ends {
-            desired.extend(suppress_arp(Some(&end.device), owner));
+        for endpoint in &endpoints {
+            required.extend(suppress_arp(Some(&endpoint.device)));
             // The inner packet comes from a client whom the machine reaches through another
             // interface.
-            desired.push(loose_reverse_path_filter(&end.device, found, "0", owner));
+            required.push(loose_reverse_path_filter(&endpoint.device, actual, "0"));
         }
     }
-    desired.extend(fitting_segments(duty, &ends, found, owner));
-    for end in ends.iter().skip(1) {
-        desired.push(want(host::Key::LinkUp(end.device.clone()), UP, &[], owner));
+    required.extend(mss(duty, &endpoints, actual));
+    for endpoint in endpoints.iter().skip(1) {
+        required.push(Requirement::new(Key::LinkUp(endpoint.device.clone()), UP));
     }
-    // One of them has the address, whichever its packets come out of.
-    if let Some(TunnelEndpoint { device, .. }) = ends.first() {
-        let [up, present, route] = address(device, vip, owner);
-        desired.extend([up, present]);
-        desired.extend(vip.is_ipv4().then_some(route));
+    // One of them has the address, whichever decapsulates its packets.
+    if let Some(TunnelEndpoint { device, .. }) = endpoints.first() {
+        let [up, present, route] = address(device, vip);
+        required.extend([up, present]);
+        required.extend(vip.is_ipv4().then_some(route));
     }
-    Ok(desired)
+    Ok(required)
 }
 
-/// Clients must send segments that still fit once the director has packed them: for the packets of
-/// the director, the MTU of the interface that faces it is the limit that is known.
-fn fitting_segments(
-    duty: &AddressDuty,
-    ends: &[TunnelEndpoint],
-    found: &ActualState,
-    owner: &str,
-) -> Vec<DesiredItem> {
-    let (vip, topology) = (duty.vip, &found.topology);
+/// Segments of clients must still fit once the director has encapsulated them: for the packets of the
+/// director, the MTU of the interface that faces it is the limit that is known.
+fn mss(duty: &AddressDuty, endpoints: &[TunnelEndpoint], actual: &ActualState) -> Vec<Requirement> {
+    let (vip, topology) = (duty.vip, &actual.topology);
     let is_own = |address: &IpAddr| duty.tunnels.iter().any(|(real, _)| real == address);
     let own = topology.addresses.iter().filter(|address| is_own(&address.address));
     let facing = own.map(|address| &address.device);
     let towards = topology.route_to(vip).map(|route| &route.device);
-    let mut mtus = facing.chain(towards).filter_map(|device| found.mtus.get(device));
+    let mut mtus = facing.chain(towards).filter_map(|device| actual.mtus.get(device));
     let Some(mtu) = mtus.next() else {
         return Vec::new();
     };
-    // A tunnel's end may have routes, and no client is behind it.
-    let clients = |(way, _): &&(FullRoute, String)| !suppresses_arp(&way.device);
-    let ways: Vec<_> = found.outbound_routes.iter().filter(clients).cloned().collect();
-    let smallest = ends.iter().map(|end| end.mss(*mtu)).min();
-    let parts = smallest.map(|size| segments_of(vip, size, &ways));
-    parts.into_iter().flatten().map(|part| owned(part, owner)).collect()
+    // A tunnel device may have routes, and no client is behind it.
+    let clients = |(route, _): &&(FullRoute, String)| !faces_nobody(&route.device);
+    let routes: Vec<_> = actual.outbound_routes.iter().filter(clients).cloned().collect();
+    let smallest = endpoints.iter().map(|endpoint| endpoint.mss(*mtu)).min();
+    smallest.map(|mss| limit_mss(vip, mss, &routes)).unwrap_or_default()
 }
 
-/// Where the packets come out, each device and port once.
-fn ends(duty: &AddressDuty) -> Result<Vec<TunnelEndpoint>, Error> {
-    let family = AddressFamily::from(duty.vip);
-    let plain = [(duty.vip, Tunnel::Ipip)];
+/// The tunnel endpoints, each device and port once.
+fn endpoints(duty: &AddressDuty) -> Result<Vec<TunnelEndpoint>, Error> {
+    let (vip, family) = (duty.vip, AddressFamily::from(duty.vip));
+    let plain = [(vip, Tunnel::Ipip)];
     let tunnels = if duty.tunnels.is_empty() { &plain[..] } else { &duty.tunnels };
-    let mut ends = Vec::new();
-    for (real, tunnel) in tunnels {
-        let end = TunnelEndpoint::new(family, *real, *tunnel).ok_or_else(|| {
-            Error::Usage(format!("the kernel has no tunnel {tunnel:?} to {real} for {}", duty.vip))
-        })?;
-        if !ends.contains(&end) {
-            ends.push(end);
+    let mut endpoints = Vec::new();
+    for &(real, tunnel) in tunnels {
+        let endpoint = TunnelEndpoint::new(family, real, tunnel);
+        let endpoint = endpoint.ok_or(Error::NoSuchTunnel { tunnel, real, vip })?;
+        if !endpoints.contains(&endpoint) {
+            endpoints.push(endpoint);
         }
     }
-    Ok(ends)
+    Ok(endpoints)
 }
 
-fn link(tunnel: &InterfaceName, kind: &str, owner: &str) -> DesiredItem {
-    want(host::Key::Link(tunnel.clone()), kind, &[], owner)
-}
-
-fn address(tunnel: &InterfaceName, vip: IpAddr, owner: &str) -> [DesiredItem; 3] {
+fn address(tunnel: &InterfaceName, vip: IpAddr) -> [Requirement; 3] {
     let (destination, prefix, device) = (vip, host_prefix(vip), tunnel.clone());
     [
-        want(host::Key::LinkUp(tunnel.clone()), UP, &[], owner),
-        present(vip, prefix, tunnel, owner),
-        want(host::Key::Route { destination, prefix, device }, PRESENT, &[], owner),
+        Requirement::new(Key::LinkUp(tunnel.clone()), UP),
+        present(vip, prefix, tunnel),
+        Requirement::new(Key::Route { destination, prefix, device }, PRESENT),
     ]
 }

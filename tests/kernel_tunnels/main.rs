@@ -1,5 +1,5 @@
 //! Every tunnel that IPVS can send packets through, with packets: what has to stand at a real server
-//! for each, by the keys of `node`. In a guest of their own, since the modules of the tunnels make
+//! for each, by the keys of `host`. In a guest of their own, since the modules of the tunnels make
 //! interfaces on every host: `scripts/test kernel`.
 
 #![cfg(test)]
@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use lvs::ipvs::{AddressFamily, Checksum, Tunnel};
 use programs::engine::{Desired, Engine, Journal, JournalFile};
-use programs::host::{Key, PRESENT, Sysctl, TunnelEndpoint, UP, Want};
+use programs::host::{Key, PRESENT, Sysctl, UP};
+use programs::policy::{Requirement, TunnelEndpoint};
 
 use support::cluster_file::ClusterFile;
 use support::machine::Machine;
@@ -44,17 +45,17 @@ fn bracketed(address: &str) -> String {
     if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
 }
 
-fn want(key: Key, value: &str) -> Want {
-    Want { key, value: Some(value.to_owned()), acceptable: Vec::new() }
+fn want(key: Key, value: &str) -> Requirement {
+    Requirement { key, value: Some(value.to_owned()), acceptable: Vec::new() }
 }
 
 /// All that the real server needs.
-fn desired(vip: &str, real: &str, tunnel: Tunnel) -> (TunnelEndpoint, Vec<Want>) {
+fn desired(vip: &str, real: &str, tunnel: Tunnel) -> (TunnelEndpoint, Vec<Requirement>) {
     let ipv4 = !vip.contains(':');
     let family = if ipv4 { AddressFamily::Ipv4 } else { AddressFamily::Ipv6 };
     let end = TunnelEndpoint::new(family, real.parse().unwrap(), tunnel).unwrap();
     let device = end.device.clone();
-    let mut desired = end.desired();
+    let mut desired = end.requirements();
     if ipv4 {
         let own = |name| Key::Sysctl(Sysctl::of_interface(&device, name));
         let all = |name| Key::Sysctl(Sysctl::of_all_interfaces(name));
@@ -77,7 +78,7 @@ fn journal(host: &Host) -> Journal<Key, String> {
     JournalFile::load(host.state_directory().join("end.json"), "now".to_owned()).unwrap()
 }
 
-fn up(host: &Host, desired: Vec<Want>) {
+fn up(host: &Host, desired: Vec<Requirement>) {
     let owner = || "end".to_owned();
     let desired = desired.into_iter().map(|want| Desired {
         key: want.key,
@@ -148,7 +149,7 @@ fn hosts() -> (Host, Host, Host) {
 }
 
 #[test]
-fn every_tunnel_comes_out_where_it_is_said_to() {
+fn every_tunnel_is_decapsulated_by_its_device() {
     let (client, director, server) = hosts();
     // From the first time that it is up, a tunnel has parameters for IPv6.
     server

@@ -2,7 +2,8 @@
 
 use crate::doctor::case::{Case, Fault};
 use crate::doctor::{Owners, Path, Step};
-use crate::host::{TunnelEndpoint, host_prefix};
+use crate::host::host_prefix;
+use crate::policy::TunnelEndpoint;
 use lvs::ipvs::{AddressFamily, Forwarding};
 
 /// A director answers for its virtual address itself; on the wire of a real server it alone may.

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use crate::doctor::Step;
 use crate::doctor::case::{Case, Fault};
 use crate::doctor::expectation::is_fallback_tunnel;
-use crate::host::{self, Effective, InterfaceName, Sysctl, loose_filter};
+use crate::host::{self, Effective, InterfaceName, Sysctl};
+use crate::policy::loose_filter;
 use lvs::ipvs::Forwarding;
 
 /// Of `rp_filter`.

@@ -19,7 +19,8 @@ use super::{InterfaceName, message, route};
 
 use listing::dump;
 pub(super) use listing::{list, of_other_tables, outbound_routes};
-pub(super) use value::{kept, value};
+use value::kept;
+pub(crate) use value::{route_with_mss, value};
 
 /// How often a route is tried whose source the kernel still examines, each quarter of a second.
 const ATTEMPTS: u32 = 20;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use netlink_packet_core::Nla;
 use rtnetlink::packet_route::route::{
-    RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteScope,
+    RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope,
 };
 
 use crate::host::{message, route};
@@ -22,7 +22,7 @@ pub(in crate::host) fn kept(mut message: RouteMessage) -> RouteMessage {
 }
 
 /// The options that `ip route add` would take besides [`FullRoute::words`](super::FullRoute::words), and the message.
-pub(in crate::host) fn value(message: RouteMessage) -> String {
+pub(crate) fn value(message: RouteMessage) -> String {
     let header = &message.header;
     let mut words = format!("proto {}", u8::from(header.protocol));
     // Writing to a String cannot fail.
@@ -59,4 +59,31 @@ pub(in crate::host) fn value(message: RouteMessage) -> String {
         }
     }
     message::value(&words, &message)
+}
+
+/// The value of the same route in another table, with at most that MSS. It is no longer one that the
+/// kernel made. `None` where the value has no message.
+pub(crate) fn route_with_mss(value: &str, table: u32, mss: u16) -> Option<String> {
+    let mut message: RouteMessage = message::decode(value)?;
+    message.header.protocol = RouteProtocol::Static;
+    let (mut mss, mut metrics) = (u32::from(mss), Vec::new());
+    message.attributes.retain(|attribute| match attribute {
+        RouteAttribute::Metrics(own) => {
+            metrics.clone_from(own);
+            false
+        }
+        RouteAttribute::Table(_) => false,
+        _ => true,
+    });
+    metrics.retain(|metric| match metric {
+        RouteMetric::Advmss(own) => {
+            mss = mss.min(*own);
+            false
+        }
+        _ => true,
+    });
+    metrics.push(RouteMetric::Advmss(mss));
+    message.attributes.push(RouteAttribute::Table(table));
+    message.attributes.push(RouteAttribute::Metrics(metrics));
+    Some(self::value(kept(message)))
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::arguments::Options;
-use super::{Error, state};
+use super::{Error, state, values};
 use crate::doctor::{Facts, Journalled, Symptom, Unread, moved};
 use patient::Patient;
 
@@ -27,7 +27,7 @@ pub(super) struct DoctorFlags {
     #[arg(conflicts_with_all = ["undo", "watch"])]
     file: Option<PathBuf>,
     /// What this machine is; by default its own addresses tell.
-    #[arg(long, requires = "file")]
+    #[arg(long, requires = "file", value_parser = values::role())]
     role: Option<Role>,
     /// Make the repairs that lvsctl can make itself, after showing them.
     #[arg(long)]

@@ -11,7 +11,7 @@ use crate::engine::{Change, System};
 use crate::lvsctl::arguments::{Options, STATE_DIRECTORY};
 use crate::lvsctl::asked::Asked;
 use crate::lvsctl::{Error, state};
-use crate::policy::{ActualState, DesiredItem, Owned, desired, reverse_path_filter_of_all};
+use crate::policy::{ActualState, DesiredItem, Owned, desired};
 use lvs::ipvs::Forwarding;
 
 /// A machine, and the file that it is held against.
@@ -92,21 +92,9 @@ fn recorded(asked: &Asked, facts: &mut Facts) -> Result<Vec<Wish>, Error> {
         Key::Host(key) => facts.network.value(key).map(|value| value.map(Value::Host)),
         Key::Table(key) => Some(facts.value(key).map(Value::Table)),
     };
-    let filter = value(&reverse_path_filter_of_all()).flatten();
-    let tunnels = facts.network.tunnels.as_ref();
-    let links = facts.network.links.iter();
-    let found = ActualState {
-        outbound_routes: tunnels.map(|tunnels| tunnels.outbound_routes.clone()).unwrap_or_default(),
-        // The packets of IP are no longer.
-        mtus: links
-            .map(|link| (link.name.clone(), u16::try_from(link.mtu).unwrap_or(u16::MAX)))
-            .collect(),
-        topology: facts.network.topology(),
-        reverse_path_filter: filter.map(|value| value.to_string()),
-        ..ActualState::default()
-    };
+    let actual = ActualState::of_inventory(&facts.network);
     let (mut wishes, mut unknown) = (Vec::new(), Vec::new());
-    for want in asked.wanted_by(|duties| desired(duties, &found))? {
+    for want in asked.wanted_by(|duties| Ok(desired(duties, &actual)?))? {
         match value(&want.key) {
             Some(found) => wishes.push(wish(want, found)),
             None => unknown.push(want.key.to_string()),

@@ -6,7 +6,8 @@ mod there_and_back;
 mod traffic;
 
 use programs::engine::{Desired, Engine, Journal, JournalFile, Report};
-use programs::host::{Bond, BondMode, InterfaceName, Key};
+use programs::host::{BondMode, InterfaceName, Key};
+use programs::policy::Bond;
 
 use crate::support::Host;
 use crate::support::machine::Machine;
@@ -33,12 +34,13 @@ fn up(host: &Host, bond: &Bond, machine: &mut Machine) -> Outcome {
     let journalled = journal.entries();
     let journalled: Vec<_> =
         journalled.map(|entry| (entry.key.clone(), entry.previous.clone())).collect();
-    let desired = bond.desired(&port_configuration, &journalled).into_iter().map(|want| Desired {
-        key: want.key,
-        value: want.value,
-        acceptable: want.acceptable,
-        owner: "bond".to_owned(),
-    });
+    let desired =
+        bond.requirements(&port_configuration, &journalled).into_iter().map(|want| Desired {
+            key: want.key,
+            value: want.value,
+            acceptable: want.acceptable,
+            owner: "bond".to_owned(),
+        });
     let desired: Vec<_> = desired.collect();
     Engine::new(machine, &mut journal)
         .apply(&["bond".to_owned()], &desired)

@@ -1,29 +1,30 @@
-//! The end of a tunnel at a real server: which device unpacks what IPVS packs.
+//! The tunnel endpoint at a real server: which device decapsulates what IPVS encapsulates.
 
 use std::net::IpAddr;
 
-use super::{InterfaceName, Key, Want};
+use super::Requirement;
+use crate::host::{GUE, InterfaceName, Key};
 use lvs::ipvs::{AddressFamily, Checksum, Tunnel};
 
-/// Where the packets of a virtual address come out at a real server.
+/// Where the packets of a virtual address are decapsulated at a real server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TunnelEndpoint {
-    /// The device that they come out of.
+    /// The decapsulating interface.
     pub device: InterfaceName,
     /// The value of its [`Key::Link`].
     pub kind: String,
-    /// The UDP port that takes them first.
+    /// The FOU/GUE receive port that they arrive at first.
     pub port: Option<Key>,
-    /// How many bytes the packing adds to a packet.
+    /// How many bytes encapsulation adds to a packet.
     pub overhead: u16,
     inside: AddressFamily,
 }
 
 impl TunnelEndpoint {
-    /// The end of that tunnel for virtual addresses of a family, at a real server whose own address,
+    /// The endpoint of that tunnel for virtual addresses of a family, at a real server whose own address,
     /// the one in the director's table, is `real`. `None` where the kernel has no such tunnel.
     ///
-    /// As seen on Linux 6.1. GUE comes out of the same device as the packets would without it.
+    /// As seen on Linux 6.1. GUE uses the same device as the packets would without it.
     #[must_use]
     pub fn new(vip: AddressFamily, real: IpAddr, tunnel: Tunnel) -> Option<Self> {
         use AddressFamily::{Ipv4, Ipv6};
@@ -42,7 +43,7 @@ impl TunnelEndpoint {
             }
             (Tunnel::Ipip | Tunnel::Gue { .. }, Ipv4, IpAddr::V4(_)) => plain("tunl0", "ipip"),
             (Tunnel::Ipip | Tunnel::Gue { .. }, Ipv6, IpAddr::V4(_)) => plain("sit0", "sit"),
-            // Of mode any, since all that comes to this address comes out here, IPv6 as well.
+            // Of mode any, since it decapsulates all that comes to this address, IPv6 as well.
             (Tunnel::Ipip | Tunnel::Gue { .. }, Ipv4, IpAddr::V6(_)) => {
                 ("lvs-ip6tnl".to_owned(), format!("ip6tnl mode any local {real}"))
             }
@@ -53,34 +54,34 @@ impl TunnelEndpoint {
             Tunnel::Gue { port, .. } => Some(Key::FouPort { port, family }),
             _ => None,
         };
-        let packing = match tunnel {
+        let added = match tunnel {
             Tunnel::Gue { checksum: Checksum::Remote, .. } => 20,
             Tunnel::Gue { .. } => 12,
             Tunnel::Gre { checksum: Checksum::None } => 4,
             Tunnel::Gre { .. } => 8,
             Tunnel::Ipip | Tunnel::Other(_) => 0,
         };
-        let (device, overhead) = (name.parse().ok()?, header(family) + packing);
+        let (device, overhead) = (name.parse().ok()?, header(family) + added);
         Some(Self { device, kind, port, overhead, inside: vip })
     }
 
-    /// The device and the port, in order. The device is to be set up, and given the virtual address,
-    /// once its sysctls are right.
+    /// The port and the device, in order. The device is set up, and given the virtual address, once
+    /// its sysctls are right.
     #[must_use]
-    pub fn desired(&self) -> Vec<Want> {
-        let port = self.port.iter().map(|port| Want::new(port.clone(), GUE));
-        let link = Want::new(Key::Link(self.device.clone()), &self.kind);
+    pub fn requirements(&self) -> Vec<Requirement> {
+        let port = self.port.iter().map(|port| Requirement::new(port.clone(), GUE));
+        let link = Requirement::new(Key::Link(self.device.clone()), &self.kind);
         port.chain([link]).collect()
     }
 
-    /// The most that a TCP segment may carry to be packed into one packet of `mtu` bytes.
+    /// The largest TCP segment (MSS) whose encapsulated packet has at most `mtu` bytes.
     ///
     /// # Examples
     ///
     /// ```
     /// use std::net::Ipv4Addr;
     /// use lvs::ipvs::{AddressFamily, Tunnel};
-    /// use programs::host::TunnelEndpoint;
+    /// use programs::policy::TunnelEndpoint;
     ///
     /// let real = Ipv4Addr::new(192, 0, 2, 2).into();
     /// let end = TunnelEndpoint::new(AddressFamily::Ipv4, real, Tunnel::Ipip);
@@ -91,9 +92,6 @@ impl TunnelEndpoint {
         mtu.saturating_sub(self.overhead + header(self.inside) + TCP_HEADER)
     }
 }
-
-/// Value of a [`Key::FouPort`] that takes GUE.
-pub(super) const GUE: &str = "gue";
 
 /// Without options, which the MSS leaves out as well (RFC 6691).
 const TCP_HEADER: u16 = 20;
@@ -111,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_tunnel_has_its_device_and_its_room() {
+    fn every_tunnel_has_a_device_and_an_mss() {
         use AddressFamily::{Ipv4, Ipv6};
         let gue = |checksum| Tunnel::Gue { port: 6080, checksum };
         let gre = |checksum| Tunnel::Gre { checksum };

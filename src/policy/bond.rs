@@ -1,15 +1,16 @@
-//! Bonds (EtherChannel): several ports, one lane.
+//! Bonds (EtherChannel): several ports used as one link.
 //!
-//! A port must be down when it joins a bond; the bond brings it up. What the port has of its own,
-//! its addresses and the routes through it, goes over to the bond before, since the port passes
-//! its packets on to the bond and a port that goes down loses its routes.
+//! A port must be down when it joins a bond; the bond brings it up. Its addresses and the routes
+//! through it move to the bond before, since a port hands its packets to the bond, and an interface
+//! that goes down loses its routes.
 
-use super::{BondMode, FullRoute, InterfaceName, Key, PRESENT, UP, Want, full_address};
+use super::Requirement;
+use crate::host::{BondMode, FullRoute, InterfaceName, Key, PRESENT, UP, relabel_address};
 
-/// The MTU that a bond is made with.
-const USUAL_MTU: &str = "1500";
+/// The MTU of a new bond.
+const DEFAULT_MTU: &str = "1500";
 
-/// A bond as someone wants it.
+/// A desired bond.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bond {
     /// Its name.
@@ -21,72 +22,72 @@ pub struct Bond {
 }
 
 impl Bond {
-    /// Everything that the bond takes, in order.
+    /// Everything that the bond requires, in order.
     ///
-    /// `port_configuration` are what the ports have of their own now, port after port, as
-    /// [`Host::port_configuration`](super::Host::port_configuration) tells; `journalled` are the keys of the journal
-    /// with their previous values, oldest first: what an earlier run took off a port is still the
-    /// bond's to have.
+    /// `port_configuration` is what [`Host::port_configuration`](crate::host::Host::port_configuration)
+    /// reads of port after port; `journalled` are the keys of the journal with their previous values,
+    /// oldest first: what an earlier run removed from a port still has to move to the bond.
     #[must_use]
-    pub fn desired(
+    pub fn requirements(
         &self,
         port_configuration: &[(Key, String)],
         journalled: &[(Key, Option<String>)],
-    ) -> Vec<Want> {
-        let taken = self.taken(port_configuration, journalled);
-        let of_port = |port| taken.iter().filter(move |(key, _)| device(key) == Some(port));
-        let mut desired = vec![Want::new(Key::Link(self.name.clone()), &self.mode.value())];
+    ) -> Vec<Requirement> {
+        let moved = self.moved(port_configuration, journalled);
+        let of_port = |port| moved.iter().filter(move |(key, _)| device(key) == Some(port));
+        let mut required = vec![Requirement::new(Key::Link(self.name.clone()), &self.mode.value())];
         let mtu = self.mtu(port_configuration);
-        desired.extend(mtu.map(|mtu| Want::new(Key::Mtu(self.name.clone()), mtu)));
+        required.extend(mtu.map(|mtu| Requirement::new(Key::Mtu(self.name.clone()), mtu)));
         for port in &self.ports {
-            desired.extend(of_port(port).map(|(key, _)| Want::absent(key.clone())));
-            desired.push(Want::new(Key::Port(port.clone()), self.name.as_str()));
+            required.extend(of_port(port).map(|(key, _)| Requirement::absent(key.clone())));
+            required.push(Requirement::new(Key::Port(port.clone()), self.name.as_str()));
         }
-        desired.push(Want::new(Key::LinkUp(self.name.clone()), UP));
+        required.push(Requirement::new(Key::LinkUp(self.name.clone()), UP));
         // In the reverse order: a network comes before what is behind its gateway.
-        let given = self.ports.iter().flat_map(|port| of_port(port).rev());
-        let (routes, addresses): (Vec<_>, Vec<_>) = given
-            .filter_map(|taken| self.given(taken))
-            .partition(|want| matches!(want.key, Key::FullRoute(_)));
-        for want in addresses.into_iter().chain(routes) {
+        let of_bond = self.ports.iter().flat_map(|port| of_port(port).rev());
+        let (routes, addresses): (Vec<_>, Vec<_>) = of_bond
+            .filter_map(|moved| self.on_bond(moved))
+            .partition(|item| matches!(item.key, Key::FullRoute(_)));
+        for item in addresses.into_iter().chain(routes) {
             // Two ports may have had the same.
-            if !desired.iter().any(|earlier| earlier.key == want.key) {
-                desired.push(want);
+            if !required.iter().any(|earlier| earlier.key == item.key) {
+                required.push(item);
             }
         }
-        desired
+        required
     }
 
-    /// What is taken off the ports, now or earlier.
-    fn taken(
+    /// The addresses and routes of the ports, now or before an earlier run.
+    fn moved(
         &self,
         port_configuration: &[(Key, String)],
         journalled: &[(Key, Option<String>)],
     ) -> Vec<(Key, String)> {
         let is_of_port = |key: &Key| device(key).is_some_and(|device| self.ports.contains(device));
         let earlier = journalled.iter().filter(|(key, _)| is_of_port(key));
-        let mut taken: Vec<_> =
+        let mut moved: Vec<_> =
             earlier.filter_map(|(key, previous)| Some((key.clone(), previous.clone()?))).collect();
         for (key, value) in port_configuration.iter().filter(|(key, _)| is_of_port(key)) {
-            if !taken.iter().any(|(known, _)| known == key) {
-                taken.push((key.clone(), value.clone()));
+            if !moved.iter().any(|(known, _)| known == key) {
+                moved.push((key.clone(), value.clone()));
             }
         }
-        taken
+        moved
     }
 
-    /// What the bond gets for something taken off a port.
-    fn given(&self, (key, value): &(Key, String)) -> Option<Want> {
+    /// An address or route of a port as that of the bond.
+    fn on_bond(&self, (key, value): &(Key, String)) -> Option<Requirement> {
         let to = &self.name;
         match key {
             Key::FullAddress { address, prefix, device } => {
                 let key = Key::Address { address: *address, prefix: *prefix, device: to.clone() };
-                let value = full_address::moved(value, device, to)?;
-                Some(Want { acceptable: vec![PRESENT.to_owned()], ..Want::new(key, &value) })
+                let value = relabel_address(value, device, to)?;
+                let acceptable = vec![PRESENT.to_owned()];
+                Some(Requirement { acceptable, ..Requirement::new(key, &value) })
             }
             Key::FullRoute(route) => {
                 let route = FullRoute { device: to.clone(), ..route.clone() };
-                Some(Want::new(Key::FullRoute(route), value))
+                Some(Requirement::new(Key::FullRoute(route), value))
             }
             _ => None,
         }
@@ -99,11 +100,11 @@ impl Bond {
             _ => None,
         });
         let smallest = of_port.min_by_key(|value| value.parse().unwrap_or(u32::MAX));
-        smallest.filter(|mtu| *mtu != USUAL_MTU)
+        smallest.filter(|mtu| *mtu != DEFAULT_MTU)
     }
 }
 
-/// Whose address or route it is.
+/// The interface of an address or a route.
 const fn device(key: &Key) -> Option<&InterfaceName> {
     match key {
         Key::FullAddress { device, .. } => Some(device),
@@ -137,13 +138,14 @@ mod tests {
         (Key::FullRoute(route), "proto 3".to_owned())
     }
 
-    fn lines(desired: &[Want]) -> Vec<String> {
-        let line = |want: &Want| format!("{} = {}", want.key, want.value.as_deref().unwrap_or("-"));
-        desired.iter().map(line).collect()
+    fn lines(required: &[Requirement]) -> Vec<String> {
+        let line =
+            |item: &Requirement| format!("{} = {}", item.key, item.value.as_deref().unwrap_or("-"));
+        required.iter().map(line).collect()
     }
 
     #[test]
-    fn what_a_port_has_goes_over_to_the_bond() {
+    fn configuration_of_ports_moves_to_the_bond() {
         let mtu = |port, mtu: &str| (Key::Mtu(name(port)), mtu.to_owned());
         let port_configuration = [
             route("eth2", 0),
@@ -153,7 +155,7 @@ mod tests {
             mtu("eth3", "4000"),
             route("eth4", 0),
         ];
-        let desired = bond().desired(&port_configuration, &[]);
+        let required = bond().requirements(&port_configuration, &[]);
         let all = [
             "link bond0 = bond mode balance-xor miimon 100 xmit_hash_policy layer3+4",
             "MTU of bond0 = 4000",
@@ -166,15 +168,15 @@ mod tests {
             "route 0.0.0.0/24 dev bond0 = proto 3",
             "route default dev bond0 = proto 3",
         ];
-        assert_eq!(lines(&desired), all);
+        assert_eq!(lines(&required), all);
 
-        // Once it was taken, the journal knows it.
+        // Once it has moved, the journal knows it.
         let journalled: Vec<_> = port_configuration[..4]
             .iter()
             .filter(|(key, _)| device(key).is_some())
             .map(|(key, value)| (key.clone(), Some(value.clone())))
             .collect();
         let left = [mtu("eth2", "4000"), mtu("eth3", "4000")];
-        assert_eq!(lines(&bond().desired(&left, &journalled)), all);
+        assert_eq!(lines(&bond().requirements(&left, &journalled)), all);
     }
 }

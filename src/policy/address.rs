@@ -1,0 +1,143 @@
+//! The virtual address, and the sysctls that decide who is answered for it.
+
+use std::net::IpAddr;
+
+use super::{ActualState, AddressDuty, Error, Requirement};
+use crate::host::{
+    AssignedAddress, FALLBACK_TUNNELS, InterfaceName, Key, PRESENT, Sysctl, host_prefix,
+};
+
+/// A virtual address has a [`host_prefix`]: with a shorter one the whole subnet would become local,
+/// or be routed into a tunnel.
+pub(super) fn present(address: IpAddr, prefix: u8, device: &InterfaceName) -> Requirement {
+    Requirement::new(Key::Address { address, prefix, device: device.clone() }, PRESENT)
+}
+
+/// A real server must not answer or announce ARP for the virtual address, which is the director's.
+/// The kernel takes the larger of the interface's value and that of all interfaces (`ip-sysctl`,
+/// `arp_ignore` and `arp_announce`). Stricter values are acceptable.
+pub(super) fn suppress_arp(device: Option<&InterfaceName>) -> Vec<Requirement> {
+    let both = |of: &dyn Fn(&'static str) -> Sysctl| {
+        [
+            Requirement::sysctl(of("arp_ignore"), "1", &["2", "8"]),
+            Requirement::sysctl(of("arp_announce"), "2", &[]),
+        ]
+    };
+    let own =
+        device.into_iter().flat_map(|device| both(&|name| Sysctl::of_interface(device, name)));
+    own.chain(both(&Sysctl::of_all_interfaces)).collect()
+}
+
+/// A strict filter (1) silently drops packets of a client whom the machine reaches through another
+/// interface. The value for all interfaces is not ours to loosen.
+pub(super) fn loose_reverse_path_filter(
+    device: &InterfaceName,
+    actual: &ActualState,
+    otherwise: &'static str,
+) -> Requirement {
+    let all = actual.reverse_path_filter.as_ref().and_then(|value| value.parse().ok());
+    let (value, acceptable) = loose_filter(all.unwrap_or(0), otherwise);
+    Requirement::sysctl(Sysctl::of_interface(device, "rp_filter"), value, acceptable)
+}
+
+/// The value that `rp_filter` of an interface needs beside the value of `all` so that it does not
+/// filter strictly (1), and the other acceptable ones. The larger of both counts, so that 2 on the
+/// interface makes up for a strict `all`, and nothing is needed where `all` is 2.
+pub(crate) const fn loose_filter(
+    all: u32,
+    otherwise: &'static str,
+) -> (&'static str, &'static [&'static str]) {
+    match all {
+        1 => ("2", &[]),
+        2 => ("2", &["0", "1"]),
+        _ => (otherwise, &["0", "2"]),
+    }
+}
+
+/// An interface at which clients' packets arrive must not filter strictly where the replies leave by
+/// another. IPv6 has no such filter.
+pub(super) fn accept_clients(
+    vip: IpAddr,
+    device: &InterfaceName,
+    actual: &ActualState,
+) -> Option<Requirement> {
+    let upstream = actual.topology.default_interface(false)?;
+    let elsewhere = vip.is_ipv4() && upstream != device;
+    elsewhere.then(|| loose_reverse_path_filter(device, actual, "2"))
+}
+
+/// The virtual address of a director, unless another program assigns it.
+pub(super) fn assign(duty: &AddressDuty, address: &AssignedAddress) -> Option<Requirement> {
+    let AssignedAddress { address, prefix, device } = address;
+    duty.assigned.then(|| present(*address, *prefix, device))
+}
+
+/// The loopback and tunnel devices: no client is behind them, and they answer no ARP.
+pub(super) fn faces_nobody(device: &InterfaceName) -> bool {
+    let name = device.as_str();
+    name == "lo"
+        || name.starts_with("lvs-")
+        || FALLBACK_TUNNELS.iter().any(|(tunnel, ..)| *tunnel == name)
+}
+
+/// The virtual address on a director's interface, where it answers ARP.
+pub(super) fn director_address(
+    duty: &AddressDuty,
+    actual: &ActualState,
+) -> Result<AssignedAddress, Error> {
+    let vip = duty.vip;
+    let assigned = |address: &&AssignedAddress| {
+        address.address == vip
+            && match &duty.device {
+                Some(device) => address.device == *device,
+                // There it belongs to another role or mode.
+                None => !faces_nobody(&address.device),
+            }
+    };
+    if let Some(address) = actual.topology.addresses.iter().find(assigned) {
+        return Ok(address.clone());
+    }
+    let device = duty.device.as_ref().or_else(|| actual.topology.on_link(vip));
+    let device = device.ok_or(Error::UnknownClientInterface(vip))?;
+    Ok(AssignedAddress { address: vip, prefix: host_prefix(vip), device: device.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_acceptable(item: &Requirement, value: &str) -> bool {
+        item.value.as_deref() == Some(value) || item.acceptable.iter().any(|it| it == value)
+    }
+
+    #[test]
+    fn reverse_path_filter_is_loose_whatever_all_says() {
+        for all in 0..=2_u8 {
+            let actual =
+                ActualState { reverse_path_filter: Some(all.to_string()), ..Default::default() };
+            for otherwise in ["0", "2"] {
+                let item = loose_reverse_path_filter(&InterfaceName::tunl0(), &actual, otherwise);
+                for own in 0..=2_u8 {
+                    let loose = all.max(own) != 1;
+                    assert_eq!(is_acceptable(&item, &own.to_string()), loose, "{all} {own}");
+                }
+                let written: u8 = item.value.unwrap().parse().unwrap();
+                assert_ne!(all.max(written), 1, "all {all}");
+            }
+        }
+    }
+
+    #[test]
+    fn stricter_arp_sysctls_are_acceptable() {
+        let items = suppress_arp(Some(&InterfaceName::tunl0()));
+        assert_eq!(items.len(), 4);
+        for at in [0, 2] {
+            assert!(["1", "2", "8"].iter().all(|value| is_acceptable(&items[at], value)));
+            assert!(!is_acceptable(&items[at], "0") && !is_acceptable(&items[at], "3"));
+        }
+        for at in [1, 3] {
+            assert!(is_acceptable(&items[at], "2"));
+            assert!(!is_acceptable(&items[at], "1") && !is_acceptable(&items[at], "0"));
+        }
+    }
+}
