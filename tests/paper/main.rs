@@ -4,6 +4,7 @@
 
 mod completions;
 mod legal_options;
+mod links;
 mod pages;
 mod unit;
 
