@@ -1,4 +1,4 @@
-//! Every verb of the library's client, against the kernel.
+//! Every method of the library's client, against the kernel.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -14,6 +14,7 @@ fn client() -> Client<Socket> {
     Client::connect().unwrap()
 }
 
+/// The services in a fixed order.
 fn configured(client: &mut Client<Socket>) -> Vec<Service> {
     let entries = client.services().unwrap().into_iter();
     let mut services: Vec<_> = entries.map(|entry| entry.service).collect();
@@ -22,7 +23,7 @@ fn configured(client: &mut Client<Socket>) -> Vec<Service> {
 }
 
 #[test]
-fn services_come_back_as_they_were_added_edited_and_deleted() {
+fn services_are_dumped_as_added_edited_and_deleted() {
     Host::with_addresses().inside(|| {
         let mut client = client();
         assert_eq!(client.info().unwrap().version.to_string(), "1.2.1");
@@ -36,12 +37,12 @@ fn services_come_back_as_they_were_added_edited_and_deleted() {
         let mark = ServiceIdentity::Mark { mark: 3_000_000_000, family: AddressFamily::Ipv6 };
         let one_packet = Service::new(ServiceIdentity::udp(Ipv4Addr::new(192, 0, 2, 1), 53), "wlc")
             .with_flags(ServiceFlags::ONE_PACKET);
-        let mut wanted = vec![plain.clone(), persistent, Service::new(mark, "wlc"), one_packet];
-        wanted.sort_by_key(|service| format!("{:?}", service.identity));
-        for service in &wanted {
+        let mut expected = vec![plain.clone(), persistent, Service::new(mark, "wlc"), one_packet];
+        expected.sort_by_key(|service| format!("{:?}", service.identity));
+        for service in &expected {
             client.add_service(service).unwrap();
         }
-        assert_eq!(configured(&mut client), wanted);
+        assert_eq!(configured(&mut client), expected);
 
         let again = client.add_service(&plain).unwrap_err();
         assert_eq!(again.errno(), Some(libc::EEXIST));
@@ -58,7 +59,7 @@ fn services_come_back_as_they_were_added_edited_and_deleted() {
 }
 
 #[test]
-fn destinations_come_back_as_they_were_added_edited_and_deleted() {
+fn destinations_are_dumped_as_added_edited_and_deleted() {
     Host::with_addresses().inside(|| {
         let mut client = client();
         let web = ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 1), 80);
@@ -73,15 +74,15 @@ fn destinations_come_back_as_they_were_added_edited_and_deleted() {
                 .with_tunnel(Tunnel::Gre { checksum: Checksum::Full });
         let direct =
             Destination::new(Ipv4Addr::new(198, 51, 100, 5), 80, Forwarding::DirectRouting);
-        let wanted = vec![direct, mixed, gue.clone(), nat];
-        for destination in wanted.iter().rev() {
+        let expected = vec![direct, mixed, gue.clone(), nat];
+        for destination in expected.iter().rev() {
             client.add_destination(&web, destination).unwrap();
         }
         let found = |client: &mut Client<Socket>| -> Vec<Destination> {
             client.destinations(&web).unwrap().into_iter().map(|entry| entry.destination).collect()
         };
         // The kernel lists the newest first.
-        assert_eq!(found(&mut client), wanted);
+        assert_eq!(found(&mut client), expected);
 
         let drained = gue.clone().with_weight(0);
         client.edit_destination(&web, &drained).unwrap();
@@ -94,7 +95,7 @@ fn destinations_come_back_as_they_were_added_edited_and_deleted() {
 }
 
 #[test]
-fn timeouts_and_daemons_come_back_as_they_were_set() {
+fn timeouts_and_daemons_are_dumped_as_set() {
     Host::with_addresses().inside(|| {
         let mut client = client();
         client.set_timeouts(&Timeouts::new(1000, 0, 77)).unwrap();
@@ -110,7 +111,7 @@ fn timeouts_and_daemons_come_back_as_they_were_set() {
         client.stop_daemon(DaemonState::Master, 7).unwrap();
         assert_eq!(client.daemons().unwrap(), []);
 
-        // Stopped before its thread ever ran, the kernel never tells the outcome (`EINTR`).
+        // If it is stopped before its thread has run, the kernel never reports the outcome (`EINTR`).
         let mut again = master;
         again.group = None;
         client.start_daemon(&again).unwrap();
@@ -121,7 +122,7 @@ fn timeouts_and_daemons_come_back_as_they_were_set() {
 }
 
 #[test]
-fn a_batch_brings_every_error_back_to_its_request() {
+fn batch_reports_each_error_at_its_request() {
     Host::with_addresses().inside(|| {
         let mut client = client();
         let service = |index: u32| {
@@ -138,11 +139,11 @@ fn a_batch_brings_every_error_back_to_its_request() {
             let errno = result.as_ref().err().and_then(lvs::netlink::Error::errno);
             assert_eq!(errno, (index % 3 == 2).then_some(libc::EEXIST), "request {index}");
         }
-        // Linux 6.1 may leave some out of a long listing while another namespace changes.
+        // Linux 6.1 may omit some from a long dump while another namespace changes.
         let mut listed = || client.services().unwrap().len();
         assert!((0..5).any(|_| listed() == 2000), "{} services", listed());
 
-        // All of them fail: no answer may be lost for want of room.
+        // All of them fail: no reply may be lost for lack of buffer space.
         let results = client.execute_all(&requests).unwrap();
         assert!(results.iter().all(|result| {
             result.as_ref().is_err_and(|error| error.errno() == Some(libc::EEXIST))

@@ -5,7 +5,7 @@ use crate::support::cluster::Cluster;
 use crate::support::cluster_file::ClusterFile;
 use crate::support::{Host, assert_same};
 
-/// Two modes and both families side by side, one director, two real servers.
+/// Two modes and both families side by side, with one director and two real servers.
 const FILE: &str = r#"
 mode = "tun"
 directors = ["192.168.10.1"]
@@ -38,13 +38,13 @@ real = ["2001:db8:1::2", "2001:db8:1::3"]
 
 const VIPS: [&str; 3] = ["192.168.10.10", "192.168.10.11", "2001:db8:1::10"];
 
-/// What `everything` leaves out.
+/// Timeouts and daemons, which `everything` leaves out.
 fn settings(host: &Host) -> String {
     host.reference("-L --timeout").success() + &host.reference("-L --daemon").success()
 }
 
 #[test]
-fn one_file_makes_every_machine_what_it_is_and_takes_it_back() {
+fn one_file_sets_up_and_reverts_every_machine() {
     let cluster = Cluster::on_one_switch();
     let file = ClusterFile::new("whole", FILE);
     cluster.director.reference("-A -t 192.0.2.99:443 -s wlc").success();
@@ -100,14 +100,14 @@ fn apply_changes_only_what_differs() {
     let applied = director.lvsctl(&file.line("apply")).success();
     assert!(applied.starts_with(&format!("+ {edit}")) && applied.ends_with(": 1 step\n"));
 
-    // What the file no longer names goes, last of all.
+    // What the file no longer names is deleted, as the last step.
     file.write(&FILE.replace("[\"192.168.10.2\", \"192.168.10.3\"]", "[\"192.168.10.3\"]"));
     let gone = "ipvsadm -d -t 192.168.10.10:80 -r 192.168.10.2:80\n";
     assert_eq!(director.lvsctl(&file.line("diff")).visible(), (2, gone, ""));
     director.lvsctl(&file.line("apply")).success();
     assert_eq!(director.lvsctl(&file.line("diff")).status, 0);
 
-    // Strangers stay, unless the file shall have the table to itself.
+    // Unmanaged entries stay, unless `--exclusive` is given.
     for line in [
         "-A -t 192.0.2.99:443 -s wlc",
         "-a -t 192.0.2.99:443 -r 192.168.10.3 -m -w 5",
@@ -115,19 +115,19 @@ fn apply_changes_only_what_differs() {
     ] {
         director.reference(line).success();
     }
-    let strangers = director.everything();
+    let unmanaged = director.everything();
     assert_eq!(director.lvsctl(&file.line("diff")).status, 0);
     director.lvsctl(&file.line("apply --exclusive")).success();
     let table = director.reference("-Sn").success();
     assert!(!table.contains("443") && !table.contains("192.168.10.100"), "{table}");
-    // The next one without the word gives them back.
+    // The next run without `--exclusive` restores them.
     director.lvsctl(&file.line("apply")).success();
-    assert_same(&director.everything(), &strangers, "after apply without --exclusive");
+    assert_same(&director.everything(), &unmanaged, "after apply without --exclusive");
     director.lvsctl(&file.line("down")).success();
 }
 
 #[test]
-fn a_service_stays_while_somebody_else_has_a_destination_in_it() {
+fn down_keeps_service_with_unmanaged_destination() {
     let director = Host::with_addresses();
     let before = director.everything();
     let up = "director up --mode nat --vip 192.0.2.10 --service tcp:80 --scheduler rr \
@@ -137,16 +137,16 @@ fn a_service_stays_while_somebody_else_has_a_destination_in_it() {
     director.reference("-a -t 192.0.2.10:80 -r 198.51.100.9 -m -w 5").success();
     let theirs = "-A -t 192.0.2.10:80 -s rr\n-a -t 192.0.2.10:80 -r 198.51.100.9:80 -m -w 5\n";
     for line in [&format!("--dry-run {down}"), down, down] {
-        let told = director.lvsctl(line).success();
+        let output = director.lvsctl(line).success();
         let words = "service tcp 192.0.2.10:80 (rr) stays: somebody else added destination \
                      198.51.100.9:80 of tcp 192.0.2.10:80";
-        assert!(told.contains(words), "{line}: {told}");
+        assert!(output.contains(words), "{line}: {output}");
     }
     assert_eq!(director.reference("-Sn").success(), theirs);
     let status = director.lvsctl("status");
     assert_eq!(status.status, 2, "{status:?}");
     assert!(status.output.contains("service tcp 192.0.2.10:80  is rr, should not be there"));
-    // Any run takes it away once it can.
+    // Any later run deletes it once that is possible.
     director.reference("-d -t 192.0.2.10:80 -r 198.51.100.9").success();
     director.lvsctl(down).success();
     assert_same(&director.everything(), &before, "after down");
@@ -154,7 +154,7 @@ fn a_service_stays_while_somebody_else_has_a_destination_in_it() {
 }
 
 #[test]
-fn one_of_a_thousand_services_is_one_line() {
+fn diff_of_one_weight_in_a_thousand_services_is_one_line() {
     let director = Host::with_addresses();
     let services: String = (0..1000)
         .map(|number| {
@@ -176,7 +176,7 @@ fn one_of_a_thousand_services_is_one_line() {
 }
 
 #[test]
-fn a_refused_service_leaves_the_machine_as_it_was() {
+fn apply_rolls_back_when_service_is_refused() {
     let cluster = Cluster::on_one_switch();
     let director = &cluster.director;
     let file = ClusterFile::new("refused", FILE);
@@ -196,22 +196,22 @@ fn a_refused_service_leaves_the_machine_as_it_was() {
     assert_eq!(refused.status, 1, "{refused:?}");
     assert!(refused.errors.contains(".toml:16:25: "), "{refused:?}");
     file.write(FILE);
-    let stranger = cluster.client.lvsctl(&file.line("apply"));
-    assert_eq!(stranger.status, 1);
-    assert!(stranger.errors.contains("192.168.10.100") && stranger.errors.contains("--role"));
+    let outsider = cluster.client.lvsctl(&file.line("apply"));
+    assert_eq!(outsider.status, 1);
+    assert!(outsider.errors.contains("192.168.10.100") && outsider.errors.contains("--role"));
 }
 
 #[test]
-fn apply_killed_anywhere_is_finished_by_the_next() {
+fn director_apply_killed_at_any_step_is_completed_by_next_run() {
     let cluster = Cluster::on_one_switch();
     let file = ClusterFile::new("killed", FILE);
-    killed::anywhere(&cluster.director, &file.line("apply"), &file.line("down"));
+    killed::at_any_step(&cluster.director, &file.line("apply"), &file.line("down"));
 }
 
 #[test]
-fn apply_killed_as_a_real_server_of_direct_routing_is_finished_by_the_next() {
+fn dr_real_server_apply_killed_at_any_step_is_completed_by_next_run() {
     let cluster = Cluster::on_one_switch();
     let example = include_str!("../../scripts/examples/dr.toml");
     let file = ClusterFile::new("killed-dr", example);
-    killed::anywhere(&cluster.real_servers[1], &file.line("apply"), &file.line("down"));
+    killed::at_any_step(&cluster.real_servers[1], &file.line("apply"), &file.line("down"));
 }

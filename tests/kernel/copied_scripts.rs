@@ -1,20 +1,20 @@
-//! What the set-up scripts that people copy get wrong, each held here or where the table says.
+//! Mistakes of the set-up scripts that people copy, each tested here or where the table says.
 //!
 //! | | What must hold | Test |
 //! |---|---|---|
-//! | S1 | silent before the address on the way up, after it on the way down | here; `a_real_server_is_silent_before_it_has_the_address` (unit) |
-//! | S2 | values come back with the last address only, and only if they are still ours | here; `tunnelling::one_vip_goes_and_the_other_stays` |
-//! | S3, S10 | no other program is needed | here |
-//! | S4, S6 | `status` reads the kernel, and notices who overwrote a value | here |
-//! | S5 | down takes what up gave | every test of a mode: everything is as before |
-//! | S7 | any number of addresses | `tunnelling`, `nat` and `direct_routing`, each with a second one |
-//! | S8 | `lo` is never taken down | here |
-//! | S9 | no flush: a foreign service stays | `cluster_file::one_file_makes_every_machine_what_it_is_and_takes_it_back` |
-//! | S12 | whole addresses, no strict filter on `tunl0`, its device first | `tunnelling::requests_are_answered_in_turn_and_nothing_is_left_afterwards` |
-//! | S13 | a real server does not forward | `direct_routing::a_real_server_of_direct_routing_is_as_wanted` |
-//! | S15 | no route goes but the very one that was made | here |
+//! | S1 | ARP suppression is set before the address and reverted after it | here; a unit test of `lvsctl` |
+//! | S2 | values are reverted with the last address only, and only if nobody changed them | here; `tunnelling::down_of_one_vip_keeps_the_other` |
+//! | S3, S10 | lvsctl starts no other program | here |
+//! | S4, S6 | `status` reads the kernel, and reports overwritten values | here |
+//! | S5 | `down` reverts what `up` did | the tests of every mode compare the state before and after |
+//! | S7 | any number of addresses | `tunnelling`, `nat` and `direct_routing`, each with two addresses |
+//! | S8 | `lo` is never set down | here |
+//! | S9 | nothing is flushed: unmanaged services stay | `cluster_file::one_file_sets_up_and_reverts_every_machine` |
+//! | S12 | host prefixes, no strict rp_filter on `tunl0`, the tunnel device first | `tunnelling::tun_up_serves_requests_and_down_leaves_nothing` |
+//! | S13 | a real server does not forward | `direct_routing::dr_real_server_up_sets_arp_suppression_and_no_forwarding` |
+//! | S15 | no route is deleted but the one that was added | here |
 //!
-//! S11 (at boot) and S14 (rules of the firewall) are not about up and down.
+//! S11 (at boot) and S14 (firewall rules) do not concern `up` and `down`.
 
 use crate::support::{Host, LVSCTL, assert_same};
 
@@ -25,7 +25,7 @@ fn line(verb: &str, mode: &str) -> String {
 }
 
 #[test]
-fn sysctls_come_before_the_address_and_go_after_it() {
+fn arp_sysctls_are_set_before_the_vip_and_reverted_after_it() {
     let host = Host::with_addresses();
     for mode in ["dr", "tun"] {
         let up = host.lvsctl(&line("up", mode)).success();
@@ -44,7 +44,7 @@ fn sysctls_come_before_the_address_and_go_after_it() {
 }
 
 #[test]
-fn what_somebody_overwrote_is_noticed_and_stays_theirs() {
+fn sysctl_changed_by_others_is_reported_and_kept_by_down() {
     let host = Host::with_addresses();
     host.lvsctl(&line("up", "dr")).success();
     assert_eq!(host.lvsctl(&line("status", "dr")).status, 0);
@@ -55,7 +55,7 @@ fn what_somebody_overwrote_is_noticed_and_stays_theirs() {
     for word in ["all/arp_announce", "is 0, should be 2", "missing", "2 of 5 items differ"] {
         assert!(status.output.contains(word), "{word}: {status:?}");
     }
-    // Neither the value from before nor ours.
+    // Neither the previous value nor ours.
     host.shell("echo 1 >/proc/sys/net/ipv4/conf/all/arp_announce").success();
     host.lvsctl(&line("down", "dr")).success();
     let left = host.shell("cat /proc/sys/net/ipv4/conf/all/arp_announce").success();
@@ -63,7 +63,7 @@ fn what_somebody_overwrote_is_noticed_and_stays_theirs() {
 }
 
 #[test]
-fn lo_stays_up_and_a_foreign_route_stays_where_it_is() {
+fn up_and_down_keep_lo_up_and_unmanaged_routes() {
     let host = Host::with_addresses();
     host.shell(
         "ip address add 127.0.0.9/8 dev lo; ip route add 192.0.2.10/32 via 198.51.100.2 metric 5; \
@@ -89,7 +89,7 @@ fn lo_stays_up_and_a_foreign_route_stays_where_it_is() {
 }
 
 #[test]
-fn no_other_program_is_needed() {
+fn lvsctl_with_empty_path_works() {
     let host = Host::with_addresses();
     let state = host.state_directory().display();
     for verb in ["up", "status", "down"] {

@@ -4,13 +4,13 @@
 use crate::support::cluster::Cluster;
 use crate::support::{Host, Network, assert_same};
 
-/// The addresses of one family, and the way to the real servers.
+/// The addresses of one family, and the forwarding method.
 struct Way {
     mode: &'static str,
     vip: &'static str,
     second: &'static str,
     reals: [&'static str; 2],
-    /// Where a real server has the virtual address.
+    /// The interface of a real server that has the virtual address.
     device: &'static str,
     table: &'static str,
 }
@@ -64,12 +64,12 @@ fn bring_up(cluster: &Cluster, way: &Way, vip: &str) {
     real_servers_up(cluster, way, vip);
 }
 
-/// What the client knows of who has the address.
+/// The neighbour entry of the client for the address.
 fn owner_of(cluster: &Cluster, vip: &str) -> String {
     cluster.client.shell(&format!("ip neigh show {vip} dev eth0")).success()
 }
 
-fn in_turn(way: &Way) {
+fn serves_and_reverts(way: &Way) {
     let cluster = Cluster::on_one_switch();
     cluster.director.reference("-A -t 192.168.10.99:443 -s wlc -p 60").success();
     let before = cluster.everything();
@@ -88,13 +88,13 @@ fn in_turn(way: &Way) {
         let owner = owner_of(&cluster, way.vip);
         assert!(owner.contains(hardware), "not the director: {owner}");
     }
-    // The kernel sums the counters up every two seconds.
+    // The kernel updates the counters every two seconds.
     std::thread::sleep(std::time::Duration::from_secs(3));
     let counters = cluster.director.reference("-Ln --stats").success();
     for address in way.reals {
         let line = counters.lines().find(|line| line.contains(address)).expect("it is listed");
         let words: Vec<&str> = line.split_whitespace().collect();
-        // An earlier attempt that nobody answered may come late.
+        // An earlier attempt without an answer may arrive late.
         assert!(words[2].parse::<u32>().unwrap() >= 4, "{counters}");
         assert_eq!(words[4], "0", "the answers go straight: {counters}");
     }
@@ -121,23 +121,23 @@ fn in_turn(way: &Way) {
 }
 
 #[test]
-fn requests_are_answered_in_turn_and_by_the_director_s_card_alone() {
-    in_turn(&DR);
+fn dr_serves_requests_and_only_the_director_answers_arp() {
+    serves_and_reverts(&DR);
 }
 
-/// Nothing but the address's place on `lo` keeps the real servers silent here.
+/// Real servers do not answer neighbour solicitations for it only because the address is on `lo`.
 #[test]
-fn neighbours_of_ipv6_find_the_director_alone() {
-    in_turn(&DR_IPV6);
-}
-
-#[test]
-fn tunnels_go_over_ipv6() {
-    in_turn(&TUN_IPV6);
+fn dr_over_ipv6_serves_requests_and_only_the_director_is_a_neighbour() {
+    serves_and_reverts(&DR_IPV6);
 }
 
 #[test]
-fn a_real_server_of_direct_routing_is_as_wanted() {
+fn tun_over_ipv6_serves_requests() {
+    serves_and_reverts(&TUN_IPV6);
+}
+
+#[test]
+fn dr_real_server_up_sets_arp_suppression_and_no_forwarding() {
     let cluster = Cluster::on_one_switch();
     let server = &cluster.real_servers[0];
     let lo = server.shell("ip link show lo").success();
@@ -154,9 +154,9 @@ fn a_real_server_of_direct_routing_is_as_wanted() {
     assert_eq!(server.shell("ip link show lo").success(), lo);
 }
 
-/// The request comes in by one card, the answer goes out by another.
+/// The request arrives on one interface, the reply leaves by another.
 #[test]
-fn a_strict_filter_does_not_silence_a_real_server_with_another_way_out() {
+fn dr_real_server_with_asymmetric_route_replies_despite_strict_rp_filter() {
     let cluster = Cluster::on_one_switch();
     let (outside, elsewhere) = (Network::new(), Network::new());
     let server = &cluster.real_servers[0];
@@ -182,7 +182,7 @@ fn a_strict_filter_does_not_silence_a_real_server_with_another_way_out() {
 }
 
 #[test]
-fn three_modes_live_on_one_director() {
+fn director_runs_three_modes_side_by_side() {
     let cluster = Cluster::on_one_switch();
     let director = &cluster.director;
     let before = director.everything();
@@ -202,7 +202,7 @@ fn three_modes_live_on_one_director() {
         let status = director.lvsctl(&line("status", mode, number));
         assert_eq!(status.status, 0, "{status:?}");
     }
-    // Taken back in the reverse order, each leaves what was there before it.
+    // Reverted in reverse order, each leaves the state from before it.
     for (number, mode) in modes.iter().enumerate().rev() {
         states.pop();
         director.lvsctl(&line("down", mode, number)).success();

@@ -1,4 +1,4 @@
-//! The second line after an error, for every error number that the kernel can be brought to give.
+//! The second line of an error, for every error number that the kernel can return.
 
 use crate::support::{Host, IPVSADM, Outcome, REFERENCE, root};
 
@@ -17,7 +17,7 @@ fn host() -> Host {
     host
 }
 
-/// The refusal is that of the reference, with one line more, and one line only where nobody asks.
+/// Asserts that the error is that of the reference, with a second line under `--explain` only.
 #[track_caller]
 fn explained(host: &Host, line: &str, words: &str) {
     let theirs = host.reference(line);
@@ -32,7 +32,7 @@ fn explained(host: &Host, line: &str, words: &str) {
 }
 
 #[test]
-fn what_is_there_already() {
+fn explanation_of_existing_entry_names_differences() {
     let host = host();
     explained(&host, "-A -t 192.0.2.1:80 -s rr", "just as asked for");
     explained(&host, "-A -t 192.0.2.1:80 -s wlc", "scheduler rr where wlc was asked for; use -E");
@@ -45,7 +45,7 @@ fn what_is_there_already() {
 }
 
 #[test]
-fn what_is_not_there_but_near() {
+fn explanation_of_missing_entry_names_similar_entries() {
     let host = host();
     let near = "With the same address there is -t 192.0.2.1:80.";
     for line in [
@@ -78,7 +78,7 @@ fn what_is_not_there_but_near() {
 }
 
 #[test]
-fn schedulers_and_engines_that_are_missing() {
+fn explanation_of_missing_scheduler_or_engine_names_module() {
     let host = host();
     explained(&host, "-A -t 192.0.2.1:81 -s nosuch", "has no ip_vs_nosuch, neither built in nor");
     explained(&host, "-E -t 192.0.2.1:80 -s nosuch", "Its schedulers are dh, ");
@@ -86,7 +86,7 @@ fn schedulers_and_engines_that_are_missing() {
 }
 
 #[test]
-fn addresses_that_no_real_server_can_have() {
+fn explanation_of_impossible_real_server_address_names_reason() {
     let host = host();
     let add = |address: &str| format!("-a -t 192.0.2.1:80 -r {address} -i");
     for (address, words) in [
@@ -99,7 +99,7 @@ fn addresses_that_no_real_server_can_have() {
     ] {
         explained(&host, &add(address), words);
     }
-    // Where there never was an address the kernel has no local table, and takes nothing for unicast.
+    // Without any address so far the kernel has no local table, and treats no address as unicast.
     let line = add("198.51.100.2");
     let refused = host.shell(&format!(
         "unshare --net sh -c '{IPVSADM} -A -t 192.0.2.1:80 -s rr; {IPVSADM} {line} --explain'"
@@ -110,21 +110,21 @@ fn addresses_that_no_real_server_can_have() {
 }
 
 #[test]
-fn prefixes() {
+fn explanation_of_invalid_prefix_length_names_range() {
     let rule = "With an IPv6 service -M takes a prefix length from 1 to 128";
     explained(&host(), "-A -t [2001:db8::1]:80 -s rr -p 60 -M 0", rule);
     explained(&host(), "-A -t [2001:db8::1]:80 -s rr -p 60 -M 129", rule);
 }
 
 #[test]
-fn thresholds() {
+fn explanation_of_invalid_thresholds_names_limit() {
     let host = host();
     explained(&host, "-a -t 192.0.2.1:80 -r 198.51.100.9 -x 4 -y 5", "5 is above the upper one, 4");
     explained(&host, "-e -t 192.0.2.1:80 -r 198.51.100.3 -i -y 5", "-x NUMBER, at least 5");
 }
 
 #[test]
-fn daemons_and_mixed_families() {
+fn explanation_of_refused_daemon_names_conflict() {
     let host = host();
     explained(&host, "--stop-daemon master", "No sync daemon runs");
     explained(
@@ -152,7 +152,7 @@ fn daemons_and_mixed_families() {
 }
 
 #[test]
-fn lacking_rights() {
+fn explanation_of_missing_capability_names_it() {
     let host = host();
     let run = |prefix: &str, program: &str, line: &str| -> Outcome {
         host.shell(&format!("{prefix} {program} {line}"))
@@ -171,7 +171,7 @@ fn lacking_rights() {
 }
 
 #[test]
-fn a_restore_names_the_line_too() {
+fn explanation_of_restore_failure_names_line() {
     let host = host();
     let rules = "-A -t 192.0.2.1:80 -s rr\\n-A -t 192.0.2.5:80 -s nosuch\\n";
     let outcome = host.shell(&format!("printf -- '{rules}' | {IPVSADM} -R --explain"));
@@ -182,7 +182,7 @@ fn a_restore_names_the_line_too() {
 }
 
 #[test]
-fn the_first_twenty_failures_of_a_restore_are_explained() {
+fn restore_explains_its_first_twenty_failures() {
     let host = host();
     let fill = "for i in $(seq 1 25); do echo -A -t 192.0.2.1:80 -s rr; done";
     let outcome = host.shell(&format!("{fill} | {IPVSADM} -R --explain"));

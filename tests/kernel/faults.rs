@@ -1,16 +1,16 @@
-//! Bad input and machines that say no: one clear error, and nothing half done.
+//! Invalid input and machines that refuse: one clear error, and no partial change.
 
 use std::fs;
 
 use crate::support::{Host, IPVSADM, LVSCTL, Outcome, assert_same, root};
 
-/// Runs a command as root without the right to change the network.
+/// Runs a command as root without CAP_NET_ADMIN.
 fn unprivileged(host: &Host, program: &str, line: &str) -> Outcome {
     host.shell(&format!("setpriv --bounding-set -net_admin {program} {line}"))
 }
 
 #[test]
-fn ipvsadm_needs_the_right_to_change_the_network() {
+fn ipvsadm_without_cap_net_admin_fails_as_the_reference() {
     root("modprobe ip_vs");
     let host = Host::new();
     for line in ["-Ln", "-C", "-A -t 192.0.2.1:80"] {
@@ -23,7 +23,7 @@ fn ipvsadm_needs_the_right_to_change_the_network() {
 }
 
 #[test]
-fn lvsctl_needs_the_right_to_change_the_network() {
+fn lvsctl_without_cap_net_admin_changes_nothing() {
     root("modprobe ipip");
     let host = Host::new();
     let state = host.state_directory().display();
@@ -36,7 +36,7 @@ fn lvsctl_needs_the_right_to_change_the_network() {
 }
 
 #[test]
-fn lvsctl_refuses_what_cannot_work_before_it_touches_anything() {
+fn lvsctl_with_impossible_arguments_changes_nothing() {
     root("modprobe -a ip_vs ipip");
     let host = Host::with_addresses();
     let before = host.everything();
@@ -75,7 +75,7 @@ fn lvsctl_refuses_what_cannot_work_before_it_touches_anything() {
 }
 
 #[test]
-fn parameters_that_cannot_be_written_are_told_and_nothing_is_left() {
+fn up_rolls_back_when_sysctl_is_read_only() {
     let host = Host::with_addresses();
     let before = host.everything();
     let line = "director up --mode nat --vip 192.0.2.10 --service tcp:80 --real 198.51.100.2";
@@ -92,9 +92,9 @@ fn parameters_that_cannot_be_written_are_told_and_nothing_is_left() {
     host.lvsctl(line).success();
 }
 
-/// Of an interface that went in between nothing can be given back, and the rest is.
+/// Nothing of an interface that has vanished can be reverted; the rest is.
 #[test]
-fn an_interface_that_vanished_does_not_stop_the_way_back() {
+fn down_reverts_the_rest_when_interface_has_vanished() {
     let host = Host::with_addresses();
     host.shell("ip link del eth0").success();
     let before = host.everything();
@@ -122,9 +122,9 @@ fn an_interface_that_vanished_does_not_stop_the_way_back() {
     }
 }
 
-/// A dot in a name is no step of a path: `eth0.7`, as VLANs are called.
+/// The name of a VLAN interface, `eth0.7`, has a dot, which separates directories in sysctl names.
 #[test]
-fn an_address_that_somebody_has_given_stays_and_a_dot_is_no_step() {
+fn down_keeps_addresses_that_were_there_before_on_interface_with_a_dot() {
     let host = Host::with_addresses();
     let vlan = "ip link add eth0.7 type dummy; ip link set eth0.7 up; \
                 ip address add 203.0.113.10/24 dev eth0.7; ip address add 203.0.113.11/32 dev eth0.7";
@@ -150,7 +150,7 @@ fn an_address_that_somebody_has_given_stays_and_a_dot_is_no_step() {
 }
 
 #[test]
-fn a_machine_is_one_end_of_nat() {
+fn nat_director_as_nat_real_server_is_refused() {
     let host = Host::with_addresses();
     let director = "director up --mode nat --vip 192.0.2.10 --service tcp:80 --real 198.51.100.2";
     let server = "real-server up --mode nat --vip 203.0.113.9 --gateway 192.0.2.2";
@@ -167,7 +167,7 @@ fn a_machine_is_one_end_of_nat() {
 }
 
 #[test]
-fn what_the_kernel_refuses_is_explained_and_rolled_back() {
+fn up_explains_and_rolls_back_when_kernel_refuses() {
     root("modprobe -a ip_vs ipip");
     let host = Host::with_addresses();
     let before = host.everything();
@@ -177,7 +177,7 @@ fn what_the_kernel_refuses_is_explained_and_rolled_back() {
             "--scheduler nosuch",
             &["ipvsadm -A -t 192.0.2.10:80 -s nosuch", "No such file", "ip_vs_nosuch"],
         ),
-        // The subnet's broadcast address, after a real server that is as it should be.
+        // The broadcast address of the subnet, after a valid real server.
         (
             "--real 192.0.2.255",
             &["ipvsadm -a -t 192.0.2.10:80 -r 192.0.2.255:80", "Invalid argument", "unicast"],
@@ -193,9 +193,9 @@ fn what_the_kernel_refuses_is_explained_and_rolled_back() {
     }
 }
 
-/// Misuse too: 2 is an answer, that something differs.
+/// Exit status 2 means that something differs.
 #[test]
-fn no_mistake_is_taken_for_a_difference() {
+fn usage_error_exits_with_1() {
     let host = Host::new();
     for line in ["diff", "diff --nosuch /dev/null", "diff /nosuch", "status --nosuch", "nosuch", ""]
     {
@@ -205,9 +205,9 @@ fn no_mistake_is_taken_for_a_difference() {
     assert_eq!(host.lvsctl("--help").status, 0);
 }
 
-/// A machine has one default route, so that two addresses cannot have answers go two ways.
+/// A machine has one default route, so replies from two addresses cannot leave by two gateways.
 #[test]
-fn what_another_claim_holds_is_refused_by_name() {
+fn up_with_value_of_another_owner_is_refused_by_name() {
     let host = Host::with_addresses();
     let before = host.everything();
     let up = |vip, gateway| {
@@ -235,7 +235,7 @@ fn what_another_claim_holds_is_refused_by_name() {
 }
 
 #[test]
-fn a_damaged_journal_is_named_and_nothing_is_touched() {
+fn damaged_journal_is_reported_and_nothing_changes() {
     root("modprobe -a ip_vs ipip");
     let host = Host::new();
     host.lvsctl("real-server up --mode tun --vip 192.168.10.10").success();
@@ -247,7 +247,7 @@ fn a_damaged_journal_is_named_and_nothing_is_touched() {
         .collect();
     let [journal] = journals.as_slice() else { panic!("{journals:?}") };
     let whole = fs::read_to_string(journal).unwrap();
-    // A torn last line alone is what a run that was killed leaves.
+    // A killed run leaves at most a torn last line.
     for damaged in [&whole[1..], &whole.replace("ours", "mine"), "", "{}", "{\"version\":99}\n"] {
         fs::write(journal, damaged).unwrap();
         for line in ["up", "down", "status"] {
@@ -265,7 +265,7 @@ fn a_damaged_journal_is_named_and_nothing_is_touched() {
 }
 
 #[test]
-fn a_closed_pipe_is_a_quiet_end_and_a_full_disk_is_not() {
+fn closed_pipe_is_ok_and_full_disk_is_an_error() {
     root("modprobe ip_vs");
     let host = Host::with_addresses();
     let fill = "for i in $(seq 1 250); do echo -A -t 10.0.0.$i:80 -s rr; done";

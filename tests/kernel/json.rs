@@ -1,4 +1,4 @@
-//! `ipvsadm -L --json` on the kernel, held to the schema that is published.
+//! `ipvsadm -L --json` on the kernel, checked against the published schema.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ fn read(outcome: Outcome) -> Value {
     value
 }
 
-/// A table with something of everything.
+/// A host whose table has services and destinations of every kind.
 fn host() -> Host {
     root("modprobe -a ip_vs ip_vs_pe_sip");
     let host = Host::with_addresses();
@@ -34,7 +34,7 @@ fn host() -> Host {
 }
 
 #[test]
-fn a_table() {
+fn json_listing_of_table_fits_schema() {
     let host = host();
     let table = read(host.ipvsadm("-L --json"));
     assert_eq!(table["schema"], 1);
@@ -70,7 +70,7 @@ fn a_table() {
     assert_eq!(find("fwmark", json!(3_000_000_000_u64))["family"], "ipv6");
     assert_eq!(find("protocol", json!("sctp"))["persistence"], Value::Null);
 
-    // Names and columns are matters of text.
+    // Options for names and columns concern text only.
     for line in ["-L --json -n", "-L --json --stats", "-l --rate --exact --json"] {
         assert_eq!(read(host.ipvsadm(line)), table, "{line}");
     }
@@ -82,7 +82,7 @@ fn a_table() {
 }
 
 #[test]
-fn timeouts_and_daemons() {
+fn json_listing_of_timeouts_and_daemons_fits_schema() {
     let host = host();
     host.ipvsadm("--set 901 121 301").success();
     let timeouts = read(host.ipvsadm("-L --timeout --json"));
@@ -98,7 +98,7 @@ fn timeouts_and_daemons() {
 }
 
 #[test]
-fn connections() {
+fn json_listing_of_connections_fits_schema() {
     let mut host = host();
     host.shell("ip address add 198.51.100.9/32 dev lo").success();
     host.ipvsadm("-A -t 192.0.2.1:81 -s rr -p 100").success();

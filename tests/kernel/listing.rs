@@ -1,32 +1,32 @@
-//! Listings that are read in more than one way, and connections that are chosen and counted.
+//! Listings from `/proc` and from dumps, and connections that are filtered and counted.
 
 use serde_json::json;
 
 use crate::support::{Host, IPVSADM, REFERENCE, assert_same, root, schema};
 
-/// How `ipvsadm` finds the kernel without `/proc/net/ip_vs`: it has to ask for every destination.
+/// The output of `ipvsadm` without `/proc/net/ip_vs`: it dumps the destinations of each service.
 fn without_proc(host: &Host, words: &str) -> String {
     host.shell(&format!("unshare -m sh -c 'mount -t tmpfs none /proc && exec {IPVSADM} {words}'"))
         .success()
 }
 
-/// Asserts that the listing is the reference's, read either way, and gives it.
+/// Asserts that both listings equal that of the reference, and returns it.
 #[track_caller]
 fn both_ways(host: &Host, words: &str) -> String {
-    let wanted = host.reference(words).success();
-    assert_same(&host.ipvsadm(words).success(), &wanted, words);
-    assert_same(&without_proc(host, words), &wanted, &format!("{words} without /proc"));
-    wanted
+    let expected = host.reference(words).success();
+    assert_same(&host.ipvsadm(words).success(), &expected, words);
+    assert_same(&without_proc(host, words), &expected, &format!("{words} without /proc"));
+    expected
 }
 
-/// Messages that a listing sends.
+/// The number of messages that a listing sends.
 fn messages(host: &Host) -> usize {
     let line = format!("strace -e trace=sendto {IPVSADM} -Ln 2>&1 >/dev/null | grep -c '^sendto('");
     host.shell(&line).success().trim().parse().unwrap()
 }
 
 #[test]
-fn destinations_are_read_in_one_go_and_are_those_of_the_dumps() {
+fn listing_from_proc_equals_listing_from_dumps() {
     root("modprobe -a ip_vs ip_vs_pe_sip");
     let host = Host::with_addresses();
     let mut rules = String::new();
@@ -67,10 +67,10 @@ fn destinations_are_read_in_one_go_and_are_those_of_the_dumps() {
     for words in ["-L", "-Ln --nosort", "-Ln --tun-info", "-Ln --thresholds", "-Ln --stats"] {
         both_ways(&host, words);
     }
-    // The family, the version and the services: not one for each of nine services.
+    // The family, the version and the services: none per service.
     assert_eq!(messages(&host), 3);
 
-    // The file does not tell these two apart, so the dumps are asked.
+    // The file does not distinguish these two, so dumps are used.
     host.ipvsadm("-A -f 7 -s rr").success();
     host.ipvsadm("-a -f 7 -r 198.51.100.8 -g").success();
     both_ways(&host, "-Ln");
@@ -79,7 +79,7 @@ fn destinations_are_read_in_one_go_and_are_those_of_the_dumps() {
 }
 
 #[test]
-fn a_listing_asks_for_rights_whatever_may_be_read() {
+fn listing_as_unprivileged_user_is_refused_as_by_the_reference() {
     root("modprobe ip_vs");
     let host = Host::with_addresses();
     let as_nobody = |program: &str| {
@@ -92,7 +92,7 @@ fn a_listing_asks_for_rights_whatever_may_be_read() {
 }
 
 #[test]
-fn connections_are_chosen_and_counted() {
+fn connections_are_filtered_and_counted() {
     root("modprobe ip_vs");
     let mut host = Host::with_addresses();
     host.shell("for last in 8 9; do ip address add 198.51.100.$last/32 dev lo; done").success();

@@ -19,7 +19,7 @@ mod nat;
 mod network_namespaces;
 mod old_journals;
 mod restore;
+mod ruleset;
 mod scripts;
 mod transfers;
 mod tunnelling;
-mod whole_table;

@@ -1,12 +1,12 @@
-//! `lvsctl --mode nat` with packets: a client outside, real servers inside, and a director with a
-//! leg on each side.
+//! `lvsctl --mode nat` with packets: a client outside, real servers inside, and a director with an
+//! interface on each side.
 
 use crate::killed;
 use crate::support::cluster::Cluster;
 use crate::support::cluster_file::ClusterFile;
 use crate::support::{Host, Network, assert_same};
 
-/// Both families in one file.
+/// A cluster file with both families.
 const FILE: &str = r#"
 mode = "nat"
 directors = ["192.168.20.254", "2001:db8:2::254"]
@@ -27,9 +27,9 @@ struct Family {
     vip: &'static str,
     second: &'static str,
     gateway: &'static str,
-    /// With brackets where a port follows.
+    /// IPv6 addresses in brackets, for a port to follow.
     real: [&'static str; 4],
-    /// What each real server's default route is beforehand.
+    /// The default route of each real server before `up`.
     old_route: &'static str,
 }
 
@@ -49,10 +49,10 @@ const IPV6: Family = Family {
     old_route: "default via 2001:db8:2::253 dev eth0 proto static metric 1 mtu 1400",
 };
 
-/// Ports of the four nodes of the classic example, and what they answer.
+/// The ports of the four nodes of the classic example, and their answers.
 const NODES: [(u16, &str); 4] = [(80, "n1"), (4002, "n2"), (80, "n3"), (8080, "n4")];
 
-/// The first `count` nodes, inside; the client outside; the director between them.
+/// The first `count` nodes inside, the client outside, and the director between them.
 pub(crate) fn cluster(count: usize) -> Cluster {
     let (outside, inside) = (Network::new(), Network::new());
     let (client, director) = (Host::new(), Host::new());
@@ -70,7 +70,7 @@ pub(crate) fn cluster(count: usize) -> Cluster {
         server.serve(port, answer);
         real_servers.push(server);
     }
-    // The switches live as long as their ports do.
+    // The switches live as long as their ports.
     std::mem::forget((outside, inside));
     Cluster::new(client, director, real_servers)
 }
@@ -92,16 +92,16 @@ fn bring_up(cluster: &Cluster, family: &Family, vip: &str) {
     }
 }
 
-fn in_turn(family: &Family) {
+fn serves_and_reverts(family: &Family) {
     let cluster = cluster(2);
-    // A service of somebody else's stays.
+    // An unmanaged service stays.
     cluster.director.reference("-A -t 198.51.100.99:443 -s wlc -p 60").success();
     let before = cluster.everything();
     assert_eq!(cluster.answers(family.vip, 1), ["nobody"]);
 
     bring_up(&cluster, family, family.vip);
     assert_eq!(cluster.answers(family.vip, 8), [["n1"; 4], ["n2"; 4]].concat());
-    // The kernel sums the counters up every two seconds.
+    // The kernel updates the counters every two seconds.
     std::thread::sleep(std::time::Duration::from_secs(3));
     let counters = cluster.director.reference("-Ln --stats").success();
     for address in &family.real[..2] {
@@ -125,17 +125,17 @@ fn in_turn(family: &Family) {
 }
 
 #[test]
-fn requests_go_in_and_answers_out_through_the_director() {
-    in_turn(&IPV4);
+fn nat_forwards_requests_and_replies_through_the_director() {
+    serves_and_reverts(&IPV4);
 }
 
 #[test]
-fn requests_go_in_and_answers_out_over_ipv6() {
-    in_turn(&IPV6);
+fn nat_over_ipv6_forwards_requests_and_replies_through_the_director() {
+    serves_and_reverts(&IPV6);
 }
 
 #[test]
-fn the_machines_are_as_wanted() {
+fn nat_up_sets_sysctls_address_route_and_table() {
     let cluster = cluster(1);
     bring_up(&cluster, &IPV4, IPV4.vip);
     let director = &cluster.director;
@@ -154,11 +154,11 @@ fn the_machines_are_as_wanted() {
 }
 
 #[test]
-fn the_answer_comes_from_the_virtual_address_whatever_the_node_s_port() {
+fn nat_replies_come_from_the_vip_whatever_the_port_of_the_node() {
     let cluster = cluster(4);
     bring_up(&cluster, &IPV4, IPV4.vip);
     assert_eq!(cluster.answers(IPV4.vip, 8), [["n1"; 2], ["n2"; 2], ["n3"; 2], ["n4"; 2]].concat());
-    // The node on another port: the client sees nothing of it.
+    // The client does not see the other port of a node.
     let seen = cluster
         .client
         .shell(&format!(
@@ -180,10 +180,10 @@ fn the_answer_comes_from_the_virtual_address_whatever_the_node_s_port() {
     assert_eq!(table, expected);
 }
 
-/// Switching `ip_forward` off again opens a hardened host to redirects, and closes what forwarded
-/// by itself.
+/// Writing 0 to `ip_forward` makes a hardened host accept redirects again, and stops forwarding on
+/// interfaces that had it enabled separately.
 #[test]
-fn what_forwarding_changes_besides_is_put_back() {
+fn nat_director_down_reverts_side_effects_of_forwarding() {
     let cluster = cluster(1);
     let director = &cluster.director;
     director
@@ -200,7 +200,7 @@ fn what_forwarding_changes_besides_is_put_back() {
         let down = format!("director down --mode nat --vip {}", family.vip);
         director.lvsctl(&down).success();
         assert_same(&director.everything(), &before, &down);
-        // A run that fails at its end takes the same back.
+        // A run that fails at its end rolls the same back.
         let refused = director.lvsctl(&up.replace("--scheduler rr", "--scheduler nosuch"));
         assert_eq!(refused.status, 1, "{refused:?}");
         assert_same(&director.everything(), &before, "after the refusal");
@@ -208,7 +208,7 @@ fn what_forwarding_changes_besides_is_put_back() {
 }
 
 #[test]
-fn a_default_route_of_a_larger_metric_stays_where_it_is() {
+fn nat_real_server_keeps_default_route_of_larger_metric() {
     let cluster = cluster(1);
     let server = &cluster.real_servers[0];
     server
@@ -230,7 +230,7 @@ fn a_default_route_of_a_larger_metric_stays_where_it_is() {
 }
 
 #[test]
-fn a_dry_run_prints_what_a_person_would_type() {
+fn nat_dry_run_prints_commands_that_leave_nothing_to_do() {
     let cluster = cluster(2);
     for family in [IPV4, IPV6] {
         let server =
@@ -253,20 +253,20 @@ fn a_dry_run_prints_what_a_person_would_type() {
 }
 
 #[test]
-fn a_director_whose_apply_is_killed_anywhere_is_finished_by_the_next() {
+fn nat_director_apply_killed_at_any_step_is_completed_by_next_run() {
     let cluster = cluster(2);
     let file = ClusterFile::new("killed-nat", FILE);
     cluster
         .director
         .shell("cd /proc/sys/net/ipv4/conf; echo 0 >all/accept_redirects; echo 1 >eth1/forwarding")
         .success();
-    killed::anywhere(&cluster.director, &file.line("apply"), &file.line("down"));
+    killed::at_any_step(&cluster.director, &file.line("apply"), &file.line("down"));
 }
 
 #[test]
-fn a_real_server_whose_apply_is_killed_anywhere_is_finished_by_the_next() {
+fn nat_real_server_apply_killed_at_any_step_is_completed_by_next_run() {
     let cluster = cluster(1);
-    // Of both families.
+    // The file has both families.
     let file = ClusterFile::new("killed-server", FILE);
-    killed::anywhere(&cluster.real_servers[0], &file.line("apply"), &file.line("down"));
+    killed::at_any_step(&cluster.real_servers[0], &file.line("apply"), &file.line("down"));
 }

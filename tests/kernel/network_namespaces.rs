@@ -1,5 +1,5 @@
-//! Several network namespaces: a command of one, run from another (`--netns`), and listings of one
-//! while another changes.
+//! Several network namespaces: commands that work in another one (`--netns`), and dumps of one while
+//! another changes.
 
 use std::fmt::Write as _;
 use std::io;
@@ -10,7 +10,7 @@ use lvs::netlink::{Socket, Transport};
 use crate::support::{Host, IPVSADM, assert_same, root};
 
 #[test]
-fn ipvsadm_runs_in_the_namespace_that_is_named() {
+fn ipvsadm_with_netns_works_in_that_namespace() {
     root("modprobe ip_vs");
     let (here, there) = (Host::new(), Host::with_addresses());
     let pid = there.shell("sleep 300 >/dev/null 2>&1 & echo $!").success();
@@ -37,7 +37,7 @@ fn ipvsadm_runs_in_the_namespace_that_is_named() {
 }
 
 #[test]
-fn what_cannot_be_entered_is_one_clear_line() {
+fn netns_that_cannot_be_entered_is_refused_in_one_line() {
     root("modprobe -a ip_vs ipip");
     let host = Host::new();
     let other = Host::new();
@@ -67,7 +67,7 @@ fn what_cannot_be_entered_is_one_clear_line() {
 }
 
 #[test]
-fn lvsctl_sets_up_and_takes_back_the_namespace_that_is_named() {
+fn lvsctl_with_netns_sets_up_and_reverts_that_namespace() {
     root("modprobe -a ip_vs ipip");
     let (here, there) = (Host::new(), Host::new());
     let name = there.name();
@@ -83,7 +83,7 @@ fn lvsctl_sets_up_and_takes_back_the_namespace_that_is_named() {
     assert_same(&there.everything(), &there_before, "down");
 }
 
-/// A socket that does something after a question was sent, before the answer is fetched.
+/// A socket that calls a function after each request, before the reply is received.
 struct Disturbed<F> {
     socket: Socket,
     disturb: F,
@@ -102,11 +102,11 @@ impl<F: FnMut()> Transport for Disturbed<F> {
 }
 
 #[test]
-fn a_service_is_listed_once_while_others_come_elsewhere() {
+fn service_is_listed_once_while_another_namespace_adds_services() {
     root("modprobe ip_vs");
     let (here, there) = (Host::with_addresses(), Host::with_addresses());
     here.ipvsadm("-A -t 192.0.2.1:80 -s rr").success();
-    // So many that some come in front of it, wherever the kernel's hash puts them.
+    // So many that the kernel's hash table has some in front of it.
     let mut rules = String::new();
     for port in 1000..1300 {
         writeln!(rules, "-A -t 192.0.2.1:{port} -s rr").unwrap();
@@ -115,7 +115,7 @@ fn a_service_is_listed_once_while_others_come_elsewhere() {
     let listed = here.inside(|| {
         let disturb = || {
             questions += 1;
-            // The first one asks for the family.
+            // The first request looks up the family.
             if questions == 2 {
                 there.restore(&rules).success();
             }

@@ -1,9 +1,9 @@
-//! `-S` and `-R` on the kernel, and the two programs around them.
+//! `-S` and `-R` on the kernel, `ipvsadm-save` and `ipvsadm-restore`.
 
 use crate::support::{Host, IPVSADM, root};
 
 #[test]
-fn what_is_saved_is_restored_to_the_same_table() {
+fn restore_of_saved_rules_gives_the_same_table() {
     root("modprobe ip_vs");
     let host = Host::with_addresses();
     let rules = "-A -t 192.0.2.1:80 -s rr -p 360 -M 255.255.255.0\n\
@@ -20,9 +20,9 @@ fn what_is_saved_is_restored_to_the_same_table() {
     let mut saved: Vec<_> = host.ipvsadm("-Sn").success().lines().map(String::from).collect();
     let full = host.ipvsadm("-Sn").success();
     saved.sort();
-    let mut wanted: Vec<_> = rules.lines().map(String::from).collect();
-    wanted.sort();
-    assert_eq!(saved, wanted);
+    let mut expected: Vec<_> = rules.lines().map(String::from).collect();
+    expected.sort();
+    assert_eq!(saved, expected);
 
     host.ipvsadm("-C").success();
     assert_eq!(host.ipvsadm("-Sn").success(), "");
@@ -31,7 +31,7 @@ fn what_is_saved_is_restored_to_the_same_table() {
 }
 
 #[test]
-fn a_line_that_cannot_be_parsed_is_told_with_its_number_before_anything_is_applied() {
+fn restore_with_invalid_line_reports_its_number_and_changes_nothing() {
     root("modprobe ip_vs");
     let host = Host::with_addresses();
     for (bad, words) in [
@@ -50,7 +50,7 @@ fn a_line_that_cannot_be_parsed_is_told_with_its_number_before_anything_is_appli
 }
 
 #[test]
-fn a_line_that_the_kernel_refuses_does_not_stop_the_others() {
+fn restore_continues_after_line_refused_by_kernel() {
     root("modprobe ip_vs");
     let host = Host::with_addresses();
     let outcome = host.restore(
@@ -66,8 +66,8 @@ fn a_line_that_the_kernel_refuses_does_not_stop_the_others() {
     );
 }
 
-/// `-R --replace`, and how many datagrams with changes it sent: each ends in a message that does
-/// nothing.
+/// The outcome of `-R --replace`, and the number of datagrams with changes that it sent: each ends in
+/// a barrier.
 fn replace(host: &Host, rules: &str) -> (crate::support::Outcome, usize) {
     std::fs::create_dir_all(host.state_directory()).unwrap();
     let file = |name| host.state_directory().join(name).display().to_string();
@@ -80,7 +80,7 @@ fn replace(host: &Host, rules: &str) -> (crate::support::Outcome, usize) {
 }
 
 #[test]
-fn a_table_is_replaced_by_what_has_to_change() {
+fn replace_sends_only_what_differs() {
     root("modprobe ip_vs");
     let host = Host::with_addresses();
     let kept = "-A -t 192.0.2.1:80 -s rr\n-a -t 192.0.2.1:80 -r 198.51.100.4:80 -m -w 1\n";
@@ -93,31 +93,31 @@ fn a_table_is_replaced_by_what_has_to_change() {
                -a -t 192.0.2.1:80 -r 198.51.100.7:80 -i -w 1 --tun-type gre --tun-csum\n\
                -A -t 192.0.2.1:82 -s sh -p 60 -b sh-port\n\
                -a -t 192.0.2.1:82 -r 198.51.100.4:82 -g -w 1\n";
-    let wanted = format!("{kept}{new}");
-    let file = host.state_directory().join("wanted");
-    std::fs::write(&file, &wanted).unwrap();
-    // The companion's plan is the same.
+    let expected = format!("{kept}{new}");
+    let file = host.state_directory().join("expected");
+    std::fs::write(&file, &expected).unwrap();
+    // lvsctl plans the same changes.
     let diff = host.lvsctl(&format!("diff --exclusive {}", file.display()));
     assert_eq!(diff.status, 2, "{diff:?}");
     assert!(!diff.output.contains("198.51.100.4:80 "), "{diff:?}");
 
-    let (outcome, datagrams) = replace(&host, &wanted);
+    let (outcome, datagrams) = replace(&host, &expected);
     assert_eq!((outcome.visible(), datagrams), ((0, "", ""), 1));
     let sorted = |text: &str| {
         let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
         lines.sort();
         lines
     };
-    assert_eq!(sorted(&host.ipvsadm("-Sn").success()), sorted(&wanted));
+    assert_eq!(sorted(&host.ipvsadm("-Sn").success()), sorted(&expected));
     assert!(host.ipvsadm("-L --timeout").success().contains("901 "), "no line speaks of timeouts");
-    let (outcome, datagrams) = replace(&host, &wanted);
+    let (outcome, datagrams) = replace(&host, &expected);
     assert_eq!((outcome.visible(), datagrams), ((0, "", ""), 0), "nothing is left to change");
     let (outcome, _) = replace(&host, "# an empty table\n");
     assert_eq!((outcome.status, host.ipvsadm("-Sn").success()), (0, String::new()));
 }
 
 #[test]
-fn what_cannot_be_a_table_replaces_none() {
+fn replace_with_invalid_ruleset_changes_nothing() {
     root("modprobe ip_vs");
     let host = Host::with_addresses();
     let add = "-A -t 192.0.2.1:80 -s rr\n";
@@ -134,7 +134,7 @@ fn what_cannot_be_a_table_replaces_none() {
         assert!(outcome.errors.contains(words), "{rules}: {outcome:?}");
         assert_eq!(host.ipvsadm("-Sn").success(), add, "{rules}");
     }
-    // What only the kernel knows is told as -R tells it, and the rest goes on.
+    // Errors of the kernel are reported as by -R, and the rest is applied.
     let rules = "-A -t 192.0.2.2:80 -s nosuch\n-A -t 192.0.2.3:80 -s rr\n";
     let (outcome, _) = replace(&host, rules);
     assert_eq!(outcome.visible(), (255, "", "Scheduler or persistence engine not found"));
@@ -144,7 +144,7 @@ fn what_cannot_be_a_table_replaces_none() {
 }
 
 #[test]
-fn a_file_of_fifty_thousand_rules_is_restored() {
+fn restore_of_fifty_thousand_rules_is_complete() {
     root("modprobe ip_vs");
     let host = Host::with_addresses();
     let mut rules = String::new();
@@ -156,17 +156,16 @@ fn a_file_of_fifty_thousand_rules_is_restored() {
         }
     }
     host.restore(&rules).success();
-    // Linux 6.1 counts the services of all namespaces when it goes on with a dump, so a listing may lose
-    // one while another test deletes one of its own. Few listings of this length find all others at rest.
+    // Linux 6.1 counts the services of all namespaces when it continues a dump, so a dump may omit one
+    // while another test deletes one. Few dumps of this length meet no such deletion.
     let whole = (0..40).any(|_| host.ipvsadm("-Sn").success() == rules);
     assert!(whole, "what is saved is not what was restored");
     host.ipvsadm("-C").success();
 }
 
-/// Where the daemon's thread has not run yet, the kernel does not answer, and the reference waits
-/// for ever.
+/// If the daemon's thread has not run yet, the kernel does not reply, and the reference waits forever.
 #[test]
-fn a_daemon_is_stopped_right_after_it_was_started() {
+fn restore_stops_daemon_right_after_its_start() {
     root("modprobe ip_vs");
     let host = Host::with_addresses();
     for _ in 0..5 {
@@ -176,13 +175,13 @@ fn a_daemon_is_stopped_right_after_it_was_started() {
     }
 }
 
-/// The program with that ending to its name.
+/// The path of `ipvsadm-save` or `ipvsadm-restore`.
 fn wrapper(name: &str) -> String {
     format!("{IPVSADM}-{name}")
 }
 
 #[test]
-fn a_wrong_file_leaves_the_table_as_it_was() {
+fn ipvsadm_restore_of_invalid_file_changes_nothing() {
     root("modprobe ip_vs");
     let host = Host::with_addresses();
     host.ipvsadm("-A -t 192.0.2.1:80 -s rr").success();
@@ -202,7 +201,7 @@ fn a_wrong_file_leaves_the_table_as_it_was() {
 }
 
 #[test]
-fn a_table_is_saved_to_a_file_whole_or_not_at_all() {
+fn ipvsadm_save_keeps_old_file_when_disk_is_full() {
     root("modprobe ip_vs");
     let host = Host::with_addresses();
     let save = wrapper("save");
@@ -234,7 +233,7 @@ fn a_table_is_saved_to_a_file_whole_or_not_at_all() {
 }
 
 #[test]
-fn a_link_to_ipvsadm_is_the_program_that_it_is_called() {
+fn link_to_ipvsadm_runs_as_the_program_of_its_name() {
     root("modprobe ip_vs");
     let host = Host::with_addresses();
     host.ipvsadm("-A -t 192.0.2.1:80 -s rr").success();
@@ -253,9 +252,9 @@ fn a_link_to_ipvsadm_is_the_program_that_it_is_called() {
     assert_eq!(host.ipvsadm("-Sn").success(), "");
 }
 
-/// As at boot, before the network: the loopback alone has an address.
+/// As at boot before the network is up: only the loopback interface has an address.
 #[test]
-fn rules_are_restored_before_there_is_a_network() {
+fn restore_before_the_network_is_up_is_complete() {
     root("modprobe ip_vs");
     let host = Host::new();
     let rules = "-A -t 192.0.2.1:80 -s rr\n\

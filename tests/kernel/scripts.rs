@@ -1,4 +1,4 @@
-//! The scripts for administrators, one a role and mode, with packets and over both families.
+//! The scripts for administrators, one per role and mode, with packets and over both families.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use crate::nat;
 use crate::support::cluster::Cluster;
 use crate::support::{Host, LVSCTL, Outcome, assert_same};
 
-/// What an administrator would write into the scripts of one mode.
+/// The settings of the scripts of one mode.
 struct Settings {
     mode: &'static str,
     vips: [&'static str; 2],
@@ -49,9 +49,9 @@ impl Settings {
     }
 }
 
-/// One after the other: they share the one state directory that scripts know of.
+/// One mode after the other: the scripts share one state directory.
 #[test]
-fn what_a_script_starts_it_shows_and_stops() {
+fn scripts_start_show_and_stop_each_mode() {
     for (cluster, answer, modes) in
         [(Cluster::on_one_switch(), "r1", &[TUN, DR][..]), (nat::cluster(1), "n1", &[NAT])]
     {

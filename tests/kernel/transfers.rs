@@ -1,4 +1,4 @@
-//! A table is changed under the transfers that go through it.
+//! Transfers that continue while `lvsctl apply` changes the table.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,10 +12,10 @@ use crate::support::cluster::Cluster;
 
 const VIP: &str = "192.168.10.11";
 const TRANSFERS: usize = 200;
-/// What a server gives for each byte that it is asked with.
+/// Bytes that a server sends for each byte that it receives.
 const PIECE: usize = 2000;
 
-/// One program answers all: a piece for each byte, until the client ends.
+/// Serves all connections: a piece for each byte, until the client closes.
 fn serve(stop: &AtomicBool) {
     let listener = TcpListener::bind((VIP, 5000)).unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -34,8 +34,8 @@ fn serve(stop: &AtomicBool) {
     }
 }
 
-/// One program holds all transfers open, and asks for a piece of each in turn until `enough`. Gives
-/// the number of those that were whole to their end.
+/// Keeps all transfers open, and requests a piece of each in turn until `enough`. Returns the number
+/// of complete transfers.
 fn transfer(open: &AtomicBool, enough: &AtomicBool) -> usize {
     let connect = |_| TcpStream::connect((VIP, 5000)).unwrap();
     let mut transfers: Vec<TcpStream> = (0..TRANSFERS).map(connect).collect();
@@ -47,7 +47,7 @@ fn transfer(open: &AtomicBool, enough: &AtomicBool) -> usize {
             let mut piece = [0; PIECE];
             *whole &= transfer.write_all(b"?").is_ok() && transfer.read_exact(&mut piece).is_ok();
         }
-        // Every one has been answered once before anything is changed.
+        // Each has been answered once before anything changes.
         open.store(true, Ordering::Relaxed);
         if last {
             return whole.iter().filter(|whole| **whole).count();
@@ -55,7 +55,7 @@ fn transfer(open: &AtomicBool, enough: &AtomicBool) -> usize {
     }
 }
 
-/// The service of the transfers, 250 others of two real servers, and 50 from a port on.
+/// The service of the transfers, 249 others with two real servers each, and 50 from `from` on.
 fn table(weight: u32, from: u32) -> String {
     let mut rules = String::new();
     let mut service = |port: u32| {
@@ -71,7 +71,7 @@ fn table(weight: u32, from: u32) -> String {
 }
 
 #[test]
-fn transfers_go_on_while_a_table_is_changed_under_them() {
+fn transfers_continue_while_apply_changes_the_table() {
     let cluster = Cluster::on_one_switch();
     let Cluster { client, director, real_servers } = &cluster;
     director.shell(&format!("ip address add {VIP}/32 dev eth0")).success();
@@ -106,7 +106,7 @@ fn transfers_go_on_while_a_table_is_changed_under_them() {
     let counts = ["ipvsadm -e", "ipvsadm -A", "ipvsadm -D"].map(count);
     assert_eq!(counts, [500, 50, 50]);
     assert_eq!(whole, TRANSFERS, "transfers that were whole");
-    // They went to both, through the director.
+    // The director forwarded them to both real servers.
     let rows = director.ipvsadm(&format!("-Ln --stats -t {VIP}:5000")).success();
     assert_eq!(rows.lines().filter(|row| row.contains(" 100 ")).count(), 2, "{rows}");
 }

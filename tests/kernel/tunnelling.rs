@@ -21,7 +21,7 @@ fn value(host: &Host, key: &str) -> String {
 }
 
 #[test]
-fn requests_are_answered_in_turn_and_nothing_is_left_afterwards() {
+fn tun_up_serves_requests_and_down_leaves_nothing() {
     let cluster = Cluster::on_one_switch();
     let before = cluster.everything();
     assert_eq!(cluster.answers(VIP, 1), ["nobody"]);
@@ -60,7 +60,7 @@ fn requests_are_answered_in_turn_and_nothing_is_left_afterwards() {
 }
 
 #[test]
-fn one_vip_goes_and_the_other_stays() {
+fn down_of_one_vip_keeps_the_other() {
     let cluster = Cluster::on_one_switch();
     let before = cluster.everything();
     let second = "192.168.10.11";
@@ -80,7 +80,7 @@ fn one_vip_goes_and_the_other_stays() {
 }
 
 #[test]
-fn what_others_set_up_stays_theirs() {
+fn up_and_down_keep_unmanaged_entries() {
     let cluster = Cluster::on_one_switch();
     let director = &cluster.director;
     for line in [
@@ -93,7 +93,7 @@ fn what_others_set_up_stays_theirs() {
         director.reference(line).success();
     }
     let server = &cluster.real_servers[0];
-    // One address and one sysctl that lvsctl will want are there already.
+    // One address and one sysctl have the desired value already.
     server
         .shell(
             "ip link set tunl0 up; ip address add 192.168.10.10/32 dev tunl0; \
@@ -112,7 +112,7 @@ fn what_others_set_up_stays_theirs() {
 }
 
 #[test]
-fn a_dry_run_prints_what_a_person_would_type() {
+fn tun_dry_run_prints_commands_that_leave_nothing_to_do() {
     let cluster = Cluster::on_one_switch();
     for (host, line) in [
         (&cluster.director, DIRECTOR_UP),
@@ -131,8 +131,8 @@ fn a_dry_run_prints_what_a_person_would_type() {
 }
 
 #[test]
-fn apply_killed_anywhere_is_finished_by_the_next() {
+fn tun_real_server_apply_killed_at_any_step_is_completed_by_next_run() {
     let cluster = Cluster::on_one_switch();
     let file = ClusterFile::new("killed-tun", include_str!("../../scripts/examples/tun.toml"));
-    killed::anywhere(&cluster.real_servers[0], &file.line("apply"), &file.line("down"));
+    killed::at_any_step(&cluster.real_servers[0], &file.line("apply"), &file.line("down"));
 }

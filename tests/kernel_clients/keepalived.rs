@@ -1,11 +1,11 @@
-//! keepalived beside us: it programs the table by netlink, and both programs show what it did.
+//! keepalived beside ipvsadm: it changes the table by netlink, and both programs list the result.
 
 use std::fs;
 
 use crate::support::{Host, root};
 use crate::wait_for_rules;
 
-/// Every forwarding method and tunnel, families, protocols, flags and persistence.
+/// Every forwarding method, tunnel type, family and protocol, with flags and persistence.
 const CONFIGURATION: &str = "
 virtual_server 192.0.2.10 80 {
     lvs_sched wrr
@@ -115,7 +115,7 @@ fn assert_alike(host: &Host) {
 }
 
 #[test]
-fn what_it_programs_is_listed_as_by_the_reference() {
+fn table_of_keepalived_is_listed_as_by_the_reference() {
     root("modprobe -a ip_vs ip_vs_pe_sip");
     let mut host = Host::with_addresses();
     let directory = host.state_directory().display().to_string();
@@ -138,7 +138,7 @@ fn what_it_programs_is_listed_as_by_the_reference() {
     host.stop_serving(8081);
     wait_for_rules(&host, &rules(0), &log());
     assert_alike(&host);
-    // A hand on the table: keepalived does not mind, and its own next change goes on top.
+    // keepalived ignores a manual edit, and applies its next change on top.
     host.ipvsadm("-e -t 192.0.2.10:80 -r 198.51.100.3:80 -m -w 9").success();
     host.serve(8081, "alive");
     let edited = rules(6).replace("198.51.100.3:80 -m -w 1", "198.51.100.3:80 -m -w 9");

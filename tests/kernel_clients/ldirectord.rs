@@ -1,11 +1,11 @@
-//! ldirectord, whose every change goes through ipvsadm and whose view of the table is its listing.
+//! ldirectord, which calls ipvsadm for every change and parses its listing.
 
 use std::fs;
 
 use crate::support::{Host, IPVSADM, Network, root};
 use crate::wait_for_rules;
 
-/// A director with ldirectord on it, for which our program is `/usr/sbin/ipvsadm`.
+/// A director with ldirectord, for which `/usr/sbin/ipvsadm` is our program.
 struct Director {
     host: Host,
     directory: String,
@@ -18,7 +18,7 @@ impl Director {
         host.shell("ip address add 192.168.10.10/32 dev eth0").success();
         let directory = host.state_directory().display().to_string();
         fs::create_dir_all(&directory).unwrap();
-        // What ldirectord asks of it is written down.
+        // Logs the command lines of ldirectord.
         let program =
             format!("#!/bin/sh\necho \"$*\" >>{directory}/calls\nexec {IPVSADM} \"$@\"\n");
         fs::write(format!("{directory}/ipvsadm"), program).unwrap();
@@ -28,7 +28,7 @@ impl Director {
 
     fn configure(&self, text: &str) {
         let file = format!("{}/ldirectord.cf", self.directory);
-        // Renamed into place: it is read again when it changes.
+        // Replaced by rename: ldirectord reads it again when it changes.
         fs::write(format!("{file}.new"), text).unwrap();
         fs::rename(format!("{file}.new"), file).unwrap();
     }
@@ -53,7 +53,7 @@ impl Director {
 }
 
 #[test]
-fn connect_checks_remove_and_add_real_servers() {
+fn ldirectord_connect_check_removes_and_adds_real_servers() {
     let network = Network::new();
     let mut director = Director::new(&network);
     let [mut first, mut second] = ["192.168.10.2/24", "192.168.10.3/24"].map(|at| network.host(at));
@@ -102,7 +102,7 @@ fn connect_checks_remove_and_add_real_servers() {
 }
 
 #[test]
-fn external_checks_quiesce_real_servers_of_a_mark() {
+fn ldirectord_external_check_quiesces_real_servers_of_fwmark() {
     let network = Network::new();
     let mut director = Director::new(&network);
     let directory = director.directory.clone();

@@ -1,5 +1,5 @@
-//! Programs that administrators run around ipvsadm, with ours in the reference's place. In a guest:
-//! `scripts/test kernel`.
+//! Programs that administrators run with ipvsadm, here with ours in place of the reference. They run
+//! in a guest: `scripts/test kernel`.
 
 #![cfg(test)]
 
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use support::{Host, assert_same};
 
-/// Waits until the table, as the reference saves it, has these rules.
+/// Waits until the reference saves these rules.
 #[track_caller]
 fn wait_for_rules(host: &Host, rules: &str, when: &str) {
     let end = Instant::now() + Duration::from_secs(60);

@@ -1,12 +1,12 @@
-//! Readers of the text listing as monitoring systems have them: fields between blanks, three lines
-//! of title, `->` in columns 3 and 4.
+//! Parsers of the text listing as in monitoring systems: fields separated by blanks, three header
+//! lines, `->` in columns 3 and 4.
 
 use std::thread::sleep;
 use std::time::Duration;
 
 use crate::support::{Host, IPVSADM, Network, REFERENCE, root};
 
-/// What a Nagios check makes of `-Ln`.
+/// A service as a Nagios check parses it from `-Ln`.
 #[derive(Debug, PartialEq)]
 struct Service {
     protocol: String,
@@ -57,8 +57,8 @@ fn services(listing: &str) -> Vec<Service> {
     services
 }
 
-/// What an exporter makes of `-Ln --stats --exact`: a name, and connections, packets in and out,
-/// bytes in and out.
+/// The rows of `-Ln --stats --exact` as an exporter parses them: a name, then connections, packets in
+/// and out, bytes in and out.
 fn counters(listing: &str) -> Vec<(String, [u64; 5])> {
     let row = |line: &str| {
         let mut words = line.split_whitespace().skip(1);
@@ -69,7 +69,7 @@ fn counters(listing: &str) -> Vec<(String, [u64; 5])> {
     listing.lines().skip(3).map(row).collect()
 }
 
-/// The kernel adds counters up every two seconds.
+/// The kernel updates the counters every two seconds.
 fn wait_for_counters() {
     sleep(Duration::from_secs(5));
 }
@@ -86,7 +86,7 @@ fn farm() -> Farm {
     root("modprobe ip_vs");
     let network = Network::new();
     let director = network.host("192.168.10.1/24");
-    // The client is behind another leg, so that answers come back through the director.
+    // The client is in another subnet, so that replies go through the director.
     let client = network.host("172.16.0.2/24");
     director
         .shell(
@@ -115,7 +115,7 @@ fn farm() -> Farm {
 }
 
 #[test]
-fn monitoring_reads_the_same_from_both_programs() {
+fn monitoring_parsers_read_the_same_from_both_programs() {
     let Farm { director, client, .. } = &farm();
     let answers: Vec<_> = (0..4).map(|_| client.ask("172.16.0.1", 80)).collect();
     for server in ["server-2", "server-3"] {
@@ -178,9 +178,9 @@ fn monitoring_reads_the_same_from_both_programs() {
     }
 }
 
-/// Lines of monitoring scripts, as they are found in the field.
+/// Pipelines of monitoring scripts, as found in the field.
 #[test]
-fn pipelines_of_scripts_answer_alike() {
+fn script_pipelines_print_the_same_with_both_programs() {
     let Farm { director, client, .. } = &farm();
     client.ask("172.16.0.1", 80);
     wait_for_counters();

@@ -1,4 +1,4 @@
-//! A resolver that is slow: the names of a listing cost one wait, not one a row.
+//! A slow resolver: a listing with names waits once, not once per row.
 
 use std::collections::HashSet;
 use std::fs;
@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Host, IPVSADM, assert_same};
 
-/// How long each answer takes.
+/// The delay of each answer.
 const DELAY: Duration = Duration::from_secs(1);
 
-/// A DNS server on 127.0.0.1 of the calling thread's network namespace that knows no name (status
-/// 3, RFC 1035 section 4.1.1), and takes its time to say so.
+/// A slow DNS server on 127.0.0.1 of the calling thread's network namespace that knows no name
+/// (NXDOMAIN, RFC 1035 section 4.1.1).
 fn serve_slowly(questions: usize) -> HashSet<Vec<u8>> {
     let socket = UdpSocket::bind("127.0.0.1:53").unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
@@ -34,7 +34,7 @@ fn serve_slowly(questions: usize) -> HashSet<Vec<u8>> {
 }
 
 #[test]
-fn names_of_many_servers_cost_one_wait() {
+fn listing_with_slow_resolver_waits_once_for_all_names() {
     const SERVERS: usize = 100;
     let host = Host::with_addresses();
     let directory = host.state_directory();
@@ -64,6 +64,6 @@ fn names_of_many_servers_cost_one_wait() {
     // Neither the hosts nor port 81 have a name.
     assert_same(&listing, &host.ipvsadm("-Ln").success(), "without names");
     println!("{SERVERS} names of a resolver that takes {DELAY:?}: {took:?}");
-    // One after the other would take a hundred times the delay.
+    // One after the other takes a hundred times the delay.
     assert!(took < DELAY * 20, "{took:?}");
 }

@@ -1,6 +1,6 @@
-//! Random command lines, most of which make sense.
+//! Random command lines, most of them valid.
 
-/// Numbers from a seed (the splitmix64 generator).
+/// Pseudo-random numbers (splitmix64).
 pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
@@ -259,8 +259,8 @@ const DAEMON_OPTIONS: &[&str] = &[
     "--sync-maxlen 65508",
 ];
 
-/// One command line. Most make sense; marks from 2^31 on, `-b ,` and names that `-S` would cut are
-/// left to the fixed cases, since they are deliberate differences.
+/// One command line, in most cases valid. Marks from 2^31 on, `-b ,` and names that `-S` truncates are
+/// deliberate differences, which the fixed cases cover.
 pub(super) fn line(dice: &mut Dice) -> String {
     let command = dice.of(COMMANDS);
     let mut words = Vec::new();
@@ -303,7 +303,7 @@ pub(super) fn line(dice: &mut Dice) -> String {
         _ => 3,
     };
     if dice.chance(service) {
-        // Before or after the others: the order counts for -r, -M and -6.
+        // Before or after the others: the order matters for -r, -M and -6.
         let place = dice.number(words.len() + 1);
         words.insert(place, dice.of(SERVICES));
     }

@@ -1,5 +1,5 @@
-//! The reference is the judge: command lines that both programs must answer alike, in a guest of
-//! their own: `scripts/test kernel`.
+//! The reference decides: command lines that both programs must answer alike. They run in a separate
+//! guest: `scripts/test kernel`.
 
 #![cfg(test)]
 
@@ -15,11 +15,11 @@ use std::path::PathBuf;
 
 use support::{Host, IPVSADM, Outcome, REFERENCE, root};
 
-/// A directory with one program under the name `ipvsadm`, and the two that belong to it.
+/// A directory with links to one program as `ipvsadm`, and to its `-save` and `-restore`.
 fn directory_of(program: &str) -> PathBuf {
     let directory = PathBuf::from("/run/oracle").join(program.replace('/', "_"));
     if fs::create_dir_all(&directory).is_ok() {
-        // Several tests may get here at once; they all make the same link.
+        // Several tests may do this at the same time; the links are the same.
         for wrapper in ["", "-save", "-restore"] {
             let target = format!("{program}{wrapper}");
             let _ = symlink(target, directory.join(format!("ipvsadm{wrapper}")));
@@ -28,7 +28,7 @@ fn directory_of(program: &str) -> PathBuf {
     directory
 }
 
-/// Both programs, one after the other on one host: the kernel's dump order differs between hosts.
+/// Runs both programs one after the other on one host: the order of dumps differs between hosts.
 struct Oracle {
     host: Host,
 }
@@ -60,7 +60,7 @@ impl Oracle {
         self.host.reference("--stop-daemon backup");
     }
 
-    /// Runs lines of shell in order, with `program` as `ipvsadm`, from an empty table on.
+    /// Runs lines of shell in order with `program` as `ipvsadm`, starting with an empty table.
     fn run(&self, program: &str, lines: &[&str]) -> Vec<Outcome> {
         self.reset();
         let directory = directory_of(program);
@@ -68,7 +68,7 @@ impl Oracle {
         lines.iter().map(line).map(|line| self.host.shell(&line)).collect()
     }
 
-    /// The lines that the two answer differently, with both answers.
+    /// The lines on which the two differ, with both answers.
     fn differences(&self, lines: &[&str], own_hosts: bool) -> Vec<String> {
         let run = |program| {
             if own_hosts {
@@ -88,7 +88,7 @@ impl Oracle {
     }
 }
 
-/// The groups of `cases.txt`: a name, and its lines with whether they are deliberate differences.
+/// The groups of `cases.txt`: a name, and lines, each with whether it is a deliberate difference.
 fn groups() -> Vec<(&'static str, Vec<(bool, &'static str)>)> {
     let mut groups = Vec::new();
     for line in include_str!("cases.txt").lines() {
@@ -110,7 +110,7 @@ fn every_case_is_answered_as_by_the_reference() {
     let oracle = Oracle::new();
     let (mut cases, mut wrong) = (0, Vec::new());
     for (name, lines) in groups() {
-        // A deliberate difference may leave different tables: it is the last line of its run.
+        // A deliberate difference may leave different tables, so it is the last line of its run.
         for run in lines.split_inclusive(|(differs, _)| *differs) {
             let commands: Vec<&str> = run.iter().map(|(_, line)| *line).collect();
             let mut found = oracle.differences(&commands, name.ends_with(" (own hosts)"));

@@ -1,7 +1,7 @@
-//! Random command lines, from a seed, that both programs must answer alike.
+//! Random command lines from a seed that both programs must answer alike.
 //!
-//! `LVS_ORACLE_SEED`, `LVS_ORACLE_LINES` and `LVS_ORACLE_RESTORES` choose others than the default; a
-//! failure prints the seed of its run.
+//! `LVS_ORACLE_SEED`, `LVS_ORACLE_LINES` and `LVS_ORACLE_RESTORES` override the defaults; a failure
+//! prints the seed.
 
 use std::{env, fs, iter};
 
@@ -11,10 +11,10 @@ use super::Oracle;
 use super::lines::{Dice, line};
 use crate::support::{Outcome, REFERENCE};
 
-/// Lines that share a table before it is emptied.
+/// Lines that share a table before it is cleared.
 const RUN: usize = 25;
 
-/// Answers to the lines, each from the table that the ones before it left, and the table at the end.
+/// The answers to the lines, each on the table that the previous ones left, and the final table.
 fn answers(
     oracle: &Oracle,
     lines: &[String],
@@ -32,7 +32,7 @@ fn reference(oracle: &Oracle, lines: &[String]) -> Vec<Outcome> {
     lines.iter().map(run).collect()
 }
 
-/// Ours, within this process: starting one takes far longer than what it does.
+/// Runs our program within this process: starting a process takes far longer than its work.
 fn invoked(words: &str, input: &str) -> Outcome {
     let words: Vec<_> = words.split(' ').map(str::to_owned).collect();
     let (mut output, mut errors) = (Vec::new(), Vec::new());
@@ -54,7 +54,7 @@ fn ours(oracle: &Oracle, lines: &[String]) -> Vec<Outcome> {
     oracle.host.inside(|| lines.iter().map(|line| invoked(line, "")).collect())
 }
 
-/// What `-S` writes of thresholds is a deliberate difference.
+/// Thresholds in the output of `-S` are a deliberate difference.
 fn without_thresholds(output: &str) -> String {
     let mut kept = String::new();
     for rule in output.lines() {
@@ -76,9 +76,9 @@ fn setting(name: &str, default: usize) -> usize {
     env::var(name).map_or(default, |text| text.parse().expect(name))
 }
 
-/// Whether both programs go on after a line of a restore: what cannot be parsed is a deliberate
-/// difference, a listing that fails ends the reference, and where a daemon is stopped before its
-/// thread first ran, the kernel does not answer (`EINTR`) and the reference waits for ever.
+/// Whether both programs continue after a line of a restore: an invalid line is a deliberate
+/// difference, a failed listing ends the reference, and if a daemon is stopped before its thread has
+/// run, the kernel does not reply (`EINTR`) and the reference waits forever.
 fn goes_on(line: &str) -> bool {
     let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
     let command = parse_restore_line(REFERENCE, &words, &SystemNames, false);
@@ -124,11 +124,11 @@ fn random_rules_are_restored_as_by_the_reference() {
 #[test]
 fn random_lines_are_answered_as_by_the_reference() {
     let seed = setting("LVS_ORACLE_SEED", 1);
-    let wanted = setting("LVS_ORACLE_LINES", 2000);
+    let lines_to_run = setting("LVS_ORACLE_LINES", 2000);
     let oracle = Oracle::new();
     let mut dice = Dice(u64::try_from(seed).unwrap());
     let (mut asked, mut kernel, mut wrong) = (0, 0, Vec::new());
-    while asked < wanted {
+    while asked < lines_to_run {
         let lines: Vec<_> = (0..RUN).map(|_| line(&mut dice)).collect();
         let theirs = answers(&oracle, &lines, |lines| reference(&oracle, lines));
         let ours = answers(&oracle, &lines, |lines| ours(&oracle, lines));
@@ -136,7 +136,7 @@ fn random_lines_are_answered_as_by_the_reference() {
         kernel += theirs.iter().filter(|outcome| matches!(outcome.status, 0 | 1)).count();
         let labels = lines.iter().map(String::as_str).chain(["(rules)", "(thresholds)"]);
         for (label, (theirs, ours)) in labels.zip(theirs.iter().zip(&ours)) {
-            // The help text is our own; its first line is not.
+            // Only the first line of the help text is that of the reference.
             let help = label.split(' ').any(|word| word == "-h") && theirs.status == 0;
             let saved = theirs.output.starts_with("-A ");
             let alike = match (help, saved) {

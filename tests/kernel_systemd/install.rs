@@ -32,7 +32,7 @@ real = ["192.168.10.1"]
 
 const UNITS: &str = "lvsctl-front lvsctl-pool";
 
-/// Everything that the two could leave behind. `tunl0` stays, down, once it was there.
+/// All state that the two could leave behind. `tunl0` stays, down, once it exists.
 fn everything(machine: &Machine) -> String {
     let line = "ip -oneline link show | sed 's/qdisc [^ ]* //'; ip -4 -oneline address show; \
          ip route show table all; grep -r . /proc/sys/net/ipv4/conf /proc/sys/net/ipv4/ip_forward | sort";
@@ -43,7 +43,7 @@ fn installed(machine: &Machine) -> String {
     machine.run("find /etc -name '*lvsctl*' | sort").success()
 }
 
-/// The values that the drop-ins of a cluster ask for are those of the kernel.
+/// Asserts that the kernel has the values of the sysctl drop-in of a cluster.
 fn agree(name: &str) {
     let drop_in = fs::read_to_string(format!("/etc/sysctl.d/zz-lvsctl-{name}.conf")).unwrap();
     let settings: Vec<_> = drop_in.lines().filter_map(|line| line.split_once(" = ")).collect();
@@ -55,7 +55,7 @@ fn agree(name: &str) {
 }
 
 #[test]
-fn a_machine_is_what_the_files_say_from_boot_to_stop() {
+fn installed_clusters_are_applied_at_boot_and_reverted_at_stop() {
     let machine = Machine::new();
     root(
         "modprobe ipip; modprobe ip_vs; systemctl start sysinit.target; \
@@ -77,7 +77,7 @@ fn a_machine_is_what_the_files_say_from_boot_to_stop() {
         root(&format!("rm /run/{name}.toml"));
     }
     let all = installed(&machine);
-    // The addresses come a little late.
+    // The addresses arrive late.
     let drop_in = "/run/systemd/system/lvsctl-front.service.d";
     root(&format!(
         "mkdir {drop_in}; printf '[Service]\\nRestartSec=1s\\n' >{drop_in}/soon.conf; \
@@ -113,7 +113,7 @@ fn a_machine_is_what_the_files_say_from_boot_to_stop() {
     machine.run(&format!("systemctl stop {UNITS}")).success();
     assert_same(&everything(&machine), &before, "after stop");
 
-    // What a boot does before it starts them.
+    // What happens at boot before the units start.
     root("modprobe -r ipip; systemctl restart systemd-modules-load systemd-sysctl");
     agree("front");
     agree("pool");
@@ -123,7 +123,7 @@ fn a_machine_is_what_the_files_say_from_boot_to_stop() {
         assert!(!steps.output.contains("/proc/sys"), "{steps:?}");
         assert!(!steps.output.contains("modprobe"), "{steps:?}");
     }
-    // What udev does for an interface that appears, by systemd's 99-systemd.rules.
+    // What udev does for a new interface, by systemd's 99-systemd.rules.
     root(
         "modprobe -r ipip; modprobe ipip; \
          /lib/systemd/systemd-sysctl --prefix=/net/ipv4/conf/tunl0",
@@ -144,9 +144,9 @@ fn a_machine_is_what_the_files_say_from_boot_to_stop() {
 }
 
 #[test]
-fn who_manages_an_interface_is_told_what_to_let_be() {
+fn install_names_network_manager_and_its_setting() {
     let machine = Machine::new();
-    // Without udev networkd takes care of interfaces where /sys cannot be written, as in a container.
+    // Without udev, networkd manages interfaces only if /sys is read-only, as in a container.
     root(
         "mkdir -p /run/systemd/network; mount -o remount,ro /sys; \
          printf '[Match]\\nName=eth7\\n[Network]\\nAddress=192.168.30.1/24\\n' \
@@ -156,17 +156,17 @@ fn who_manages_an_interface_is_told_what_to_let_be() {
     );
     let file = FRONT.replace("192.168.20", "192.168.30").replace("192.168.10", "192.168.30");
     fs::write("/run/seven.toml", file).unwrap();
-    let told = machine.run("lvsctl install --dry-run /run/seven.toml").success();
+    let plan = machine.run("lvsctl install --dry-run /run/seven.toml").success();
     root(
         "systemctl stop systemd-networkd.socket systemd-networkd; rm /run/systemd/network/10-seven.network; \
          ip link delete eth7; mount -o remount,rw /sys",
     );
     assert!(
-        told.starts_with(
+        plan.starts_with(
             "# systemd-networkd manages eth7 by /run/systemd/network/10-seven.network"
         )
     );
     let snippet = "write /etc/systemd/network/10-seven.network.d/lvsctl-front.conf:\n\
          #     [Network]\n#     KeepConfiguration=static\n";
-    assert!(told.contains(snippet), "{told}");
+    assert!(plan.contains(snippet), "{plan}");
 }

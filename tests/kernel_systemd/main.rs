@@ -1,4 +1,4 @@
-//! Units under a real systemd, in a guest where that is the first process: `scripts/test kernel`.
+//! Units under a real systemd, in a guest where systemd is the first process: `scripts/test kernel`.
 
 #![cfg(test)]
 
@@ -18,19 +18,19 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use support::{Outcome, REFERENCE, root};
 
-/// The reference, out of the way of our programs.
+/// The path of the reference, whose place our programs take.
 const JUDGE: &str = "/run/reference";
-/// What of a boot the guest needs: the rest takes seconds.
+/// The units that the guest needs at boot: the others take seconds.
 const BOOT: &str = "-e journald -e modules-load -e sysctl";
 const RULES: &str = "/etc/ipvsadm.rules";
 const WEB: &str = "-A -t 192.0.2.1:80 -s rr\n-a -t 192.0.2.1:80 -r 198.51.100.2:80 -i -w 1\n";
 const OTHER: &str = "-A -u 192.0.2.1:53 -s wlc\n";
 
-/// The machine itself, which has one table and one systemd: the tests take turns.
+/// The guest itself, which has one table and one systemd: the tests take turns.
 struct Machine(#[allow(dead_code, reason = "held, not read")] MutexGuard<'static, ()>);
 
 impl Machine {
-    /// Our programs and the unit where the package puts them, no table, no rules.
+    /// Installs our programs and the unit as the package does, with an empty table and no rules.
     fn new() -> Self {
         static TURN: Mutex<()> = Mutex::new(());
         static INSTALLED: Once = Once::new();
@@ -75,7 +75,7 @@ impl Machine {
         assert_eq!(filled.success(), "");
     }
 
-    /// What the unit's programs said last.
+    /// The last log message of the unit.
     fn last_message(&self) -> String {
         self.run("journalctl --sync; journalctl -u ipvsadm -t ipvsadm-restore -o cat -n 1")
             .success()
@@ -83,10 +83,10 @@ impl Machine {
 }
 
 #[test]
-fn the_table_comes_with_the_unit_and_goes_with_it() {
+fn unit_start_restores_table_and_stop_clears_it() {
     let machine = Machine::new();
     fs::write(RULES, format!("# of {RULES}\n{WEB}")).unwrap();
-    // It makes the kernel load its modules from inside its sandbox.
+    // The kernel must load its modules although the unit is sandboxed.
     root("modprobe -r ip_vs_rr ip_vs_wlc ip_vs");
     machine.systemctl("start").success();
     assert_eq!(machine.table(), WEB);
@@ -105,7 +105,7 @@ fn the_table_comes_with_the_unit_and_goes_with_it() {
 }
 
 #[test]
-fn it_is_started_at_boot_before_the_network() {
+fn enabled_unit_starts_before_the_network() {
     let machine = Machine::new();
     machine.systemctl("enable").success();
     let started = "systemctl list-dependencies --plain multi-user.target network-pre.target";
@@ -117,7 +117,7 @@ fn it_is_started_at_boot_before_the_network() {
 }
 
 #[test]
-fn without_rules_it_does_nothing() {
+fn unit_without_rules_file_keeps_the_table() {
     let machine = Machine::new();
     machine.fill(WEB);
     machine.systemctl("start").success();
@@ -126,7 +126,7 @@ fn without_rules_it_does_nothing() {
 }
 
 #[test]
-fn wrong_rules_are_told_and_leave_the_table_alone() {
+fn unit_with_invalid_rules_fails_and_keeps_the_table() {
     let machine = Machine::new();
     machine.fill(WEB);
     for (line, message) in [
@@ -149,7 +149,7 @@ fn wrong_rules_are_told_and_leave_the_table_alone() {
 }
 
 #[test]
-fn the_drop_in_reads_the_rules_where_fedora_keeps_them() {
+fn sysconfig_drop_in_reads_the_rules_of_fedora() {
     let machine = Machine::new();
     let directory = "/run/systemd/system/ipvsadm.service.d";
     machine

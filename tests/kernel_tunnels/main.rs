@@ -1,6 +1,5 @@
-//! Every tunnel that IPVS can send packets through, with packets: what has to stand at a real server
-//! for each, by the keys of `host`. In a guest of their own, since the modules of the tunnels make
-//! interfaces on every host: `scripts/test kernel`.
+//! Every tunnel type of IPVS with packets, and the keys of `host` that a real server needs for it.
+//! They run in a guest: `scripts/test kernel`.
 
 #![cfg(test)]
 
@@ -49,7 +48,7 @@ fn want(key: Key, value: &str) -> Requirement {
     Requirement { key, value: Some(value.to_owned()), acceptable: Vec::new() }
 }
 
-/// All that the real server needs.
+/// The tunnel device and the keys that the real server needs.
 fn desired(vip: &str, real: &str, tunnel: Tunnel) -> (TunnelEndpoint, Vec<Requirement>) {
     let ipv4 = !vip.contains(':');
     let family = if ipv4 { AddressFamily::Ipv4 } else { AddressFamily::Ipv6 };
@@ -98,7 +97,7 @@ fn down(host: &Host) {
     });
 }
 
-/// The state of a real server; `ip fou` lists the ports of both families.
+/// The state of a real server, with the FOU ports of both families.
 fn everything(host: &Host) -> String {
     host.everything() + &host.shell("ip fou show; ip -d link | grep -A2 lvs-").output
 }
@@ -106,7 +105,7 @@ fn everything(host: &Host) -> String {
 const VIPS: [&str; 2] = ["192.0.2.10", "2001:db8::10"];
 const REALS: [&str; 2] = ["192.0.2.2", "2001:db8::2"];
 
-/// Who answers the client through that tunnel.
+/// The answer that the client receives through that tunnel.
 fn answer(client: &Host, director: &Host, vip: &str, real: &str, tunnel: Tunnel) -> String {
     let (service, server) = (format!("{}:80", bracketed(vip)), bracketed(real));
     director.ipvsadm("-C").success();
@@ -119,7 +118,8 @@ fn answer(client: &Host, director: &Host, vip: &str, real: &str, tunnel: Tunnel)
         .to_owned()
 }
 
-/// A client, a director and a real server on one switch, filtering by reverse path, strictly.
+/// A client, a director and a real server on one switch; the last two have strict reverse path
+/// filters.
 fn hosts() -> (Host, Host, Host) {
     root("modprobe -a ip_vs ip_vs_rr sit ip_gre ip6_gre");
     let network = Network::new();
@@ -143,15 +143,15 @@ fn hosts() -> (Host, Host, Host) {
         )
         .success();
     }
-    // The switch lives as long as its ports do.
+    // The switch lives as long as its ports.
     std::mem::forget(network);
     (client, director, server)
 }
 
 #[test]
-fn every_tunnel_is_decapsulated_by_its_device() {
+fn every_tunnel_is_decapsulated_by_its_interface() {
     let (client, director, server) = hosts();
-    // From the first time that it is up, a tunnel has parameters for IPv6.
+    // A tunnel has IPv6 sysctls from the first time that it is up.
     server
         .shell(
             "for device in tunl0 sit0 gre0 ip6gre0 ip6tnl0; do ip link set $device up; \
@@ -181,22 +181,22 @@ fn every_tunnel_is_decapsulated_by_its_device() {
     }
 }
 
-/// Sends a megabyte and receives one; gives the MSS that the client was told, and how many packets
-/// the director called too long for the tunnel.
+/// Sends a megabyte and receives one; returns the MSS that the client received, and the number of
+/// packets that the director rejected as too long for the tunnel.
 fn exchange(client: &Host, director: &Host, vip: &str) -> (String, u64) {
-    let told = || -> u64 {
+    let too_long = || -> u64 {
         let counters = director.shell("cat /proc/net/snmp /proc/net/snmp6").success();
-        let too_long = |line: &str| line.strip_prefix("Icmp6OutPktTooBigs")?.trim().parse().ok();
-        let ipv6: u64 = counters.lines().find_map(too_long).unwrap();
+        let rejected = |line: &str| line.strip_prefix("Icmp6OutPktTooBigs")?.trim().parse().ok();
+        let ipv6: u64 = counters.lines().find_map(rejected).unwrap();
         let mut icmp = counters.lines().filter(|line| line.starts_with("Icmp:"));
         let (names, values) = (icmp.next().unwrap(), icmp.next().unwrap());
         let mut columns = names.split(' ').zip(values.split(' '));
         let unreachable = columns.find(|(name, _)| *name == "OutDestUnreachs").unwrap().1;
         ipv6 + unreachable.parse::<u64>().unwrap()
     };
-    let before = told();
-    // What the exchange before left says "listening" until the next one has begun; and the server may
-    // have a last word about it still. In IPv6 the flags of TCP stand behind a header of 40 bytes.
+    let before = too_long();
+    // The file of the previous exchange still says "listening", and the server may still send packets
+    // of that connection. In IPv6 the TCP flags follow a header of 40 bytes.
     let line = format!(
         "rm -f /run/seen-{0} /run/ready-{0}; timeout 60 tcpdump -lnni eth0 -c 1 'src port 81 and \
          (tcp[tcpflags] & tcp-syn != 0 or ip6[53] & tcp-syn != 0)' >/run/seen-{0} 2>/run/ready-{0} & \
@@ -210,11 +210,11 @@ fn exchange(client: &Host, director: &Host, vip: &str) -> (String, u64) {
     let heard = heard.success();
     let (count, mss) = heard.split_once('\n').unwrap();
     assert_eq!(count, "1000008", "{vip}: {errors}");
-    (mss.trim().to_owned(), told() - before)
+    (mss.trim().to_owned(), too_long() - before)
 }
 
 #[test]
-fn clients_are_told_to_send_segments_that_fit_the_tunnel() {
+fn clients_receive_mss_that_fits_the_tunnel() {
     let (client, director, mut server) = hosts();
     server.serve_by(81, |connection| {
         let mut heard = vec![1; 1_000_000];
@@ -223,7 +223,7 @@ fn clients_are_told_to_send_segments_that_fit_the_tunnel() {
             let _ = connection.write_all(b"1000000\n").and_then(|()| connection.write_all(&heard));
         }
     });
-    // Each packet of the client by itself, as on a cable. One way out leads through a router.
+    // The client sends each packet separately, as on a real link. One route goes through a router.
     client.shell("ip link set eth0 gso_max_segs 1").success();
     server.shell("ip route add default via 192.0.2.100").success();
     let file = ClusterFile::new("segments", "");
@@ -246,11 +246,11 @@ fn clients_are_told_to_send_segments_that_fit_the_tunnel() {
             assert_eq!(mss, usual, "{name}");
             assert_ne!(too_long, 0, "{name}: nothing was too long");
             down(&server);
-            // What the client has learnt from the director.
+            // Drops what the client has learnt from the director.
             client.shell("ip route flush cache; ip -6 route flush cache").success();
         }
 
-        // Plain tunnels by flags, the others by a file.
+        // Plain tunnels are set up by flags, the others by a file.
         let (there, back) = match key(tunnel) {
             None => ["up", "down"]
                 .map(|verb| format!("real-server {verb} --mode tun --vip {vip}"))
@@ -276,7 +276,7 @@ fn clients_are_told_to_send_segments_that_fit_the_tunnel() {
     }
 }
 
-/// The tunnel in a cluster file; `None` for what need not be said.
+/// The tunnel in a cluster file; `None` for the default.
 fn key(tunnel: Tunnel) -> Option<&'static str> {
     match tunnel {
         Tunnel::Gue { .. } => Some("{ type = \"gue\", port = 6080, checksum = \"remote\" }"),
@@ -285,14 +285,14 @@ fn key(tunnel: Tunnel) -> Option<&'static str> {
     }
 }
 
-/// From the first time that it is up, a tunnel has parameters for IPv6.
+/// A tunnel has IPv6 sysctls from the first time that it is up.
 fn without_ipv6_parameters(all: &str) -> String {
     let kept = all.lines().filter(|line| !line.starts_with("/proc/sys/net/ipv6/"));
     kept.map(|line| format!("{line}\n")).collect()
 }
 
 #[test]
-fn a_port_that_someone_uses_is_named() {
+fn fou_port_in_use_is_refused_by_name() {
     let mut host = Host::new();
     host.start("exec ncat -lu 6080");
     host.shell("until ss -lunH 'sport = :6080' | grep -q .; do sleep 0.1; done").success();
@@ -308,7 +308,7 @@ fn a_port_that_someone_uses_is_named() {
     });
 }
 
-/// Two kinds of tunnel for one virtual address, and one family in the other.
+/// Two tunnel types for one virtual address, and one family encapsulated in the other.
 const FILE: &str = r#"
 mode = "tun"
 directors = ["192.168.10.1"]
@@ -333,7 +333,7 @@ real = [{ address = "192.168.10.2", tunnel = { type = "gre", checksum = "full" }
 "#;
 
 #[test]
-fn one_file_sets_every_kind_of_tunnel_up() {
+fn cluster_file_sets_up_every_kind_of_tunnel() {
     let cluster = support::cluster::Cluster::on_one_switch();
     root("modprobe -a sit ip_gre ip6_gre fou");
     let file = ClusterFile::new("tunnels", FILE);

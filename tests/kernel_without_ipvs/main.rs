@@ -1,5 +1,5 @@
-//! What the commands say on a kernel that cannot load IPVS or IP tunnels. They run in a guest of
-//! their own: `scripts/test kernel`.
+//! The commands on a kernel that cannot load IPVS or IP tunnels. They run in a separate guest:
+//! `scripts/test kernel`.
 
 #![cfg(test)]
 
@@ -11,7 +11,7 @@ use std::path::Path;
 
 use support::{Host, LVSCTL, in_guest};
 
-/// A host on a kernel whose requests for modules find nothing.
+/// A host on a kernel that cannot load modules.
 fn host() -> Host {
     in_guest();
     fs::write("/proc/sys/kernel/modprobe", "/bin/false").unwrap();
@@ -20,7 +20,7 @@ fn host() -> Host {
 }
 
 #[test]
-fn ipvsadm_says_that_ipvs_is_missing() {
+fn ipvsadm_without_ipvs_fails_as_the_reference() {
     let host = host();
     for line in ["-Ln", "-A -t 192.0.2.1:80", "-C", "-S", "-R", ""] {
         let outcome = host.ipvsadm(line);
@@ -36,7 +36,7 @@ fn ipvsadm_says_that_ipvs_is_missing() {
 }
 
 #[test]
-fn an_explanation_tells_why_ipvs_is_missing() {
+fn explanation_of_missing_ipvs_names_module() {
     let host = host();
     let outcome = host.ipvsadm("-Ln --explain");
     let last = outcome.errors.lines().last().unwrap();
@@ -56,9 +56,9 @@ fn no_load_lists_an_empty_table_and_loads_nothing() {
     }
 }
 
-/// This guest's first process is not systemd, either.
+/// The first process of this guest is not systemd, either.
 #[test]
-fn install_needs_systemd() {
+fn install_without_systemd_is_refused() {
     let host = host();
     for line in ["install scripts/examples/tun.toml", "uninstall default"] {
         let outcome = host.lvsctl(line);
@@ -68,7 +68,7 @@ fn install_needs_systemd() {
 }
 
 #[test]
-fn help_and_version_need_no_kernel() {
+fn help_and_version_without_ipvs_work() {
     let host = host();
     let version = "ipvsadm v1.31 2019/12/24 (compiled with popt and IPVS v1.2.1)\n";
     assert_eq!(host.ipvsadm("-v").success(), version);
@@ -76,7 +76,7 @@ fn help_and_version_need_no_kernel() {
 }
 
 #[test]
-fn lvsctl_says_which_module_is_missing_and_leaves_nothing() {
+fn lvsctl_without_ipvs_names_missing_module_and_changes_nothing() {
     let host = host();
     let before = host.shell("ip -oneline link; ip route; grep -r . /proc/sys/net/ipv4/conf").output;
     let server = host.lvsctl("real-server up --mode tun --vip 192.168.10.10");
@@ -94,9 +94,9 @@ fn lvsctl_says_which_module_is_missing_and_leaves_nothing() {
     assert_eq!(down.status, 0, "{down:?}");
 }
 
-/// Generic netlink would make the kernel ask for IPVS: the doctor does not even open it.
+/// Generic netlink makes the kernel load IPVS, so the doctor does not open it.
 #[test]
-fn the_doctor_loads_nothing() {
+fn doctor_loads_no_module() {
     let host = host();
     let log = format!("/run/strace-{}", host.name());
     let outcome =

@@ -1,8 +1,8 @@
-//! The machines of a cluster, as the tests of every mode want them.
+//! The hosts of a cluster, for the tests of every mode.
 
 use super::{Host, Network, root};
 
-/// A client, a director and real servers. All but the client filter by reverse path, strictly.
+/// A client, a director and real servers. All but the client have strict reverse path filters.
 pub struct Cluster {
     pub client: Host,
     pub director: Host,
@@ -10,7 +10,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Hosts that have their network cards already.
+    /// Takes hosts that have their interfaces already.
     pub fn new(client: Host, director: Host, real_servers: Vec<Host>) -> Self {
         root("modprobe ip_vs");
         let cluster = Self { client, director, real_servers };
@@ -37,7 +37,7 @@ impl Cluster {
         for (server, name) in real_servers.iter_mut().zip(["r1", "r2"]) {
             server.serve(80, name);
         }
-        // The switch lives as long as its ports do.
+        // The switch lives as long as its ports.
         std::mem::forget(network);
         Self::new(client, director, real_servers)
     }
@@ -47,7 +47,7 @@ impl Cluster {
         [&self.director].into_iter().chain(&self.real_servers)
     }
 
-    /// What the servers are, as [`Host::everything`] says it.
+    /// The state of the servers, as by [`Host::everything`].
     pub fn everything(&self) -> String {
         let host = |host: &Host| {
             let lines = host.everything();
@@ -56,7 +56,7 @@ impl Cluster {
         self.servers().map(host).collect()
     }
 
-    /// Takes a virtual address back from every server.
+    /// Reverts a virtual address on every server.
     pub fn down(&self, mode: &str, vip: &str) {
         self.director.lvsctl(&format!("director down --mode {mode} --vip {vip}")).success();
         for server in &self.real_servers {
@@ -64,8 +64,8 @@ impl Cluster {
         }
     }
 
-    /// Who answered to so many requests on port 80, sorted. Before each, the client forgets whose
-    /// card has the address.
+    /// The sorted answers to `count` requests on port 80. Before each, the client flushes its neighbour
+    /// entries.
     pub fn answers(&self, vip: &str, count: usize) -> Vec<String> {
         let ask = || {
             self.client.shell("ip neigh flush dev eth0").success();

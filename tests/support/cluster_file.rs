@@ -1,9 +1,9 @@
-//! A file for `lvsctl`, of the test's own.
+//! A temporary cluster file.
 
 use std::fs;
 use std::path::PathBuf;
 
-/// A file that goes when it is dropped.
+/// A file that is removed when it is dropped.
 pub struct ClusterFile(PathBuf);
 
 impl ClusterFile {
@@ -17,7 +17,7 @@ impl ClusterFile {
         fs::write(&self.0, text).unwrap();
     }
 
-    /// `apply --exclusive FILE` and the like.
+    /// Appends the path to the words of a command: `apply --exclusive FILE`.
     pub fn line(&self, words: &str) -> String {
         format!("{words} {}", self.0.display())
     }

@@ -1,11 +1,11 @@
-//! The network of a host as the engine sees it, in the test's own process.
+//! The network of a host as the engine sees it, within the test process.
 
 use std::panic::resume_unwind;
 
 use programs::engine::{Change, System};
 use programs::host::{self, Key};
 
-/// A machine that can die before and after each write, and between the two halves of one.
+/// A machine that can die before and after each write, and between the two parts of one.
 pub struct Machine {
     pub host: host::Host,
     moments: usize,

@@ -1,10 +1,10 @@
-//! Hosts for the kernel tests: each a network namespace of its own, in the guest of `scripts/lab`.
+//! Hosts for the kernel tests: one network namespace per host, in the guest of `scripts/lab`.
 
 #![allow(dead_code, unreachable_pub, reason = "every test binary uses a part of it")]
 
 pub mod cluster;
 pub mod cluster_file;
-pub mod doomed;
+pub mod kill;
 pub mod machine;
 pub mod schema;
 mod server;
@@ -35,7 +35,7 @@ pub const IPVSADM: &str = env!("CARGO_BIN_EXE_ipvsadm");
 /// The companion under test.
 pub const LVSCTL: &str = env!("CARGO_BIN_EXE_lvsctl");
 
-/// Fails the test unless it runs in the guest: it changes the machine it runs on.
+/// Fails the test unless it runs in the guest, since it changes the machine it runs on.
 pub fn in_guest() {
     assert!(
         Path::new("/run/lab-guest").exists(),
@@ -43,7 +43,7 @@ pub fn in_guest() {
     );
 }
 
-/// What a command answered.
+/// The exit status and output of a command.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Outcome {
     pub status: i32,
@@ -52,12 +52,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// What a script that calls the command can see: the reference's own part of it.
+    /// What a script that calls the command sees: the part that the reference has, too.
     pub fn visible(&self) -> (i32, &str, &str) {
         (self.status, &self.output, self.errors.lines().next().unwrap_or_default())
     }
 
-    /// Asserts exit status 0 and gives standard output.
+    /// Asserts exit status 0 and returns standard output.
     #[track_caller]
     pub fn success(self) -> String {
         assert_eq!(self.status, 0, "{self:?}");
@@ -75,11 +75,11 @@ impl fmt::Debug for Outcome {
     }
 }
 
-/// A host: a network namespace with its loopback up. It goes when it is dropped.
+/// A host: a network namespace with its loopback up. It is deleted when it is dropped.
 pub struct Host {
     name: String,
     state: PathBuf,
-    /// Servers, each with its port.
+    /// Each with its port.
     services: Vec<(u16, Server)>,
     daemons: Vec<Child>,
     shell: Mutex<Shell>,
@@ -89,12 +89,12 @@ impl Host {
     pub fn new() -> Self {
         static TUNNELS: Once = Once::new();
         in_guest();
-        // Each of these modules makes an interface on every host, whoever loads it.
+        // Each of these modules adds an interface to every host when it is loaded.
         TUNNELS.call_once(|| root("modprobe -a ipip ip6_tunnel"));
         Self::without_modules()
     }
 
-    /// A host for which no module is loaded.
+    /// A host, without loading any module.
     pub fn without_modules() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         in_guest();
@@ -108,8 +108,8 @@ impl Host {
         host
     }
 
-    /// A host on which destinations are routable: a dummy device with a few networks, as the
-    /// conformance cases want it.
+    /// A host on which destinations are routable: a dummy interface with a few networks, as the
+    /// conformance cases need it.
     pub fn with_addresses() -> Self {
         let host = Self::new();
         host.shell(
@@ -126,12 +126,12 @@ impl Host {
         &self.name
     }
 
-    /// Runs a piece of the test itself on this host.
+    /// Runs a function on this host, within the test process.
     pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let namespace = File::open(format!("/run/netns/{}", self.name)).unwrap();
         std::thread::scope(|scope| {
             let thread = scope.spawn(move || {
-                // SAFETY: it moves this thread alone, which ends with the work.
+                // SAFETY: it moves only this thread, which ends with the work.
                 #[allow(unsafe_code)]
                 let moved = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
                 assert_eq!(moved, 0, "{}", std::io::Error::last_os_error());
@@ -151,8 +151,8 @@ impl Host {
         self.program(IPVSADM, line.split_whitespace())
     }
 
-    /// Runs the reference with words separated by blanks. Where another test's services made the
-    /// kernel list one of this host twice, which the reference shows, it is run again.
+    /// Runs the reference with words separated by blanks; again, if the kernel listed a service twice,
+    /// as it may while another test changes services: the reference prints it twice.
     pub fn reference(&self, line: &str) -> Outcome {
         let run = || self.program(REFERENCE, line.split_whitespace());
         let is_sound = |outcome: &Outcome| {
@@ -163,7 +163,7 @@ impl Host {
         (0..5).map(|_| run()).find(is_sound).unwrap_or_else(run)
     }
 
-    /// Gives rules to our `ipvsadm -R`.
+    /// Restores rules by our `ipvsadm -R`.
     pub fn restore(&self, rules: &str) -> Outcome {
         fs::create_dir_all(&self.state).unwrap();
         let file = self.state.join("rules");
@@ -171,13 +171,13 @@ impl Host {
         self.shell(&format!("{IPVSADM} -R <{}", file.display()))
     }
 
-    /// Runs lvsctl with words separated by blanks, with a state directory of this host's own.
+    /// Runs lvsctl with words separated by blanks, with one state directory per host.
     pub fn lvsctl(&self, line: &str) -> Outcome {
         let state = self.state.display().to_string();
         self.program(LVSCTL, ["--state-dir", &state].into_iter().chain(line.split_whitespace()))
     }
 
-    /// The same in this process: starting one would take most of the time.
+    /// The same within this process: starting one takes most of the time.
     pub fn lvsctl_inside(&self, line: &str) -> Outcome {
         let state = self.state.as_os_str();
         let words = ["lvsctl", "--state-dir"].map(OsString::from).into_iter();
@@ -202,7 +202,7 @@ impl Host {
         &self.state
     }
 
-    /// Starts a server of one line: it answers every connection with `answer`.
+    /// Starts a server that answers every connection with the line `answer`.
     pub fn serve(&mut self, port: u16, answer: &str) {
         let line = format!("{answer}\n");
         self.serve_by(port, move |connection| {
@@ -210,18 +210,18 @@ impl Host {
         });
     }
 
-    /// Starts a server that has an answer for every connection.
+    /// Starts a server that calls `answer` for every connection.
     pub fn serve_by(&mut self, port: u16, answer: impl Fn(&mut TcpStream) + Send + 'static) {
         let server = self.inside(|| Server::new(port, answer));
         self.services.push((port, server));
     }
 
-    /// Ends the server on a port.
+    /// Stops the server on a port.
     pub fn stop_serving(&mut self, port: u16) {
         self.services.retain(|(at, _)| *at != port);
     }
 
-    /// Starts a daemon by a line of shell that ends in an `exec`. It goes with the host.
+    /// Starts a daemon by a line of shell that ends in an `exec`. It is stopped with the host.
     pub fn start(&mut self, line: &str) {
         let mut daemon = Command::new("sh");
         daemon.args(["-c", line]).stdin(Stdio::null());
@@ -229,17 +229,17 @@ impl Host {
         self.daemons.push(daemon.spawn().unwrap());
     }
 
-    /// Asks a server, and gives its answer, or `nobody`.
+    /// The answer of a server, or `nobody`.
     pub fn ask(&self, address: &str, port: u16) -> String {
         self.ask_within(address, port, Duration::from_secs(5))
     }
 
-    /// The same, waiting less long for each step.
+    /// The same with another time limit per step.
     pub fn ask_within(&self, address: &str, port: u16, limit: Duration) -> String {
         self.inside(|| server::ask(address, port, limit))
     }
 
-    /// Everything that a set-up could leave behind, as text.
+    /// All state that a set-up could leave behind, as text.
     pub fn everything(&self) -> String {
         state::everything(self)
     }
@@ -257,7 +257,7 @@ impl Drop for Host {
     }
 }
 
-/// Hosts on one switch, each with one network card `eth0`.
+/// Hosts on one switch.
 pub struct Network {
     switch: Host,
 }
@@ -269,14 +269,14 @@ impl Network {
         Self { switch }
     }
 
-    /// A new host on the switch, with an address such as `192.168.10.1/24`.
+    /// A new host on the switch, whose `eth0` has an address such as `192.168.10.1/24`.
     pub fn host(&self, address: &str) -> Host {
         let host = Host::new();
         self.attach(&host, "eth0", &[address]);
         host
     }
 
-    /// Gives a host a network card on the switch, with addresses.
+    /// Adds an interface on the switch to a host, with addresses.
     pub fn attach(&self, host: &Host, device: &str, addresses: &[&str]) {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let (name, switch) = (&host.name, &self.switch.name);
@@ -292,25 +292,26 @@ impl Network {
     }
 }
 
-/// Asserts that two texts are the same, and shows the lines in which they are not.
+/// Asserts that two texts are equal, and shows the lines in which they differ.
 #[track_caller]
-pub fn assert_same(found: &str, wanted: &str, when: &str) {
+pub fn assert_same(actual: &str, expected: &str, when: &str) {
     let only = |of: &str, other: &str| -> String {
         let other: Vec<_> = other.lines().collect();
         let lines = of.lines().filter(|line| !other.contains(line));
         lines.map(|line| format!("  {line}\n")).collect()
     };
-    let moved = || found.lines().zip(wanted.lines()).find(|(found, wanted)| found != wanted);
+    let moved =
+        || actual.lines().zip(expected.lines()).find(|(actual, expected)| actual != expected);
     assert!(
-        found == wanted,
-        "{when}\nfirst difference: {:?}\nfound, but not wanted:\n{}wanted, but not found:\n{}",
+        actual == expected,
+        "{when}\nfirst difference: {:?}\nunexpected:\n{}missing:\n{}",
         moved(),
-        only(found, wanted),
-        only(wanted, found)
+        only(actual, expected),
+        only(expected, actual)
     );
 }
 
-/// Runs a line of shell outside of any host, and asserts that it works.
+/// Runs a line of shell outside of any host, and asserts that it succeeds.
 pub fn root(line: &str) {
     let status = Command::new("sh").args(["-c", line]).status().unwrap();
     assert!(status.success(), "{line}");

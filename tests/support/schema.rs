@@ -1,5 +1,5 @@
-//! As much of JSON Schema as our schema uses. A word that is not known here fails the test, so that
-//! nothing in the schema goes unchecked.
+//! The part of JSON Schema that our schema uses. An unknown keyword fails the test, so that nothing in
+//! the schema goes unchecked.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ pub fn of_listings() -> Value {
     serde_json::from_str(include_str!("../../schema/ipvsadm.schema.json")).unwrap()
 }
 
-/// What is wrong with a value, and where; `None` where it fits the schema.
+/// The first violation of the schema, with its place; `None` if the value is valid.
 pub fn violation(value: &Value, root: &Value) -> Option<String> {
     check(value, root, root, "$").err()
 }

@@ -1,5 +1,4 @@
-//! A server in the test's own process: starting one for every answer would take most of a test's
-//! time.
+//! A server within the test process: starting a process for every answer takes most of a test's time.
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -14,7 +13,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on a port of every address, of the network namespace that this thread is in.
+    /// Listens on a port of every address in the network namespace of this thread.
     pub fn new(port: u16, answer: impl Fn(&mut TcpStream) + Send + 'static) -> Self {
         let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).unwrap();
         let accepting = listener.try_clone().unwrap();
@@ -30,14 +29,14 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // A listener that is shut down accepts no more; the library has that for streams alone.
+        // A listener that is shut down accepts no more; std has `shutdown` for streams only.
         let socket = OwnedFd::from(self.listener.try_clone().unwrap());
         let _ = TcpStream::from(socket).shutdown(Shutdown::Both);
         let _ = self.worker.take().unwrap().join();
     }
 }
 
-/// What a server answers within so long, or `nobody`.
+/// The answer of a server within the limit, or `nobody`.
 pub fn ask(address: &str, port: u16, limit: Duration) -> String {
     let server = SocketAddr::new(address.parse::<IpAddr>().unwrap(), port);
     let mut answer = String::new();

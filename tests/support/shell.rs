@@ -1,4 +1,4 @@
-//! A shell that stays: in the guest, starting one for each line would take most of a test's time.
+//! One long-lived shell per host: in the guest, starting one per line takes most of a test's time.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -56,10 +56,10 @@ impl Drop for Shell {
     }
 }
 
-/// Makes a command start in a namespace of `ip netns`.
+/// Makes a command run in a namespace of `ip netns`.
 pub fn enter(command: &mut Command, namespace: &str) {
     let namespace = File::open(format!("/run/netns/{namespace}")).unwrap();
-    // SAFETY: setns is a bare system call, and allowed between fork and exec.
+    // SAFETY: setns is a bare system call, which is allowed between fork and exec.
     #[allow(unsafe_code)]
     unsafe {
         command.pre_exec(move || match libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) {
@@ -69,7 +69,7 @@ pub fn enter(command: &mut Command, namespace: &str) {
     }
 }
 
-/// A word as the shell reads it back.
+/// A word quoted for the shell.
 pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }

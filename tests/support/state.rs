@@ -1,4 +1,4 @@
-//! Everything that a set-up could leave behind on a host, as text.
+//! All state that a set-up could leave behind on a host, as text.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,15 +11,15 @@ use rtnetlink::IpVersion;
 
 use super::Host;
 
-/// Links, addresses, routes of every table, rules, parameters and the IPVS table.
+/// Links, addresses, routes of every table, rules, sysctls and the IPVS table.
 ///
-/// From the first time that it is up, `tunl0` and `gre0` have parameters for IPv6, and an interface
-/// a queueing discipline: the kernel keeps them, so they are left out.
+/// Once they have been up, `tunl0` and `gre0` have IPv6 sysctls, and every interface has a queueing
+/// discipline: the kernel keeps them, so they are left out.
 pub fn everything(host: &Host) -> String {
     let (mut state, has_services) = host.inside(|| {
         let shown = ip("link show\naddress show\nroute show table all\n") + &rules();
         let lines: String = shown.lines().map(|line| lasting(line) + "\n").collect();
-        // The kernel's own listing has three lines of titles.
+        // The kernel's listing has three header lines.
         let table = fs::read_to_string("/proc/thread-self/net/ip_vs").unwrap_or_default();
         (lines + &parameters(), table.lines().count() > 3)
     });
@@ -29,7 +29,7 @@ pub fn everything(host: &Host) -> String {
     state
 }
 
-/// What `ip` says to these lines, without a shell between.
+/// The output of `ip` for a batch of lines, without a shell.
 fn ip(lines: &str) -> String {
     let mut command = Command::new("ip");
     command.args(["-oneline", "-batch", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -40,7 +40,7 @@ fn ip(lines: &str) -> String {
     String::from_utf8(said.stdout).unwrap()
 }
 
-/// The rules of both families, which `ip` tells by two processes only.
+/// The rules of both families, for which `ip` needs two processes.
 fn rules() -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -57,7 +57,7 @@ fn rules() -> String {
     })
 }
 
-/// A line of `ip` without what changes by itself.
+/// A line of `ip` without values that change by themselves.
 fn lasting(line: &str) -> String {
     let line = line.split("valid_lft").next().unwrap_or_default();
     let mut words = line.split(' ');
@@ -71,7 +71,7 @@ fn lasting(line: &str) -> String {
     kept.join(" ")
 }
 
-/// The parameters of every interface, and whether the host forwards.
+/// The sysctls of every interface, and `ip_forward`.
 fn parameters() -> String {
     let mut text = String::new();
     for family in ["ipv4", "ipv6"] {
@@ -83,7 +83,7 @@ fn parameters() -> String {
             let directory = interfaces.join(interface);
             for name in sorted(&directory) {
                 let file = directory.join(name);
-                // Some may not be read.
+                // Some are write-only.
                 let Ok(value) = fs::read_to_string(&file) else { continue };
                 writeln!(text, "{}: {}", file.display(), value.trim_end()).unwrap();
             }

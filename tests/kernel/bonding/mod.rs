@@ -1,9 +1,10 @@
-//! A bond made of cables, with packets, and taken apart again.
+//! Bonds of a director: set-up, traffic, refusals and `down`.
 
 mod rack;
 mod refusals;
-mod there_and_back;
+
 mod traffic;
+mod up_down;
 
 use programs::engine::{Desired, Engine, Journal, JournalFile, Report};
 use programs::host::{BondMode, InterfaceName, Key};

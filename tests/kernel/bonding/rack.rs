@@ -1,11 +1,11 @@
-//! A director with cables to a switch, and what is to be seen of it.
+//! A director with two links to a switch, and its state.
 
 use std::thread::sleep;
 use std::time::Duration;
 
 use crate::support::{Host, root};
 
-/// A director with two cables to a switch, and a card of its own besides.
+/// A director with two links to a switch, and one interface besides.
 pub(super) struct Rack {
     pub(super) director: Host,
     pub(super) switch: Host,
@@ -26,7 +26,7 @@ impl Rack {
         Self { director, switch }
     }
 
-    /// One cable in use with whatever an address and a route can have, the other one down.
+    /// One port in use, with every property that an address and a route can have; the other is down.
     pub(super) fn with_belongings() -> Self {
         let rack = Self::new();
         rack.director
@@ -55,8 +55,8 @@ impl Rack {
         rack
     }
 
-    /// Addresses and routes, without what the kernel does later: it finds a carrier within a second,
-    /// makes a link-local address upon it, and looks for duplicates. Lifetimes pass.
+    /// Addresses and routes, without what the kernel adds later: within a second it detects the carrier,
+    /// adds a link-local address and probes for duplicates. Lifetimes are left out.
     pub(super) fn network(&self) -> String {
         let dump = self.director.shell(
             "{ ip -d address; ip route show table all; ip -6 route show table all | sort; } | \
@@ -67,8 +67,8 @@ impl Rack {
         dump.success().lines().map(uncounted).collect()
     }
 
-    /// All, once the kernel has done that. Interfaces are listed by number here, and routes of IPv6
-    /// as they came.
+    /// The complete state, once the kernel has done that. Interfaces are sorted by index here, and IPv6
+    /// routes by age.
     pub(super) fn everything(&self) -> String {
         let look = "printf 'link show\naddress show\n' | ip -oneline -batch -";
         while !is_settled(&self.director.shell(look).success()) {
@@ -81,8 +81,8 @@ impl Rack {
     }
 }
 
-/// Whether the kernel has found every carrier, and given every card that is up by itself its
-/// link-local address.
+/// Whether the kernel has detected every carrier, and has added the link-local address of every
+/// interface that is up and no port.
 fn is_settled(shown: &str) -> bool {
     let waits = |line: &str| {
         line.contains("NO-CARRIER")

@@ -1,4 +1,4 @@
-//! What cannot be bonded, or given back.
+//! Ports that cannot be bonded, and bonds that cannot be reverted completely.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use crate::support::assert_same;
 use crate::support::machine::Machine;
 
 #[test]
-fn a_bond_without_ports_is_used_and_another_one_is_refused() {
+fn existing_bond_without_ports_is_used_and_any_other_is_refused() {
     let rack = Rack::with_belongings();
     let director = &rack.director;
     director.shell("ip link add bond0 type bond").success();
@@ -30,7 +30,7 @@ fn a_bond_without_ports_is_used_and_another_one_is_refused() {
         let link = director.shell("ip -d link show bond0").success();
         assert!(link.contains("mode balance-rr miimon 0"), "{link}");
 
-        // The module makes a bond of its own between the look and the request.
+        // The module adds a bond between the dump and the request.
         let key = Key::Link("bond0".parse().unwrap());
         let value = BondMode::BalanceXor.value();
         machine.host.write(&Change { key: key.clone(), from: None, to: Some(value.clone()) }).unwrap();
@@ -65,7 +65,7 @@ fn a_bond_without_ports_is_used_and_another_one_is_refused() {
 }
 
 #[test]
-fn a_port_that_vanished_is_told_and_the_rest_is_given_back() {
+fn bond_down_reports_vanished_port_and_reverts_the_rest() {
     let rack = Rack::with_belongings();
     let director = &rack.director;
     director.inside(|| {

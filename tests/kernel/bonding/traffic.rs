@@ -10,7 +10,7 @@ use super::{Rack, bond, up};
 use crate::support::machine::Machine;
 use crate::support::{Host, root};
 
-/// Streams to a server that counts; all stop half way until `between` is done.
+/// Sends streams to a server that counts bytes; all stop half way until `between` has returned.
 fn stream(from: &Host, to: &Host, address: &str, between: impl FnOnce() + Send) -> usize {
     const STREAMS: usize = 16;
     static HALF: [u8; 128 << 10] = [7; 128 << 10];
@@ -45,7 +45,7 @@ fn stream(from: &Host, to: &Host, address: &str, between: impl FnOnce() + Send) 
 }
 
 #[test]
-fn traffic_uses_every_cable_and_survives_the_cut_of_one() {
+fn traffic_uses_every_port_of_a_bond_and_survives_loss_of_one() {
     for mode in [BondMode::BalanceRr, BondMode::BalanceXor, BondMode::Lacp] {
         let rack = Rack::new();
         let (director, switch) = (&rack.director, &rack.switch);

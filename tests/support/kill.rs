@@ -1,7 +1,7 @@
-//! A process that is killed at one of its steps.
+//! Kills a process at one of its steps.
 //!
-//! `strace` could do that, but counts each kind of call for itself, starts slowly, and stops the
-//! process at every call; here the kernel lets it run up to those that matter (`seccomp(2)`,
+//! `strace` can do that, too, but counts each system call separately, starts slowly, and stops the
+//! process at every call; here the kernel stops it at the relevant calls only (`seccomp(2)`,
 //! `SECCOMP_RET_TRACE`).
 
 use std::io;
@@ -15,17 +15,17 @@ const OF_FILES: [libc::c_long; 4] =
 const OF_FILES: [libc::c_long; 4] =
     [libc::SYS_fsync, libc::SYS_fdatasync, libc::SYS_renameat, libc::SYS_unlinkat];
 
-/// A shorter text is no line of a journal: a parameter, or what wakes an event loop up.
+/// A shorter write is not a line of the journal: a sysctl value, or a wake-up of an event loop.
 const SHORT: u32 = 16;
 
-/// Starts a command, and kills it when it is about to make the step of that number, from 1: to write
-/// more than a word, to sync a file, to rename or to remove one. Says whether it came that far; one
-/// that ends before must end well.
+/// Starts a command, and kills it just before its step `number`, counted from 1: a long write, or the
+/// sync, rename or removal of a file. Returns whether it got that far; a command that ends before must
+/// succeed.
 #[allow(clippy::zombie_processes, reason = "a traced child is waited for by its number")]
-pub fn dies_at(command: &mut Command, number: u32) -> bool {
+pub fn killed_at(command: &mut Command, number: u32) -> bool {
     let program = filter();
-    // SAFETY: both are bare system calls, and allowed between fork and exec. The filter is moved into
-    // the closure, and lives as long as it.
+    // SAFETY: both are bare system calls, which are allowed between fork and exec. The closure owns the
+    // filter.
     #[allow(unsafe_code)]
     unsafe {
         command.pre_exec(move || {
@@ -45,7 +45,7 @@ pub fn dies_at(command: &mut Command, number: u32) -> bool {
     };
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
     let process = libc::pid_t::try_from(child.id()).unwrap();
-    // The first stop is that after exec.
+    // The first stop is the one after exec.
     let options = libc::PTRACE_O_TRACESECCOMP | libc::PTRACE_O_EXITKILL;
     assert!(libc::WIFSTOPPED(wait_for(process)));
     trace(libc::PTRACE_SETOPTIONS, process, options);
@@ -61,7 +61,7 @@ pub fn dies_at(command: &mut Command, number: u32) -> bool {
         assert_eq!(status >> 8, libc::SIGTRAP | libc::PTRACE_EVENT_SECCOMP << 8, "{command:?}");
         steps += 1;
         if steps == number {
-            // SAFETY: it is our child, and not waited for to the end yet.
+            // SAFETY: it is our child, which has not been reaped yet.
             #[allow(unsafe_code)]
             done(unsafe { libc::kill(process, libc::SIGKILL) }).unwrap();
             assert!(libc::WIFSIGNALED(wait_for(process)));
@@ -75,21 +75,22 @@ fn done(result: impl Into<i64>) -> io::Result<()> {
 }
 
 fn trace(request: libc::c_uint, process: libc::pid_t, data: libc::c_int) {
-    // SAFETY: neither of the two requests has a pointer.
+    // SAFETY: neither request takes a pointer.
     #[allow(unsafe_code)]
     done(unsafe { libc::ptrace(request, process, 0, libc::c_long::from(data)) }).unwrap();
 }
 
 fn wait_for(process: libc::pid_t) -> libc::c_int {
     let mut status = 0;
-    // SAFETY: the kernel writes one number.
+    // SAFETY: the kernel writes one integer.
     #[allow(unsafe_code)]
     let waited = unsafe { libc::waitpid(process, &raw mut status, 0) };
     assert_eq!(waited, process, "{}", io::Error::last_os_error());
     status
 }
 
-/// Traces the calls that are steps, and allows all others (`linux/filter.h`, `linux/seccomp.h`).
+/// A filter that traces the calls that are steps, and allows all others (`linux/filter.h`,
+/// `linux/seccomp.h`).
 fn filter() -> Vec<libc::sock_filter> {
     const NUMBER: u32 = 0;
     /// The lower half of the third argument.
@@ -105,7 +106,7 @@ fn filter() -> Vec<libc::sock_filter> {
     let verdict = |verdict| statement(libc::BPF_RET | libc::BPF_K, verdict);
     let mut program = vec![load(NUMBER)];
     for (at, call) in OF_FILES.iter().enumerate() {
-        // To the last statement but one.
+        // Jumps to the last but one statement.
         let over = u8::try_from(OF_FILES.len() - at + 2).unwrap();
         program.push(jump(libc::BPF_JEQ, u32::try_from(*call).unwrap(), over, 0));
     }

@@ -1,4 +1,4 @@
-//! What ports have goes over to the bond, and comes back.
+//! Addresses and routes of ports move to the bond, and `down` reverts that.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,7 +10,7 @@ use crate::support::cluster_file::ClusterFile;
 use crate::support::machine::{Death, Machine};
 
 #[test]
-fn a_bond_takes_what_its_ports_have_and_gives_it_back_byte_for_byte() {
+fn bond_takes_over_addresses_and_routes_of_its_ports_and_down_reverts_them() {
     let rack = Rack::with_belongings();
     let director = &rack.director;
     let before = rack.everything();
@@ -78,10 +78,10 @@ fn a_bond_takes_what_its_ports_have_and_gives_it_back_byte_for_byte() {
 }
 
 #[test]
-fn the_commands_of_a_bond_do_the_same_by_hand() {
+fn commands_of_a_bond_typed_by_hand_have_the_same_result() {
     let rack = Rack::with_belongings();
     let director = &rack.director;
-    // Of an address with a peer, the way back does not know the peer.
+    // The command that deletes an address with a peer does not know the peer.
     director.shell("ip address del 10.1.0.1 peer 10.1.0.2/32 dev eth2").success();
     let before = rack.everything();
     let commands = |outcome: Outcome| {
@@ -104,7 +104,7 @@ fn the_commands_of_a_bond_do_the_same_by_hand() {
 }
 
 #[test]
-fn a_bond_that_is_killed_anywhere_is_finished_by_the_next_run() {
+fn bond_run_killed_at_any_step_is_completed_by_next_run() {
     let rack = Rack::new();
     let director = &rack.director;
     director
@@ -115,14 +115,14 @@ fn a_bond_that_is_killed_anywhere_is_finished_by_the_next_run() {
              ip route add default via 192.0.2.254 dev eth2",
         )
         .success();
-    let wish = bond(BondMode::BalanceXor);
+    let desired = bond(BondMode::BalanceXor);
     let before = rack.network();
     director.inside(|| {
-        up(director, &wish, &mut Machine::new()).unwrap();
+        up(director, &desired, &mut Machine::new()).unwrap();
         let complete = rack.network();
         for upward in [true, false] {
             let perform = |upward: bool, machine: &mut Machine| {
-                if upward { up(director, &wish, machine) } else { down(director, machine) }
+                if upward { up(director, &desired, machine) } else { down(director, machine) }
             };
             let mut deaths = 0;
             loop {
@@ -151,7 +151,7 @@ fn a_bond_that_is_killed_anywhere_is_finished_by_the_next_run() {
 }
 
 #[test]
-fn a_cluster_file_makes_the_bond_and_takes_it_back() {
+fn cluster_file_sets_up_and_reverts_bond() {
     let rack = Rack::with_belongings();
     let director = &rack.director;
     let file = ClusterFile::new(
@@ -167,7 +167,7 @@ fn a_cluster_file_makes_the_bond_and_takes_it_back() {
     let complete = rack.network();
     let again = director.lvsctl(&file.line("apply --role director")).success();
     assert!(again.contains("nothing to do"), "{again}");
-    // What was moved is told in words, of the file and of the journal alike.
+    // What was moved is shown in words, by the file and by the journal.
     for line in [&file.line("status --role director"), "status", "--json status"] {
         let status = director.lvsctl(line);
         assert_eq!(status.status, 0, "{line}: {status:?}");

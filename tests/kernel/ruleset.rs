@@ -1,4 +1,4 @@
-//! `lvsctl` with a whole table in the words of `ipvsadm -S`.
+//! `lvsctl` with a ruleset: a complete table as `ipvsadm -S` prints it.
 
 use std::fs;
 
@@ -11,13 +11,13 @@ const OURS: &str = "-A -t 192.0.2.10:80 -s rr\n\
     -A -f 7 -s wlc -p 300\n\
     -a -f 7 -r 198.51.100.2:0 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum\n";
 
-const FOREIGN: &str = "-A -t 192.0.2.99:443 -s wlc\n";
+const UNMANAGED: &str = "-A -t 192.0.2.99:443 -s wlc\n";
 
-/// A host, and a line of `lvsctl` about a file with these rules.
+/// Writes the rules to a file, and returns `words` with its path.
 fn line(host: &Host, words: &str, rules: &str) -> String {
     let directory = host.state_directory().with_extension("rules");
     fs::create_dir_all(&directory).unwrap();
-    // The name says nothing.
+    // Detected by content, not by file name.
     let path = directory.join("table.toml");
     fs::write(&path, rules).unwrap();
     format!("{words} {}", path.display())
@@ -29,9 +29,9 @@ fn host() -> Host {
 }
 
 #[test]
-fn a_saved_table_is_compared_applied_and_taken_back() {
+fn saved_ruleset_is_compared_applied_and_reverted() {
     let host = host();
-    host.reference(FOREIGN.trim()).success();
+    host.reference(UNMANAGED.trim()).success();
     let before = host.everything();
     let lvsctl = |words: &str, rules: &str| host.lvsctl(&line(&host, words, rules));
 
@@ -41,7 +41,7 @@ fn a_saved_table_is_compared_applied_and_taken_back() {
     lvsctl("apply", OURS).success();
     assert_eq!(lvsctl("status", OURS).status, 0);
     let saved = host.ipvsadm("-Sn").success();
-    for rule in OURS.lines().chain(FOREIGN.lines()) {
+    for rule in OURS.lines().chain(UNMANAGED.lines()) {
         assert!(saved.lines().any(|line| line == rule), "{rule}: {saved}");
     }
     assert_eq!(lvsctl("diff", &saved).visible(), (0, "", ""), "what is saved is as it should be");
@@ -50,7 +50,7 @@ fn a_saved_table_is_compared_applied_and_taken_back() {
     let piped = format!("{piped} | {LVSCTL} --state-dir {} diff /proc/self/fd/0", state.display());
     assert_eq!(host.shell(&piped).visible(), (0, "", ""), "a pipe can be read only once");
 
-    // Another such file takes the place of the first.
+    // A second ruleset replaces the first.
     let edited = OURS.replace("-w 2", "-w 0").replace("8080", "8081");
     let steps = "ipvsadm -a -t 192.0.2.10:80 -r 198.51.100.2:8081 -m -w 1\n\
                  ipvsadm -e -t 192.0.2.10:80 -r 198.51.100.3:80 -m -w 0\n\
@@ -74,10 +74,10 @@ fn a_saved_table_is_compared_applied_and_taken_back() {
     lvsctl("apply --allow add,quiesce,delete", &edited).success();
     assert_eq!(lvsctl("diff", &edited).status, 0);
 
-    // The whole table is its own where that is said, until it is given back.
+    // With `--exclusive` it owns the complete table, until `down`.
     let gone = format!(
         "ipvsadm -D {}\n",
-        FOREIGN.split(' ').skip(1).take(2).collect::<Vec<_>>().join(" ")
+        UNMANAGED.split(' ').skip(1).take(2).collect::<Vec<_>>().join(" ")
     );
     assert_eq!(lvsctl("diff --exclusive", &edited).visible(), (2, gone.as_str(), ""));
     for _ in 0..2 {
@@ -89,11 +89,11 @@ fn a_saved_table_is_compared_applied_and_taken_back() {
 }
 
 #[test]
-fn what_is_no_table_touches_none() {
+fn invalid_ruleset_changes_nothing() {
     let host = host();
     let before = host.everything();
     let twice = format!("{OURS}{OURS}");
-    for (words, rules, told) in [
+    for (words, rules, message) in [
         ("apply", twice.as_str(), "line 6: Service already exists"),
         ("apply", "-A -t bogus:80\n", "line 1: illegal virtual server address"),
         ("apply", "-A -t 192.0.2.1:80\n-L\n", "line 2: a table has no such line"),
@@ -103,14 +103,14 @@ fn what_is_no_table_touches_none() {
     ] {
         let refused = host.lvsctl(&line(&host, words, rules));
         assert_eq!(refused.status, 1, "{words}: {refused:?}");
-        assert!(refused.errors.contains(told), "{words}: {refused:?}");
+        assert!(refused.errors.contains(message), "{words}: {refused:?}");
         assert_same(&host.everything(), &before, words);
     }
 }
 
-/// The kernel takes no destination that is a broadcast address; it stands in the middle.
+/// The kernel refuses a broadcast address as a destination; here it is in the middle.
 #[test]
-fn a_refusal_in_the_middle_leaves_the_table_as_it_was() {
+fn apply_rolls_back_when_destination_is_refused() {
     let host = host();
     host.lvsctl(&line(&host, "apply", OURS)).success();
     let before = host.everything();
@@ -126,16 +126,15 @@ fn a_refusal_in_the_middle_leaves_the_table_as_it_was() {
 }
 
 #[test]
-fn an_apply_that_is_killed_anywhere_is_finished_by_the_next() {
+fn ruleset_apply_killed_at_any_step_is_completed_by_next_run() {
     let host = host();
-    host.reference(FOREIGN.trim()).success();
-    killed::anywhere(&host, &line(&host, "apply --exclusive", OURS), &line(&host, "down", OURS));
+    host.reference(UNMANAGED.trim()).success();
+    killed::at_any_step(&host, &line(&host, "apply --exclusive", OURS), &line(&host, "down", OURS));
 }
 
-/// Of a table that is as it should be but for a weight, one datagram changes it and nothing else is
-/// read twice.
+/// If only one weight differs, one datagram changes it, and only that service is read again.
 #[test]
-fn one_weight_is_one_request() {
+fn change_of_one_weight_is_one_request() {
     let host = host();
     let mut rules = String::new();
     for service in 0..200 {
@@ -158,7 +157,7 @@ fn one_weight_is_one_request() {
     let trace = fs::read_to_string(trace).unwrap();
     let count = |word: &str| trace.lines().filter(|line| line.contains(word)).count();
     assert_eq!(count("NLMSG_NOOP"), 1, "one write");
-    // The services and the destinations of each once; then those of one.
+    // One dump of the services and one per service; then those of the changed service.
     let dumps = count("NLM_F_REQUEST|0x300") + count("NLM_F_REQUEST|NLM_F_DUMP");
     assert!((202..220).contains(&dumps), "{dumps} listings: {}", &trace[..3000]);
 }
