@@ -1,10 +1,9 @@
 //! The second line of an error, for every error number that the kernel can return.
 
-use crate::support::{Host, IPVSADM, Outcome, REFERENCE, root};
+use crate::support::{Host, IPVSADM, Outcome, REFERENCE};
 
 /// A host with a service of each kind.
 fn host() -> Host {
-    root("modprobe ip_vs");
     let host = Host::with_addresses();
     for line in [
         "-A -t 192.0.2.1:80 -s rr",

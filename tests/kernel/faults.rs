@@ -37,7 +37,6 @@ fn lvsctl_without_cap_net_admin_changes_nothing() {
 
 #[test]
 fn lvsctl_with_impossible_arguments_changes_nothing() {
-    root("modprobe -a ip_vs ipip");
     let host = Host::with_addresses();
     let before = host.everything();
     for (line, words) in [
@@ -168,7 +167,6 @@ fn nat_director_as_nat_real_server_is_refused() {
 
 #[test]
 fn up_explains_and_rolls_back_when_kernel_refuses() {
-    root("modprobe -a ip_vs ipip");
     let host = Host::with_addresses();
     let before = host.everything();
     let up = "director up --mode tun --vip 192.0.2.10 --service tcp:80 --real 192.0.2.2";
@@ -266,7 +264,6 @@ fn damaged_journal_is_reported_and_nothing_changes() {
 
 #[test]
 fn closed_pipe_is_ok_and_full_disk_is_an_error() {
-    root("modprobe ip_vs");
     let host = Host::with_addresses();
     let fill = "for i in $(seq 1 250); do echo -A -t 10.0.0.$i:80 -s rr; done";
     host.shell(&format!("{fill} | {IPVSADM} -R")).success();

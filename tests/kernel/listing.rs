@@ -80,7 +80,6 @@ fn listing_from_proc_equals_listing_from_dumps() {
 
 #[test]
 fn listing_as_unprivileged_user_is_refused_as_by_the_reference() {
-    root("modprobe ip_vs");
     let host = Host::with_addresses();
     let as_nobody = |program: &str| {
         host.shell(&format!("setpriv --reuid 65534 --clear-groups --inh-caps=-all {program} -Ln"))
@@ -93,7 +92,6 @@ fn listing_as_unprivileged_user_is_refused_as_by_the_reference() {
 
 #[test]
 fn connections_are_filtered_and_counted() {
-    root("modprobe ip_vs");
     let mut host = Host::with_addresses();
     host.shell("for last in 8 9; do ip address add 198.51.100.$last/32 dev lo; done").success();
     for (port, server) in [(81, 8), (82, 9)] {

@@ -11,7 +11,6 @@ use crate::support::{Host, IPVSADM, assert_same, root};
 
 #[test]
 fn ipvsadm_with_netns_works_in_that_namespace() {
-    root("modprobe ip_vs");
     let (here, there) = (Host::new(), Host::with_addresses());
     let pid = there.shell("sleep 300 >/dev/null 2>&1 & echo $!").success();
     let name = there.name();
@@ -103,7 +102,6 @@ impl<F: FnMut()> Transport for Disturbed<F> {
 
 #[test]
 fn service_is_listed_once_while_another_namespace_adds_services() {
-    root("modprobe ip_vs");
     let (here, there) = (Host::with_addresses(), Host::with_addresses());
     here.ipvsadm("-A -t 192.0.2.1:80 -s rr").success();
     // So many that the kernel's hash table has some in front of it.

@@ -4,7 +4,6 @@ use crate::support::{Host, IPVSADM, root};
 
 #[test]
 fn restore_of_saved_rules_gives_the_same_table() {
-    root("modprobe ip_vs");
     let host = Host::with_addresses();
     let rules = "-A -t 192.0.2.1:80 -s rr -p 360 -M 255.255.255.0\n\
          -a -t 192.0.2.1:80 -r 198.51.100.4:8080 -m -w 1 -x 100 -y 50\n\
@@ -32,7 +31,6 @@ fn restore_of_saved_rules_gives_the_same_table() {
 
 #[test]
 fn restore_with_invalid_line_reports_its_number_and_changes_nothing() {
-    root("modprobe ip_vs");
     let host = Host::with_addresses();
     for (bad, words) in [
         ("-A -t bogus:80", "illegal virtual server address[:port] specified"),
@@ -51,7 +49,6 @@ fn restore_with_invalid_line_reports_its_number_and_changes_nothing() {
 
 #[test]
 fn restore_continues_after_line_refused_by_kernel() {
-    root("modprobe ip_vs");
     let host = Host::with_addresses();
     let outcome = host.restore(
         "-A -t 192.0.2.1:80 -s rr\n-A -t 192.0.2.1:80 -s rr\n\
@@ -81,7 +78,6 @@ fn replace(host: &Host, rules: &str) -> (crate::support::Outcome, usize) {
 
 #[test]
 fn replace_sends_only_what_differs() {
-    root("modprobe ip_vs");
     let host = Host::with_addresses();
     let kept = "-A -t 192.0.2.1:80 -s rr\n-a -t 192.0.2.1:80 -r 198.51.100.4:80 -m -w 1\n";
     let old = "-a -t 192.0.2.1:80 -r 198.51.100.5:80 -m -w 1\n\
@@ -118,7 +114,6 @@ fn replace_sends_only_what_differs() {
 
 #[test]
 fn replace_with_invalid_ruleset_changes_nothing() {
-    root("modprobe ip_vs");
     let host = Host::with_addresses();
     let add = "-A -t 192.0.2.1:80 -s rr\n";
     host.restore(add).success();
@@ -145,7 +140,6 @@ fn replace_with_invalid_ruleset_changes_nothing() {
 
 #[test]
 fn restore_of_fifty_thousand_rules_is_complete() {
-    root("modprobe ip_vs");
     let host = Host::with_addresses();
     let mut rules = String::new();
     for service in 0..10_000_u32 {
@@ -166,7 +160,6 @@ fn restore_of_fifty_thousand_rules_is_complete() {
 /// If the daemon's thread has not run yet, the kernel does not reply, and the reference waits forever.
 #[test]
 fn restore_stops_daemon_right_after_its_start() {
-    root("modprobe ip_vs");
     let host = Host::with_addresses();
     for _ in 0..5 {
         let rules = "--start-daemon master --mcast-interface dummy0\n--stop-daemon master\n";
@@ -182,7 +175,6 @@ fn wrapper(name: &str) -> String {
 
 #[test]
 fn ipvsadm_restore_of_invalid_file_changes_nothing() {
-    root("modprobe ip_vs");
     let host = Host::with_addresses();
     host.ipvsadm("-A -t 192.0.2.1:80 -s rr").success();
     let before = host.ipvsadm("-Sn").success();
@@ -202,7 +194,6 @@ fn ipvsadm_restore_of_invalid_file_changes_nothing() {
 
 #[test]
 fn ipvsadm_save_keeps_old_file_when_disk_is_full() {
-    root("modprobe ip_vs");
     let host = Host::with_addresses();
     let save = wrapper("save");
     let directory = host.state_directory().join("small");
@@ -234,7 +225,6 @@ fn ipvsadm_save_keeps_old_file_when_disk_is_full() {
 
 #[test]
 fn link_to_ipvsadm_runs_as_the_program_of_its_name() {
-    root("modprobe ip_vs");
     let host = Host::with_addresses();
     host.ipvsadm("-A -t 192.0.2.1:80 -s rr").success();
     let links = host.state_directory().join("links");

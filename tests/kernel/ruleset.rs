@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::killed;
-use crate::support::{Host, LVSCTL, assert_same, root};
+use crate::support::{Host, LVSCTL, assert_same};
 
 const OURS: &str = "-A -t 192.0.2.10:80 -s rr\n\
     -a -t 192.0.2.10:80 -r 198.51.100.2:8080 -m -w 1\n\
@@ -24,7 +24,6 @@ fn line(host: &Host, words: &str, rules: &str) -> String {
 }
 
 fn host() -> Host {
-    root("modprobe ip_vs");
     Host::with_addresses()
 }
 

@@ -108,10 +108,12 @@ impl Host {
         host
     }
 
-    /// A host on which destinations are routable: a dummy interface with a few networks, as the
+    /// A host with IPVS on which destinations are routable: a dummy interface with a few networks, as the
     /// conformance cases need it.
     pub fn with_addresses() -> Self {
+        static IPVS: Once = Once::new();
         let host = Self::new();
+        IPVS.call_once(|| root("modprobe ip_vs"));
         host.shell(
             "ip link add dummy0 type dummy && ip link add eth0 type dummy && \
              ip address add 192.0.2.1/24 dev dummy0 && ip address add 198.51.100.1/24 dev dummy0 && \
@@ -281,14 +283,14 @@ impl Network {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let (name, switch) = (&host.name, &self.switch.name);
         let port = format!("port{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let addresses = addresses.iter().map(|it| format!("address add {it} dev {device}\n"));
         root(&format!(
             "ip link add {port} netns {switch} type veth peer name {device} netns {name} && \
              ip -n {switch} link set {port} master bridge up && ip -n {name} link set {device} up && \
-             until ip -n {name} link show {device} | grep -q 'state UP'; do sleep 0.1; done"
+             until ip -n {name} link show {device} | grep -q 'state UP'; do sleep 0.1; done && \
+             ip -n {name} -batch - <<END\n{}END",
+            addresses.collect::<String>()
         ));
-        for address in addresses {
-            root(&format!("ip -n {name} address add {address} dev {device}"));
-        }
     }
 }
 
