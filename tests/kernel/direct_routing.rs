@@ -80,9 +80,9 @@ fn serves_and_reverts(way: &Way) {
     let owner = owner_of(&cluster, way.vip);
     assert!(!owner.contains("lladdr"), "a real server says that it has the address: {owner}");
     bring_up(&cluster, way, way.vip);
-    let card = cluster.director.shell("ip link show eth0").success();
-    let mut words = card.split_whitespace().skip_while(|word| *word != "link/ether");
-    let hardware = words.nth(1).expect("a card has an address");
+    let link = cluster.director.shell("ip link show eth0").success();
+    let mut words = link.split_whitespace().skip_while(|word| *word != "link/ether");
+    let hardware = words.nth(1).expect("an interface has an address");
     for _ in 0..4 {
         assert_eq!(cluster.answers(way.vip, 2), ["r1", "r2"]);
         let owner = owner_of(&cluster, way.vip);

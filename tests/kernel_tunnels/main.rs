@@ -1,5 +1,6 @@
 //! Every tunnel type of IPVS with packets, and the keys of `host` that a real server needs for it.
-//! They run in a guest: `scripts/test kernel`.
+//! They run in a separate guest, since the modules of the tunnels add interfaces to every host:
+//! `scripts/test kernel`.
 
 #![cfg(test)]
 
