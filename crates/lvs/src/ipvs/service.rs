@@ -380,7 +380,7 @@ impl ServiceEntry {
     }
 }
 
-#[cfg(all(test, feature = "serde"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
