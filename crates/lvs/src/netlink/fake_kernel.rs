@@ -1,4 +1,8 @@
-//! A kernel for tests: it answers a datagram as the test says.
+//! A kernel in memory for tests, of this crate and of the programs: it answers a datagram as the test
+//! says.
+
+// Only tests run this: a wrong datagram must fail them.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,10 +13,10 @@ use netlink_packet_generic::constants::GENL_ID_CTRL;
 use super::Transport;
 use super::message::{Content, Messages};
 
-/// The id that a played kernel gives to every family.
+/// The id that a fake kernel gives to every family.
 pub const FAMILY: u16 = 28;
 
-/// One message as the played kernel sees it: a request, or the barrier behind the requests.
+/// One message as the fake kernel sees it: a request, or the barrier behind the requests.
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub header: NetlinkHeader,
