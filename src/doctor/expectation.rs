@@ -1,71 +1,85 @@
-//! What this machine is meant to be.
+//! What the machine is expected to be.
 //!
-//! That is what it evidently is: services in the IPVS table make it a director; a virtual address in
-//! the place where only real servers have one, or lvsctl's journal, a real server. A cluster file
-//! says it outright.
+//! Without a cluster file that is what it evidently is: services in the IPVS table make it a
+//! director; an entry in lvsctl's journal, or a virtual address where only real servers have one,
+//! makes it a real server. A cluster file adds the [`DesiredState`].
 
 use std::net::IpAddr;
 
-use super::{Facts, Intent};
-use crate::host::{AddressState, InterfaceName, Topology, host_prefix};
-use lvs::ipvs::{Forwarding, ServiceIdentity};
+use super::facts::Facts;
+use super::finding::Step;
+use crate::host::{
+    self, AddressState, Combination, Effective, InterfaceName, Inventory, Sysctl, Topology,
+    host_prefix,
+};
+use lvs::ipvs::{Forwarding, Service, ServiceIdentity, Timeouts};
+use lvs::table;
 
-/// What a machine is meant to be.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Expectation {
-    /// It hands connections on.
-    pub director: bool,
-    /// It answers connections to these addresses.
-    pub served: Vec<Served>,
-    /// What a cluster file wants here, where one was given.
-    pub intent: Option<Intent>,
+pub(crate) struct Expectation {
+    pub(crate) director: bool,
+    /// The virtual addresses that it serves as a real server.
+    pub(crate) served: Vec<Served>,
+    /// What a cluster file desires, if one was given.
+    pub(crate) desired: Option<DesiredState>,
 }
 
-/// A virtual address that this machine answers for as a real server.
+/// A virtual address of a real server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Served {
-    /// The address.
-    pub address: IpAddr,
-    /// How its packets come here.
-    pub forwarding: Forwarding,
-    /// It is in lvsctl's journal or in the cluster file, and so desired even where it is missing.
-    pub desired: bool,
+pub(crate) struct Served {
+    pub(crate) address: IpAddr,
+    pub(crate) forwarding: Forwarding,
+    /// The journal or the cluster file names it, so that it is expected even if it is missing.
+    pub(crate) desired: bool,
 }
 
-/// The interfaces that take packets of any tunnel, each with the kind of its packets.
-const FALLBACK_TUNNELS: [&str; 4] = ["tunl0", "ip6tnl0", "sit0", "gre0"];
+/// What a cluster file desires of this machine.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct DesiredState {
+    /// The command that applies it, such as `lvsctl apply web.toml`.
+    pub(crate) apply: String,
+    /// The name of the cluster, and the command that applies it at every boot; `None` if nothing
+    /// can be installed for it.
+    pub(crate) install: Option<(String, String)>,
+    /// It covers the whole machine, not the IPVS table alone.
+    pub(crate) covers_host: bool,
+    /// In the order in which they are set up.
+    pub(crate) entries: Vec<DesiredEntry>,
+}
 
-/// Whether an interface takes packets of any tunnel.
+/// A desired value, compared with the actual one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DesiredEntry {
+    /// The change from actual to desired.
+    pub(crate) step: Step,
+    pub(crate) acceptable: Vec<String>,
+    pub(crate) owner: String,
+    pub(crate) in_sync: bool,
+}
+
+/// The fallback interfaces of the tunnel drivers: they decapsulate packets from any peer.
 pub(super) fn is_fallback_tunnel(device: &InterfaceName) -> bool {
-    FALLBACK_TUNNELS.contains(&device.as_str())
+    ["tunl0", "ip6tnl0", "sit0", "gre0"].contains(&device.as_str())
 }
 
 impl Expectation {
-    /// What the facts say that the machine is.
-    #[must_use]
-    pub fn evident(facts: &Facts) -> Self {
+    /// What the facts show the machine to be.
+    pub(crate) fn evident(facts: &Facts) -> Self {
         let owners: Vec<Vec<&str>> = facts
             .journal
             .iter()
             .flat_map(|entry| &entry.owners)
             .map(|owner| match owner.split(' ').collect::<Vec<&str>>().as_slice() {
-                // Of a cluster file: its name goes before.
                 ["cluster", _, rest @ ..] => rest.to_vec(),
                 owner => owner.to_vec(),
             })
             .collect();
-        let mut served: Vec<Served> = Vec::new();
-        let mut serve = |address, forwarding, desired| {
-            let same = |known: &Served| known.address == address && known.forwarding == forwarding;
-            if !served.iter().any(same) {
-                served.push(Served { address, forwarding, desired });
-            }
-        };
+        let mut found = Self::default();
         for owner in &owners {
             if let ["real-server", mode, address, ..] = owner[..]
                 && let (Some(forwarding), Ok(address)) = (forwarding(mode), address.parse())
             {
-                serve(address, forwarding, true);
+                found.serve(address, forwarding, true);
             }
         }
         let topology = facts.network.topology();
@@ -73,48 +87,44 @@ impl Expectation {
             let address = state.assigned.address;
             let directed = directs(facts, address)
                 || owners.iter().any(|owner| {
-                    matches!(owner[..], ["director", _, owned, ..]
-                        if owned.parse() == Ok(address))
+                    matches!(owner[..], ["director", _, owned, ..] if owned.parse() == Ok(address))
                 });
-            if let Some(forwarding) = place(facts, &topology, state)
+            if let Some(forwarding) = evident_forwarding(facts, &topology, state)
                 && !directed
             {
-                serve(address, forwarding, false);
+                found.serve(address, forwarding, false);
             }
         }
-        let services = facts.table.as_ref().is_some_and(|table| !table.services.is_empty());
-        let director = services || owners.iter().any(|owner| owner.first() == Some(&"director"));
-        Self { director, served, intent: None }
+        found.director = !facts.services().is_empty()
+            || owners.iter().any(|owner| owner.first() == Some(&"director"));
+        found
     }
 
-    /// With what a cluster file wants of the machine: to answer for these addresses, or to be a
-    /// director.
-    #[must_use]
-    pub fn with(
+    fn serve(&mut self, address: IpAddr, forwarding: Forwarding, desired: bool) {
+        let mut known = self.served.iter_mut();
+        match known.find(|it| it.address == address && it.forwarding == forwarding) {
+            Some(served) => served.desired |= desired,
+            None => self.served.push(Served { address, forwarding, desired }),
+        }
+    }
+
+    /// Adds a cluster file, which makes the machine a director or a real server of these addresses.
+    pub(crate) fn with(
         mut self,
-        intent: Intent,
+        desired: DesiredState,
         director: bool,
-        desired: &[(IpAddr, Forwarding)],
+        served: &[(IpAddr, Forwarding)],
     ) -> Self {
-        for (address, forwarding) in desired {
-            let mut known = self.served.iter_mut();
-            let same = |it: &&mut Served| it.address == *address && it.forwarding == *forwarding;
-            match known.find(same) {
-                Some(served) => served.desired = true,
-                None => {
-                    let (address, forwarding) = (*address, *forwarding);
-                    self.served.push(Served { address, forwarding, desired: true });
-                }
-            }
+        for (address, forwarding) in served {
+            self.serve(*address, *forwarding, true);
         }
         self.director |= director;
-        self.intent = Some(intent);
+        self.desired = Some(desired);
         self
     }
 
     /// `director`, `real-server`, `both` or `none`.
-    #[must_use]
-    pub fn role(&self) -> &'static str {
+    pub(crate) fn role(&self) -> &'static str {
         match (self.director, self.served.is_empty()) {
             (true, false) => "both",
             (true, true) => "director",
@@ -122,9 +132,14 @@ impl Expectation {
             (false, true) => "none",
         }
     }
+
+    /// The desired entries that differ from the machine, whether or not that has an effect.
+    pub(super) fn unmet(&self) -> impl Iterator<Item = &DesiredEntry> {
+        self.desired.iter().flat_map(DesiredState::unmet)
+    }
 }
 
-/// As the journal calls the modes.
+/// The forwarding method of a mode, as the journal spells it.
 fn forwarding(mode: &str) -> Option<Forwarding> {
     Some(match mode {
         "nat" => Forwarding::Masquerade,
@@ -134,22 +149,27 @@ fn forwarding(mode: &str) -> Option<Forwarding> {
     })
 }
 
-/// Whether the IPVS table has a service on that address; one of a mark may be on any.
-pub(super) fn directs(facts: &Facts, address: IpAddr) -> bool {
-    let mut services = facts.table.iter().flat_map(|table| &table.services);
-    services.any(|entry| match entry.service.service.identity {
+/// Whether the IPVS table has a service on that address. A firewall mark can be set on packets to
+/// any address.
+fn directs(facts: &Facts, address: IpAddr) -> bool {
+    facts.services().iter().any(|state| match state.identity() {
         ServiceIdentity::Address { address: virtual_address, .. } => virtual_address == address,
         ServiceIdentity::Mark { family, .. } => family == address.into(),
     })
 }
 
-/// The method of a real server that has an address in this place, if it is one of theirs.
+/// The forwarding method of a real server that has an address on this interface, if LVS explains
+/// that it is there.
 ///
-/// On `lo` an address counts where another interface's subnet holds it: neighbours there would ask
-/// for it. Others, such as a router's or an announced anycast address, are no business of LVS. On a
-/// tunnel an address counts unless the machine sends through the tunnel by gateways, as the nodes
-/// of a container network do.
-fn place(facts: &Facts, topology: &Topology, state: &AddressState) -> Option<Forwarding> {
+/// An address on `lo` counts if it is in the subnet of another interface, whose neighbours would
+/// resolve it. Others, such as router IDs and anycast addresses, have nothing to do with LVS. An
+/// address on a tunnel counts unless routes lead to gateways behind the tunnel, as on the nodes of
+/// a container network.
+fn evident_forwarding(
+    facts: &Facts,
+    topology: &Topology,
+    state: &AddressState,
+) -> Option<Forwarding> {
     let assigned = &state.assigned;
     let (address, device) = (assigned.address, &assigned.device);
     if address.is_loopback() || is_link_local(address) {
@@ -160,25 +180,128 @@ fn place(facts: &Facts, topology: &Topology, state: &AddressState) -> Option<For
         return (facing != device && !is_fallback_tunnel(facing))
             .then_some(Forwarding::DirectRouting);
     }
-    let whole = host_prefix(address);
-    let sends =
-        facts.network.routes.iter().any(|route| route.device == *device && route.gateway.is_some());
+    let routes = &facts.network.routes;
+    let sends = routes.iter().any(|route| route.device == *device && route.gateway.is_some());
     let overlaps = || {
-        let mut others = facts.network.routes.iter().filter(|route| {
+        let mut others = routes.iter().filter(|route| {
             route.device != *device && route.gateway.is_none() && route.prefix != 0
         });
-        others.any(|route| route.prefix < whole && route.leads_to(address))
+        others.any(|route| route.prefix < host_prefix(address) && route.leads_to(address))
     };
-    let counts = is_fallback_tunnel(device) && !sends && (assigned.prefix == whole || overlaps());
-    counts.then_some(Forwarding::Tunnel)
+    let is_vip = assigned.prefix == host_prefix(address) || overlaps();
+    (is_fallback_tunnel(device) && !sends && is_vip).then_some(Forwarding::Tunnel)
 }
 
 fn is_link_local(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_link_local(),
-        // `sit0` has ::127.0.0.1/96 and its like from the kernel.
+        // The kernel gives `sit0` addresses such as ::127.0.0.1/96.
         IpAddr::V6(address) => {
             address.is_unicast_link_local() || address.segments().iter().take(6).all(|it| *it == 0)
         }
+    }
+}
+
+impl DesiredState {
+    pub(super) fn unmet(&self) -> impl Iterator<Item = &DesiredEntry> {
+        self.entries.iter().filter(|entry| !entry.in_sync)
+    }
+
+    pub(super) fn timeouts(&self) -> Option<Timeouts> {
+        self.entries.iter().find_map(|entry| match entry.table_value() {
+            Some(table::Value::Timeouts(timeouts)) => Some(*timeouts),
+            _ => None,
+        })
+    }
+
+    /// The entries that differ in effect.
+    ///
+    /// A parameter that also exists for all interfaces is judged by its effective value, which more
+    /// than one pair of values gives. ARP suppression is left to the checks, which know the
+    /// interface that counts.
+    pub(super) fn differences(&self, network: &Inventory) -> Vec<&DesiredEntry> {
+        let counts = |entry: &&DesiredEntry| match entry.sysctl() {
+            Some(sysctl) => match sysctl.parameter() {
+                Some((_, "arp_ignore" | "arp_announce")) => false,
+                Some((device, parameter)) if Combination::of(parameter).is_some() => {
+                    self.is_effective(device, parameter, network)
+                }
+                _ => true,
+            },
+            None => true,
+        };
+        self.unmet().filter(counts).collect()
+    }
+
+    /// Whether the effective value of a parameter differs on an interface that the parameter of
+    /// `of`, an interface or `all`, applies to.
+    fn is_effective(&self, of: &str, parameter: &str, network: &Inventory) -> bool {
+        self.entries.iter().any(|entry| {
+            let Some((device, name)) = entry.sysctl().and_then(Sysctl::parameter) else {
+                return false;
+            };
+            if name != parameter || device == "all" || of != "all" && of != device {
+                return false;
+            }
+            let effective = device.parse().ok().zip(Combination::name(parameter)).and_then(
+                |(device, parameter): (InterfaceName, _)| {
+                    Effective::read(parameter, &device, |sysctl| network.sysctl(sysctl))
+                },
+            );
+            effective.is_some_and(|effective| !entry.accepts(effective.value()))
+        })
+    }
+}
+
+impl DesiredEntry {
+    pub(super) fn host(&self) -> Option<&host::Key> {
+        match &self.step {
+            Step::Host(change) => Some(&change.key),
+            Step::Table(_) | Step::Shell { .. } => None,
+        }
+    }
+
+    pub(super) fn sysctl(&self) -> Option<&Sysctl> {
+        match self.host() {
+            Some(host::Key::Sysctl(sysctl)) => Some(sysctl),
+            _ => None,
+        }
+    }
+
+    fn table_value(&self) -> Option<&table::Value> {
+        match &self.step {
+            Step::Table(change) => change.to.as_ref(),
+            Step::Host(_) | Step::Shell { .. } => None,
+        }
+    }
+
+    /// The service that it is, or belongs to.
+    pub(super) fn service(&self) -> Option<ServiceIdentity> {
+        match &self.step {
+            Step::Table(change) => change.key.service(),
+            Step::Host(_) | Step::Shell { .. } => None,
+        }
+    }
+
+    /// The service that it creates or changes.
+    pub(super) fn desired_service(&self) -> Option<&Service> {
+        match self.table_value() {
+            Some(table::Value::Service(service)) => Some(service),
+            _ => None,
+        }
+    }
+
+    /// Whether a director owns it. Owners of a cluster file contain the role.
+    pub(super) fn is_of_director(&self) -> bool {
+        self.owner.split(' ').any(|word| word == "director")
+    }
+
+    fn accepts(&self, value: u32) -> bool {
+        let value = value.to_string();
+        let desired = match &self.step {
+            Step::Host(change) => change.to.as_deref() == Some(&*value),
+            _ => false,
+        };
+        desired || self.acceptable.contains(&value)
     }
 }

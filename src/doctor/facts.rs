@@ -1,146 +1,175 @@
-//! All that a diagnosis knows of a machine, as plain data.
+//! Everything the doctor knows about a machine, as plain data.
+//!
+//! The serialized names are the format of `lvsctl snapshot`.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{BootSetting, Listener, Probes};
-use crate::host::{self, Inventory};
-use lvs::ipvs::{Daemon, Destination, DestinationEntry, ServiceEntry, ServiceIdentity, Timeouts};
+use crate::host::{self, InterfaceName, Inventory, Sysctl};
+use lvs::ipvs::{
+    Daemon, Destination, DestinationEntry, Protocol, ServiceEntry, ServiceIdentity, Timeouts,
+};
 use lvs::table;
 
 /// A machine, in one network namespace, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
     /// Version of this format.
-    pub schema: u32,
-    /// The kernel and its modules.
-    pub kernel: Kernel,
-    /// Links, addresses, routes and sysctls.
-    pub network: Inventory,
-    /// The IPVS table; `None` where IPVS is not loaded, or could not be read.
-    pub table: Option<Table>,
-    /// Sockets that wait for clients; `None` where they could not be read.
-    pub listeners: Option<Vec<Listener>>,
+    pub(crate) schema: u32,
+    pub(crate) kernel: Kernel,
+    pub(crate) network: Inventory,
+    /// `None` if IPVS is not loaded or its table could not be read.
+    pub(crate) table: Option<Table>,
+    /// `None` if the sockets could not be read.
+    pub(crate) listeners: Option<Vec<Listener>>,
     /// What `lvsctl` has set up here.
-    pub journal: Vec<Journalled>,
-    /// Programs that keep the table up by themselves, such as keepalived.
-    pub controllers: Vec<String>,
-    /// Lines of the file that is restored at boot which name a host or a service by name.
-    pub names_in_rules: Vec<String>,
-    /// What the boot sets parameters of the network to. Of the initial network namespace alone: a
-    /// boot knows no other.
+    pub(crate) journal: Vec<JournalEntry>,
+    /// Running programs that manage the IPVS table themselves, such as keepalived.
+    pub(crate) controllers: Vec<String>,
+    /// Lines of the rules restored at boot that contain a host or service name.
+    pub(crate) names_in_rules: Vec<String>,
+    /// Network sysctls set at boot. Read in the initial network namespace only: a boot sets no
+    /// others.
     #[serde(default)]
-    pub boot: Vec<BootSetting>,
-    /// The units of `lvsctl install` that the boot starts.
+    pub(crate) boot: Vec<BootSetting>,
+    /// Enabled units of `lvsctl install`.
     #[serde(default)]
-    pub units: Vec<String>,
-    /// Other network namespaces with services, where the initial one has none.
+    pub(crate) units: Vec<String>,
+    /// Other network namespaces with services, if the initial one has none.
     #[serde(default)]
-    pub elsewhere: Vec<Elsewhere>,
+    pub(crate) elsewhere: Vec<OtherNamespace>,
     /// Counters of `/proc/net/netstat`, `snmp` and `snmp6`, such as `TcpExt IPReversePathFilter`.
-    pub counters: BTreeMap<String, u64>,
-    /// What came back from what was sent; `None` where nothing was.
+    pub(crate) counters: BTreeMap<String, u64>,
+    /// Results of probes; `None` if nothing was sent.
     #[serde(default)]
-    pub probes: Option<Probes>,
-    /// What could not be read.
-    pub unread: Vec<Unread>,
+    pub(crate) probes: Option<Probes>,
+    pub(crate) unread: Vec<Unread>,
 }
 
 /// Version of the format of [`Facts`].
 pub(super) const SCHEMA: u32 = 1;
 
-/// The kernel and its modules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kernel {
-    /// As `uname -r` says.
-    pub release: String,
-    /// Whether IPVS is there in this moment.
-    pub ipvs_loaded: bool,
-    /// Whether clients may be heard where no socket of TCP or UDP shows it: a firewall translates
-    /// addresses (`nf_nat`), or there is SCTP.
-    pub hidden_listeners: bool,
+pub(crate) struct Kernel {
+    /// As printed by `uname -r`.
+    pub(crate) release: String,
+    pub(crate) ipvs_loaded: bool,
+    /// A server may be reachable without a TCP or UDP socket: a firewall translates addresses
+    /// (`nf_nat`), or SCTP is loaded.
+    pub(crate) hidden_listeners: bool,
     /// Schedulers, such as `rr`, and persistence engines, such as `pe_sip`, that are loaded or can
-    /// be; `None` where the list of modules cannot be read.
+    /// be loaded; `None` if the list of modules cannot be read.
     #[serde(default)]
-    pub parts: Option<Vec<String>>,
+    pub(crate) parts: Option<Vec<String>>,
 }
 
-/// The IPVS table and what belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Table {
-    /// Buckets of the connection table.
-    pub connection_buckets: u32,
-    /// Timeouts.
-    pub timeouts: Timeouts,
-    /// Synchronization daemons.
-    pub daemons: Vec<Daemon>,
-    /// Services and their destinations.
-    pub services: Vec<Destinations>,
-    /// Connections whose client was heard once, and not again: a sample of the first ones.
-    pub half_open: Vec<HalfOpen>,
+pub(crate) struct Table {
+    pub(crate) connection_buckets: u32,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) daemons: Vec<Daemon>,
+    pub(crate) services: Vec<ServiceState>,
+    /// A sample of the connections in SYN_RECV.
+    pub(crate) half_open: Vec<HalfOpen>,
 }
 
-/// A service and its destinations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Destinations {
-    /// The service.
-    pub service: ServiceEntry,
-    /// Its destinations.
-    pub destinations: Vec<DestinationEntry>,
+pub(crate) struct ServiceState {
+    pub(crate) service: ServiceEntry,
+    pub(crate) destinations: Vec<DestinationEntry>,
 }
 
-/// A TCP connection that is not established (`SYN_RECV`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HalfOpen {
-    /// Who began it.
-    pub client: IpAddr,
-    /// What for.
-    pub service: SocketAddr,
-    /// The real server that got it.
-    pub destination: SocketAddr,
+pub(crate) struct HalfOpen {
+    pub(crate) client: IpAddr,
+    pub(crate) service: SocketAddr,
+    pub(crate) destination: SocketAddr,
 }
 
-/// A network namespace that has an IPVS table.
+/// A socket that waits for clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Listener {
+    pub(crate) protocol: Protocol,
+    /// The unspecified address stands for every address of the machine.
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+}
+
+/// A sysctl set at boot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Elsewhere {
-    /// Its file.
-    pub namespace: String,
-    /// How many services it has.
-    pub services: usize,
+pub(crate) struct BootSetting {
+    pub(crate) sysctl: Sysctl,
+    pub(crate) value: String,
+    pub(crate) file: String,
+}
+
+/// A network namespace that has services.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OtherNamespace {
+    /// The path of its file.
+    pub(crate) namespace: String,
+    pub(crate) services: usize,
 }
 
 /// An entry of lvsctl's journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Journalled {
-    /// On whose behalf, such as `real-server tun 192.168.10.10`.
+pub(crate) struct JournalEntry {
+    /// Such as `real-server tun 192.168.10.10`.
     #[serde(rename = "claims")]
-    pub owners: Vec<String>,
-    /// What of this machine was set; `None` for an entry of the IPVS table.
-    pub key: Option<host::Key>,
-    /// To what; `None` where it was removed, and for an entry of the IPVS table.
-    pub value: Option<String>,
-    /// The entry of the IPVS table that was made.
+    pub(crate) owners: Vec<String>,
+    /// The part of the network that was changed; `None` for an entry of the IPVS table.
+    pub(crate) key: Option<host::Key>,
+    /// The value it was given; `None` if it was removed, and for an entry of the IPVS table.
+    pub(crate) value: Option<String>,
+    /// The entry of the IPVS table that was created.
     #[serde(default)]
-    pub entry: Option<(table::Key, table::Value)>,
-    /// What it is now, of what the inventory does not hold.
+    pub(crate) entry: Option<(table::Key, table::Value)>,
+    /// The actual value, for keys that the inventory does not hold.
     #[serde(default)]
-    pub found: Option<String>,
+    pub(crate) found: Option<String>,
 }
 
-/// Something that could not be read, so that nothing is known of it.
+/// What was sent, and what came back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Probes {
+    /// One description per kind of packet sent.
+    pub(crate) sent: Vec<String>,
+    pub(crate) owners: Vec<AddressOwners>,
+    pub(crate) paths: Vec<PathMtu>,
+}
+
+/// The neighbours that answer for an address, this machine excluded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unread {
-    /// What.
-    pub what: String,
-    /// Why not, and what helps.
-    pub why: String,
+pub(crate) struct AddressOwners {
+    pub(crate) address: IpAddr,
+    pub(crate) device: InterfaceName,
+    /// Such as `02:00:00:00:00:01`.
+    pub(crate) hardware: Vec<String>,
 }
 
-/// Whether a owner is of that role: `director dr 192.0.2.1 tcp:80`, or of a cluster file
-/// `cluster web director …`.
-pub(super) fn is_of(owner: &str, role: &str) -> bool {
+/// The path to a real server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PathMtu {
+    pub(crate) real: IpAddr,
+    /// The path MTU that the kernel assumes.
+    pub(crate) assumed: u16,
+    /// The largest packet that arrived; `None` if not even a small one did.
+    pub(crate) carried: Option<u16>,
+}
+
+/// Something that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Unread {
+    pub(crate) what: String,
+    /// The reason, and what helps.
+    pub(crate) why: String,
+}
+
+/// Whether an owner has this role: `director dr 192.0.2.1 tcp:80`, or `cluster web director …` for
+/// a cluster file.
+pub(super) fn has_role(owner: &str, role: &str) -> bool {
     let mut words = owner.split(' ');
     match words.next() {
         Some("cluster") => words.nth(1) == Some(role),
@@ -148,19 +177,62 @@ pub(super) fn is_of(owner: &str, role: &str) -> bool {
     }
 }
 
+/// A service, such as `tcp 192.0.2.1:80`.
+pub(super) fn service_name(identity: ServiceIdentity) -> String {
+    match identity {
+        ServiceIdentity::Address { protocol, address, port } => {
+            let protocol = protocol.name().unwrap_or("ip");
+            format!("{protocol} {}", SocketAddr::new(address, port))
+        }
+        ServiceIdentity::Mark { mark, .. } => format!("fwmark {mark}"),
+    }
+}
+
+impl Listener {
+    /// Whether the socket accepts packets for an address. A socket for every IPv6 address commonly
+    /// accepts IPv4 too; `/proc` does not say.
+    pub(crate) fn hears(&self, address: IpAddr) -> bool {
+        self.address == address
+            || self.address == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+            || self.address == IpAddr::V4(Ipv4Addr::UNSPECIFIED) && address.is_ipv4()
+    }
+}
+
+impl ServiceState {
+    pub(super) fn identity(&self) -> ServiceIdentity {
+        self.service.service.identity
+    }
+
+    pub(super) fn name(&self) -> String {
+        service_name(self.identity())
+    }
+}
+
 impl Facts {
-    /// The value of an entry of the IPVS table.
-    #[must_use]
-    pub fn value(&self, key: &table::Key) -> Option<table::Value> {
+    pub(super) fn services(&self) -> &[ServiceState] {
+        self.table.as_ref().map_or(&[], |table| &table.services)
+    }
+
+    /// Every destination with the identity of its service.
+    pub(super) fn destinations(
+        &self,
+    ) -> impl Iterator<Item = (ServiceIdentity, &DestinationEntry)> {
+        self.services().iter().flat_map(|state| {
+            state.destinations.iter().map(|destination| (state.identity(), destination))
+        })
+    }
+
+    /// The actual value of an entry of the IPVS table.
+    pub(crate) fn value(&self, key: &table::Key) -> Option<table::Value> {
         let recorded = self.table.as_ref()?;
         let of = |identity: &ServiceIdentity| {
             let mut services = recorded.services.iter();
             let identity = *identity;
-            services.find(move |entry| entry.service.service.identity == identity)
+            services.find(move |state| state.identity() == identity)
         };
         match key {
             table::Key::Service(identity) => {
-                of(identity).map(|entry| table::Value::from(entry.service.service.clone()))
+                of(identity).map(|state| table::Value::from(state.service.service.clone()))
             }
             table::Key::Destination { service, address, port } => {
                 let mut destinations = of(service)?.destinations.iter().map(|it| &it.destination);
@@ -173,5 +245,22 @@ impl Facts {
                 daemons.find(|daemon| daemon.state == *state).cloned().map(table::Value::from)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn socket_on_unspecified_address_hears_every_address() {
+        let hears = |listener: &str, address: &str| {
+            let listener = listener.parse().unwrap();
+            Listener { protocol: Protocol::TCP, address: listener, port: 80 }
+                .hears(address.parse().unwrap())
+        };
+        assert!(hears("0.0.0.0", "192.0.2.1") && !hears("0.0.0.0", "2001:db8::1"));
+        assert!(hears("::", "192.0.2.1") && hears("::", "2001:db8::1"));
+        assert!(hears("192.0.2.1", "192.0.2.1") && !hears("192.0.2.1", "192.0.2.2"));
     }
 }

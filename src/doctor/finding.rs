@@ -1,22 +1,19 @@
-//! What a check says.
+//! What a check finds, and the steps that fix it.
 
 use std::fmt;
-
-use serde::Serialize;
 
 use crate::engine::Change;
 use crate::host;
 use lvs::table;
 
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Traffic is lost now.
     Failure,
     /// Traffic will be lost under some condition.
     Warning,
-    /// It could be better.
+    /// No traffic is lost, but something could be better.
     Advice,
 }
 
@@ -30,45 +27,42 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Something that is not as it must be.
+/// What is wrong.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Finding {
-    /// The check that found it, as the manual page calls it.
-    pub id: &'static str,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What it is, and what it does to traffic.
-    pub title: String,
-    /// What was found, and where.
-    pub found: String,
-    /// What was expected.
-    pub expected: String,
-    /// What mends it, in this order; empty where no command does.
-    pub repair: Vec<Step>,
-    /// The command that does so by the cluster file, along with all else that it wants.
-    pub apply: Option<String>,
+pub(crate) struct Fault {
+    /// What is wrong, and what that does to traffic.
+    pub(crate) title: String,
+    pub(crate) found: String,
+    pub(crate) expected: String,
+    /// The steps that fix it, in order; empty if no command does.
+    pub(crate) repair: Vec<Step>,
+}
+
+/// A fault, under the ID of the check that found it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Finding {
+    pub(crate) id: &'static str,
+    pub(crate) severity: Severity,
+    pub(crate) fault: Fault,
+    /// The command that applies the cluster file, if that fixes it too.
+    pub(crate) apply: Option<String>,
 }
 
 /// One step of a repair.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
-    /// A change of this machine's network.
+pub(crate) enum Step {
     Host(Change<host::Key, String>),
-    /// A change of the IPVS table.
     Table(Change<table::Key, table::Value>),
-    /// What only a person can do.
+    /// A command that lvsctl does not run itself.
     Shell {
-        /// The command.
         fix: String,
-        /// The command that takes it back, where there is one.
         undo: Option<String>,
     },
 }
 
 impl Step {
-    /// The command for a shell.
-    #[must_use]
-    pub fn fix(&self) -> String {
+    /// The command that makes the step.
+    pub(crate) fn fix(&self) -> String {
         match self {
             Self::Host(change) => host::Key::command(change),
             Self::Table(change) => table::command(change),
@@ -76,11 +70,10 @@ impl Step {
         }
     }
 
-    /// The command that takes it back.
-    #[must_use]
-    pub fn undo(&self) -> Option<String> {
+    /// The command that reverts the step, if one does.
+    pub(crate) fn undo(&self) -> Option<String> {
         match self {
-            // A parameter goes with its interface.
+            // The parameters of an interface disappear with it.
             Self::Host(Change { key: host::Key::Sysctl(_), from: None, .. }) => None,
             Self::Host(change) => Some(host::Key::command(&change.clone().inverse())),
             Self::Table(change) => Some(table::command(&change.clone().inverse())),
@@ -90,25 +83,22 @@ impl Step {
 }
 
 impl Finding {
-    /// The commands that mend it.
-    #[must_use]
-    pub fn fix(&self) -> Vec<String> {
+    /// The commands that fix it.
+    pub(crate) fn fix(&self) -> Vec<String> {
         match &self.apply {
             Some(command) => vec![command.clone()],
-            None => self.repair.iter().map(Step::fix).collect(),
+            None => self.fault.repair.iter().map(Step::fix).collect(),
         }
     }
 
-    /// The commands that mend it without the cluster file, and nothing else.
-    #[must_use]
-    pub fn instead(&self) -> Vec<String> {
-        let steps = self.repair.iter().filter(|_| self.apply.is_some());
+    /// The commands that fix this alone, if [`fix`](Self::fix) applies the cluster file.
+    pub(crate) fn instead(&self) -> Vec<String> {
+        let steps = self.fault.repair.iter().filter(|_| self.apply.is_some());
         steps.map(Step::fix).collect()
     }
 
-    /// The commands that take the repair back.
-    #[must_use]
-    pub fn undo(&self) -> Vec<String> {
-        self.repair.iter().rev().filter_map(Step::undo).collect()
+    /// The commands that revert the repair.
+    pub(crate) fn undo(&self) -> Vec<String> {
+        self.fault.repair.iter().rev().filter_map(Step::undo).collect()
     }
 }

@@ -1,38 +1,344 @@
-//! What is wrong with this machine as a director or a real server, why, and what mends it.
+//! What is wrong with this machine as a director or a real server, why, and what fixes it.
 //!
-//! Everything is read once into [`Facts`], which can be written to a file and read elsewhere. What
-//! the machine evidently is makes an [`Expectation`], to which a cluster file adds its [`Intent`].
-//! Each [`Check`] is then a pure function of the two, and gives a [`Finding`] where something is not
-//! as it must be. Nothing here changes the machine or loads a module, and nothing sends but
-//! [`Facts::probe`].
+//! [`Facts`] are read once, and can be written to a file and read elsewhere. What the machine
+//! evidently is makes an [`Expectation`], to which a cluster file adds the [`DesiredState`]. Each
+//! [`Check`] is a pure function of the two, and returns a [`Finding`] where something is wrong.
+//! Nothing here changes the machine or loads a module, and only [`Facts::probe`] sends packets.
 
-mod boot;
-mod case;
 mod check;
-mod deviation;
-mod examination;
+mod context;
+mod drift;
 mod expectation;
 mod facts;
 mod finding;
 mod gather;
-mod intent;
-mod listener;
-mod lost;
-mod modules;
 mod probe;
 mod symptom;
-#[cfg(test)]
-mod tests;
-mod watch;
 
-pub use boot::BootSetting;
+pub(crate) use check::position;
 pub use check::{CHECKS, Check};
-pub use examination::{Diagnosis, examine};
-pub use expectation::{Expectation, Served};
-pub use facts::{Destinations, Elsewhere, Facts, HalfOpen, Journalled, Kernel, Table, Unread};
-pub use finding::{Finding, Severity, Step};
-pub use intent::{Intent, Wish};
-pub use listener::Listener;
-pub use probe::{Owners, Path, Probes};
-pub use symptom::Symptom;
-pub use watch::{Movement, moved};
+pub(crate) use expectation::{DesiredEntry, DesiredState, Expectation};
+pub use facts::Facts;
+pub(crate) use facts::{JournalEntry, Unread};
+pub use finding::Severity;
+pub(crate) use finding::{Finding, Step};
+pub(crate) use symptom::{Movement, Symptom, moved};
+
+use context::Context;
+
+/// The findings on one machine.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Diagnosis {
+    /// See [`Expectation::role`].
+    pub(crate) role: &'static str,
+    /// The worst first; with a symptom, the most likely cause first.
+    pub(crate) findings: Vec<Finding>,
+    /// What probes sent.
+    pub(crate) sent: Vec<String>,
+    pub(crate) unread: Vec<Unread>,
+    /// The IDs of the checks, in their order.
+    pub(crate) looked: Vec<&'static str>,
+}
+
+impl Diagnosis {
+    pub(crate) fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+
+    /// 0 healthy, 1 a failure, 2 warnings, 3 something could not be read.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match () {
+            () if self.count(Severity::Failure) > 0 => 1,
+            () if !self.unread.is_empty() => 3,
+            () if self.count(Severity::Warning) > 0 => 2,
+            () => 0,
+        }
+    }
+}
+
+/// Makes every check. A symptom puts those that explain it first.
+pub(crate) fn examine(
+    facts: &Facts,
+    expectation: &Expectation,
+    symptom: Option<Symptom>,
+) -> Diagnosis {
+    let context = Context::new(facts, expectation, symptom);
+    let mut findings: Vec<Finding> =
+        CHECKS.iter().flat_map(|check| check.findings(&context)).collect();
+    if let Some(desired) = &expectation.desired {
+        drift::add(&context, desired, &mut findings);
+    }
+    let likely = symptom.map(|symptom| symptom.causes(expectation, facts)).unwrap_or_default();
+    let rank = |id: &str| likely.iter().position(|cause| *cause == id).unwrap_or(likely.len());
+    let mut looked: Vec<&str> = CHECKS.iter().map(|check| check.id).collect();
+    looked.sort_by_key(|id| rank(id));
+    findings.sort_by_key(|finding| (rank(finding.id), finding.severity));
+    Diagnosis {
+        role: expectation.role(),
+        findings,
+        sent: facts.probes.as_ref().map(|probes| probes.sent.clone()).unwrap_or_default(),
+        unread: facts.unread.clone(),
+        looked,
+    }
+}
+
+/// On made-up machines: what a guest cannot show.
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::facts::{Listener, ServiceState, Table};
+    use super::*;
+    use crate::host::{self, AddressState, AssignedAddress, InterfaceName, KnownRoute, LinkState};
+    use lvs::ipvs::{
+        Destination, DestinationEntry, Forwarding, Service, ServiceEntry, ServiceIdentity, Stats,
+        Timeouts,
+    };
+
+    const VIP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 10, 10));
+
+    fn link(name: &str, kind: &str, arp: bool) -> LinkState {
+        LinkState {
+            name: name.parse().unwrap(),
+            index: 1,
+            hardware: None,
+            kind: kind.to_owned(),
+            up: true,
+            carrier: true,
+            arp,
+            master: None,
+            mtu: 1500,
+            receive_dropped: 0,
+            transmit_dropped: 0,
+        }
+    }
+
+    fn address(address: &str, prefix: u8, device: &str) -> AddressState {
+        let device = device.parse().unwrap();
+        AddressState {
+            assigned: AssignedAddress { address: address.parse().unwrap(), prefix, device },
+            duplicate: false,
+            host_scope: false,
+        }
+    }
+
+    fn route(to: &str, prefix: u8, gateway: Option<&str>, device: &str) -> KnownRoute {
+        KnownRoute {
+            destination: to.parse().unwrap(),
+            prefix,
+            metric: 0,
+            gateway: gateway.map(|gateway| gateway.parse().unwrap()),
+            device: device.parse().unwrap(),
+        }
+    }
+
+    /// A machine with one network interface.
+    fn machine() -> Facts {
+        let mut facts = Facts::default();
+        facts.network.links = vec![link("lo", "device", false), link("eth0", "device", true)];
+        facts.network.addresses = vec![address("192.168.10.2", 24, "eth0")];
+        facts.network.routes = vec![route("192.168.10.0", 24, None, "eth0")];
+        facts
+    }
+
+    /// A table with one service and one destination.
+    fn table(connections: u32) -> Table {
+        let web = ServiceIdentity::tcp(VIP, 80);
+        let service = ServiceEntry::new(Service::new(web, "rr"), Stats::default());
+        let real_server = Destination::new([192, 168, 10, 3], 80, Forwarding::DirectRouting);
+        let mut destination = DestinationEntry::new(real_server);
+        destination.active_connections = connections;
+        Table {
+            connection_buckets: 4096,
+            timeouts: Timeouts::new(900, 120, 300),
+            daemons: Vec::new(),
+            services: vec![ServiceState { service, destinations: vec![destination] }],
+            half_open: Vec::new(),
+        }
+    }
+
+    fn journalled(owner: &str) -> Vec<JournalEntry> {
+        let owners = vec![owner.to_owned()];
+        vec![JournalEntry { owners, key: None, value: None, entry: None, found: None }]
+    }
+
+    fn diagnosed(facts: &Facts) -> Diagnosis {
+        examine(facts, &Expectation::evident(facts), None)
+    }
+
+    fn found(facts: &Facts) -> Vec<&'static str> {
+        diagnosed(facts).findings.iter().map(|finding| finding.id).collect()
+    }
+
+    #[test]
+    fn check_ids_are_unique() {
+        let mut ids: Vec<&str> = CHECKS.iter().map(|check| check.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), CHECKS.len());
+    }
+
+    #[test]
+    fn every_cause_of_a_symptom_is_a_check() {
+        for cause in Symptom::ALL.iter().flat_map(|symptom| symptom.by_mode().concat()) {
+            assert!(CHECKS.iter().any(|check| check.id == cause), "{cause}");
+        }
+    }
+
+    #[test]
+    fn director_without_ipvs_module_is_found() {
+        let mut facts = machine();
+        facts.journal = journalled("director dr 192.168.10.10 tcp:80");
+        let diagnosis = diagnosed(&facts);
+        assert_eq!((diagnosis.role, found(&facts)), ("director", vec!["K1"]));
+        assert_eq!(diagnosis.findings[0].fix(), ["modprobe ip_vs"]);
+        facts.kernel.ipvs_loaded = true;
+        assert!(found(&facts).is_empty());
+    }
+
+    #[test]
+    fn tunnel_without_its_module_is_found_and_restored() {
+        let mut facts = machine();
+        facts.journal = journalled("real-server tun 192.168.10.10");
+        let diagnosis = diagnosed(&facts);
+        assert_eq!((diagnosis.role, found(&facts)), ("real-server", vec!["K3", "A1"]));
+        let fix = diagnosis.findings[0].fix();
+        assert_eq!(fix, ["modprobe ipip", "ip link set tunl0 up"]);
+        // The repair restores what lvsctl had set there.
+        let tunnel = InterfaceName::tunl0();
+        let filter = host::Sysctl::of_interface(&tunnel, "rp_filter");
+        let (address, prefix, device) = (VIP, 32, tunnel.clone());
+        for (key, value) in [
+            (host::Key::Link(tunnel.clone()), "ipip"),
+            (host::Key::Sysctl(filter), "0"),
+            (host::Key::LinkUp(tunnel), host::UP),
+            (host::Key::Address { address, prefix, device }, host::PRESENT),
+        ] {
+            let owned = journalled("real-server tun 192.168.10.10").remove(0);
+            let value = Some(value.to_owned());
+            facts.journal.push(JournalEntry { key: Some(key), value, ..owned });
+        }
+        let diagnosis = diagnosed(&facts);
+        assert_eq!(found(&facts), ["K3"]);
+        let (fix, undo) = (diagnosis.findings[0].fix(), diagnosis.findings[0].undo());
+        let filter = "echo 0 > /proc/sys/net/ipv4/conf/tunl0/rp_filter";
+        let address = "ip address add 192.168.10.10/32 dev tunl0";
+        assert_eq!(fix, ["modprobe ipip", filter, "ip link set tunl0 up", address]);
+        let address = "ip address del 192.168.10.10/32 dev tunl0";
+        assert_eq!(undo, [address, "ip link set tunl0 down", "ip link del tunl0"]);
+    }
+
+    #[test]
+    fn crowded_connection_table_is_found() {
+        let mut facts = machine();
+        facts.network.local = vec![host::Prefix { address: VIP, length: 32 }];
+        facts.table = Some(table(8192));
+        assert!(found(&facts).is_empty(), "two per bucket are allowed");
+        facts.table = Some(table(8193));
+        assert_eq!(found(&facts), ["H10"]);
+        let fix = diagnosed(&facts).findings[0].fix();
+        assert_eq!(fix, ["echo options ip_vs conn_tab_bits=14 > /etc/modprobe.d/ip_vs.conf"]);
+    }
+
+    #[test]
+    fn standby_without_the_address_is_healthy() {
+        let mut facts = machine();
+        facts.table = Some(table(0));
+        assert_eq!(found(&facts), ["A16"]);
+        facts.controllers = vec!["keepalived".to_owned()];
+        assert!(found(&facts).is_empty());
+    }
+
+    #[test]
+    fn address_on_loopback_makes_a_real_server_in_a_subnet_of_another_interface() {
+        let role = |state: AddressState| {
+            let mut facts = machine();
+            facts.network.addresses.push(state);
+            Expectation::evident(&facts).role()
+        };
+        assert_eq!(role(address("192.168.10.10", 32, "lo")), "real-server");
+        assert_eq!(role(address("192.168.10.10", 24, "lo")), "real-server");
+        assert_eq!(role(address("10.255.0.1", 32, "lo")), "none");
+        assert_eq!(role(address("192.168.10.10", 32, "eth0")), "none");
+        assert_eq!(role(address("203.0.113.1", 32, "tunl0")), "real-server");
+        let mut facts = machine();
+        facts.network.addresses.push(address("192.168.10.10", 32, "lo"));
+        facts.table = Some(table(0));
+        assert_eq!(Expectation::evident(&facts).role(), "director", "it directs that address");
+    }
+
+    #[test]
+    fn exit_code_of_failure_precedes_that_of_unread_facts() {
+        let mut facts = machine();
+        assert_eq!(diagnosed(&facts).exit_code(), 0);
+        facts.unread = vec![Unread { what: "x".to_owned(), why: "y".to_owned() }];
+        assert_eq!(diagnosed(&facts).exit_code(), 3);
+        facts.journal = journalled("director dr 192.168.10.10 tcp:80");
+        assert_eq!(diagnosed(&facts).exit_code(), 1);
+    }
+
+    #[test]
+    fn facts_survive_serialization() {
+        let mut facts = machine();
+        facts.table = Some(table(3));
+        facts.listeners =
+            Some(vec![Listener { protocol: lvs::ipvs::Protocol::TCP, address: VIP, port: 80 }]);
+        facts.journal = vec![JournalEntry {
+            key: Some(host::Key::LinkUp(InterfaceName::tunl0())),
+            ..journalled("real-server tun 192.168.10.10").remove(0)
+        }];
+        facts.network.sources =
+            vec![host::Source { towards: VIP, source: VIP, device: InterfaceName::loopback() }];
+        let text = serde_json::to_string(&facts).unwrap();
+        assert_eq!(serde_json::from_str::<Facts>(&text).unwrap(), facts);
+    }
+
+    #[test]
+    fn only_counters_that_increased_are_shown() {
+        let mut before = machine();
+        before.counters.insert("TcpExt IPReversePathFilter".to_owned(), 7);
+        before.counters.insert("Ip InReceives".to_owned(), 1);
+        let mut after = before.clone();
+        assert!(moved(&before, &after).is_empty());
+        for counter in after.counters.values_mut() {
+            *counter += 2;
+        }
+        let movements = moved(&before, &after);
+        assert_eq!(movements.len(), 1, "{movements:?}");
+        assert_eq!(
+            (movements[0].counter.as_str(), movements[0].by),
+            ("TcpExt IPReversePathFilter", 2)
+        );
+    }
+
+    #[test]
+    fn service_without_ipvs_module_is_restored_with_it() {
+        let mut facts = machine();
+        let web = ServiceIdentity::tcp(VIP, 80);
+        let destination = Destination::new([192, 168, 10, 3], 80, Forwarding::DirectRouting);
+        let entries = [
+            (lvs::table::Key::Service(web), lvs::table::Value::from(Service::new(web, "rr"))),
+            (lvs::table::Key::of(web, &destination), lvs::table::Value::Destination(destination)),
+        ];
+        for entry in entries {
+            let owned = journalled("director dr 192.168.10.10 tcp:80").remove(0);
+            facts.journal.push(JournalEntry { entry: Some(entry), ..owned });
+        }
+        let finding = diagnosed(&facts).findings.remove(0);
+        let table = [
+            "ipvsadm -A -t 192.168.10.10:80 -s rr",
+            "ipvsadm -a -t 192.168.10.10:80 -r 192.168.10.3:80 -g -w 1",
+        ];
+        assert_eq!((finding.id, finding.fix()[0].as_str()), ("K1", "modprobe ip_vs"));
+        assert_eq!(finding.fix()[1..], table);
+        assert_eq!(finding.undo()[2], "modprobe -r ip_vs_rr ip_vs");
+        // After loading the module the table is empty.
+        facts.kernel.ipvs_loaded = true;
+        assert!(found(&facts).is_empty(), "an unreadable table proves nothing");
+        facts.table = Some(Table { services: Vec::new(), ..self::table(0) });
+        assert_eq!(diagnosed(&facts).findings[0].fix(), table);
+        assert_eq!(found(&facts), ["H21"]);
+        facts.controllers = vec!["keepalived".to_owned()];
+        assert_eq!(found(&facts), ["K12"]);
+    }
+}

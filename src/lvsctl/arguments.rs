@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::allowance::Kind;
-use super::doctor::DoctorFlags;
+use super::doctor::flags::DoctorFlags;
 use super::values::{self, RealServer};
 use crate::host::InterfaceName;
 use lvs::netlink::Namespace;

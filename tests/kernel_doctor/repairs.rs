@@ -57,6 +57,6 @@ pub(crate) fn are_made_and_taken_back(cluster: &Cluster) {
     director.lvsctl("doctor --undo").success();
     assert_eq!(director.shell("cat /proc/sys/net/ipv4/vs/drop_entry").success(), "3\n");
     assert_ne!(director.everything(), broken, "the address is lvsctl's own");
-    assert_eq!(director.lvsctl("doctor --undo").success(), "there is no repair to take back\n");
+    assert_eq!(director.lvsctl("doctor --undo").success(), "no repairs to revert\n");
     director.shell("echo 0 >/proc/sys/net/ipv4/vs/drop_entry").success();
 }

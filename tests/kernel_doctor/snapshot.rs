@@ -25,7 +25,7 @@ pub(crate) fn are_read_elsewhere(cluster: &Cluster) {
         object["looked"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
     assert_eq!(looked[..4], ["P1", "P2", "A1", "A11"]);
     let told = client.lvsctl(&format!("doctor --from {snapshot} --symptom no-synack"));
-    assert!(told.output.contains("looked at, in this order: P1 P2 A1 A11 "), "{told:?}");
+    assert!(told.output.contains("checked, in this order: P1 P2 A1 A11 "), "{told:?}");
     for text in ["", "{}", "{\"schema\":2}", "{\"schema\":1}", "[1]"] {
         client.shell(&format!("echo '{text}' >{snapshot}")).success();
         let refused = client.lvsctl(&format!("doctor --from {snapshot}"));

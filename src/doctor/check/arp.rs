@@ -1,121 +1,112 @@
-//! Real servers of TUN and DR must neither answer nor ask for the virtual address by ARP.
+//! ARP: real servers of TUN and DR neither answer nor announce it for the virtual address, one
+//! machine owns the address, and one interface has its subnet.
 
-use crate::doctor::case::{Case, Fault, take};
-use crate::doctor::{Served, Step};
-use crate::host::{Effective, InterfaceName, Sysctl};
+use crate::doctor::context::{Context, delete_address, grouped};
+use crate::doctor::expectation::Served;
+use crate::doctor::facts::AddressOwners;
+use crate::doctor::finding::{Fault, Step};
+use crate::host::{AddressState, Effective, InterfaceName, Prefix, Sysctl, host_prefix};
 
-/// `arp_ignore` answers for no address of another interface at 1, 2 and 8; at 3 for those of scope
-/// host not (`ip-sysctl`).
-fn ignores(case: &Case<'_>, served: &Served, value: u32) -> bool {
-    let host_scope = || case.places(served.address).all(|state| state.host_scope);
+/// `arp_ignore` suppresses answers for addresses of other interfaces at 1, 2 and 8; at 3 not for
+/// those of scope host (`ip-sysctl`).
+fn ignores(context: &Context<'_>, served: &Served, value: u32) -> bool {
+    let host_scope = || context.assignments(served.address).all(|state| state.host_scope);
     matches!(value, 1 | 2 | 8) || value == 3 && host_scope()
 }
 
-/// Each virtual address beside what a parameter comes to on the interface that faces its wire.
-fn facing<'a>(
-    case: &Case<'a>,
+/// The interfaces that face virtual addresses for which the effective value of a parameter is bad,
+/// with these addresses.
+fn faulty(
+    context: &Context<'_>,
     parameter: &'static str,
-) -> Vec<(&'a Served, InterfaceName, Effective)> {
-    let of = |served: &'a Served| {
-        let device = case.facing(served.address)?.clone();
-        let effective = case.effective(parameter, &device)?;
-        Some((served, device, effective))
-    };
-    case.silent().filter_map(of).collect()
-}
-
-/// One fault an interface, which names the addresses.
-fn by_device(
-    faulty: &[(&Served, InterfaceName, Effective)],
-    fault: impl Fn(&InterfaceName, &Effective, &str) -> Fault,
-) -> Vec<Fault> {
-    let mut done: Vec<&InterfaceName> = Vec::new();
-    let mut faults = Vec::new();
-    for (_, device, effective) in faulty {
-        if done.contains(&device) {
-            continue;
-        }
-        done.push(device);
-        let here = faulty.iter().filter(|(_, other, _)| other == device);
-        let mut addresses: Vec<String> =
-            here.map(|(served, ..)| served.address.to_string()).collect();
+    is_bad: impl Fn(&Served, u32) -> bool,
+) -> Vec<(Effective, String)> {
+    let pairs = context.suppressed().filter_map(|served| {
+        let effective = context.effective(parameter, context.facing(served.address)?)?;
+        is_bad(served, effective.value())
+            .then(|| (effective.device.clone(), (effective, served.address.to_string())))
+    });
+    let groups = grouped(pairs).into_iter().filter_map(|(_, values)| {
+        let (effective, mut addresses): (Vec<_>, Vec<_>) = values.into_iter().unzip();
         addresses.dedup();
-        faults.push(fault(device, effective, &addresses.join(", ")));
-    }
-    faults
+        Some((effective.into_iter().next()?, addresses.join(", ")))
+    });
+    groups.collect()
 }
 
-pub(super) fn ignores_questions(case: &Case<'_>) -> Vec<Fault> {
-    let mut faulty = facing(case, "arp_ignore");
-    faulty.retain(|(served, _, effective)| !ignores(case, served, effective.value()));
-    by_device(&faulty, |device, effective, addresses| {
-        // The larger value counts, so that a 3 for all cannot be outdone by a 1.
+pub(super) fn arp_is_answered(context: &Context<'_>) -> Vec<Fault> {
+    let is_bad = |served: &Served, value| !ignores(context, served, value);
+    let fault = |(effective, addresses): (Effective, String)| {
+        let device = &effective.device;
+        // The larger value counts: a 1 does not override a 3 for all.
         let bad = |value| !matches!(value, 0..=2);
         let all = bad(effective.all).then(|| Sysctl::of_all_interfaces("arp_ignore"));
         let own = (all.is_none() || bad(effective.own))
             .then(|| Sysctl::of_interface(device, "arp_ignore"));
         Fault {
             title: format!(
-                "{device} answers ARP for {addresses}, which is the director's: clients may come \
-                 here past the director"
+                "{device} answers ARP for {addresses}, which only the director must: clients may \
+                 bypass the director"
             ),
             found: effective.to_string(),
             expected: "1 or 2".to_owned(),
-            repair: all.into_iter().chain(own).map(|sysctl| case.set(sysctl, 1)).collect(),
+            repair: all.into_iter().chain(own).map(|sysctl| context.set(sysctl, 1)).collect(),
         }
-    })
+    };
+    faulty(context, "arp_ignore", is_bad).into_iter().map(fault).collect()
 }
 
-pub(super) fn announces_nothing(case: &Case<'_>) -> Vec<Fault> {
-    let mut faulty = facing(case, "arp_announce");
-    faulty.retain(|(.., effective)| effective.value() < 2);
-    by_device(&faulty, |device, effective, addresses| Fault {
+pub(super) fn arp_is_announced(context: &Context<'_>) -> Vec<Fault> {
+    let fault = |(effective, addresses): (Effective, String)| Fault {
         title: format!(
-            "answers from {addresses} make {device} ask for neighbours in its name: they learn that \
-             it is here, and send past the director"
+            "{} announces {addresses} in ARP requests: neighbours learn this machine as the \
+             owner, and bypass the director",
+            effective.device
         ),
         found: effective.to_string(),
         expected: "2".to_owned(),
-        repair: vec![case.set(Sysctl::of_interface(device, "arp_announce"), 2)],
-    })
+        repair: vec![context.set(Sysctl::of_interface(&effective.device, "arp_announce"), 2)],
+    };
+    faulty(context, "arp_announce", |_, value| value < 2).into_iter().map(fault).collect()
 }
 
-pub(super) fn not_on_a_card(case: &Case<'_>) -> Vec<Fault> {
+pub(super) fn vip_is_on_the_network(context: &Context<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for served in case.held() {
-        let places: Vec<_> = case.places(served.address).collect();
-        let (cards, others): (Vec<_>, Vec<_>) = places.into_iter().partition(|state| {
-            let link = case.network().link(&state.assigned.device);
-            link.is_some_and(|link| link.arp && link.up && link.kind != "dummy")
-        });
-        // In its place only, the address may be there on purpose.
-        if others.is_empty() && !served.desired {
+    for served in context.local_vips() {
+        let address = served.address;
+        let (answering, hidden): (Vec<_>, Vec<_>) =
+            context.assignments(address).partition(|state| {
+                let link = context.network().link(&state.assigned.device);
+                link.is_some_and(|link| link.arp && link.up && link.kind != "dummy")
+            });
+        // If it is nowhere else, it may be there on purpose.
+        if hidden.is_empty() && !served.desired {
             continue;
         }
-        faults.extend(cards.into_iter().map(|state| {
-            let (address, device) = (served.address, &state.assigned.device);
+        faults.extend(answering.into_iter().map(|state| {
+            let (device, prefix) = (&state.assigned.device, state.assigned.prefix);
             Fault {
                 title: format!(
-                    "{address} is on {device} too, which answers its neighbours for it: clients may \
-                     come here past the director"
+                    "{address} is on {device} too, which answers ARP for it: clients may bypass \
+                     the director"
                 ),
-                found: format!("{address}/{} on {device}", state.assigned.prefix),
+                found: format!("{address}/{prefix} on {device}"),
                 expected: "the virtual address of a real server on lo or a tunnel only".to_owned(),
-                repair: vec![take(state)],
+                repair: vec![delete_address(state)],
             }
         }));
     }
     faults
 }
 
-/// Containers without an address of the host on their wire ask for one of another interface.
-pub(super) fn unnumbered_neighbours_are_answered(case: &Case<'_>) -> Vec<Fault> {
-    if case.silent().next().is_none() {
+/// Containers behind an interface without an address resolve an address of another interface.
+pub(super) fn arp_is_suppressed_for_containers(context: &Context<'_>) -> Vec<Fault> {
+    if context.suppressed().next().is_none() {
         return Vec::new();
     }
-    let network = case.network();
+    let network = context.network();
     let unnumbered = network.links.iter().filter(|link| {
-        let numbered = |state: &&crate::host::AddressState| {
+        let numbered = |state: &AddressState| {
             state.assigned.device == link.name && state.assigned.address.is_ipv4()
         };
         let routed = network.routes.iter().any(|route| {
@@ -125,38 +116,105 @@ pub(super) fn unnumbered_neighbours_are_answered(case: &Case<'_>) -> Vec<Fault> 
             && link.up
             && link.master.is_none()
             && routed
-            && network.addresses.iter().find(numbered).is_none()
+            && !network.addresses.iter().any(numbered)
     });
-    let mut faults = Vec::new();
-    for link in unnumbered {
-        let ignore = case.effective("arp_ignore", &link.name);
-        let proxy = case.effective("proxy_arp", &link.name);
-        let (Some(ignore), Some(proxy)) = (ignore, proxy) else {
-            continue;
-        };
+    let fault = |device: &InterfaceName| {
+        let ignore = context.effective("arp_ignore", device)?;
+        let proxy = context.effective("proxy_arp", device)?;
         if ignore.all == 0 || ignore.own != 0 || proxy.value() != 0 {
-            continue;
+            return None;
         }
-        let device = &link.name;
-        let facing: Vec<&InterfaceName> =
-            case.silent().filter_map(|served| case.facing(served.address)).collect();
         let mut repair: Vec<Step> = Vec::new();
-        for facing in facing {
-            let step = case.set(Sysctl::of_interface(facing, "arp_ignore"), ignore.all);
-            let met = case.effective("arp_ignore", facing).is_some_and(|it| it.own == ignore.all);
-            if !met && !repair.contains(&step) {
+        for facing in context.suppressed().filter_map(|served| context.facing(served.address)) {
+            let step = context.set(Sysctl::of_interface(facing, "arp_ignore"), ignore.all);
+            let is_set =
+                context.effective("arp_ignore", facing).is_some_and(|it| it.own == ignore.all);
+            if !is_set && !repair.contains(&step) {
                 repair.push(step);
             }
         }
-        repair.push(case.set(Sysctl::of_all_interfaces("arp_ignore"), 0));
-        faults.push(Fault {
+        repair.push(context.set(Sysctl::of_all_interfaces("arp_ignore"), 0));
+        Some(Fault {
             title: format!(
-                "{device} has no address of its own and answers no ARP either: what is behind it \
-                 cannot find its gateway"
+                "{device} has no address and does not answer ARP: the container behind it cannot \
+                 reach its gateway"
             ),
             found: ignore.to_string(),
-            expected: "arp_ignore on the interface that faces the director, not on all".to_owned(),
+            expected: "arp_ignore on the interface that faces the director, not for all".to_owned(),
             repair,
+        })
+    };
+    unnumbered.filter_map(|link| fault(&link.name)).collect()
+}
+
+/// Found by probes. A director answers for the address itself; in the network of a real server
+/// nobody else may.
+pub(super) fn vip_has_several_owners(context: &Context<'_>) -> Vec<Fault> {
+    let probes = context.facts.probes.iter().flat_map(|probes| &probes.owners);
+    let mut faults = Vec::new();
+    for AddressOwners { address, device, hardware } in probes {
+        let held = context.local_vips().any(|served| served.address == *address);
+        let own = !held && context.is_own(*address);
+        if hardware.len() + usize::from(own) < 2 {
+            continue;
+        }
+        let others = hardware.join(" and ");
+        let own = context.network().link(device).filter(|_| own);
+        let own = own.and_then(|link| link.hardware.as_deref());
+        faults.push(Fault {
+            title: format!(
+                "{address} has several owners on the network of {device}: clients, or their \
+                 router, use the one that answers first"
+            ),
+            found: match own {
+                Some(own) => format!("{others} answers for it besides this machine, {own}"),
+                None => format!("{others} answer for it"),
+            },
+            expected: "the director alone: see A3, A4 and V1 for the machine with that hardware \
+                       address"
+                .to_owned(),
+            repair: Vec::new(),
+        });
+    }
+    faults
+}
+
+/// With policy routing this can be intended.
+pub(super) fn two_interfaces_share_a_subnet(context: &Context<'_>) -> Vec<Fault> {
+    if context.expectation.role() == "none" || context.unmanaged_policy_rules() > 0 {
+        return Vec::new();
+    }
+    let is_wired = |state: &&AddressState| {
+        let link = context.network().link(&state.assigned.device);
+        let is_used =
+            link.is_some_and(|link| link.up && link.carrier && link.arp && link.master.is_none());
+        let address = state.assigned.address;
+        address.is_ipv4() && state.assigned.prefix < host_prefix(address) && is_used
+    };
+    let wired: Vec<_> =
+        context.network().addresses.iter().filter(is_wired).map(|state| &state.assigned).collect();
+    let mut faults = Vec::new();
+    for (at, first) in wired.iter().enumerate() {
+        let second = wired.iter().skip(at + 1).find(|second| {
+            first.device != second.device
+                && first.prefix == second.prefix
+                && Prefix { address: first.address, length: first.prefix }.contains(second.address)
+        });
+        let Some(second) = second else {
+            continue;
+        };
+        faults.push(Fault {
+            title: format!(
+                "{} and {} are in one subnet: both answer ARP for either address, and one of them \
+                 sends all packets",
+                first.device, second.device
+            ),
+            found: [first, second]
+                .map(|it| format!("{}/{} on {}", it.address, it.prefix, it.device))
+                .join(", "),
+            expected: "one interface per subnet: several addresses on one, or a bond of both"
+                .to_owned(),
+            repair: Vec::new(),
         });
     }
     faults

@@ -1,30 +1,30 @@
-//! The kernel, and who else works on its table.
+//! The kernel, other programs that manage its table, and what the next boot sets up.
 
-use crate::doctor::Step;
-use crate::doctor::case::{Case, Fault, named};
-use crate::doctor::facts::is_of;
+use crate::doctor::context::Context;
+use crate::doctor::facts::{BootSetting, has_role, service_name};
+use crate::doctor::finding::{Fault, Step};
+use crate::doctor::symptom::Symptom;
 use crate::engine::Change;
-use lvs::ipvs::ServiceIdentity;
+use crate::host;
 use lvs::table;
 
-fn claims_of_director(case: &Case<'_>) -> Vec<String> {
-    let owners = case.facts.journal.iter().flat_map(|entry| &entry.owners);
-    let mut found: Vec<String> = owners.filter(|owner| is_of(owner, "director")).cloned().collect();
+fn director_owners(context: &Context<'_>) -> Vec<String> {
+    let owners = context.facts.journal.iter().flat_map(|entry| &entry.owners);
+    let mut found: Vec<String> =
+        owners.filter(|owner| has_role(owner, "director")).cloned().collect();
     found.dedup();
     found
 }
 
-pub(super) fn ipvs_is_there(case: &Case<'_>) -> Vec<Fault> {
-    let mut owners = claims_of_director(case);
-    let wishes = case.expectation.intent.iter().flat_map(|intent| &intent.wishes);
-    let desired = wishes.filter(|wish| wish.service().is_some()).map(|wish| wish.owner.clone());
-    owners.extend(desired);
-    let (false, Some(first)) = (case.facts.kernel.ipvs_loaded, owners.first()) else {
-        return Vec::new();
-    };
-    // The table went with it. A scheduler is unloaded before what it belongs to.
+pub(super) fn ipvs_is_not_loaded(context: &Context<'_>) -> Option<Fault> {
+    let mut owners = director_owners(context);
+    let desired = context.expectation.desired.iter().flat_map(|desired| &desired.entries);
+    let desired = desired.filter(|entry| entry.service().is_some());
+    owners.extend(desired.map(|entry| entry.owner.clone()));
+    let first = owners.first().filter(|_| !context.facts.kernel.ipvs_loaded)?;
+    // Unloading the module deleted the table. Undo unloads the schedulers first, which depend on it.
     let table: Vec<Step> =
-        case.missing_services().into_iter().flat_map(|(_, steps)| steps).collect();
+        context.missing_services().into_iter().flat_map(|(_, steps)| steps).collect();
     let mut modules = Vec::new();
     for step in &table {
         if let Step::Table(Change { to: Some(table::Value::Service(service)), .. }) = step {
@@ -36,83 +36,149 @@ pub(super) fn ipvs_is_there(case: &Case<'_>) -> Vec<Fault> {
         fix: "modprobe ip_vs".to_owned(),
         undo: Some(format!("modprobe -r {}ip_vs", modules.concat())),
     };
-    vec![Fault {
-        title: "IPVS is not loaded, so this director hands no connection on".to_owned(),
+    Some(Fault {
+        title: "IPVS is not loaded, so this director forwards no connections".to_owned(),
         found: "no /proc/net/ip_vs: the module ip_vs was unloaded, or never loaded".to_owned(),
-        expected: format!("the services that are to be here ({first})"),
+        expected: format!("the services of {first}"),
         repair: [load].into_iter().chain(table).collect(),
-    }]
+    })
 }
 
-pub(super) fn one_program_owns_the_table(case: &Case<'_>) -> Vec<Fault> {
-    let owners = claims_of_director(case);
-    let (Some(program), Some(owner)) = (case.facts.controllers.first(), owners.first()) else {
-        return Vec::new();
-    };
-    vec![Fault {
+pub(super) fn another_program_manages_the_table(context: &Context<'_>) -> Option<Fault> {
+    let owners = director_owners(context);
+    let (program, owner) = (context.facts.controllers.first()?, owners.first()?);
+    Some(Fault {
         title: format!(
-            "{program} and lvsctl both set up the IPVS table, and undo what the other does"
+            "{program} and lvsctl both manage the IPVS table, and revert each other's changes"
         ),
-        found: format!("the process {program}, and in lvsctl's journal: {owner}"),
-        expected: "one of the two".to_owned(),
+        found: format!("process {program}; owner in lvsctl's journal: {owner}"),
+        expected: "one program that manages the table".to_owned(),
         repair: Vec::new(),
-    }]
+    })
 }
 
-impl Case<'_> {
-    /// Services of the cluster file whose scheduler or persistence engine the kernel cannot load,
-    /// each with the module.
-    pub(in crate::doctor) fn unknown_parts(&self) -> Vec<(ServiceIdentity, String)> {
-        let (Some(known), Some(intent)) = (&self.facts.kernel.parts, &self.expectation.intent)
-        else {
-            return Vec::new();
-        };
-        let mut unknown = Vec::new();
-        for wish in intent.wishes.iter().filter(|wish| !wish.met) {
-            let Step::Table(Change { to: Some(table::Value::Service(service)), .. }) = &wish.step
-            else {
-                continue;
-            };
-            let engine = service.persistence_engine.iter().map(|engine| format!("pe_{engine}"));
-            let parts = [service.scheduler.clone()].into_iter().chain(engine);
-            let missing = parts.filter(|part| !known.contains(part));
-            unknown.extend(missing.map(|part| (service.identity, format!("ip_vs_{part}"))));
-        }
-        unknown
-    }
-}
-
-pub(super) fn schedulers_can_be_had(case: &Case<'_>) -> Vec<Fault> {
+pub(super) fn scheduler_is_unavailable(context: &Context<'_>) -> Vec<Fault> {
+    let release = &context.facts.kernel.release;
     let fault = |(service, module)| Fault {
         title: format!(
-            "{} cannot be made: the kernel has no {module}, loaded or to be loaded",
-            named(service)
+            "{} cannot be created: the kernel has no module {module}",
+            service_name(service)
         ),
-        found: format!(
-            "no {module} in /sys/module nor in /lib/modules/{}/modules.dep",
-            case.facts.kernel.release
-        ),
-        expected: "a scheduler that this kernel has, or the package with its other modules"
-            .to_owned(),
+        found: format!("no {module} in /sys/module or /lib/modules/{release}/modules.dep"),
+        expected: "a scheduler of this kernel, or the package with its other modules".to_owned(),
         repair: Vec::new(),
     };
-    case.unknown_parts().into_iter().map(fault).collect()
+    context.unavailable_modules().into_iter().map(fault).collect()
 }
 
-/// Whoever asks here gets no answer, and nothing is wrong with the machine.
-pub(super) fn the_table_is_here(case: &Case<'_>) -> Vec<Fault> {
-    let (Some(first), "none") = (case.facts.elsewhere.first(), case.expectation.role()) else {
-        return Vec::new();
-    };
-    let told = case.facts.elsewhere.iter();
-    let told: Vec<String> =
-        told.map(|it| format!("{} services in {}", it.services, it.namespace)).collect();
-    vec![Fault {
-        title: "this network namespace directs nothing, and another one does: each has an IPVS \
-                table of its own"
+/// Nothing is wrong with this namespace, but the user may have expected the other one.
+pub(super) fn table_is_in_another_namespace(context: &Context<'_>) -> Option<Fault> {
+    let elsewhere = &context.facts.elsewhere;
+    let first = elsewhere.first().filter(|_| context.expectation.role() == "none")?;
+    let services: Vec<String> = elsewhere
+        .iter()
+        .map(|it| format!("{} services in {}", it.services, it.namespace))
+        .collect();
+    Some(Fault {
+        title: "this network namespace has no services, but another one has: each namespace has \
+                an IPVS table of its own"
             .to_owned(),
-        found: format!("none here; {}", told.join(", ")),
-        expected: format!("a look there: lvsctl --netns {} doctor", first.namespace),
+        found: format!("none here; {}", services.join(", ")),
+        expected: format!("services here; else see lvsctl --netns {} doctor", first.namespace),
         repair: Vec::new(),
-    }]
+    })
+}
+
+pub(super) fn boot_rules_contain_names(context: &Context<'_>) -> Option<Fault> {
+    let lines = &context.facts.names_in_rules;
+    let first = lines.first()?;
+    Some(Fault {
+        title: "the rules restored at boot contain names, and need a resolver that may not be \
+                available yet"
+            .to_owned(),
+        found: format!("{first} ({} such lines)", lines.len()),
+        expected: "addresses and numbers: ipvsadm-save -n".to_owned(),
+        repair: Vec::new(),
+    })
+}
+
+/// Sorts after every name that begins with digits, as most do.
+const OWN_FILE: &str = "/etc/sysctl.d/zz-lvsctl.conf";
+
+/// The next boot sets a sysctl of lvsctl to another value.
+pub(super) fn boot_reverts_sysctls(context: &Context<'_>) -> Option<Fault> {
+    let reverted: Vec<(&BootSetting, &str)> = context
+        .facts
+        .journal
+        .iter()
+        .filter_map(|entry| match (&entry.key, &entry.value) {
+            (Some(host::Key::Sysctl(sysctl)), Some(ours)) => Some((sysctl, ours.as_str())),
+            _ => None,
+        })
+        .filter(|(sysctl, ours)| context.network().sysctl(sysctl) == Some(*ours))
+        .filter_map(|(sysctl, ours)| {
+            let mut boot = context.facts.boot.iter();
+            let setting = boot.find(|it| it.sysctl == *sysctl && it.value != ours)?;
+            Some((setting, ours))
+        })
+        .collect();
+    if reverted.is_empty() {
+        return None;
+    }
+    let found: Vec<String> = reverted
+        .iter()
+        .map(|(setting, _)| format!("{} = {} in {}", setting.sysctl, setting.value, setting.file))
+        .collect();
+    let lines: Vec<String> =
+        reverted.iter().map(|(setting, ours)| format!("'{} = {ours}'", setting.sysctl)).collect();
+    let earlier = |file: &str| file.rsplit('/').next() < OWN_FILE.rsplit('/').next();
+    let is_last = reverted.iter().all(|(it, _)| it.file != "/etc/sysctl.conf" && earlier(&it.file));
+    let repair = is_last.then(|| Step::Shell {
+        fix: format!("printf '%s\\n' {} > {OWN_FILE}", lines.join(" ")),
+        undo: Some(format!("rm {OWN_FILE}")),
+    });
+    Some(Fault {
+        title: "the next boot, or sysctl --system, overwrites sysctls that lvsctl has set"
+            .to_owned(),
+        found: found.join("; "),
+        expected: "the present values".to_owned(),
+        repair: repair.into_iter().collect(),
+    })
+}
+
+/// Only on request: the machine works, and the boot may run a script that lvsctl does not know.
+pub(super) fn boot_does_not_restore(context: &Context<'_>) -> Option<Fault> {
+    if context.symptom != Some(Symptom::AfterReboot) {
+        return None;
+    }
+    let mut lost: Vec<&str> = Vec::new();
+    for owner in context.facts.journal.iter().flat_map(|entry| &entry.owners) {
+        let installed = cluster(owner).is_some_and(|name| {
+            let unit = format!("lvsctl-{name}.service");
+            context.facts.units.contains(&unit)
+        });
+        if !installed && !lost.contains(&owner.as_str()) {
+            lost.push(owner);
+        }
+    }
+    if lost.is_empty() {
+        return None;
+    }
+    let install = context.expectation.desired.as_ref().and_then(|desired| desired.install.clone());
+    let install = install.filter(|(name, _)| lost.iter().all(|it| cluster(it) == Some(name)));
+    let repair = install.map(|(name, fix)| Step::Shell {
+        fix,
+        undo: Some(format!("systemctl disable lvsctl-{name}.service")),
+    });
+    Some(Fault {
+        title: "the next boot does not restore what lvsctl has set up".to_owned(),
+        found: format!("no systemd unit for {}", lost.join(", ")),
+        expected: "a cluster file, and lvsctl install".to_owned(),
+        repair: repair.into_iter().collect(),
+    })
+}
+
+/// The cluster of an owner such as `cluster web director`.
+fn cluster(owner: &str) -> Option<&str> {
+    owner.strip_prefix("cluster ")?.split(' ').next()
 }

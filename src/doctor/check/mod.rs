@@ -1,102 +1,132 @@
-//! The checks, a file a family. The order is that in which repairs are safe: what keeps a real
-//! server silent comes before what gives it the address.
+//! The checks, one file per family.
 
+mod address;
 mod arp;
-mod boot;
-mod capacity;
-mod delivery;
-mod forwarding;
-mod interfaces;
-mod ipv6;
 mod kernel;
 mod operation;
-mod probes;
-mod refusals;
-mod reverse_path;
-mod synchronization;
+mod routing;
 mod table;
-mod translation;
 mod tunnel;
 
-use super::Severity::{self, Advice, Failure, Warning};
-use super::case::{Case, Fault};
+use super::context::Context;
+use super::expectation::Served;
+use super::facts::ServiceState;
+use super::finding::Severity::{self, Advice, Failure, Warning};
+use super::finding::{Fault, Finding};
+use lvs::ipvs::{DestinationEntry, ServiceIdentity};
 
-/// One check.
-#[derive(Debug)]
+/// A check of the doctor.
 pub struct Check {
-    /// Its name in the manual page.
+    /// Its ID in lvsctl-doctor(8).
     pub id: &'static str,
-    /// How bad what it finds is.
+    /// The severity of its findings.
     pub severity: Severity,
-    pub(super) look: fn(&Case<'_>) -> Vec<Fault>,
+    look: Look,
 }
 
-const fn check(id: &'static str, severity: Severity, look: fn(&Case<'_>) -> Vec<Fault>) -> Check {
+enum Look {
+    One(fn(&Context<'_>) -> Option<Fault>),
+    Many(fn(&Context<'_>) -> Vec<Fault>),
+    /// Looks at each virtual address that a real server must have itself.
+    Vips(fn(&Context<'_>, &Served) -> Option<Fault>),
+    Services(fn(&Context<'_>, &ServiceState) -> Option<Fault>),
+    Destinations(fn(&Context<'_>, ServiceIdentity, &DestinationEntry) -> Option<Fault>),
+    /// Only a cluster file shows it: see [`drift`](super::drift).
+    ClusterFile,
+}
+
+use Look::{ClusterFile, Destinations, Many, One, Services, Vips};
+
+impl Check {
+    pub(super) fn findings(&self, context: &Context<'_>) -> Vec<Finding> {
+        let faults: Vec<Fault> = match self.look {
+            One(look) => look(context).into_iter().collect(),
+            Many(look) => look(context),
+            Vips(look) => context.local_vips().filter_map(|it| look(context, it)).collect(),
+            Services(look) => {
+                context.services().iter().filter_map(|it| look(context, it)).collect()
+            }
+            Destinations(look) => {
+                let all = context.destinations();
+                all.filter_map(|(service, entry)| look(context, service, entry)).collect()
+            }
+            ClusterFile => Vec::new(),
+        };
+        faults.into_iter().map(|fault| self.finding(fault)).collect()
+    }
+
+    pub(super) fn finding(&self, fault: Fault) -> Finding {
+        Finding { id: self.id, severity: self.severity, fault, apply: None }
+    }
+}
+
+const fn check(id: &'static str, severity: Severity, look: Look) -> Check {
     Check { id, severity, look }
 }
 
-/// Nothing shows it but a cluster file: see [`deviation`](super::deviation).
-fn told_by_the_file(_: &Case<'_>) -> Vec<Fault> {
-    Vec::new()
-}
-
-/// Every check, in the order in which their repairs are made.
+/// Every check, in the order in which repairs are safe: what keeps a real server from answering ARP
+/// comes before what gives it the address.
 pub const CHECKS: &[Check] = &[
-    check("K1", Failure, kernel::ipvs_is_there),
-    check("K2", Failure, kernel::schedulers_can_be_had),
-    check("K8", Advice, kernel::the_table_is_here),
-    check("K12", Warning, kernel::one_program_owns_the_table),
-    check("I2", Failure, told_by_the_file),
-    check("N1", Failure, forwarding::nat_forwards),
-    check("V5", Failure, forwarding::nat_forwards_ipv6),
-    check("N4", Warning, forwarding::no_redirects),
-    check("M6", Failure, tunnel::port_unpacks),
-    check("K3", Failure, tunnel::is_up),
-    check("V4", Failure, tunnel::takes_the_family),
-    check("A4", Failure, arp::ignores_questions),
-    check("A5", Failure, arp::announces_nothing),
-    check("A8", Warning, arp::unnumbered_neighbours_are_answered),
-    check("P1", Failure, reverse_path::not_strict_on_tunnel),
-    check("P2", Failure, reverse_path::not_in_default_alone),
-    check("P3", Failure, reverse_path::real_server_hears_clients),
-    check("P4", Warning, reverse_path::director_hears_clients),
-    check("A2", Failure, delivery::prefix_is_whole),
-    check("A3", Failure, arp::not_on_a_card),
-    check("A1", Failure, delivery::real_server_has_the_address),
-    check("A16", Failure, delivery::director_has_the_address),
-    check("A20", Advice, told_by_the_file),
-    check("A10", Failure, delivery::not_the_source),
-    check("A11", Failure, delivery::somebody_listens),
-    check("A9", Failure, probes::address_has_one_owner),
-    check("V1", Failure, ipv6::no_duplicate),
-    check("V2", Warning, ipv6::not_the_source),
-    check("N2", Failure, forwarding::answers_pass_the_director),
-    check("M1", Failure, tunnel::packets_fit),
-    check("N3", Failure, translation::clients_are_elsewhere),
-    check("H21", Failure, refusals::services_are_there),
-    check("H22", Warning, told_by_the_file),
-    check("H23", Advice, told_by_the_file),
-    check("N11", Warning, table::port_is_the_service_s),
-    check("N15", Failure, table::destination_is_another_machine),
-    check("H12", Warning, refusals::somebody_gets_connections),
-    check("H13", Warning, refusals::not_all_are_full),
-    check("H15", Warning, refusals::hash_has_a_fallback),
-    check("H9", Failure, table::no_loop_between_directors),
-    check("H18", Advice, refusals::connections_are_established),
-    check("H4", Warning, told_by_the_file),
-    check("H5", Warning, synchronization::interface_carries_it),
-    check("V6", Warning, synchronization::protocol_knows_ipv6),
-    check("H24", Warning, told_by_the_file),
-    check("H3", Warning, operation::drained_servers_lose_clients),
-    check("N13", Advice, operation::removed_servers_lose_connections),
-    check("H17", Warning, operation::no_defence_without_attack),
-    check("M2", Warning, operation::tunnels_keep_dont_fragment),
-    check("H1", Advice, operation::idle_connections_are_kept),
-    check("H2", Advice, operation::datagrams_are_forgotten),
-    check("H16", Advice, boot::rules_are_numeric),
-    check("A6", Advice, boot::boot_leaves_it),
-    check("H20", Advice, boot::it_comes_again),
-    check("H10", Warning, capacity::connection_table_is_large_enough),
-    check("I1", Warning, interfaces::one_interface_a_subnet),
-    check("I3", Advice, interfaces::private_addresses_stay_at_home),
+    check("K1", Failure, One(kernel::ipvs_is_not_loaded)),
+    check("K2", Failure, Many(kernel::scheduler_is_unavailable)),
+    check("K8", Advice, One(kernel::table_is_in_another_namespace)),
+    check("K12", Warning, One(kernel::another_program_manages_the_table)),
+    check("I2", Failure, ClusterFile),
+    check("N1", Failure, Many(routing::nat_is_not_forwarded)),
+    check("V5", Failure, One(routing::nat_is_not_forwarded_ipv6)),
+    check("N4", Warning, Many(routing::redirects_bypass_the_director)),
+    check("M6", Failure, Many(tunnel::receive_port_is_closed)),
+    check("K3", Failure, Many(tunnel::interface_is_not_up)),
+    check("V4", Failure, Vips(tunnel::family_is_not_decapsulated)),
+    check("A4", Failure, Many(arp::arp_is_answered)),
+    check("A5", Failure, Many(arp::arp_is_announced)),
+    check("A8", Warning, Many(arp::arp_is_suppressed_for_containers)),
+    check("P1", Failure, Many(tunnel::filter_is_strict)),
+    check("P2", Failure, Many(tunnel::filter_is_loose_by_default_only)),
+    check("P3", Failure, Many(routing::filter_is_strict_on_real_server)),
+    check("P4", Warning, Many(routing::filter_is_strict_on_director)),
+    check("A2", Failure, Many(address::prefix_is_not_host_prefix)),
+    check("A3", Failure, Many(arp::vip_is_on_the_network)),
+    check("A1", Failure, Many(address::missing_on_real_server)),
+    check("A16", Failure, Many(address::missing_on_director)),
+    check("A20", Advice, ClusterFile),
+    check("A10", Failure, Many(address::vip_is_source)),
+    check("A11", Failure, Vips(address::nobody_listens)),
+    check("A9", Failure, Many(arp::vip_has_several_owners)),
+    check("V1", Failure, Many(address::vip_is_duplicate)),
+    check("V2", Warning, Many(address::vip_is_source_ipv6)),
+    check("N2", Failure, Many(routing::replies_bypass_the_director)),
+    check("M1", Failure, Many(tunnel::large_packets_are_lost)),
+    check("N3", Failure, Many(routing::client_is_in_subnet_of_real_server)),
+    check("H21", Failure, Many(table::service_is_missing)),
+    check("H22", Warning, ClusterFile),
+    check("H23", Advice, ClusterFile),
+    check("N11", Warning, Destinations(table::port_is_ignored)),
+    check("N15", Failure, Destinations(table::destination_is_this_machine)),
+    check("H12", Warning, Services(table::no_destination_has_weight)),
+    check("H13", Warning, Services(table::all_destinations_are_full)),
+    check("H15", Warning, Services(table::hash_has_no_fallback)),
+    check("H9", Failure, One(table::directors_forward_in_a_loop)),
+    check("H18", Advice, Destinations(table::connections_stay_half_open)),
+    check("H4", Warning, ClusterFile),
+    check("H5", Warning, Many(operation::sync_interface_is_down)),
+    check("V6", Warning, One(operation::sync_version_lacks_ipv6)),
+    check("H24", Warning, ClusterFile),
+    check("H3", Warning, One(operation::drained_server_keeps_clients)),
+    check("N13", Advice, One(operation::removed_server_keeps_connections)),
+    check("H17", Warning, Many(operation::defence_is_always_on)),
+    check("M2", Warning, One(operation::tunnel_packets_are_fragmented)),
+    check("H1", Advice, One(operation::tcp_timeout_is_short)),
+    check("H2", Advice, One(operation::udp_timeout_is_long)),
+    check("H16", Advice, One(kernel::boot_rules_contain_names)),
+    check("A6", Advice, One(kernel::boot_reverts_sysctls)),
+    check("H20", Advice, One(kernel::boot_does_not_restore)),
+    check("H10", Warning, One(operation::connection_table_is_small)),
+    check("I1", Warning, Many(arp::two_interfaces_share_a_subnet)),
+    check("I3", Advice, Many(routing::private_address_is_routed_to_the_internet)),
 ];
+
+/// The position of a check in the order of repairs.
+pub(crate) fn position(id: &str) -> Option<usize> {
+    CHECKS.iter().position(|check| check.id == id)
+}

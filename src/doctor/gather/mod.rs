@@ -1,32 +1,28 @@
-//! Reading the facts of the machine that we run on. Only looks: no module is loaded, nothing sent.
+//! Reads the facts of this machine. Loads no module and sends nothing but questions to the kernel.
 
-mod controllers;
-mod counters;
-mod elsewhere;
-mod rules;
-mod table;
-mod units;
+mod boot;
+mod proc;
 
-use std::fs::{self, File};
-use std::io::Read;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use super::facts::{Kernel, SCHEMA, Unread, is_of};
-use super::{Facts, Journalled, Listener, boot, modules};
+use super::facts::{
+    Facts, HalfOpen, JournalEntry, Kernel, OtherNamespace, SCHEMA, ServiceState, Table, Unread,
+    has_role,
+};
 use crate::host::{self, Host};
-use lvs::ipvs;
-
-/// Longer files are not read to their end.
-const LONGEST: u64 = 1 << 20;
+use lvs::ipvs::{self, Client};
+use lvs::netlink::{self, Namespace, Socket};
+use lvs::proc::ConnectionTable;
+use lvs::table;
 
 impl Facts {
     /// Reads everything, in the network namespace of the calling thread. What cannot be read is
     /// noted.
-    #[must_use]
-    pub fn gather(mut journal: Vec<Journalled>) -> Self {
+    pub(crate) fn gather(mut journal: Vec<JournalEntry>) -> Self {
         let mut unread = Vec::new();
         let mut note = |what: &str, why: String| unread.push(Unread { what: what.to_owned(), why });
-        let release = text("/proc/sys/kernel/osrelease").trim().to_owned();
+        let release = proc::text("/proc/sys/kernel/osrelease").trim().to_owned();
         let network = network(&mut journal, &release).unwrap_or_else(|error| {
             note("the network", error.to_string());
             host::Inventory::default()
@@ -36,43 +32,42 @@ impl Facts {
             hidden_listeners: ["nf_nat", "sctp"]
                 .iter()
                 .any(|module| Path::new("/sys/module").join(module).exists()),
-            parts: modules::parts(&release),
+            parts: proc::ipvs_parts(&release),
             release,
         };
-        // Opening IPVS would load it.
-        let table = kernel.ipvs_loaded.then(table::read).and_then(|table| {
+        // Opening IPVS would load the module.
+        let table = kernel.ipvs_loaded.then(table).and_then(|table| {
             table.map_err(|error| note("the IPVS table", error.to_string())).ok()
         });
-        let listeners = Listener::all();
+        let listeners = proc::listeners();
         let listeners =
             listeners.map_err(|error| note("the listening sockets", error.to_string())).ok();
-        // Only on a director does it matter who else is one.
         let services = table.as_ref().is_some_and(|table| !table.services.is_empty());
-        let owners = journal.iter().flat_map(|entry| &entry.owners);
-        let director = services || owners.into_iter().any(|owner| is_of(owner, "director"));
-        let boots = in_the_initial_namespace();
-        let looks_elsewhere = boots && kernel.ipvs_loaded && !services;
+        let mut owners = journal.iter().flat_map(|entry| &entry.owners);
+        let director = services || owners.any(|owner| has_role(owner, "director"));
+        let initial = in_the_initial_namespace();
+        let elsewhere = initial && kernel.ipvs_loaded && !services;
         Self {
             schema: SCHEMA,
             kernel,
-            elsewhere: if looks_elsewhere { elsewhere::directors() } else { Vec::new() },
+            elsewhere: if elsewhere { other_namespaces() } else { Vec::new() },
             network,
             table,
             listeners,
             journal,
-            controllers: if director { controllers::running() } else { Vec::new() },
-            names_in_rules: rules::names(),
-            boot: if boots { boot::settings() } else { Vec::new() },
-            units: if boots { units::started_at_boot() } else { Vec::new() },
-            counters: counters::all(),
+            controllers: if director { proc::controllers() } else { Vec::new() },
+            names_in_rules: boot::names_in_rules(),
+            boot: if initial { boot::settings() } else { Vec::new() },
+            units: if initial { boot::units() } else { Vec::new() },
+            counters: proc::counters(),
             probes: None,
             unread,
         }
     }
 }
 
-/// With what became of the journal's own that is not in it.
-fn network(journal: &mut [Journalled], release: &str) -> Result<host::Inventory, host::Error> {
+/// Also reads the actual values of journalled keys that the inventory does not hold.
+fn network(journal: &mut [JournalEntry], release: &str) -> Result<host::Inventory, host::Error> {
     let host = Host::new()?;
     let network = host.inventory(release)?;
     for entry in journal {
@@ -83,17 +78,81 @@ fn network(journal: &mut [Journalled], release: &str) -> Result<host::Inventory,
     Ok(network)
 }
 
-/// Whether this is the network namespace of the machine's first process. Who may not know takes it
-/// to be.
+fn table() -> Result<Table, table::Error> {
+    let open = |source| table::Error::Open { source };
+    let mut client = Socket::new().and_then(Client::new).map_err(open)?;
+    dump(&mut client).map_err(|source| table::Error::List { source })
+}
+
+fn dump(client: &mut Client<Socket>) -> Result<Table, netlink::Error> {
+    let connection_buckets = client.info()?.table_size;
+    let (timeouts, daemons) = (client.timeouts()?, client.daemons()?);
+    let mut services = Vec::new();
+    for service in client.services()? {
+        let destinations = client.destinations(&service.service.identity)?;
+        services.push(ServiceState { service, destinations });
+    }
+    Ok(Table { connection_buckets, timeouts, daemons, services, half_open: half_open() })
+}
+
+/// The connection table may have millions of lines: a sample is enough.
+const CONNECTIONS_READ: usize = 10_000;
+const HALF_OPEN_KEPT: usize = 256;
+
+/// Ends at a line that cannot be read.
+fn half_open() -> Vec<HalfOpen> {
+    let mut found = Vec::new();
+    let Ok(mut connections) = ConnectionTable::open() else {
+        return found;
+    };
+    for _ in 0..CONNECTIONS_READ {
+        let Ok(Some(connection)) = connections.next() else {
+            break;
+        };
+        if connection.state == b"SYN_RECV" && found.len() < HALF_OPEN_KEPT {
+            found.push(HalfOpen {
+                client: connection.client.ip(),
+                service: connection.service,
+                destination: connection.destination,
+            });
+        }
+    }
+    found
+}
+
+/// Whether this is the network namespace of the first process, which is assumed if its namespace
+/// may not be read.
 fn in_the_initial_namespace() -> bool {
     let namespace = |process: &str| fs::read_link(format!("/proc/{process}/ns/net")).ok();
     let first = namespace("1");
     first.is_none() || first == namespace("thread-self")
 }
 
-pub(super) fn text(path: impl AsRef<Path>) -> String {
-    let mut text = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut text));
-    // A file that is not there says nothing.
-    read.map(|_| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
+/// Where `ip netns` and Docker keep their namespaces.
+const NAMESPACE_DIRECTORIES: [&str; 2] = ["/run/netns", "/run/docker/netns"];
+
+const MAX_NAMESPACES: usize = 64;
+
+/// The namespaces that have services. Those that may not be entered are left out.
+fn other_namespaces() -> Vec<OtherNamespace> {
+    let entries = NAMESPACE_DIRECTORIES.iter().flat_map(fs::read_dir).flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths.truncate(MAX_NAMESPACES);
+    let count = |path: PathBuf| {
+        let namespace = path.display().to_string();
+        let services = services_in(Namespace::Path(path)).filter(|count| *count > 0)?;
+        Some(OtherNamespace { namespace, services })
+    };
+    paths.into_iter().filter_map(count).collect()
+}
+
+/// Enters the namespace on a thread of its own.
+fn services_in(namespace: Namespace) -> Option<usize> {
+    let count = move || {
+        namespace.enter().ok()?;
+        let mut client = Socket::new().and_then(Client::new).ok()?;
+        Some(client.services().ok()?.len())
+    };
+    std::thread::spawn(count).join().ok().flatten()
 }

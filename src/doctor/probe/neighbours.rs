@@ -1,5 +1,5 @@
-//! Who has an address: the question that a machine asks before it takes one (RFC 5227 for ARP, RFC
-//! 4862 for IPv6), which nobody learns anything from but the asker.
+//! Probes for other owners of an address, as a machine sends them before it takes one (RFC 5227 for
+//! ARP, RFC 4862 for IPv6). Neighbours learn nothing from them.
 
 use std::io::{self, ErrorKind, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -9,7 +9,7 @@ use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
 
 use crate::host::LinkState;
 
-/// How often, and how long for an answer each time.
+/// The number of probes, and the time to wait for answers to each.
 const ROUNDS: u32 = 2;
 const WAIT: Duration = Duration::from_millis(400);
 
@@ -19,22 +19,25 @@ const ETH_P_IPV6: u16 = 0x86dd;
 
 type Hardware = [u8; 6];
 
-/// The neighbours on the wire of an interface who say that they have the address.
+/// The hardware addresses of the neighbours that answer for the address.
 pub(super) fn owners(address: IpAddr, link: &LinkState) -> io::Result<Vec<String>> {
     let own = link.hardware.as_deref().and_then(hardware).ok_or_else(|| {
-        io::Error::new(ErrorKind::Unsupported, format!("{} is no Ethernet", link.name))
+        io::Error::new(
+            ErrorKind::Unsupported,
+            format!("{} is not an Ethernet interface", link.name),
+        )
     })?;
-    let (protocol, to, question) = match address {
-        IpAddr::V4(address) => (ETH_P_ARP, [0xff; 6], arp_question(own, address)),
+    let (protocol, to, probe) = match address {
+        IpAddr::V4(address) => (ETH_P_ARP, [0xff; 6], arp_probe(own, address)),
         IpAddr::V6(address) => (ETH_P_IPV6, multicast(address), solicitation(address)),
     };
-    // Without a protocol it hears nothing until it is bound.
+    // Without a protocol it receives nothing until it is bound.
     let socket = Socket::new(Domain::PACKET, Type::DGRAM, None)?;
     let index = i32::try_from(link.index).map_err(io::Error::other)?;
-    socket.bind(&place(index, protocol, [0; 6]))?;
+    socket.bind(&link_address(index, protocol, [0; 6]))?;
     let mut found = Vec::new();
     for _ in 0..ROUNDS {
-        socket.send_to(&question, &place(index, protocol, to))?;
+        socket.send_to(&probe, &link_address(index, protocol, to))?;
         let end = Instant::now() + WAIT;
         while let Some(left) = end.checked_duration_since(Instant::now()).filter(|it| !it.is_zero())
         {
@@ -64,12 +67,11 @@ pub(super) fn owners(address: IpAddr, link: &LinkState) -> io::Result<Vec<String
     Ok(found)
 }
 
-/// An interface and a machine on its wire (`packet(7)`).
+/// The address of a neighbour on an interface (`packet(7)`).
 #[allow(unsafe_code)]
-fn place(index: i32, protocol: u16, to: Hardware) -> SockAddr {
+fn link_address(index: i32, protocol: u16, to: Hardware) -> SockAddr {
     let mut storage = SockAddrStorage::zeroed();
-    // SAFETY: sockaddr_ll is one of the types of which sockaddr_storage has room, and is valid as
-    // zeroes.
+    // SAFETY: sockaddr_storage has room for a sockaddr_ll, which is valid as zeroes.
     let address: &mut libc::sockaddr_ll = unsafe { storage.view_as() };
     address.sll_family = libc::AF_PACKET as u16;
     address.sll_protocol = protocol.to_be();
@@ -78,7 +80,7 @@ fn place(index: i32, protocol: u16, to: Hardware) -> SockAddr {
     for (place, byte) in address.sll_addr.iter_mut().zip(to) {
         *place = byte;
     }
-    // SAFETY: the storage has the family and the length of the sockaddr_ll that was written to it.
+    // SAFETY: the storage holds the sockaddr_ll written above, with its family and length.
     unsafe { SockAddr::new(storage, size_of::<libc::sockaddr_ll>() as libc::socklen_t) }
 }
 
@@ -88,9 +90,9 @@ fn hardware(text: &str) -> Option<Hardware> {
     bytes?.try_into().ok()
 }
 
-/// From nobody, so that no neighbour learns a wrong owner.
-fn arp_question(own: Hardware, address: Ipv4Addr) -> Vec<u8> {
-    // Ethernet, IPv4, lengths of their addresses, request (`linux/if_arp.h`).
+/// The sender address is zero, so that no neighbour learns a wrong owner.
+fn arp_probe(own: Hardware, address: Ipv4Addr) -> Vec<u8> {
+    // Ethernet, IPv4, lengths of their addresses, ARP request (`linux/if_arp.h`).
     let mut packet = vec![0, 1, 8, 0, 6, 4, 0, 1];
     packet.extend(own);
     packet.extend([0; 10]);
@@ -104,7 +106,7 @@ fn arp_answer(packet: &[u8], address: Ipv4Addr) -> Option<Hardware> {
     (reply && packet.get(14..18)? == address.octets()).then_some(owner)
 }
 
-/// The group that all machines are in that have such an address, as one of Ethernet.
+/// The Ethernet address of the solicited-node multicast group.
 fn multicast(address: Ipv6Addr) -> Hardware {
     let [.., one, two, three] = address.octets();
     [0x33, 0x33, 0xff, one, two, three]
@@ -113,7 +115,7 @@ fn multicast(address: Ipv6Addr) -> Hardware {
 const ICMPV6: u8 = 58;
 const SOLICITATION: u8 = 135;
 const ADVERTISEMENT: u8 = 136;
-/// Routers pass on none with another (RFC 4861).
+/// Any other value proves that a router forwarded the packet (RFC 4861).
 const HOP_LIMIT: u8 = 255;
 const HEADER: usize = 40;
 
@@ -123,7 +125,7 @@ fn solicitation(address: Ipv6Addr) -> Vec<u8> {
     let mut message = vec![SOLICITATION, 0, 0, 0, 0, 0, 0, 0];
     message.extend(address.octets());
     let length = message.len() as u8;
-    // Source (nobody), group, length, protocol: what the checksum covers besides (RFC 8200).
+    // The pseudo-header: unspecified source, group, length, protocol (RFC 8200).
     let mut summed = vec![0; 16];
     summed.extend(group);
     summed.extend([0, 0, 0, length, 0, 0, 0, ICMPV6]);
@@ -138,7 +140,7 @@ fn solicitation(address: Ipv6Addr) -> Vec<u8> {
     packet
 }
 
-/// Of an even number of bytes (RFC 1071).
+/// The checksum of an even number of bytes (RFC 1071).
 fn checksum(bytes: &[u8]) -> u16 {
     let words = bytes.as_chunks::<2>().0.iter();
     let mut sum: u32 = words.map(|word| u32::from(u16::from_be_bytes(*word))).sum();
@@ -148,7 +150,7 @@ fn checksum(bytes: &[u8]) -> u16 {
     !(sum as u16)
 }
 
-/// The owner stands in the first option, since the answer goes to everybody.
+/// The owner of an address. The first option contains it, since the answer is multicast.
 fn advertisement(packet: &[u8], address: Ipv6Addr) -> Option<Hardware> {
     let message = packet.get(HEADER..)?;
     let ours = packet.get(6..8)? == [ICMPV6, HOP_LIMIT]
@@ -163,13 +165,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_told_from_others() {
+    fn only_arp_replies_for_the_address_name_an_owner() {
         let (own, address) = ([2, 0, 0, 0, 0, 1], Ipv4Addr::new(192, 0, 2, 1));
-        let mut packet = arp_question(own, address);
+        let mut packet = arp_probe(own, address);
         assert_eq!(packet.len(), 28);
-        assert_eq!(arp_answer(&packet, address), None, "a question");
+        assert_eq!(arp_answer(&packet, address), None, "a request");
         packet[7] = 2;
-        assert_eq!(arp_answer(&packet, address), None, "of nobody");
+        assert_eq!(arp_answer(&packet, address), None, "of another address");
         packet[14..18].copy_from_slice(&address.octets());
         assert_eq!(arp_answer(&packet, address), Some(own));
         assert_eq!(arp_answer(&packet[..20], Ipv4Addr::LOCALHOST), None);
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_solicitation_has_the_right_sum() {
+    fn solicitation_has_valid_checksum() {
         let packet = solicitation("2001:db8::1".parse().unwrap());
         assert_eq!(packet.len(), 64);
         let mut summed = packet[8..40].to_vec();
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_advertisement_names_its_owner() {
+    fn advertisement_with_option_names_the_owner() {
         let address: Ipv6Addr = "2001:db8::1".parse().unwrap();
         let mut packet = solicitation(address);
         packet[40] = ADVERTISEMENT;

@@ -1,36 +1,34 @@
-//! Making the repairs, and taking them back, by the same engine as all else.
+//! `lvsctl doctor --fix` and `--undo`: makes the repairs, and reverts them, through the engine.
 
-use crate::host::machine::{Key, Machine, Value};
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use super::shell::inside;
-use super::{Patient, report};
-use crate::doctor::{CHECKS, Diagnosis, Intent, Step};
+use super::report::{self, in_namespace};
+use crate::doctor::{DesiredState, Diagnosis, Expectation, Step, position};
 use crate::engine::{Desired, Engine, Journal};
+use crate::host::machine::{Key, Machine, Value};
 use crate::lvsctl::arguments::Options;
 use crate::lvsctl::report::{FailedRun, commands};
 use crate::lvsctl::{Error, state};
 
-/// Starts every owner of a repair.
-const CLAIM: &str = "doctor ";
+/// The prefix of the owner of a repair.
+const OWNER: &str = "doctor ";
 
-/// Shows what is wrong, asks, mends, and looks again.
+/// Shows the findings, asks, makes the repairs, and diagnoses again.
 pub(super) fn run(
-    patient: &Patient<'_>,
+    diagnose: &dyn Fn() -> Result<(Diagnosis, Expectation), Error>,
     yes: bool,
     options: &Options,
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
-    let (diagnosis, expectation) = patient.diagnose()?;
-    let diagnosis = &diagnosis;
-    let (repairs, by_hand) = repairs(diagnosis);
+    let (diagnosis, expectation) = diagnose()?;
+    let (repairs, by_hand) = repairs(&diagnosis);
     let only_shown = repairs.is_empty() || options.dry_run;
     if only_shown || !options.json {
-        report::write(output, diagnosis, None, options)?;
+        report::write(output, &diagnosis, None, options)?;
     }
     if !options.json {
-        tell(output, "to be done:", options, repairs.iter().map(|(_, step)| step))?;
-        tell(output, "to be done by hand:", options, by_hand.iter())?;
+        list(output, "repairs:", options, repairs.iter().map(|(_, step)| step))?;
+        list(output, "to be run by hand:", options, by_hand.iter())?;
     }
     if only_shown {
         return Ok(diagnosis.exit_code());
@@ -39,19 +37,19 @@ pub(super) fn run(
         writeln!(output, "nothing was changed")?;
         return Ok(diagnosis.exit_code());
     }
-    let steps = mend(&repairs, expectation.intent.as_ref(), options)?;
+    let steps = make(&repairs, expectation.desired.as_ref(), options)?;
     if !options.json {
         for command in steps {
             writeln!(output, "+ {command}")?;
         }
         writeln!(output, "\nafterwards:")?;
     }
-    let (again, _) = patient.diagnose()?;
+    let (again, _) = diagnose()?;
     report::write(output, &again, None, options)?;
     Ok(again.exit_code())
 }
 
-fn tell<'a>(
+fn list<'a>(
     output: &mut dyn Write,
     title: &str,
     options: &Options,
@@ -61,41 +59,43 @@ fn tell<'a>(
         writeln!(output, "\n{title}")?;
     }
     for step in steps {
-        writeln!(output, "  {}", inside(step.fix(), options.netns.as_ref()))?;
+        writeln!(output, "  {}", in_namespace(step.fix(), options.netns.as_ref()))?;
     }
     Ok(())
 }
 
-/// Makes the repairs, and gives the commands that they came to.
-fn mend(
+/// Makes the repairs, and returns the commands that they amount to.
+fn make(
     repairs: &[(&'static str, Step)],
-    intent: Option<&Intent>,
+    file: Option<&DesiredState>,
     options: &Options,
 ) -> Result<Vec<String>, Error> {
     let mut machine = Machine::new()?;
     let _lock = state::lock(options)?;
     let mut journal = state::journal(&options.state_dir)?;
     let desired: Vec<Desired<Key, Value>> =
-        repairs.iter().filter_map(|(id, step)| desired(id, step, intent, &journal)).collect();
-    // No owner is given up: what an earlier run mended stays mended.
+        repairs.iter().filter_map(|(id, step)| desired(id, step, file, &journal)).collect();
+    // The repairs of an earlier run stay.
     let run = Engine::new(&mut machine, &mut journal).apply(&[], &desired);
     let done = run.map_err(|failure| Error::Run(FailedRun(failure)))?;
     Ok(commands(&done.steps))
 }
 
-/// The steps that the engine can make, in a safe order, and those that are left to a person.
+/// The steps that the engine can make, in a safe order, and those that are left to the user.
 fn repairs(diagnosis: &Diagnosis) -> (Vec<(&'static str, Step)>, Vec<Step>) {
     let mut findings: Vec<_> = diagnosis.findings.iter().collect();
-    findings.sort_by_key(|finding| CHECKS.iter().position(|check| check.id == finding.id));
+    findings.sort_by_key(|finding| position(finding.id));
     let (mut repairs, mut by_hand): (Vec<(&'static str, Step)>, Vec<Step>) = Default::default();
     for finding in findings {
         // Half a repair may be worse than none.
-        let whole = !finding.repair.iter().any(|step| matches!(step, Step::Shell { .. }));
-        for step in &finding.repair {
-            let known = repairs.iter().any(|(_, known)| known == step) || by_hand.contains(step);
-            match known {
-                true => {}
-                false if whole => repairs.push((finding.id, step.clone())),
+        let steps = &finding.fault.repair;
+        let complete = !steps.iter().any(|step| matches!(step, Step::Shell { .. }));
+        for step in steps {
+            if repairs.iter().any(|(_, known)| known == step) || by_hand.contains(step) {
+                continue;
+            }
+            match complete {
+                true => repairs.push((finding.id, step.clone())),
                 false => by_hand.push(step.clone()),
             }
         }
@@ -103,12 +103,12 @@ fn repairs(diagnosis: &Diagnosis) -> (Vec<(&'static str, Step)>, Vec<Step>) {
     (repairs, by_hand)
 }
 
-/// What somebody wants already stays theirs, and goes when they are done with it; so does what the
-/// cluster file wants.
+/// An entry keeps its owner in the journal, or gets that of the cluster file, and is reverted with
+/// it.
 fn desired(
     id: &str,
     step: &Step,
-    intent: Option<&Intent>,
+    file: Option<&DesiredState>,
     journal: &Journal<Key, Value>,
 ) -> Option<Desired<Key, Value>> {
     let (key, value) = match step {
@@ -116,20 +116,20 @@ fn desired(
         Step::Table(change) => (Key::Table(change.key), change.to.clone().map(Value::Table)),
         Step::Shell { .. } => return None,
     };
-    let theirs = journal.entry(&key).and_then(|entry| entry.owners.first().cloned());
-    let of_file = || intent?.wishes.iter().find(|wish| wish.step == *step);
-    let theirs = theirs.or_else(|| of_file().map(|wish| wish.owner.clone()));
-    let owner = theirs.unwrap_or_else(|| format!("{CLAIM}{id}"));
+    let journalled = journal.entry(&key).and_then(|entry| entry.owners.first().cloned());
+    let of_file = || file?.entries.iter().find(|entry| entry.step == *step);
+    let owner = journalled
+        .or_else(|| of_file().map(|entry| entry.owner.clone()))
+        .unwrap_or_else(|| format!("{OWNER}{id}"));
     Some(Desired { key, value, acceptable: Vec::new(), owner })
 }
 
-/// Asks a person; a program is told to say so at once.
+/// Asks on a terminal; a program must use `--yes`.
 fn agreed(options: &Options, output: &mut dyn Write) -> Result<bool, Error> {
     let input = io::stdin();
     if options.json || !input.is_terminal() {
         return Err(Error::Usage(
-            "doctor --fix asks before it changes anything, which takes a terminal and no --json: \
-             add --yes"
+            "doctor --fix asks on a terminal before it changes anything: add --yes to skip that"
                 .to_owned(),
         ));
     }
@@ -140,13 +140,13 @@ fn agreed(options: &Options, output: &mut dyn Write) -> Result<bool, Error> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// Takes back every repair.
+/// Reverts every repair.
 pub(super) fn undo(options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let mut machine = Machine::new()?;
     let _lock = state::lock(options)?;
     let mut journal = state::journal(&options.state_dir)?;
     let mut owners = journal.owners();
-    owners.retain(|owner| owner.starts_with(CLAIM));
+    owners.retain(|owner| owner.starts_with(OWNER));
     let run = Engine::new(&mut machine, &mut journal).revert(&owners);
     let done = run.map_err(|failure| Error::Run(FailedRun(failure)))?;
     for command in commands(&done.steps) {
@@ -156,7 +156,7 @@ pub(super) fn undo(options: &Options, output: &mut dyn Write) -> Result<u8, Erro
         writeln!(output, "note: {note}")?;
     }
     if done.steps.is_empty() && done.notes.is_empty() {
-        writeln!(output, "there is no repair to take back")?;
+        writeln!(output, "no repairs to revert")?;
     }
     Ok(0)
 }

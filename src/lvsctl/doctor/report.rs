@@ -1,15 +1,13 @@
-//! A diagnosis for people and for programs.
+//! Prints a diagnosis as text or JSON, with commands that a shell can run.
 
 use std::io::{self, Write};
 
 use serde_json::{Value as Json, json};
 
-use super::shell::inside;
-use crate::doctor::{Diagnosis, Finding, Movement, Severity, Symptom};
+use crate::doctor::{Diagnosis, Finding, Movement, Severity, Symptom, Unread};
 use crate::lvsctl::arguments::Options;
 use lvs::netlink::Namespace;
 
-/// All findings, what could not be looked at, and a closing sentence; or one JSON object.
 pub(super) fn write(
     output: &mut dyn Write,
     diagnosis: &Diagnosis,
@@ -26,24 +24,30 @@ pub(super) fn write(
     for finding in &diagnosis.findings {
         one(output, finding, namespace)?;
     }
-    for unread in &diagnosis.unread {
-        writeln!(output, "could not look at {}: {}", unread.what, unread.why)?;
-    }
+    unread(output, &diagnosis.unread)?;
     if symptom.is_some() {
-        writeln!(output, "looked at, in this order: {}", diagnosis.looked.join(" "))?;
+        writeln!(output, "checked, in this order: {}", diagnosis.looked.join(" "))?;
     }
     closing(output, diagnosis)
 }
 
+/// What could not be read.
+pub(super) fn unread(output: &mut dyn Write, unread: &[Unread]) -> io::Result<()> {
+    for Unread { what, why } in unread {
+        writeln!(output, "cannot read {what}: {why}")?;
+    }
+    Ok(())
+}
+
 fn one(output: &mut dyn Write, finding: &Finding, namespace: Option<&Namespace>) -> io::Result<()> {
-    let Finding { id, severity, title, found, expected, .. } = finding;
-    writeln!(output, "{severity} {id}: {title}")?;
-    writeln!(output, "  found     {found}")?;
-    writeln!(output, "  expected  {expected}")?;
+    let Finding { id, severity, fault, .. } = finding;
+    writeln!(output, "{severity} {id}: {}", fault.title)?;
+    writeln!(output, "  found     {}", fault.found)?;
+    writeln!(output, "  expected  {}", fault.expected)?;
     let commands = [("fix", finding.fix()), ("or", finding.instead()), ("undo", finding.undo())];
     for (name, commands) in commands {
         for command in commands {
-            writeln!(output, "  {name:9} {}", inside(command, namespace))?;
+            writeln!(output, "  {name:9} {}", in_namespace(command, namespace))?;
         }
     }
     writeln!(output, "  see       lvsctl-doctor(8), {id}\n")
@@ -56,38 +60,37 @@ fn closing(output: &mut dyn Write, diagnosis: &Diagnosis) -> io::Result<()> {
         "real-server" => "real server",
         role => role,
     };
-    let count =
-        |severity| diagnosis.findings.iter().filter(|finding| finding.severity == severity).count();
     let counts = [
-        (count(Severity::Failure), "failure", "failures"),
-        (count(Severity::Warning), "warning", "warnings"),
-        (count(Severity::Advice), "piece of advice", "pieces of advice"),
+        (Severity::Failure, "failure", "failures"),
+        (Severity::Warning, "warning", "warnings"),
+        (Severity::Advice, "piece of advice", "pieces of advice"),
     ];
-    let told = counts
-        .iter()
+    let counts: Vec<String> = counts
+        .into_iter()
+        .map(|(severity, one, many)| (diagnosis.count(severity), one, many))
         .filter(|(count, ..)| *count > 0)
-        .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }));
-    let told: Vec<String> = told.collect();
-    match told.is_empty() {
+        .map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }))
+        .collect();
+    match counts.is_empty() {
         true if diagnosis.unread.is_empty() => {
             writeln!(output, "{role}: {} checks, nothing wrong", diagnosis.looked.len())
         }
-        true => writeln!(output, "{role}: nothing wrong in what could be looked at"),
-        false => writeln!(output, "{role}: {}", told.join(", ")),
+        true => writeln!(output, "{role}: nothing wrong in what could be read"),
+        false => writeln!(output, "{role}: {}", counts.join(", ")),
     }
 }
 
 fn object(diagnosis: &Diagnosis, namespace: Option<&Namespace>) -> Json {
     let all = |commands: Vec<String>| -> Vec<String> {
-        commands.into_iter().map(|command| inside(command, namespace)).collect()
+        commands.into_iter().map(|command| in_namespace(command, namespace)).collect()
     };
     let finding = |finding: &Finding| {
         json!({
             "id": finding.id,
-            "severity": finding.severity,
-            "title": finding.title,
-            "found": finding.found,
-            "expected": finding.expected,
+            "severity": finding.severity.to_string(),
+            "title": finding.fault.title,
+            "found": finding.fault.found,
+            "expected": finding.fault.expected,
             "fix": all(finding.fix()),
             "instead": all(finding.instead()),
             "undo": all(finding.undo()),
@@ -110,7 +113,7 @@ fn object(diagnosis: &Diagnosis, namespace: Option<&Namespace>) -> Json {
     })
 }
 
-/// What `--watch` saw.
+/// The result of `--watch`.
 pub(super) fn movements(
     output: &mut dyn Write,
     movements: &[Movement],
@@ -131,5 +134,78 @@ pub(super) fn movements(
     match movements.len() {
         0 => writeln!(output, "nothing moved in {seconds} s"),
         _ => Ok(()),
+    }
+}
+
+/// A command as a shell outside the network namespace runs it. `lvsctl` has an option for that;
+/// modules and files such as those of `sysctl.d` are the same in every namespace.
+pub(super) fn in_namespace(command: String, namespace: Option<&Namespace>) -> String {
+    let Some(namespace) = namespace.filter(|_| depends_on_namespace(&command)) else {
+        return command;
+    };
+    let enter = match namespace {
+        Namespace::Named(name) => {
+            let name = quoted(name);
+            if let Some(words) = command.strip_prefix("ip ").filter(|it| is_plain(it)) {
+                return format!("ip -n {name} {words}");
+            }
+            format!("ip netns exec {name}")
+        }
+        Namespace::Path(_) => format!("nsenter --net={}", quoted(&namespace.word())),
+        Namespace::Process(process) => format!("nsenter --net=/proc/{process}/ns/net"),
+    };
+    match is_plain(&command) {
+        true => format!("{enter} {command}"),
+        false => format!("{enter} sh -c {}", quoted(&command)),
+    }
+}
+
+fn depends_on_namespace(command: &str) -> bool {
+    let mut parts = command.split(" && ");
+    let of_ip = parts.any(|part| part.starts_with("ip ") || part.starts_with("ipvsadm "));
+    of_ip || command.contains("/proc/sys/net/")
+}
+
+/// Whether it is one command without redirections or quotes.
+fn is_plain(command: &str) -> bool {
+    !command.contains(['>', '&', '|', ';', '\'', '"', '$', '\\'])
+}
+
+/// A word, quoted for a shell.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
+    match !word.is_empty() && word.bytes().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_name_their_namespace() {
+        let of = |command: &str, namespace: &str| {
+            let Ok(namespace) = namespace.parse();
+            in_namespace(command.to_owned(), Some(&namespace))
+        };
+        let sysctl = "echo 1 > /proc/sys/net/ipv4/ip_forward";
+        for (command, namespace, expected) in [
+            ("ip -6 route del default", "blue", "ip -n blue -6 route del default"),
+            ("ipvsadm -C", "a b", "ip netns exec 'a b' ipvsadm -C"),
+            (sysctl, "blue", "ip netns exec blue sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward'"),
+            ("ip link set tunl0 up", "/run/x", "nsenter --net=/run/x ip link set tunl0 up"),
+            ("ipvsadm -C", "42", "nsenter --net=/proc/42/ns/net ipvsadm -C"),
+            (
+                "modprobe fou && ip fou add port 6080 gue",
+                "blue",
+                "ip netns exec blue sh -c 'modprobe fou && ip fou add port 6080 gue'",
+            ),
+            ("modprobe ipip", "blue", "modprobe ipip"),
+            ("lvsctl --netns blue apply x", "blue", "lvsctl --netns blue apply x"),
+        ] {
+            assert_eq!(of(command, namespace), expected);
+        }
     }
 }

@@ -1,0 +1,283 @@
+//! Routing: with NAT both directions pass the director, packets have a route, and the reverse path
+//! filter accepts them.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use crate::doctor::context::{Context, STRICT_FILTER};
+use crate::doctor::finding::{Fault, Step};
+use crate::engine::Change;
+use crate::host::{self, InterfaceName, Sysctl};
+use lvs::ipvs::{AddressFamily, Forwarding};
+
+/// The real servers of NAT, this machine excluded.
+fn nat_real_servers(context: &Context<'_>, family: AddressFamily) -> Vec<IpAddr> {
+    let mut addresses = Vec::new();
+    for (_, entry) in context.destinations() {
+        let destination = &entry.destination;
+        let address = destination.address;
+        if destination.forwarding == Forwarding::Masquerade
+            && destination.family() == family
+            && !context.is_own(address)
+            && !addresses.contains(&address)
+        {
+            addresses.push(address);
+        }
+    }
+    addresses
+}
+
+fn forwarding_is_off(context: &Context<'_>, family: AddressFamily) -> Option<Fault> {
+    let sysctl = Sysctl::forwarding(family);
+    let real_servers = nat_real_servers(context, family);
+    let first = real_servers.first().filter(|_| context.number(&sysctl) == Some(0))?;
+    let title = format!("this director does not forward: replies of {first} never reach a client");
+    let why = format!(", with NAT to {} real servers", real_servers.len());
+    Some(context.is_off(sysctl, &why, title))
+}
+
+pub(super) fn nat_is_not_forwarded(context: &Context<'_>) -> Vec<Fault> {
+    match forwarding_is_off(context, AddressFamily::Ipv4) {
+        Some(fault) => vec![fault],
+        None => interfaces_that_do_not_forward(context),
+    }
+}
+
+/// For IPv4, the interface on which the replies arrive decides (`ip_route_input_slow`).
+fn interfaces_that_do_not_forward(context: &Context<'_>) -> Vec<Fault> {
+    let mut judged: Vec<&InterfaceName> = Vec::new();
+    let mut faults = Vec::new();
+    for real in nat_real_servers(context, AddressFamily::Ipv4) {
+        let Some(route) = context.topology.route_to(real) else {
+            continue;
+        };
+        let device = &route.device;
+        let sysctl = Sysctl::of_interface(device, "forwarding");
+        if context.number(&sysctl) != Some(0) || judged.contains(&device) {
+            continue;
+        }
+        judged.push(device);
+        let title = format!("{device} does not forward: replies of {real} never reach a client");
+        faults.push(context.is_off(sysctl, ", though ip_forward is 1", title));
+    }
+    faults
+}
+
+pub(super) fn nat_is_not_forwarded_ipv6(context: &Context<'_>) -> Option<Fault> {
+    forwarding_is_off(context, AddressFamily::Ipv6)
+}
+
+/// On a one-armed director, replies arrive on and leave by one interface, and the kernel sends
+/// redirects to the real server. If it accepts them, its replies bypass the director.
+pub(super) fn redirects_bypass_the_director(context: &Context<'_>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut judged: Vec<&InterfaceName> = Vec::new();
+    for real in nat_real_servers(context, AddressFamily::Ipv4) {
+        let Some(device) = context.topology.on_link(real) else {
+            continue;
+        };
+        let one_armed = context.topology.default_interface(false) == Some(device)
+            || context.directed_vips().into_iter().any(|address| {
+                address.is_ipv4() && context.topology.on_link(address) == Some(device)
+            });
+        let effective = context.effective("send_redirects", device);
+        let effective = effective.filter(|effective| effective.value() != 0 && one_armed);
+        let Some(effective) = effective.filter(|_| !judged.contains(&device)) else {
+            continue;
+        };
+        judged.push(device);
+        faults.push(Fault {
+            title: format!(
+                "{device} sends redirects, from which {real} learns a route to the clients that \
+                 bypasses the director"
+            ),
+            found: effective.to_string(),
+            expected: "0 for both".to_owned(),
+            repair: context.switch_off(&effective),
+        });
+    }
+    faults.extend(accepted_redirects(context));
+    faults
+}
+
+/// On a real server whose default route lvsctl set.
+fn accepted_redirects(context: &Context<'_>) -> Option<Fault> {
+    let route = journalled_routes(context).find(|it| it.family == AddressFamily::Ipv4)?;
+    let effective = context.effective("accept_redirects", &route.device)?;
+    (effective.value() != 0).then(|| Fault {
+        title: format!(
+            "{} accepts redirects, with which replies bypass the director",
+            route.device
+        ),
+        found: effective.to_string(),
+        expected: "0".to_owned(),
+        repair: context.switch_off(&effective),
+    })
+}
+
+/// A default route through the director that lvsctl set.
+struct DirectorRoute<'a> {
+    family: AddressFamily,
+    director: IpAddr,
+    device: InterfaceName,
+    key: &'a host::Key,
+    value: &'a str,
+}
+
+/// Parses values such as `via ADDRESS dev INTERFACE`.
+fn journalled_routes<'a>(context: &Context<'a>) -> impl Iterator<Item = DirectorRoute<'a>> {
+    context.facts.journal.iter().filter_map(|entry| {
+        let (Some(key @ host::Key::DefaultRoute(family)), Some(value)) = (&entry.key, &entry.value)
+        else {
+            return None;
+        };
+        let mut words = value.split(' ');
+        let (director, device) = (words.nth(1)?.parse().ok()?, words.nth(1)?.parse().ok()?);
+        Some(DirectorRoute { family: *family, director, device, key, value })
+    })
+}
+
+pub(super) fn replies_bypass_the_director(context: &Context<'_>) -> Vec<Fault> {
+    if context.unmanaged_policy_rules() > 0 {
+        return Vec::new();
+    }
+    let fault = |DirectorRoute { family, director, device, key, value }: DirectorRoute<'_>| {
+        let routes = context.network().routes.iter();
+        let defaults = routes
+            .filter(|route| route.prefix == 0 && AddressFamily::from(route.destination) == family);
+        let metric = defaults.clone().map(|route| route.metric).min();
+        let best: Vec<_> = defaults.filter(|route| Some(route.metric) == metric).collect();
+        if best.iter().any(|it| it.gateway == Some(director) && it.device == device) {
+            return None;
+        }
+        let found = best.first();
+        // lvsctl sets its route with the lowest metric of the family.
+        let lowest = match family {
+            AddressFamily::Ipv4 => 0,
+            AddressFamily::Ipv6 => 1,
+        };
+        let replaced = found.filter(|route| route.metric <= lowest);
+        let from = replaced.and_then(|route| {
+            route.gateway.map(|gateway| host::Key::through(gateway, &route.device))
+        });
+        Some(Fault {
+            title: format!(
+                "replies bypass the director {director}: they come from an unexpected source \
+                 address, and clients reset the connection"
+            ),
+            found: match found.map(|route| (route.gateway, &route.device)) {
+                Some((Some(gateway), device)) => format!("default via {gateway} dev {device}"),
+                Some((None, device)) => format!("default dev {device}"),
+                None => "no default route".to_owned(),
+            },
+            expected: format!("default via {director} dev {device}"),
+            repair: vec![Step::Host(Change { key: key.clone(), from, to: Some(value.to_owned()) })],
+        })
+    };
+    journalled_routes(context).filter_map(fault).collect()
+}
+
+/// Seen by half-open connections: the real server reaches the client directly.
+pub(super) fn client_is_in_subnet_of_real_server(context: &Context<'_>) -> Vec<Fault> {
+    let mut faults: Vec<(IpAddr, Fault)> = Vec::new();
+    for connection in context.facts.table.iter().flat_map(|table| &table.half_open) {
+        let (client, real) = (connection.client, connection.destination.ip());
+        let is_nat = context.destinations().any(|(_, entry)| {
+            let destination = &entry.destination;
+            destination.address == real && destination.forwarding == Forwarding::Masquerade
+        });
+        let topology = &context.topology;
+        let on_link = topology.on_link(client);
+        let together = on_link.is_some()
+            && on_link == topology.on_link(real)
+            && topology.route_to(client) == topology.route_to(real);
+        let known = faults.iter().any(|(other, _)| *other == client);
+        if !is_nat || !together || known || context.is_own(client) || context.is_own(real) {
+            continue;
+        }
+        let fault = Fault {
+            title: format!(
+                "the client {client} is in the subnet of the real server {real}, whose replies \
+                 bypass the director"
+            ),
+            found: format!("connections of {client} to {} in SYN_RECV", connection.service),
+            expected: "clients of NAT in other subnets than the real servers".to_owned(),
+            repair: Vec::new(),
+        };
+        faults.push((client, fault));
+    }
+    faults.into_iter().map(|(_, fault)| fault).collect()
+}
+
+/// A tunnel may lead anywhere, but routers of the internet have no route to private addresses.
+pub(super) fn private_address_is_routed_to_the_internet(context: &Context<'_>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut judged = Vec::new();
+    for (_, entry) in context.destinations() {
+        let IpAddr::V4(address) = entry.destination.address else {
+            continue;
+        };
+        let route = context.topology.route_to(address.into());
+        let router = route.filter(|route| route.prefix == 0).and_then(|route| route.gateway);
+        let Some(IpAddr::V4(router)) = router.filter(|_| address.is_private()) else {
+            continue;
+        };
+        if is_internal(router) || judged.contains(&address) {
+            continue;
+        }
+        judged.push(address);
+        faults.push(Fault {
+            title: format!(
+                "the real server {address} has a private address, and packets to it go to the \
+                 internet router {router}, which has no route to it"
+            ),
+            found: format!("{address} by the default route, via {router}"),
+            expected: "a public address, or a route to the private network".to_owned(),
+            repair: Vec::new(),
+        });
+    }
+    faults
+}
+
+/// Whether a router may know routes to private addresses.
+const fn is_internal(router: Ipv4Addr) -> bool {
+    let [first, second, ..] = router.octets();
+    router.is_private() || router.is_link_local() || first == 100 && second & 0xc0 == 64
+}
+
+/// Packets were dropped, and the clients of this interface are reached by another one.
+fn drops_clients(context: &Context<'_>, device: &InterfaceName) -> Option<Fault> {
+    let dropped = *context.facts.counters.get("TcpExt IPReversePathFilter")?;
+    let way_out = context.topology.default_interface(false)?;
+    let effective = context.effective("rp_filter", device)?;
+    if dropped == 0 || way_out == device || effective.value() != STRICT_FILTER {
+        return None;
+    }
+    Some(Fault {
+        title: format!(
+            "{device} drops requests of remote clients: they arrive on it, and replies leave by \
+             {way_out}"
+        ),
+        found: format!("{effective}; {dropped} packets dropped so far"),
+        expected: format!("2, or a default route by {device}"),
+        repair: vec![context.loosen_filter(&effective, "2")],
+    })
+}
+
+/// Judges each interface that faces one of the addresses once.
+fn facing_faults(context: &Context<'_>, addresses: impl Iterator<Item = IpAddr>) -> Vec<Fault> {
+    let mut devices: Vec<&InterfaceName> = Vec::new();
+    for address in addresses.filter(|address| address.is_ipv4() && context.is_own(*address)) {
+        let device = context.facing(address);
+        devices.extend(device.filter(|device| !devices.contains(device)));
+    }
+    devices.into_iter().filter_map(|device| drops_clients(context, device)).collect()
+}
+
+pub(super) fn filter_is_strict_on_real_server(context: &Context<'_>) -> Vec<Fault> {
+    let direct = context.suppressed().filter(|it| it.forwarding == Forwarding::DirectRouting);
+    facing_faults(context, direct.map(|served| served.address))
+}
+
+pub(super) fn filter_is_strict_on_director(context: &Context<'_>) -> Vec<Fault> {
+    facing_faults(context, context.directed_vips().into_iter())
+}

@@ -1,0 +1,243 @@
+//! What a check gets: the facts, the expectation, and the questions that several checks ask.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use super::expectation::{Expectation, Served};
+use super::facts::{Facts, Listener, ServiceState};
+use super::finding::{Fault, Step};
+use super::symptom::Symptom;
+use crate::engine::Change;
+use crate::host::{
+    self, AddressState, Effective, InterfaceName, Inventory, PRESENT, Sysctl, Topology, host_prefix,
+};
+use crate::policy::loose_filter;
+use lvs::ipvs::{DestinationEntry, Forwarding, ServiceIdentity, Timeouts};
+use lvs::table;
+
+/// The value of `rp_filter` that drops packets which arrive on another interface than the reply would
+/// leave by.
+pub(super) const STRICT_FILTER: u32 = 1;
+
+pub(super) struct Context<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) expectation: &'a Expectation,
+    pub(super) topology: Topology,
+    pub(super) symptom: Option<Symptom>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(
+        facts: &'a Facts,
+        expectation: &'a Expectation,
+        symptom: Option<Symptom>,
+    ) -> Self {
+        Self { facts, expectation, topology: facts.network.topology(), symptom }
+    }
+
+    pub(super) fn network(&self) -> &'a Inventory {
+        &self.facts.network
+    }
+
+    /// The virtual addresses of IPv4 for which a real server must not answer or announce ARP.
+    pub(super) fn suppressed(&self) -> impl Iterator<Item = &'a Served> {
+        self.local_vips().filter(|served| served.address.is_ipv4())
+    }
+
+    /// The virtual addresses that a real server must have itself: those of TUN and DR.
+    pub(super) fn local_vips(&self) -> impl Iterator<Item = &'a Served> {
+        self.expectation.served.iter().filter(|served| served.forwarding != Forwarding::Masquerade)
+    }
+
+    /// The listening sockets; `None` if some of them may be unknown.
+    pub(super) fn listeners(&self) -> Option<&'a [Listener]> {
+        self.facts.listeners.as_deref().filter(|_| !self.facts.kernel.hidden_listeners)
+    }
+
+    pub(super) fn services(&self) -> &'a [ServiceState] {
+        self.facts.services()
+    }
+
+    pub(super) fn destinations(
+        &self,
+    ) -> impl Iterator<Item = (ServiceIdentity, &'a DestinationEntry)> {
+        self.facts.destinations()
+    }
+
+    /// The virtual addresses of the services in the IPVS table, each once.
+    pub(super) fn directed_vips(&self) -> Vec<IpAddr> {
+        let mut addresses = Vec::new();
+        for state in self.services() {
+            if let ServiceIdentity::Address { address, .. } = state.identity()
+                && !addresses.contains(&address)
+            {
+                addresses.push(address);
+            }
+        }
+        addresses
+    }
+
+    /// The timeouts of the cluster file; 0 leaves one as it is.
+    pub(super) fn desired_timeouts(&self) -> Option<Timeouts> {
+        self.expectation.desired.as_ref()?.timeouts()
+    }
+
+    /// The interface that the cluster file or lvsctl's journal gives an address to.
+    pub(super) fn desired_device(&self, address: IpAddr) -> Option<&InterfaceName> {
+        let desired = self.expectation.desired.iter().flat_map(|desired| &desired.entries);
+        let keys = desired.filter_map(|entry| entry.host());
+        let journalled = self.facts.journal.iter().filter_map(|entry| entry.key.as_ref());
+        keys.chain(journalled).find_map(|key| match key {
+            host::Key::Address { address: known, device, .. } if *known == address => Some(device),
+            _ => None,
+        })
+    }
+
+    /// Every assignment of an address to an interface of this machine.
+    pub(super) fn assignments(&self, address: IpAddr) -> impl Iterator<Item = &'a AddressState> {
+        self.network().addresses.iter().filter(move |state| state.assigned.address == address)
+    }
+
+    pub(super) fn is_own(&self, address: IpAddr) -> bool {
+        self.assignments(address).next().is_some()
+    }
+
+    /// The interface on which neighbours may resolve a virtual address: the one whose subnet holds
+    /// it.
+    pub(super) fn facing(&self, address: IpAddr) -> Option<&InterfaceName> {
+        let device = self.topology.on_link(address)?;
+        self.network().link(device).filter(|link| link.arp).map(|_| device)
+    }
+
+    pub(super) fn effective(
+        &self,
+        parameter: &'static str,
+        device: &InterfaceName,
+    ) -> Option<Effective> {
+        Effective::read(parameter, device, |sysctl| self.network().sysctl(sysctl))
+    }
+
+    pub(super) fn number(&self, sysctl: &Sysctl) -> Option<u32> {
+        self.network().sysctl(sysctl)?.parse().ok()
+    }
+
+    /// The step that sets a sysctl.
+    pub(super) fn set(&self, sysctl: Sysctl, to: impl ToString) -> Step {
+        let from = self.network().sysctl(&sysctl).map(str::to_owned);
+        Step::Host(Change { key: host::Key::Sysctl(sysctl), from, to: Some(to.to_string()) })
+    }
+
+    /// A sysctl that is 0 and must be 1. `why` follows the actual value.
+    pub(super) fn is_off(&self, sysctl: Sysctl, why: &str, title: String) -> Fault {
+        let (found, expected) = (format!("{sysctl} is 0{why}"), "1".to_owned());
+        Fault { title, found, expected, repair: vec![self.set(sysctl, 1)] }
+    }
+
+    /// The steps that switch off a parameter that is on if either value is.
+    pub(super) fn switch_off(&self, effective: &Effective) -> Vec<Step> {
+        let parameter = effective.parameter;
+        let all = (effective.all != 0).then(|| Sysctl::of_all_interfaces(parameter));
+        let own = (effective.own != 0).then(|| Sysctl::of_interface(&effective.device, parameter));
+        all.into_iter().chain(own).map(|sysctl| self.set(sysctl, 0)).collect()
+    }
+
+    /// The step that makes a strict reverse path filter loose, or sets it to `otherwise`.
+    pub(super) fn loosen_filter(&self, effective: &Effective, otherwise: &'static str) -> Step {
+        let (value, _) = loose_filter(effective.all, otherwise);
+        self.set(Sysctl::of_interface(&effective.device, "rp_filter"), value)
+    }
+
+    /// What lvsctl has set by its journal and now differs, with the step that sets it again.
+    pub(super) fn journal_drift(&self) -> impl Iterator<Item = (&'a host::Key, Step)> {
+        self.facts.journal.iter().filter_map(|entry| {
+            let key = entry.key.as_ref()?;
+            let from = self.network().value(key).unwrap_or_else(|| entry.found.clone());
+            let to = entry.value.clone();
+            let differs = to.is_some() && from != to;
+            differs.then(|| (key, Step::Host(Change { key: key.clone(), from, to })))
+        })
+    }
+
+    /// The steps that restore what lvsctl has set on an interface, in the order it was set.
+    pub(super) fn journal_drift_on(&self, device: &InterfaceName) -> Vec<Step> {
+        let is_on = |key: &host::Key| match key {
+            host::Key::Link(name) => name == device,
+            host::Key::Sysctl(sysctl) => sysctl.interface().as_ref() == Some(device),
+            key => key.device() == Some(device),
+        };
+        self.journal_drift().filter(|(key, _)| is_on(key)).map(|(_, step)| step).collect()
+    }
+
+    /// Journalled services that are gone, with the steps that create them and their destinations.
+    pub(super) fn missing_services(&self) -> Vec<(ServiceIdentity, Vec<Step>)> {
+        let present: HashSet<ServiceIdentity> =
+            self.services().iter().map(ServiceState::identity).collect();
+        let entries = self.facts.journal.iter().filter_map(|entry| entry.entry.as_ref());
+        let steps = entries.filter_map(|(key, value)| {
+            let identity = key.service().filter(|identity| !present.contains(identity))?;
+            let step = Step::Table(Change { key: *key, from: None, to: Some(value.clone()) });
+            Some((identity, step))
+        });
+        grouped(steps)
+    }
+
+    /// Services of the cluster file whose scheduler or persistence engine the kernel cannot load,
+    /// with the module.
+    pub(super) fn unavailable_modules(&self) -> Vec<(ServiceIdentity, String)> {
+        let Some(known) = &self.facts.kernel.parts else {
+            return Vec::new();
+        };
+        let mut unavailable = Vec::new();
+        for service in self.expectation.unmet().filter_map(|entry| entry.desired_service()) {
+            let engine = service.persistence_engine.iter().map(|engine| format!("pe_{engine}"));
+            let parts = [service.scheduler.clone()].into_iter().chain(engine);
+            let missing = parts.filter(|part| !known.contains(part));
+            unavailable.extend(missing.map(|part| (service.identity, format!("ip_vs_{part}"))));
+        }
+        unavailable
+    }
+
+    /// The number of policy rules that lvsctl did not add.
+    pub(super) fn unmanaged_policy_rules(&self) -> usize {
+        let ours = self.facts.journal.iter().filter(|entry| {
+            matches!(entry.key, Some(host::Key::Rule { .. })) && entry.value.is_some()
+        });
+        self.network().policy_rules.saturating_sub(ours.count())
+    }
+}
+
+/// Collects the values of each key, in the order in which the keys first appear.
+pub(super) fn grouped<K: Clone + Eq + std::hash::Hash, V>(
+    pairs: impl IntoIterator<Item = (K, V)>,
+) -> Vec<(K, Vec<V>)> {
+    let (mut groups, mut places) = (Vec::<(K, Vec<V>)>::new(), HashMap::new());
+    for (key, value) in pairs {
+        let place = *places.entry(key.clone()).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some((_, values)) => values.push(value),
+            None => groups.push((key, vec![value])),
+        }
+    }
+    groups
+}
+
+/// The step that adds an address with its host prefix.
+pub(super) fn add_address(address: IpAddr, device: &InterfaceName) -> Step {
+    let key = host::Key::Address { address, prefix: host_prefix(address), device: device.clone() };
+    Step::Host(Change { key, from: None, to: Some(PRESENT.to_owned()) })
+}
+
+/// The step that deletes an address.
+pub(super) fn delete_address(state: &AddressState) -> Step {
+    let assigned = state.assigned.clone();
+    let (address, prefix, device) = (assigned.address, assigned.prefix, assigned.device);
+    let key = host::Key::Address { address, prefix, device };
+    Step::Host(Change { key, from: Some(PRESENT.to_owned()), to: None })
+}
+
+/// The step that deletes a destination.
+pub(super) fn delete_destination(service: ServiceIdentity, entry: &DestinationEntry) -> Step {
+    let destination = &entry.destination;
+    let from = Some(table::Value::Destination(destination.clone()));
+    Step::Table(Change { key: table::Key::of(service, destination), from, to: None })
+}

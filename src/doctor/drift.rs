@@ -1,0 +1,305 @@
+//! Differences between a cluster file and the machine, each reported once.
+//!
+//! What a check finds by itself stays its finding, and the cluster file fixes it where that is
+//! enough. The remaining differences are reported under the ID of the check that they belong to.
+
+use std::collections::HashSet;
+
+use super::check::{self, CHECKS};
+use super::context::{Context, grouped};
+use super::expectation::{DesiredEntry, DesiredState};
+use super::facts::service_name;
+use super::finding::{Fault, Finding, Step};
+use crate::engine::Change;
+use crate::host::{self, InterfaceName, without_message};
+use lvs::ipvs::ServiceIdentity;
+use lvs::table;
+
+/// What a step changes.
+#[derive(PartialEq, Eq, Hash)]
+enum Key<'a> {
+    Host(&'a host::Key),
+    Table(&'a table::Key),
+}
+
+fn key(step: &Step) -> Option<Key<'_>> {
+    match step {
+        Step::Host(change) => Some(Key::Host(&change.key)),
+        Step::Table(change) => Some(Key::Table(&change.key)),
+        Step::Shell { .. } => None,
+    }
+}
+
+/// Adds the differences that no finding covers.
+pub(super) fn add(context: &Context<'_>, desired: &DesiredState, findings: &mut Vec<Finding>) {
+    let unavailable: HashSet<ServiceIdentity> =
+        context.unavailable_modules().into_iter().map(|(service, _)| service).collect();
+    let mut differences = desired.differences(context.network());
+    differences
+        .retain(|entry| entry.service().is_none_or(|service| !unavailable.contains(&service)));
+    let keys: HashSet<Key<'_>> = desired.unmet().filter_map(|entry| key(&entry.step)).collect();
+    for finding in &mut *findings {
+        if is_fixed_by_file(finding, desired, &differences, &keys) {
+            finding.apply = Some(desired.apply.clone());
+        }
+    }
+    // The kernel deletes the routes of an interface that goes down.
+    let down: Vec<&InterfaceName> = differences.iter().filter_map(|entry| link(entry)).collect();
+    let follows = |entry: &DesiredEntry| match entry.host() {
+        Some(host::Key::Route { device, .. }) => down.contains(&device),
+        _ => false,
+    };
+    let repairs = findings.iter().flat_map(|finding| &finding.fault.repair);
+    let covered: HashSet<Key<'_>> = repairs.filter_map(key).collect();
+    let ids: HashSet<&str> = findings.iter().map(|finding| finding.id).collect();
+    differences.retain(|entry| {
+        let is_covered = key(&entry.step).is_some_and(|key| covered.contains(&key));
+        !is_covered && !is_parameter_of(entry, &ids) && !follows(entry)
+    });
+    let subjects = Subjects::new(desired);
+    let by_subject = differences.into_iter().map(|entry| (subjects.of(entry), entry));
+    for ((id, about), entries) in grouped(by_subject) {
+        findings.extend(CHECKS.iter().find(|check| check.id == id).map(|check| Finding {
+            apply: Some(desired.apply.clone()),
+            ..check.finding(fault(id, &about, &entries))
+        }));
+    }
+    findings.sort_by_key(|finding| check::position(finding.id));
+}
+
+/// Whether the cluster file contains everything that fixes a finding. May replace the repair by
+/// that of the file.
+fn is_fixed_by_file(
+    finding: &mut Finding,
+    desired: &DesiredState,
+    differences: &[&DesiredEntry],
+    unmet: &HashSet<Key<'_>>,
+) -> bool {
+    let repair = &mut finding.fault.repair;
+    match finding.id {
+        // Applying the table loads the module.
+        "K1" => {
+            let entries = differences.iter().filter(|it| matches!(it.step, Step::Table(_)));
+            let entries: Vec<Step> = entries.map(|entry| entry.step.clone()).collect();
+            let has_entries = !entries.is_empty();
+            if has_entries {
+                *repair = entries;
+            }
+            has_entries
+        }
+        "A4" => is_fixed_for_all("arp_ignore", repair, desired),
+        "A5" => is_fixed_for_all("arp_announce", repair, desired),
+        _ => {
+            let is_desired = |step| key(step).is_some_and(|key| unmet.contains(&key));
+            !repair.is_empty() && repair.iter().all(is_desired)
+        }
+    }
+}
+
+/// The larger value counts: the value for all interfaces, which the file sets, is as good as that
+/// of the interface, unless the interface has a larger one.
+fn is_fixed_for_all(parameter: &str, repair: &mut Vec<Step>, desired: &DesiredState) -> bool {
+    let is_small = |step: &Step| match step {
+        Step::Host(change) => matches!(change.from.as_deref(), Some("0" | "1" | "2")),
+        Step::Table(_) | Step::Shell { .. } => false,
+    };
+    let of_all = |entry: &&DesiredEntry| {
+        entry.sysctl().is_some_and(|sysctl| sysctl.parameter() == Some(("all", parameter)))
+    };
+    match desired.unmet().find(of_all) {
+        Some(entry) if repair.iter().all(is_small) => {
+            *repair = vec![entry.step.clone()];
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Whether a finding covers the parameter, by whichever of its values. Several checks know reasons
+/// for a strict filter.
+fn is_parameter_of(entry: &DesiredEntry, ids: &HashSet<&str>) -> bool {
+    check_of_parameter(entry).is_some_and(|id| {
+        ids.contains(id)
+            || id.starts_with('P') && ["P1", "P2", "P3", "P4"].iter().any(|it| ids.contains(it))
+    })
+}
+
+/// The interface that is missing or down.
+fn link(entry: &DesiredEntry) -> Option<&InterfaceName> {
+    match entry.host() {
+        Some(host::Key::Link(device) | host::Key::LinkUp(device)) => Some(device),
+        _ => None,
+    }
+}
+
+/// What must be known of all entries to name the subject of one.
+struct Subjects {
+    /// Services that are missing, with all their destinations.
+    missing: HashSet<ServiceIdentity>,
+    /// Routing tables of policy rules.
+    tables: HashSet<u32>,
+}
+
+impl Subjects {
+    fn new(desired: &DesiredState) -> Self {
+        let missing = desired.entries.iter().filter_map(|entry| match &entry.step {
+            Step::Table(Change { key: table::Key::Service(service), from: None, .. }) => {
+                Some(*service)
+            }
+            _ => None,
+        });
+        let tables = desired.entries.iter().filter_map(|entry| match entry.host() {
+            Some(host::Key::Rule { table, .. }) => Some(*table),
+            _ => None,
+        });
+        Self { missing: missing.collect(), tables: tables.collect() }
+    }
+
+    /// The check that a difference belongs to, and its subject: differences of one subject are one
+    /// finding.
+    fn of(&self, entry: &DesiredEntry) -> (&'static str, String) {
+        match &entry.step {
+            Step::Host(change) => self.of_host(&change.key, entry),
+            Step::Table(change) => match change.key.service() {
+                Some(service) if self.missing.contains(&service) => ("H21", service_name(service)),
+                Some(service) if is_weight(change) => ("H23", service_name(service)),
+                Some(service) => ("H22", service_name(service)),
+                None if change.key == table::Key::Timeouts => ("H24", String::new()),
+                None => ("H4", change.key.to_string()),
+            },
+            Step::Shell { .. } => ("H22", String::new()),
+        }
+    }
+
+    fn of_host(&self, key: &host::Key, entry: &DesiredEntry) -> (&'static str, String) {
+        match key {
+            host::Key::Link(device) | host::Key::LinkUp(device) if is_tunnel(device.as_str()) => {
+                ("K3", device.to_string())
+            }
+            host::Key::FouPort { port, .. } => ("M6", port.to_string()),
+            host::Key::Rule { .. } => ("M1", String::new()),
+            host::Key::FullRoute(route) if self.tables.contains(&route.table) => {
+                ("M1", String::new())
+            }
+            host::Key::Address { address, .. } if entry.is_of_director() => {
+                ("A16", address.to_string())
+            }
+            host::Key::Address { address, .. } => ("A1", address.to_string()),
+            host::Key::Route { device, .. } => ("A20", device.to_string()),
+            host::Key::DefaultRoute(_) => ("N2", String::new()),
+            host::Key::Sysctl(sysctl) => {
+                let about = match sysctl.parameter() {
+                    Some((device, "rp_filter")) => device.to_owned(),
+                    _ => String::new(),
+                };
+                (check_of_parameter(entry).unwrap_or("V5"), about)
+            }
+            host::Key::Link(_)
+            | host::Key::LinkUp(_)
+            | host::Key::Port(_)
+            | host::Key::Mtu(_)
+            | host::Key::FullAddress { .. }
+            | host::Key::FullRoute(_) => ("I2", String::new()),
+        }
+    }
+}
+
+fn check_of_parameter(entry: &DesiredEntry) -> Option<&'static str> {
+    let sysctl = entry.sysctl()?;
+    Some(match sysctl.parameter() {
+        Some((device, "rp_filter")) if is_tunnel(device) => "P1",
+        Some((_, "rp_filter")) if entry.is_of_director() => "P4",
+        Some((_, "rp_filter")) => "P3",
+        Some(_) => "N4",
+        None => match sysctl.to_string().rsplit('/').next() {
+            Some("ip_forward") => "N1",
+            Some("accept_redirects") => "N4",
+            _ => "V5",
+        },
+    })
+}
+
+/// Whether the kernel or lvsctl names tunnel interfaces like this.
+fn is_tunnel(device: &str) -> bool {
+    matches!(device, "tunl0" | "sit0" | "gre0" | "ip6tnl0" | "ip6gre0")
+        || device.starts_with("lvs-")
+}
+
+/// Whether only the weight differs, which a health checker may have set.
+fn is_weight(change: &Change<table::Key, table::Value>) -> bool {
+    match (&change.from, &change.to) {
+        (Some(table::Value::Destination(from)), Some(table::Value::Destination(to))) => {
+            let mut same = from.clone();
+            same.weight = to.weight;
+            same == *to
+        }
+        _ => false,
+    }
+}
+
+fn fault(id: &str, about: &str, entries: &[&DesiredEntry]) -> Fault {
+    let title = match id {
+        "K3" => format!("{about} differs: no interface decapsulates the packets of the director"),
+        "M6" => format!("no receive port {about} for GUE: packets of the director are refused"),
+        "M1" => "clients do not learn the segment size that fits the tunnel: small pages work, \
+                 uploads hang"
+            .to_owned(),
+        "A1" => format!(
+            "{about} is missing: packets that the director forwards here for it are dropped"
+        ),
+        "A16" => {
+            format!("{about} is not a local address of this director: IPVS never sees its packets")
+        }
+        "A20" => format!("a virtual address has no route of its own through {about}"),
+        "N2" => "replies bypass the director: they come from an unexpected source address, and \
+                 clients reset the connection"
+            .to_owned(),
+        "N1" | "V5" => "this director does not forward as it must".to_owned(),
+        "N4" => "replies bypass the director by redirects".to_owned(),
+        "P1" | "P3" | "P4" => format!(
+            "{about} filters strictly: it drops requests of clients that another interface reaches"
+        ),
+        "I2" => {
+            "the bond differs from the cluster file: traffic does not use all its ports".to_owned()
+        }
+        "H21" => format!("{about} is not in the IPVS table: its clients are refused"),
+        "H23" => format!("weights of real servers of {about} differ from the cluster file"),
+        "H24" => "the timeouts of connections differ from the cluster file".to_owned(),
+        "H4" => format!("the {about} differs from the cluster file: a takeover loses connections"),
+        _ => format!("{about} differs from the cluster file"),
+    };
+    let (found, expected): (Vec<String>, Vec<String>) =
+        entries.iter().map(|entry| actual_and_desired(&entry.step)).unzip();
+    Fault {
+        title,
+        found: found.join("; "),
+        expected: expected.join("; "),
+        repair: entries.iter().map(|entry| entry.step.clone()).collect(),
+    }
+}
+
+fn actual_and_desired(step: &Step) -> (String, String) {
+    const MISSING: &str = "missing";
+    match step {
+        Step::Host(change) => {
+            let value = |value: &Option<String>| {
+                let value = value.as_deref().map_or(MISSING, without_message);
+                format!("{} {value}", change.key)
+            };
+            (value(&change.from), value(&change.to))
+        }
+        Step::Table(change) => {
+            // As `ipvsadm -S` prints it.
+            let value = |value: &Option<table::Value>| match value {
+                None => format!("{} {MISSING}", change.key),
+                Some(_) => {
+                    let created = Change { key: change.key, from: None, to: value.clone() };
+                    let command = table::command(&created);
+                    command.strip_prefix("ipvsadm ").unwrap_or(&command).to_owned()
+                }
+            };
+            (value(&change.from), value(&change.to))
+        }
+        Step::Shell { fix, .. } => (String::new(), fix.clone()),
+    }
+}
