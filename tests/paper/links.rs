@@ -93,3 +93,11 @@ fn tutorials_of_both_languages_have_the_same_commands() {
     assert!(commands_in_english.len() > 100);
     assert_eq!(commands(&read("docs/zh-CN/tutorial.md")), commands_in_english);
 }
+
+#[test]
+fn pages_name_the_rust_version_of_the_workspace() {
+    let needed = format!("Rust {} or later", env!("CARGO_PKG_RUST_VERSION"));
+    for page in ["README.md", "CONTRIBUTING.md"] {
+        assert!(read(page).contains(&needed), "{page}: {needed}");
+    }
+}
