@@ -1,4 +1,4 @@
-//! A client, a director and a real server, and what the doctor says of them.
+//! A client, a director and a real server, and the findings of the doctor on them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,7 +7,6 @@ use serde_json::Value as Json;
 
 use crate::support::{Host, LVSCTL, Network, root};
 
-/// Three hosts with traffic between them.
 pub(crate) struct Cluster {
     pub(crate) client: Host,
     pub(crate) director: Host,
@@ -18,10 +17,10 @@ pub(crate) struct Cluster {
     pub(crate) vip: &'static str,
 }
 
-/// An answer comes within milliseconds, and the first packet is sent again after a second.
+/// A reply takes milliseconds, and the first packet is retransmitted after a second.
 const PATIENCE: Duration = Duration::from_millis(800);
 
-/// How the packets go, and in which family.
+/// The forwarding method, and the addresses of one family.
 #[derive(Clone, Copy)]
 pub(crate) struct Way {
     pub(crate) mode: &'static str,
@@ -50,14 +49,14 @@ pub(crate) const NAT_IPV6: Way = Way {
 };
 
 impl Cluster {
-    /// The hosts of one way, set up by lvsctl; they filter by reverse path, strictly.
+    /// Hosts set up by lvsctl, with strict reverse path filters.
     pub(crate) fn up(way: Way) -> Self {
         let cluster = Self::down(way);
         cluster.set_up(way);
         cluster
     }
 
-    /// The hosts before anything is set up.
+    /// The same hosts before lvsctl sets up anything.
     pub(crate) fn down(way: Way) -> Self {
         root("modprobe -a ip_vs ip_vs_rr");
         let inside = Network::new();
@@ -93,7 +92,7 @@ impl Cluster {
         self.real.lvsctl(&format!("real-server up --mode {mode} --vip {vip}{gateway}")).success();
     }
 
-    /// Asserts that the client is answered, and that the doctor has nothing to say of any host.
+    /// Asserts that the client gets an answer, and that no host has a finding.
     #[track_caller]
     pub(crate) fn is_well(&self) {
         self.is_answered();
@@ -102,33 +101,33 @@ impl Cluster {
         is_healthy(&self.client, "none");
     }
 
-    /// Asserts that the client is answered.
+    /// Asserts that the client gets an answer.
     #[track_caller]
     pub(crate) fn is_answered(&self) {
-        self.forget();
+        self.flush_neighbours();
         assert_eq!(self.client.ask(self.vip, 80), "real");
     }
 
-    /// Asserts that the client is not.
+    /// Asserts that the client gets no answer.
     #[track_caller]
     pub(crate) fn is_not_answered(&self) {
-        self.forget();
+        self.flush_neighbours();
         assert_eq!(self.client.ask_within(self.vip, 80, PATIENCE), "nobody");
     }
 
-    /// Who has the address is asked anew.
-    fn forget(&self) {
+    /// Makes the client resolve the address again.
+    fn flush_neighbours(&self) {
         self.client.shell("ip neigh flush all").success();
     }
 }
 
-/// What the doctor says: its exit code, and its findings.
+/// Runs the doctor, and returns its exit code, its findings, and the whole object.
 pub(crate) fn examined(host: &Host, options: &str) -> (i32, Vec<Json>, Json) {
-    let told = host.lvsctl_inside(&format!("doctor --json {options}"));
-    let object: Json = serde_json::from_str(&told.output)
-        .unwrap_or_else(|error| panic!("{error}: doctor {options}: {told:?}"));
+    let outcome = host.lvsctl_inside(&format!("doctor --json {options}"));
+    let object: Json = serde_json::from_str(&outcome.output)
+        .unwrap_or_else(|error| panic!("{error}: doctor {options}: {outcome:?}"));
     assert_eq!(object["schema"], 1);
-    (told.status, object["findings"].as_array().unwrap().clone(), object)
+    (outcome.status, object["findings"].as_array().unwrap().clone(), object)
 }
 
 /// The IDs of findings.
@@ -136,7 +135,7 @@ pub(crate) fn ids(findings: &[Json]) -> Vec<&str> {
     findings.iter().map(|it| it["id"].as_str().unwrap()).collect()
 }
 
-/// Asserts that the doctor finds nothing, and says that the host is of that role.
+/// Asserts that the host has this role and no findings.
 #[track_caller]
 pub(crate) fn is_healthy(host: &Host, role: &str) {
     is_healthy_by(host, "", role);
@@ -151,7 +150,7 @@ pub(crate) fn is_healthy_by(host: &Host, options: &str, role: &str) {
     assert_eq!(object["role"], role);
 }
 
-/// Asserts that the doctor finds exactly this.
+/// Asserts that this is the only finding.
 #[track_caller]
 pub(crate) fn is_found(host: &Host, id: &str) -> Json {
     is_found_by(host, "", id)
@@ -171,7 +170,7 @@ pub(crate) fn is_found_by(host: &Host, options: &str, id: &str) -> Json {
     findings[0].clone()
 }
 
-/// Runs the commands of a finding, each as it stands.
+/// Runs the commands of a finding, unchanged.
 #[track_caller]
 pub(crate) fn run(host: &Host, finding: &Json, which: &str) {
     let commands = finding[which].as_array().unwrap();
@@ -183,18 +182,18 @@ pub(crate) fn run(host: &Host, finding: &Json, which: &str) {
     }
 }
 
-/// One thing that is broken by a line of shell.
+/// A line of shell that breaks one thing.
 pub(crate) struct Breakage<'a> {
     pub(crate) id: &'a str,
     pub(crate) host: &'a Host,
     pub(crate) by: &'a str,
-    /// Clients notice.
+    /// Clients get no answer.
     pub(crate) felt: bool,
 }
 
 impl Cluster {
-    /// Breaks it, has it found, mends it by the commands of the finding, takes that back by them,
-    /// and mends it again. Clients are asked each time, where they would notice.
+    /// Breaks it, expects the finding, runs its fix, its undo, and its fix again. Checks the client
+    /// each time, if it is affected.
     #[track_caller]
     pub(crate) fn breaks(&self, breakage: &Breakage<'_>) {
         let Breakage { id, host, by, felt } = *breakage;
@@ -205,15 +204,15 @@ impl Cluster {
         let finding = is_found(host, id);
         run(host, &finding, "fix");
         let (status, findings, _) = examined(host, "");
-        assert!(findings.is_empty() && status == 0, "{id} is mended: {findings:#?}");
+        assert!(findings.is_empty() && status == 0, "{id} is fixed: {findings:#?}");
         self.is_answered();
         run(host, &finding, "undo");
         run(host, &is_found(host, id), "fix");
     }
 
-    /// Breaks what no command mends, has it found, and mends it by another line of shell.
+    /// Breaks what no command fixes, expects the finding, and fixes it by another line of shell.
     #[track_caller]
-    pub(crate) fn breaks_until(&self, breakage: &Breakage<'_>, mended_by: &str) {
+    pub(crate) fn breaks_until(&self, breakage: &Breakage<'_>, fixed_by: &str) {
         let Breakage { id, host, by, felt } = *breakage;
         host.shell(by).success();
         if felt {
@@ -221,9 +220,9 @@ impl Cluster {
         }
         let finding = is_found(host, id);
         assert_eq!(finding["fix"], serde_json::json!([]), "{finding:#}");
-        host.shell(mended_by).success();
+        host.shell(fixed_by).success();
         let (status, findings, _) = examined(host, "");
-        assert!(findings.is_empty() && status == 0, "{id} is mended: {findings:#?}");
+        assert!(findings.is_empty() && status == 0, "{id} is fixed: {findings:#?}");
         if felt {
             self.is_answered();
         }

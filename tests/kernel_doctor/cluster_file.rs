@@ -1,4 +1,4 @@
-//! `lvsctl doctor FILE`: what the machine is to be, by the cluster file.
+//! `lvsctl doctor FILE`: differences from the cluster file.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::cluster::{
 use crate::only_looks;
 use crate::support::{Host, IPVSADM, root};
 
-/// Two virtual addresses, one of them in GUE, and all that a director can have besides.
+/// Two virtual addresses, one of them with GUE, and every setting of a director.
 const TUNNELS: &str = r#"
 mode = "tun"
 directors = ["192.168.10.1"]
@@ -49,7 +49,7 @@ scheduler = "rr"
 real = ["192.168.10.2:8080"]
 "#;
 
-/// A cluster that was set up by its file.
+/// A cluster that its file has set up.
 struct Filed {
     cluster: Cluster,
     file: String,
@@ -76,8 +76,8 @@ impl Filed {
         self.cluster.is_answered();
     }
 
-    /// Breaks one thing, has it found, mends it by the file, breaks it again by the undo of the
-    /// finding, and mends it without the file.
+    /// Breaks one thing, expects the finding, fixes it by the file, reverts that by the undo of the
+    /// finding, and fixes it without the file.
     #[track_caller]
     fn breaks(&self, host: &Host, id: &str, felt: bool, by: &str) -> Json {
         host.shell(by).success();
@@ -90,7 +90,7 @@ impl Filed {
         assert_eq!(finding["fix"], json!([apply]), "{finding:#}");
         run(host, &finding, "fix");
         let (status, findings, _) = examined(host, &self.file);
-        assert!(findings.is_empty() && status == 0, "{id} is mended: {findings:#?}");
+        assert!(findings.is_empty() && status == 0, "{id} is fixed: {findings:#?}");
         if felt {
             self.cluster.is_answered();
         }
@@ -106,7 +106,7 @@ impl Filed {
 }
 
 #[test]
-fn what_the_file_wants_of_tunnels_is_found_missing() {
+fn differences_from_tunnel_cluster_file_are_found_and_fixed() {
     root("modprobe -a bonding fou");
     let ports = "ip link add eth2 type dummy && ip link add eth3 type dummy";
     let filed = Filed::up(TUN, TUNNELS, ports);
@@ -132,23 +132,23 @@ fn what_the_file_wants_of_tunnels_is_found_missing() {
         filed.breaks(host, id, felt, &by);
     }
     filed.is_well();
-    // A repair that is wanted by the file goes with the file.
+    // The file owns a repair that is part of it.
     real.lvsctl(&format!("doctor --fix --yes {}", filed.file)).success();
     filed.is_well();
     assert!(real.lvsctl("doctor --undo").output.contains("no repair"));
-    // lvsctl knows without the file what it has set.
+    // Without the file, lvsctl knows from its journal what it has set.
     filed.cluster.breaks(&Breakage {
         id: "M6",
         host: real,
         by: "ip fou del port 6080",
         felt: false,
     });
-    filed.a_snapshot_is_held_against_the_file();
-    filed.a_scheduler_that_is_not_there_is_found();
+    filed.snapshot_is_compared_with_the_file();
+    filed.unavailable_scheduler_is_found();
 }
 
 impl Filed {
-    fn a_snapshot_is_held_against_the_file(&self) {
+    fn snapshot_is_compared_with_the_file(&self) {
         let (director, file) = (&self.cluster.director, &self.file);
         director.reference("-D -t 192.168.10.10:80").success();
         director.shell("ip link set eth2 nomaster").success();
@@ -156,8 +156,8 @@ impl Filed {
         director.lvsctl(&format!("snapshot {snapshot}")).success();
         let (status, findings, object) =
             examined(&self.cluster.client, &format!("--from {snapshot} {file}"));
-        let told = (status, ids(&findings), &object["unread"]);
-        assert_eq!(told, (1, vec!["I2", "H21"], &json!([])));
+        let outcome = (status, ids(&findings), &object["unread"]);
+        assert_eq!(outcome, (1, vec!["I2", "H21"], &json!([])));
         let real = &self.cluster.real;
         real.shell("ip rule del from 192.168.10.10 && ip fou del port 6080").success();
         let here = examined(real, file);
@@ -170,7 +170,7 @@ impl Filed {
         self.is_well();
     }
 
-    fn a_scheduler_that_is_not_there_is_found(&self) {
+    fn unavailable_scheduler_is_found(&self) {
         let director = &self.cluster.director;
         let other = format!("/run/{}-twos.toml", director.name());
         fs::write(&other, TUNNELS.replace("\"rr\"", "\"twos\"")).unwrap();
@@ -188,7 +188,7 @@ impl Filed {
 }
 
 #[test]
-fn what_the_file_wants_of_nat_is_found_missing() {
+fn differences_from_nat_cluster_file_are_found_and_fixed() {
     let filed = Filed::up(NAT, TRANSLATION, "true");
     let (director, real) = (&filed.cluster.director, &filed.cluster.real);
     let sysctls = "cd /proc/sys/net/ipv4;";
@@ -202,27 +202,27 @@ fn what_the_file_wants_of_nat_is_found_missing() {
     }
     filed.is_well();
     only_looks::is_all_it_does(director, &format!("doctor {}", filed.file), "");
-    // From elsewhere, the command names the namespace.
+    // Outside of the namespace, the command names it.
     real.shell("ip route del default").success();
     let (client, state) = (&filed.cluster.client, real.state_directory().display());
     let elsewhere = format!("--netns {} --state-dir {state} {}", real.name(), filed.file);
     run(client, &is_found_by(client, &elsewhere, "N2"), "fix");
     filed.is_well();
-    // A table says what it says, and nothing of the machine.
+    // A ruleset covers the table, not the machine.
     let rules = format!("/run/{}.rules", director.name());
     director.shell(&format!("{IPVSADM} -Sn >{rules}")).success();
     is_healthy_by(director, &rules, "director");
     director.reference("-D -t 198.51.100.17:80").success();
     run(director, &is_found_by(director, &rules, "H21"), "fix");
     is_healthy_by(director, &rules, "director");
-    // Nothing was set up at all.
+    // On a host that was never set up.
     let file = &filed.file;
     let (status, findings, object) = examined(client, &format!("{file} --role director"));
     assert_eq!((status, &object["role"]), (1, &json!("director")));
     assert!(findings.iter().all(|it| it["fix"][0].as_str().unwrap().ends_with("--role director")));
-    let stranger = client.lvsctl(&format!("doctor {file}"));
-    assert_eq!((stranger.status, stranger.output.as_str()), (1, ""));
-    assert!(stranger.errors.contains("--role"), "{stranger:?}");
+    let refused = client.lvsctl(&format!("doctor {file}"));
+    assert_eq!((refused.status, refused.output.as_str()), (1, ""));
+    assert!(refused.errors.contains("--role"), "{refused:?}");
     for line in ["--undo", "--watch 1"] {
         assert_eq!(client.lvsctl(&format!("doctor {line} {file}")).status, 1);
     }

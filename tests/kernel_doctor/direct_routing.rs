@@ -1,4 +1,4 @@
-//! What goes wrong with direct routing.
+//! Faults of direct routing.
 
 use crate::cluster::{Breakage, Cluster, DR, DR_IPV6, is_found, is_healthy, run};
 use crate::support::Network;
@@ -7,17 +7,17 @@ use crate::{only_looks, probes};
 const LO: &str = "ip address del 192.168.10.10/32 dev lo";
 
 #[test]
-fn a_real_server_that_is_broken_in_one_way_is_mended() {
+fn broken_dr_real_server_is_found_and_fixed() {
     let mut cluster = Cluster::up(DR);
     cluster.is_well();
-    only_looks::where_it_may(&cluster);
+    only_looks::reports_what_a_user_may_not_read(&cluster);
     let host = &cluster.real;
     let conf = "/proc/sys/net/ipv4/conf";
-    let say = |value| format!("for it in all eth0; do echo {value} >{conf}/$it/arp_ignore; done");
-    probes::find_another_owner(&cluster, &say(0), &say(1));
+    let set = |value| format!("for it in all eth0; do echo {value} >{conf}/$it/arp_ignore; done");
+    probes::find_another_owner(&cluster, &set(0), &set(1));
     for (id, felt, by) in [
         ("A4", false, format!("echo 0 >{conf}/all/arp_ignore; echo 0 >{conf}/eth0/arp_ignore")),
-        // The larger value counts, and 3 hides addresses of scope host only.
+        // The larger value is effective, and 3 hides addresses of scope host only.
         ("A4", false, format!("echo 3 >{conf}/all/arp_ignore")),
         ("A5", false, format!("echo 1 >{conf}/all/arp_announce; echo 0 >{conf}/eth0/arp_announce")),
         ("A2", true, format!("{LO}; ip address add 192.168.10.10/24 dev lo")),
@@ -51,7 +51,7 @@ fn a_real_server_that_is_broken_in_one_way_is_mended() {
         &Breakage { id: "I1", host, by: "true", felt: false },
         "ip address flush dev eth1",
     );
-    // A program that listens to the machine's own address alone.
+    // A program that listens on the machine's own address only.
     cluster.real.stop_serving(80);
     cluster.real.start("exec ncat -lk 192.168.10.2 8080 --sh-exec 'echo real'");
     while cluster.real.shell("ss -ltnH").success().is_empty() {
@@ -62,10 +62,10 @@ fn a_real_server_that_is_broken_in_one_way_is_mended() {
     assert!(finding["found"].as_str().unwrap().contains("192.168.10.2:8080"), "{finding:#}");
     cluster.real.serve(80, "real");
     cluster.is_well();
-    strict_filters_are_found_where_they_drop(&cluster);
+    strict_filters_that_drop_packets_are_found(&cluster);
 }
 
-/// Whether anybody answers when the client asks whose the address is, the director being silent.
+/// Whether anybody answers ARP for the address while the director does not.
 fn answers_for_the_director(cluster: &Cluster) -> bool {
     cluster.director.shell("ip link set eth0 arp off").success();
     let client = &cluster.client;
@@ -77,8 +77,8 @@ fn answers_for_the_director(cluster: &Cluster) -> bool {
     client.shell("cat /run/known").success().contains("lladdr")
 }
 
-/// A client from afar comes by one interface, and is reached by another.
-fn strict_filters_are_found_where_they_drop(cluster: &Cluster) {
+/// Requests of a remote client arrive on one interface, and replies leave by another.
+fn strict_filters_that_drop_packets_are_found(cluster: &Cluster) {
     let (client, director, real) = (&cluster.client, &cluster.director, &cluster.real);
     let elsewhere = Network::new();
     elsewhere.attach(client, "eth2", &["198.51.100.100/24"]);
@@ -100,7 +100,7 @@ fn strict_filters_are_found_where_they_drop(cluster: &Cluster) {
 }
 
 #[test]
-fn addresses_of_ipv6_are_mended() {
+fn broken_ipv6_addresses_are_found_and_fixed() {
     let cluster = Cluster::up(DR_IPV6);
     cluster.is_well();
     let (client, director, real) = (&cluster.client, &cluster.director, &cluster.real);
@@ -138,7 +138,7 @@ fn addresses_of_ipv6_are_mended() {
     director.shell("until ip address show dev eth0 | grep -q dadfailed; do sleep 0.1; done");
     client.shell("ip address del 2001:db8:1::10/128 dev eth0").success();
     run(director, &is_found(director, "V1"), "fix");
-    // The first version of the protocol between directors knows no IPv6.
+    // Version 0 of the synchronization protocol has no IPv6.
     let by = "echo 0 >/proc/sys/net/ipv4/vs/sync_version; \
               ipvsadm --start-daemon master --mcast-interface eth0";
     cluster.breaks(&Breakage { id: "V6", host: director, by, felt: false });

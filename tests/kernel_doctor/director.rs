@@ -1,4 +1,4 @@
-//! What goes wrong on a director: its address, its table and the surroundings of that.
+//! Faults of a director: its address, its table, and other programs that manage it.
 
 use lvs::ipvs::{Client, Destination, Forwarding, ServiceIdentity};
 
@@ -8,12 +8,12 @@ use crate::support::{LVSCTL, root};
 const WEB: &str = "-t 192.168.10.10:80";
 
 #[test]
-fn a_director_that_is_broken_in_one_way_is_mended() {
+fn broken_director_is_found_and_fixed() {
     let mut cluster = Cluster::up(DR);
-    a_director_without_the_address_or_with_a_wrong_port_is_mended(&cluster);
-    a_director_that_is_a_real_server_too_is_looked_at(&mut cluster);
-    another_owner_of_the_table_is_named(&cluster);
-    names_in_the_rules_of_the_boot_are_found(&cluster);
+    missing_address_and_wrong_port_are_fixed(&cluster);
+    director_that_is_a_real_server_is_checked(&mut cluster);
+    another_manager_of_the_table_is_named(&cluster);
+    names_in_boot_rules_are_found(&cluster);
     services_that_refuse_clients_are_found(&cluster);
     let host = &cluster.director;
     let (server, other) = (format!("{WEB} -r 192.168.10.2 -g"), format!("{WEB} -r 10.9.9.9"));
@@ -21,13 +21,13 @@ fn a_director_that_is_broken_in_one_way_is_mended() {
         "ip route add default via 203.0.113.1 dev eth0 onlink && ipvsadm -a {other} -i && \
          ipvsadm -e {server} -w 0"
     );
-    let mended_by = format!("ip route del default; ipvsadm -d {other}; ipvsadm -e {server} -w 1");
-    cluster.breaks_until(&Breakage { id: "I3", host, by: &by, felt: true }, &mended_by);
-    a_hash_that_refuses_clients_is_mended(&cluster);
-    connections_that_do_not_come_about_are_noticed(&cluster);
+    let fixed_by = format!("ip route del default; ipvsadm -d {other}; ipvsadm -e {server} -w 1");
+    cluster.breaks_until(&Breakage { id: "I3", host, by: &by, felt: true }, &fixed_by);
+    hash_that_refuses_clients_is_fixed(&cluster);
+    connections_that_stay_half_open_are_found(&cluster);
 }
 
-fn a_director_without_the_address_or_with_a_wrong_port_is_mended(cluster: &Cluster) {
+fn missing_address_and_wrong_port_are_fixed(cluster: &Cluster) {
     let host = &cluster.director;
     for (id, felt, by) in [
         ("A16", true, "ip address del 192.168.10.10/32 dev eth0".to_owned()),
@@ -42,11 +42,11 @@ fn a_director_without_the_address_or_with_a_wrong_port_is_mended(cluster: &Clust
     ] {
         cluster.breaks(&Breakage { id, host, by: &by, felt });
     }
-    let mended_by = "ip link set sync carrier on";
+    let fixed_by = "ip link set sync carrier on";
     let by = "ip link set sync carrier off";
-    cluster.breaks_until(&Breakage { id: "H5", host, by, felt: false }, mended_by);
+    cluster.breaks_until(&Breakage { id: "H5", host, by, felt: false }, fixed_by);
     host.shell("ipvsadm --stop-daemon master && ip link del sync").success();
-    // `ipvsadm` would not make such a destination.
+    // `ipvsadm` cannot create such a destination.
     host.inside(|| {
         let mut ipvs = Client::connect().unwrap();
         let address: std::net::Ipv4Addr = "192.168.10.2".parse().unwrap();
@@ -61,7 +61,7 @@ fn a_director_without_the_address_or_with_a_wrong_port_is_mended(cluster: &Clust
     cluster.is_answered();
 }
 
-fn a_director_that_is_a_real_server_too_is_looked_at(cluster: &mut Cluster) {
+fn director_that_is_a_real_server_is_checked(cluster: &mut Cluster) {
     let local = "-t 192.168.10.10:445";
     cluster.director.reference(&format!("-A {local} -s rr")).success();
     cluster.director.reference(&format!("-a {local} -r 192.168.10.1 -g")).success();
@@ -69,7 +69,7 @@ fn a_director_that_is_a_real_server_too_is_looked_at(cluster: &mut Cluster) {
     assert!(finding["title"].as_str().unwrap().contains("192.168.10.10:445"), "{finding:#}");
     cluster.director.serve(445, "director");
     is_healthy(&cluster.director, "director");
-    // As a standby it hands on what it is to answer.
+    // As a standby it forwards what it must answer.
     cluster.director.stop_serving(445);
     cluster.director.reference(&format!("-a {local} -r 192.168.10.2 -g")).success();
     let finding = is_found(&cluster.director, "N15");
@@ -89,11 +89,11 @@ fn a_director_that_is_a_real_server_too_is_looked_at(cluster: &mut Cluster) {
     cluster.director.shell("ipvsadm --stop-daemon backup").success();
 }
 
-fn another_owner_of_the_table_is_named(cluster: &Cluster) {
+fn another_manager_of_the_table_is_named(cluster: &Cluster) {
     root("cp /bin/sleep /run/keepalived");
     let process = cluster.director.shell("/run/keepalived 600 & echo $!").success();
     let director = &cluster.director;
-    // Until it has become that program, it is a shell.
+    // It is a shell until exec.
     let findings = loop {
         let (_, findings, _) = examined(director, "");
         if !findings.is_empty() {
@@ -107,12 +107,12 @@ fn another_owner_of_the_table_is_named(cluster: &Cluster) {
     run(director, &findings[1], "undo");
     assert_eq!(examined(director, "").1, findings);
     run(director, &findings[1], "fix");
-    // What runs elsewhere is no business of this host.
+    // Programs in other namespaces do not count.
     is_healthy(&cluster.real, "real-server");
     cluster.director.shell(&format!("kill {process}")).success();
 }
 
-fn names_in_the_rules_of_the_boot_are_found(cluster: &Cluster) {
+fn names_in_boot_rules_are_found(cluster: &Cluster) {
     let outcome = cluster.director.shell(&format!(
         "echo '-A -t www.example.org:80 -s rr' >/run/rules-with-names && touch /etc/ipvsadm.rules && \
          unshare --mount sh -c 'mount --bind /run/rules-with-names /etc/ipvsadm.rules && \
@@ -135,8 +135,7 @@ fn services_that_refuse_clients_are_found(cluster: &Cluster) {
         },
         &format!("ipvsadm -e {WEB} -r 192.168.10.2 -g -w 1"),
     );
-    // The connections from before are remembered as inactive ones; the kernel heeds the limit from
-    // the next one on.
+    // Earlier connections count as inactive ones; the kernel applies the limit from the next one on.
     host.reference(&format!("-e {WEB} -r 192.168.10.2 -g -w 1 -x 1")).success();
     cluster.is_answered();
     cluster.breaks_until(
@@ -161,8 +160,8 @@ fn services_that_refuse_clients_are_found(cluster: &Cluster) {
     }
 }
 
-/// A hash sends a part of the clients to the server that is to get none.
-fn a_hash_that_refuses_clients_is_mended(cluster: &Cluster) {
+/// The hash selects the drained server for some clients.
+fn hash_that_refuses_clients_is_fixed(cluster: &Cluster) {
     let (client, host) = (&cluster.client, &cluster.director);
     let clients = "$(seq 101 116)";
     client
@@ -191,8 +190,8 @@ fn a_hash_that_refuses_clients_is_mended(cluster: &Cluster) {
     host.reference(&format!("-E {WEB} -s rr")).success();
 }
 
-/// Connections that nobody answers, on a director that knows of no others.
-fn connections_that_do_not_come_about_are_noticed(cluster: &Cluster) {
+/// Connections that nobody answers, and no others.
+fn connections_that_stay_half_open_are_found(cluster: &Cluster) {
     cluster.real.shell("ip address del 192.168.10.10/32 dev lo").success();
     let director = &cluster.director;
     director.reference("-A -t 192.168.10.10:81 -s rr").success();

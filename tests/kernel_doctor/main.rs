@@ -1,6 +1,6 @@
-//! `lvsctl doctor` on a real kernel: silent where all is well, and right where one thing is broken.
-//! They run in a guest: `scripts/test kernel`. Setting up hosts takes most of the time, so that each
-//! test breaks the same few of them in turn.
+//! `lvsctl doctor` on a real kernel: no findings on healthy hosts, and exactly one if one thing is
+//! broken. Runs in a guest: `scripts/test kernel`. Setting up hosts takes most of the time, so each
+//! test breaks the same few in turn.
 
 #![cfg(test)]
 
@@ -11,7 +11,6 @@ mod cluster;
 mod cluster_file;
 mod direct_routing;
 mod director;
-mod healthy;
 mod nat;
 mod only_looks;
 mod probes;

@@ -1,14 +1,14 @@
-//! What goes wrong with NAT.
+//! Faults of NAT.
 
 use crate::cluster::{Breakage, Cluster, NAT, NAT_IPV6, is_found};
 use crate::only_looks;
 
 #[test]
-fn a_nat_that_is_broken_in_one_way_is_mended() {
+fn broken_nat_is_found_and_fixed() {
     let cluster = Cluster::up(NAT);
     let (director, real) = (&cluster.director, &cluster.real);
     cluster.is_well();
-    only_looks::at_files_and_asks_the_kernel(&cluster);
+    only_looks::reads_files_and_queries_the_kernel(&cluster);
     let sysctls = "cd /proc/sys/net/ipv4;";
     for (id, host, felt, by) in [
         ("N1", director, true, "echo 0 >ip_forward"),
@@ -27,7 +27,7 @@ fn a_nat_that_is_broken_in_one_way_is_mended() {
         cluster.breaks(&Breakage { id, host, by: &format!("{sysctls} {by}"), felt });
     }
     director.shell("ip route del default").success();
-    // A client that is a neighbour of the real server gets the answer past the director.
+    // Replies to a client in the subnet of the real server bypass the director.
     cluster.is_answered();
     cluster.inside.attach(&cluster.client, "eth1", &["192.168.10.100/24"]);
     cluster.client.shell("ip route add 198.51.100.17/32 via 192.168.10.1 dev eth1").success();
@@ -37,7 +37,7 @@ fn a_nat_that_is_broken_in_one_way_is_mended() {
 }
 
 #[test]
-fn a_nat_of_ipv6_is_mended() {
+fn broken_ipv6_nat_is_found_and_fixed() {
     let cluster = Cluster::up(NAT_IPV6);
     let (director, real) = (&cluster.director, &cluster.real);
     cluster.is_well();

@@ -1,14 +1,14 @@
-//! The doctor only looks, and says where it cannot.
+//! The doctor changes nothing, reports what it cannot read, and has no findings without LVS.
 
 use std::fs;
 
 use serde_json::{Value as Json, json};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, is_healthy};
 use crate::support::{Host, LVSCTL};
 
-/// As a director, as a real server, and by a snapshot.
-pub(crate) fn at_files_and_asks_the_kernel(cluster: &Cluster) {
+/// On a director, on a real server, and for a snapshot.
+pub(crate) fn reads_files_and_queries_the_kernel(cluster: &Cluster) {
     let before = cluster.director.everything();
     is_all_it_does(&cluster.director, "doctor --symptom after-reboot", "");
     is_all_it_does(&cluster.real, "doctor", "");
@@ -16,7 +16,7 @@ pub(crate) fn at_files_and_asks_the_kernel(cluster: &Cluster) {
     assert_eq!(cluster.director.everything(), before);
 }
 
-/// `strace` sees each file, and each message to the kernel; but for one file it is only read.
+/// `strace` sees each file and each message to the kernel: only `written` may be written.
 pub(crate) fn is_all_it_does(host: &Host, command: &str, written: &str) {
     let log = format!("/run/strace-{}", host.name());
     let state = host.state_directory().display();
@@ -33,7 +33,7 @@ pub(crate) fn is_all_it_does(host: &Host, command: &str, written: &str) {
         if let Some((_, descriptor)) = call.split_once("NETLINK_ROUTE) = ") {
             route = format!("sendto({descriptor}, ");
         }
-        // The runtime wakes itself by one of these.
+        // The runtime wakes itself through it.
         let wakes = call.starts_with("eventfd2(");
         if wakes || !written.is_empty() && call.contains(&format!("\"{written}\", O_WRONLY")) {
             writable.extend(call.rsplit(" = ").next().map(str::to_owned));
@@ -47,8 +47,8 @@ pub(crate) fn is_all_it_does(host: &Host, command: &str, written: &str) {
     }
 }
 
-/// Commands of IPVS that ask (`linux/ip_vs.h`): service, destination, daemon, settings, info.
-const QUESTIONS: [&str; 5] = ["\\x04\\x01", "\\x08\\x01", "\\x0b\\x01", "\\x0d\\x01", "\\x0f\\x01"];
+/// The get commands of IPVS (`linux/ip_vs.h`): service, destination, daemon, settings, info.
+const QUERIES: [&str; 5] = ["\\x04\\x01", "\\x08\\x01", "\\x0b\\x01", "\\x0d\\x01", "\\x0f\\x01"];
 
 /// `CTRL_CMD_GETFAMILY` (`linux/genetlink.h`).
 const GET_FAMILY: &str = "\\x03";
@@ -83,7 +83,7 @@ fn only_looks(call: &str, route: &str, written: &str) {
         assert!(!writes.iter().any(|flag| call.contains(flag)), "{call}");
     }
     if name == "socket" {
-        // The last is asked for the number of the network namespace, and never sent by.
+        // The last one is for the cookie of the network namespace, and sends nothing.
         let known = ["NETLINK_ROUTE", "NETLINK_GENERIC", "AF_INET, SOCK_DGRAM"];
         assert!(known.iter().any(|kind| call.contains(kind)), "{call}");
     }
@@ -91,23 +91,23 @@ fn only_looks(call: &str, route: &str, written: &str) {
         let (_, rest) = call.split_once("nlmsg_type=").unwrap_or_else(|| panic!("{call}"));
         let kind = rest.split([' ', ',']).next().unwrap();
         let says = |command: &str| call.contains(&format!("\"{command}"));
-        // Of route netlink, one number of each four asks: RTM_GETLINK is 0x12 (`linux/rtnetlink.h`).
+        // In route netlink, every fourth type is a get: RTM_GETLINK is 0x12 (`linux/rtnetlink.h`).
         let asks = match kind.strip_prefix("0x") {
             Some(number) => {
                 call.starts_with(route) && u16::from_str_radix(number, 16).unwrap() % 4 == 2
             }
             None if kind == "nlctrl" => says(GET_FAMILY),
-            // Of the UDP ports that unpack what comes to them (`linux/fou.h`) the same number asks.
+            // FOU_CMD_GET of FOU/GUE receive ports (`linux/fou.h`) has the same number.
             None if kind == "fou" => says(GET_FAMILY),
-            None if kind == "IPVS" => QUESTIONS.iter().any(|question| says(question)),
+            None if kind == "IPVS" => QUERIES.iter().any(|query| says(query)),
             None => kind.starts_with("RTM_GET"),
         };
         assert!(asks, "{call}");
     }
 }
 
-/// An ordinary user sees the network, sends nothing, and is told what he does not see.
-pub(crate) fn where_it_may(cluster: &Cluster) {
+/// An unprivileged user reads the network, sends nothing, and gets a report of what is unread.
+pub(crate) fn reports_what_a_user_may_not_read(cluster: &Cluster) {
     let (director, real) = (&cluster.director, &cluster.real);
     let owner = format!("who has {}", cluster.vip);
     let table = ("the IPVS table", "CAP_NET_ADMIN");
@@ -132,4 +132,26 @@ pub(crate) fn where_it_may(cluster: &Cluster) {
             assert!(unread["why"].as_str().unwrap().contains(why), "{unread:#?}");
         }
     }
+}
+
+/// Addresses and tunnels that have nothing to do with LVS: a router ID and an anycast address, a node
+/// of a container network. Other tests check hosts with LVS before they break them.
+#[test]
+fn machine_without_lvs_has_no_findings() {
+    let host = Host::new();
+    is_healthy(&host, "none");
+    let text = host.lvsctl("doctor").success();
+    assert!(text.starts_with("neither director nor real server: "), "{text}");
+    assert!(text.ends_with(" checks, nothing wrong\n"), "{text}");
+    assert_eq!(host.lvsctl("doctor --watch 1").success(), "nothing moved in 1 s\n");
+    host.shell(
+        "ip link add eth0 type dummy; ip link set eth0 up; ip address add 192.0.2.1/24 dev eth0; \
+         ip route add default via 192.0.2.254; \
+         echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter; echo 1 >/proc/sys/net/ipv4/ip_forward; \
+         ip address add 10.255.0.1/32 dev lo; ip address add 2001:db8:ffff::1/128 dev lo; \
+         ip link set tunl0 up; ip address add 10.244.1.0/32 dev tunl0; \
+         ip route add 10.244.2.0/26 via 192.0.2.9 dev tunl0 onlink",
+    )
+    .success();
+    is_healthy(&host, "none");
 }

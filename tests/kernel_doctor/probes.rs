@@ -1,17 +1,17 @@
-//! `lvsctl doctor --probe`: what only packets can tell.
+//! `lvsctl doctor --probe`.
 
 use serde_json::json;
 
 use crate::cluster::{Cluster, examined, is_found_by, is_healthy, is_healthy_by, run};
 use crate::support::Host;
 
-/// Two machines answer for the virtual address, once the real server is broken by `by`.
-pub(crate) fn find_another_owner(cluster: &Cluster, by: &str, mended_by: &str) {
+/// Two machines answer for the virtual address after `by` breaks the real server.
+pub(crate) fn find_another_owner(cluster: &Cluster, by: &str, fixed_by: &str) {
     let (director, real) = (&cluster.director, &cluster.real);
     is_healthy_by(director, "--probe", "director");
     is_healthy_by(real, "--probe", "real-server");
     real.shell(by).success();
-    // What the director has itself is well.
+    // Without probes, the director has no finding.
     is_healthy(director, "director");
     let finding = is_found_by(director, "--probe", "A9");
     let found = finding["found"].as_str().unwrap();
@@ -22,9 +22,9 @@ pub(crate) fn find_another_owner(cluster: &Cluster, by: &str, mended_by: &str) {
     }
     let (_, _, object) = examined(director, "--probe");
     assert!(object["sent"][0].as_str().unwrap().contains(cluster.vip), "{object:#}");
-    real.shell(mended_by).success();
+    real.shell(fixed_by).success();
     is_healthy_by(director, "--probe", "director");
-    // Where the real server is, the director alone may have it.
+    // In the network of the real server, only the director may have it.
     let client = &cluster.client;
     let prefix = if cluster.vip.contains(':') { "128 nodad" } else { "32" };
     client.shell(&format!("ip address add {}/{prefix} dev eth0", cluster.vip)).success();
@@ -36,10 +36,10 @@ pub(crate) fn find_another_owner(cluster: &Cluster, by: &str, mended_by: &str) {
     assert_eq!((refused.status, refused.output.as_str()), (1, ""));
 }
 
-/// Somewhere on the way large packets are thrown away, without a word.
-pub(crate) fn find_a_way_that_is_too_narrow(cluster: &Cluster) {
+/// Large packets are dropped on the path, without an ICMP error.
+pub(crate) fn find_a_small_path_mtu(cluster: &Cluster) {
     let (director, real, client) = (&cluster.director, &cluster.real, &cluster.client);
-    // As a network card sends them, one by one.
+    // Packets leave one by one, as from a NIC.
     client.shell("ip link set eth0 gso_max_segs 1").success();
     let arrives = |host: &Host| {
         let exchange = "exec 3<>/dev/tcp/192.168.10.10/81; head -c 100000 /dev/zero >&3; cat <&3";

@@ -3,7 +3,7 @@
 use crate::cluster::{Cluster, is_healthy};
 use crate::support::{Host, LVSCTL};
 
-pub(crate) fn are_made_and_taken_back(cluster: &Cluster) {
+pub(crate) fn are_made_and_reverted(cluster: &Cluster) {
     let (real, director) = (&cluster.real, &cluster.director);
     real.shell(
         "cd /proc/sys/net/ipv4/conf; ip address del 192.168.10.10/32 dev tunl0; \
@@ -30,13 +30,13 @@ pub(crate) fn are_made_and_taken_back(cluster: &Cluster) {
     assert!(shown.output.contains("\"findings\":[{"), "{shown:?}");
     let done = real.lvsctl("doctor --fix --yes");
     assert_eq!(done.status, 0, "{done:?}");
-    // Silence first, the address last.
+    // ARP suppression first, the address last.
     let steps: Vec<&str> = done.output.lines().filter_map(|it| it.strip_prefix("+ ")).collect();
     let [.., last] = steps[..] else { panic!("{done:?}") };
     assert_eq!((steps.len(), last), (4, "ip address add 192.168.10.10/32 dev tunl0"), "{done:?}");
     assert!(done.output.contains("nothing wrong"), "{done:?}");
     cluster.is_well();
-    // What lvsctl wanted anyway goes with it, not with the doctor's repairs.
+    // `down` reverts what lvsctl had set up, not --undo.
     let undone = real.lvsctl("doctor --undo").success();
     assert_eq!(
         undone,

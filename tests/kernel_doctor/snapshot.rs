@@ -17,15 +17,15 @@ pub(crate) fn are_read_elsewhere(cluster: &Cluster) {
     let snapshot = format!("/run/snapshot-{}", real.name());
     assert_eq!(real.lvsctl(&format!("snapshot {snapshot}")).success(), "");
     assert_eq!(examined(client, &format!("--from {snapshot}")).2, here.2);
-    // What explains the symptom comes first.
+    // The findings that explain the symptom come first.
     let (status, findings, object) =
         examined(client, &format!("--from {snapshot} --symptom no-synack"));
     assert_eq!((status, ids(&findings)), (1, vec!["P1", "A4"]));
     let looked: Vec<&str> =
         object["looked"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
     assert_eq!(looked[..4], ["P1", "P2", "A1", "A11"]);
-    let told = client.lvsctl(&format!("doctor --from {snapshot} --symptom no-synack"));
-    assert!(told.output.contains("checked, in this order: P1 P2 A1 A11 "), "{told:?}");
+    let outcome = client.lvsctl(&format!("doctor --from {snapshot} --symptom no-synack"));
+    assert!(outcome.output.contains("checked, in this order: P1 P2 A1 A11 "), "{outcome:?}");
     for text in ["", "{}", "{\"schema\":2}", "{\"schema\":1}", "[1]"] {
         client.shell(&format!("echo '{text}' >{snapshot}")).success();
         let refused = client.lvsctl(&format!("doctor --from {snapshot}"));
@@ -36,7 +36,7 @@ pub(crate) fn are_read_elsewhere(cluster: &Cluster) {
 
 pub(crate) fn of_counters_show_what_moved(cluster: &Cluster) {
     let real = &cluster.real;
-    // Else the client might find the real server by itself.
+    // Otherwise the client may resolve the address to the real server.
     real.shell("echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore").success();
     let watched = format!("/run/watched-{}", real.name());
     let state = real.state_directory().display();
@@ -57,7 +57,7 @@ pub(crate) fn of_counters_show_what_moved(cluster: &Cluster) {
     real.shell("echo 2 >/proc/sys/net/ipv4/conf/tunl0/rp_filter").success();
 }
 
-/// The commands of a finding name the namespace that it is of, however that was named.
+/// The commands of a finding name its namespace, whether by name, path or process.
 pub(crate) fn of_another_namespace_name_it(cluster: &Cluster) {
     let (client, real) = (&cluster.client, &cluster.real);
     let process = real.shell("exec sh -c 'echo $PPID'").success();

@@ -1,16 +1,16 @@
-//! What goes wrong with tunnels.
+//! Faults of tunnels.
 
 use crate::cluster::{Breakage, Cluster, TUN, TUN_IPV6, is_found, run};
 use crate::{probes, repairs, snapshot};
 
 #[test]
-fn a_real_server_that_is_broken_in_one_way_is_mended() {
+fn broken_tunnel_real_server_is_found_and_fixed() {
     let cluster = Cluster::up(TUN);
     cluster.is_well();
     let host = &cluster.real;
     for (id, felt, by) in [
         ("P1", true, "echo 1 >tunl0/rp_filter"),
-        // The larger value counts: a 0 does not outdo the 1 for all, and no 1 for all is needed.
+        // The larger value is effective: a 0 does not override a 1 for all.
         ("P1", true, "echo 0 >tunl0/rp_filter"),
         ("P1", true, "echo 0 >all/rp_filter; echo 1 >tunl0/rp_filter"),
         ("A4", false, "echo 0 >all/arp_ignore"),
@@ -25,7 +25,7 @@ fn a_real_server_that_is_broken_in_one_way_is_mended() {
     for by in ["ip rule del lookup 1440", "ip route flush table 1440"] {
         cluster.breaks(&Breakage { id: "M1", host, by, felt: false });
     }
-    // The rules of the segment size lead where the main table does, and keep nobody from looking.
+    // The policy rules for the segment size do not count as policy routing.
     cluster.inside.attach(host, "eth1", &["192.168.10.22/24"]);
     cluster.breaks_until(
         &Breakage { id: "I1", host, by: "true", felt: false },
@@ -39,7 +39,7 @@ fn a_real_server_that_is_broken_in_one_way_is_mended() {
     ] {
         cluster.breaks(&Breakage { id, host, by, felt });
     }
-    probes::find_a_way_that_is_too_narrow(&cluster);
+    probes::find_a_small_path_mtu(&cluster);
     let strict =
         "for it in all default eth0; do echo 1 >$it/rp_filter; done; echo 2 >tunl0/rp_filter";
     cluster.real.shell(&format!("cd /proc/sys/net/ipv4/conf; {strict}")).success();
@@ -47,13 +47,13 @@ fn a_real_server_that_is_broken_in_one_way_is_mended() {
     snapshot::of_another_namespace_name_it(&cluster);
     snapshot::are_read_elsewhere(&cluster);
     snapshot::of_counters_show_what_moved(&cluster);
-    repairs::are_made_and_taken_back(&cluster);
+    repairs::are_made_and_reverted(&cluster);
     by_hand(&cluster);
 }
 
-/// Set up by hand, as it stands in many a tutorial.
+/// Set up by hand, as in many tutorials.
 #[test]
-fn an_ipv6_address_on_a_tunnel_of_ipv4_is_found() {
+fn ipv6_address_on_ipv4_tunnel_is_found_and_fixed() {
     let cluster = Cluster::up(TUN_IPV6);
     cluster.is_well();
     let host = &cluster.real;
@@ -63,7 +63,7 @@ fn an_ipv6_address_on_a_tunnel_of_ipv4_is_found() {
     cluster.breaks(&Breakage { id: "V4", host, by, felt: true });
 }
 
-/// The filter for all that a distribution ships, and what the tutorials write.
+/// The filter for all interfaces that distributions set, with the commands of the tutorials.
 fn by_hand(cluster: &Cluster) {
     let host = &cluster.real;
     host.lvsctl("real-server down --mode tun --vip 192.168.10.10").success();

@@ -1,5 +1,5 @@
-//! The doctor on the machine itself: its modules, its boot, and who manages its interfaces. Of modules
-//! all hosts of a guest have the same, so that these tests may not run beside others.
+//! The doctor on the machine itself: its modules and its boot. All hosts of a guest share its
+//! modules, so these tests may not run beside others.
 
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
@@ -14,20 +14,20 @@ use crate::support::{LVSCTL, Outcome, root};
 const UNLOAD: &str = "ipvsadm -C; modprobe -r ip_vs_rr ip_vs";
 
 #[test]
-fn modules_that_are_gone_are_found() {
+fn unloaded_modules_are_found_and_loaded() {
     let machine = Machine::new();
     without_ipvs();
     let cluster = Cluster::up(DR);
     cluster.is_well();
     let director = &cluster.director;
-    let told = machine.doctor("");
-    assert_eq!((told.status, ids_of(&told)), (0, vec!["K8".to_owned()]));
-    assert!(told.output.contains(&format!("/run/netns/{}", director.name())), "{told:?}");
+    let outcome = machine.doctor("");
+    assert_eq!((outcome.status, ids_of(&outcome)), (0, vec!["K8".to_owned()]));
+    assert!(outcome.output.contains(&format!("/run/netns/{}", director.name())), "{outcome:?}");
     cluster.breaks(&Breakage { id: "K1", host: director, by: UNLOAD, felt: true });
-    a_table_that_is_too_small_is_found(&cluster);
+    small_connection_table_is_found(&cluster);
     drop(cluster);
 
-    // The director has no part in the tunnel.
+    // The director has no tunnel interface.
     let cluster = Cluster::up(TUN_IPV6);
     let (id, host, by) = ("K3", &cluster.real, "modprobe -r ip6_tunnel");
     cluster.breaks(&Breakage { id, host, by, felt: true });
@@ -41,8 +41,8 @@ fn modules_that_are_gone_are_found() {
     cluster.is_well();
 }
 
-/// With the least buckets that there can be.
-fn a_table_that_is_too_small_is_found(cluster: &Cluster) {
+/// With the minimum number of buckets.
+fn small_connection_table_is_found(cluster: &Cluster) {
     let (director, client) = (&cluster.director, &cluster.client);
     let crowd = |options: &str| {
         director.shell(&format!("{UNLOAD}; modprobe ip_vs {options}")).success();
@@ -69,7 +69,7 @@ fn a_table_that_is_too_small_is_found(cluster: &Cluster) {
     director.shell(UNLOAD).success();
 }
 
-/// Until hosts that are gone have let go of it.
+/// Waits until deleted hosts have released it.
 fn without_ipvs() {
     root("until modprobe -r ip_vs_rr ip_vs_wlc ip_vs; do sleep 0.1; done");
 }
@@ -84,7 +84,7 @@ real = ["192.168.30.1"]
 "#;
 
 #[test]
-fn what_the_boot_leaves_and_brings_is_told() {
+fn boot_that_reverts_or_restores_settings_is_reported() {
     let machine = Machine::new();
     let file = "/run/pool.toml";
     fs::write(file, POOL).unwrap();
@@ -96,7 +96,7 @@ fn what_the_boot_leaves_and_brings_is_told() {
     machine.is_well("");
     machine.is_well(file);
 
-    // Another file is set back by the next boot, and by whoever does what a boot does.
+    // Another file overwrites the value at the next boot, and when systemd-sysctl restarts.
     root("echo net.ipv4.conf.all.arp_ignore = 0 >/etc/sysctl.d/60-own.conf");
     let finding = machine.finds("", "A6");
     let found = "net/ipv4/conf/all/arp_ignore = 0 in /etc/sysctl.d/60-own.conf";
@@ -114,7 +114,7 @@ fn what_the_boot_leaves_and_brings_is_told() {
     machine.runs(&finding, "undo");
     machine.finds("", "A6");
 
-    // What is installed comes again, and has the last word.
+    // An installed cluster is restored, and its sysctls are applied last.
     let boot = "--symptom after-reboot";
     root("rm /etc/sysctl.d/60-own.conf");
     let finding = machine.finds(boot, "H20");
@@ -141,15 +141,15 @@ impl Machine {
 
     #[track_caller]
     fn is_well(&self, options: &str) {
-        let told = self.doctor(options);
-        assert_eq!((told.status, ids_of(&told)), (0, vec![]), "{told:?}");
+        let outcome = self.doctor(options);
+        assert_eq!((outcome.status, ids_of(&outcome)), (0, vec![]), "{outcome:?}");
     }
 
     #[track_caller]
     fn finds(&self, options: &str, id: &str) -> Json {
-        let told = self.doctor(options);
-        assert_eq!(ids_of(&told), [id], "{told:?}");
-        findings(&told).remove(0)
+        let outcome = self.doctor(options);
+        assert_eq!(ids_of(&outcome), [id], "{outcome:?}");
+        findings(&outcome).remove(0)
     }
 
     #[track_caller]
@@ -160,11 +160,12 @@ impl Machine {
     }
 }
 
-fn findings(told: &Outcome) -> Vec<Json> {
-    let object: Json = serde_json::from_str(&told.output).unwrap_or_else(|_| panic!("{told:?}"));
+fn findings(outcome: &Outcome) -> Vec<Json> {
+    let object: Json =
+        serde_json::from_str(&outcome.output).unwrap_or_else(|_| panic!("{outcome:?}"));
     object["findings"].as_array().unwrap().clone()
 }
 
-fn ids_of(told: &Outcome) -> Vec<String> {
-    ids(&findings(told)).into_iter().map(str::to_owned).collect()
+fn ids_of(outcome: &Outcome) -> Vec<String> {
+    ids(&findings(outcome)).into_iter().map(str::to_owned).collect()
 }
