@@ -1,4 +1,4 @@
-//! The entries of a journal, by their number and by their key.
+//! The entries of a journal, by number and by key.
 
 use std::hash::{BuildHasher, Hash};
 use std::ops::Deref;
@@ -16,33 +16,32 @@ pub struct Entry<K, V> {
     /// Its value before the first change; `None` where there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<V>,
-    /// The value that it was given; `None` where it was removed.
+    /// The value that we gave it; `None` where we removed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ours: Option<V>,
     /// Other values that are acceptable to every owner.
     #[serde(rename = "tolerated", default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub acceptable: Vec<V>,
-    /// Its side effects (see [`System::side_effects`](super::System::side_effects)), and
-    /// what that was before.
+    /// Keys that changed along with it, see [`System::side_effects`](super::System::side_effects), and
+    /// their previous values.
     #[serde(rename = "along", default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub side_effects: Vec<(K, V)>,
-    /// An entry without an owner is due to be reverted.
+    /// An entry without an owner is to be reverted.
     #[serde(rename = "claims")]
     pub owners: Owners,
 }
 
-/// Who wants an entry. The many entries of one large table share one list.
+/// The owners of an entry. The many entries of one large table share one list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<String>", into = "Vec<String>")]
 pub struct Owners(Rc<[String]>);
 
 impl Owners {
-    /// Adds one.
     pub(super) fn push(&mut self, owner: String) {
         self.0 = self.iter().cloned().chain([owner]).collect();
     }
 
-    /// Keeps some. Says whether any went.
+    /// Returns whether any was removed.
     pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) -> bool {
         let some_go = !self.iter().all(|owner| keep(owner));
         if some_go {
@@ -72,8 +71,8 @@ impl Deref for Owners {
     }
 }
 
-/// Entries in the order in which their keys were first changed. A number stands for its entry as long
-/// as the journal is in memory; what is removed leaves a gap.
+/// Entries in the order in which their keys were first changed. An entry keeps its number as long as
+/// the journal is in memory; a removed one leaves a gap.
 #[derive(Clone, Debug)]
 pub(super) struct Entries<K, V> {
     by_number: Vec<Option<Entry<K, V>>>,
@@ -97,7 +96,7 @@ impl<K: Eq + Hash, V> Entries<K, V> {
         self.by_number.get_mut(number)?.as_mut()
     }
 
-    /// Puts an entry in the place of that of its key, or behind all others.
+    /// Replaces the entry of its key, or adds it after all others.
     pub(super) fn put(&mut self, mut entry: Entry<K, V>) -> usize {
         if let Some(Some(last)) = self.by_number.last()
             && last.owners == entry.owners

@@ -1,4 +1,4 @@
-//! What was changed, what it was before, and who still wants it.
+//! What was changed, its previous values, and its owners.
 
 use std::collections::BTreeSet;
 use std::hash::Hash;
@@ -7,20 +7,21 @@ use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::entries::Entries;
-use super::{Change, Desired, Entry, JournalError, JournalFile};
+use super::journal_file::{JournalError, JournalFile};
+use super::{Change, Desired, Entry};
 
-/// All that was changed, in the order in which it was.
+/// The entries of all changed keys, in the order of their first change.
 ///
 /// Nothing is on disk before [`Journal::persist`]; a journal without a file never is.
 #[derive(Clone, Debug)]
 pub struct Journal<K, V> {
     file: Option<JournalFile>,
     entries: Entries<K, V>,
-    /// Numbers of entries that the file does not have as they are.
+    /// Numbers of entries that differ from those in the file.
     pending: BTreeSet<usize>,
-    /// Keys of which the file has an entry still.
-    forgotten: Vec<K>,
-    /// Within a run: what the entries that it changed were before; `None` where there was none.
+    /// Keys whose entry is still in the file.
+    removed: Vec<K>,
+    /// Within a run: the entries that it changed, as they were before; `None` where there was none.
     before: Option<HashMap<usize, Option<Entry<K, V>>>>,
 }
 
@@ -31,13 +32,12 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
     }
 
     /// The same entries, never to be written: for a dry run.
-    #[must_use]
-    pub fn dry_run(&self) -> Self {
+    pub(crate) fn dry_run(&self) -> Self {
         Self::of(self.entries.clone())
     }
 
     fn of(entries: Entries<K, V>) -> Self {
-        Self { file: None, entries, pending: BTreeSet::new(), forgotten: Vec::new(), before: None }
+        Self { file: None, entries, pending: BTreeSet::new(), removed: Vec::new(), before: None }
     }
 
     /// All entries, oldest first.
@@ -45,15 +45,12 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
         self.entries.iter()
     }
 
-    /// The entry of a key.
-    #[must_use]
-    pub fn entry(&self, key: &K) -> Option<&Entry<K, V>> {
+    pub(crate) fn entry(&self, key: &K) -> Option<&Entry<K, V>> {
         self.entries.get(self.entries.number(key)?)
     }
 
     /// Every owner, once, in the order of their first appearance.
-    #[must_use]
-    pub fn owners(&self) -> Vec<String> {
+    pub(crate) fn owners(&self) -> Vec<String> {
         let (mut owners, mut seen) = (Vec::new(), HashSet::new());
         for owner in self.entries().flat_map(|entry| entry.owners.iter()) {
             if seen.insert(owner) {
@@ -63,12 +60,12 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
         owners
     }
 
-    /// From here on what entries were is kept, for [`Journal::revert`].
+    /// Keeps the state of entries from here on, for [`Journal::roll_back`].
     pub(super) fn begin(&mut self) {
         self.before = Some(HashMap::new());
     }
 
-    /// What was changed since [`Journal::begin`] stays.
+    /// Makes changes since [`Journal::begin`] permanent.
     pub(super) fn commit(&mut self) {
         self.before = None;
     }
@@ -95,13 +92,12 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
     fn remove(&mut self, number: usize) {
         if let Some(entry) = self.entries.remove(number) {
             self.pending.remove(&number);
-            self.forgotten.push(entry.key);
+            self.removed.push(entry.key);
         }
     }
 
-    /// Adds the owner of what is desired to the entry of its key, if there is one. Says whether that
-    /// was new.
-    pub(super) fn owner(&mut self, desired: &Desired<K, V>) -> bool {
+    /// Adds the owner of an item to the entry of its key, if there is one. Returns whether it is new.
+    pub(super) fn add_owner(&mut self, desired: &Desired<K, V>) -> bool {
         let held = |entry: &Entry<K, V>| entry.owners.contains(&desired.owner);
         if self.entry(&desired.key).is_none_or(held) {
             return false;
@@ -119,15 +115,15 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
         true
     }
 
-    /// Notes a change that is about to be made, and its side_effects. The previous values of an
-    /// earlier run that was killed stay: they are those from before the first change.
+    /// Records a change that is about to be made, and its side effects. Previous values from an earlier
+    /// run that was killed stay: they are those from before the first change.
     pub(super) fn record(
         &mut self,
         desired: &Desired<K, V>,
         found: Option<V>,
         side_effects: Vec<Change<K, V>>,
     ) {
-        self.owner(desired);
+        self.add_owner(desired);
         if let Some(entry) = self.entry_mut(&desired.key) {
             entry.ours.clone_from(&desired.value);
             if let [_] = *entry.owners {
@@ -148,7 +144,7 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
         });
     }
 
-    /// Takes the owners off every entry, except where `keep` says otherwise.
+    /// Removes the owners from every entry, except where `keep` says otherwise.
     pub(super) fn release(&mut self, owners: &[String], keep: impl Fn(&K, &str) -> bool) {
         let owners: HashSet<&str> = owners.iter().map(String::as_str).collect();
         for (number, Entry { key, owners: held, .. }) in self.entries.iter_mut() {
@@ -158,13 +154,12 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
         }
     }
 
-    /// Entries that nobody owners, newest first: the order in which they are given back.
-    pub(super) fn unowned(&self) -> Vec<Entry<K, V>> {
-        let unowned = self.entries().rev().filter(|entry| entry.owners.is_empty());
-        unowned.cloned().collect()
+    /// Entries without an owner, newest first: the order in which they are reverted.
+    pub(super) fn without_owner(&self) -> Vec<Entry<K, V>> {
+        self.entries().rev().filter(|entry| entry.owners.is_empty()).cloned().collect()
     }
 
-    /// Forgets keys.
+    /// Removes the entries of keys.
     pub(super) fn forget<'a>(&mut self, keys: impl IntoIterator<Item = &'a K>)
     where
         K: 'a,
@@ -176,8 +171,8 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
         }
     }
 
-    /// Goes back to what the entries were at [`Journal::begin`], except for the keys given.
-    pub(super) fn revert(&mut self, keep: &HashSet<&K>) {
+    /// Restores the entries as they were at [`Journal::begin`], except for the keys given.
+    pub(super) fn roll_back(&mut self, keep: &HashSet<&K>) {
         for (number, earlier) in self.before.take().unwrap_or_default() {
             let Some(entry) = self.entries.get_mut(number) else { continue };
             if keep.contains(&entry.key) {
@@ -199,13 +194,13 @@ impl<K: Serialize, V: Serialize> Journal<K, V> {
     ///
     /// # Errors
     ///
-    /// Where the file cannot be written; what it had before it has still.
+    /// Where the file cannot be written; its former content stays.
     pub fn persist(&mut self) -> Result<(), JournalError> {
         let Some(file) = &mut self.file else { return Ok(()) };
         let pending = self.pending.iter().filter_map(|number| self.entries.get(*number));
-        file.save(&self.entries, pending, &self.forgotten)?;
+        file.save(&self.entries, pending, &self.removed)?;
         self.pending.clear();
-        self.forgotten.clear();
+        self.removed.clear();
         Ok(())
     }
 }

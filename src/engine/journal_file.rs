@@ -1,8 +1,8 @@
-//! The journal on the disk: a line of JSON for each entry as it became, appended and never changed.
+//! The journal on the disk: one line of JSON for each new state of an entry, appended and never changed.
 //!
-//! A run that is killed while it appends leaves a last line that is torn. What that line was to tell
-//! of was not done yet, since a change is made only after its line is on the disk: it is passed over.
-//! Where most lines are out of date, the file is written anew beside and takes the place of the old.
+//! A run that is killed while it appends leaves a torn last line. Its change was not made yet, since a
+//! change is made only after its line is on the disk: the line is ignored. Where most lines are
+//! stale, a new file is written and replaces the old one.
 
 use std::fmt::Display;
 use std::fs::{self, File};
@@ -14,16 +14,38 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::entries::Entries;
-use super::{Entry, Journal, JournalError};
+use super::lock::hint;
+use super::{Entry, Journal};
 
 /// Format version of the file.
 const VERSION: u64 = 2;
 
-/// No machine has that many keys; a larger file is not ours.
+/// No machine has that many keys; a larger file is no journal.
 const LONGEST: u64 = 256 << 20;
 
-/// Lines out of date that are left in a file however short it is.
+/// Stale lines that are left in a file however short it is.
 const MOST_STALE: usize = 64;
+
+/// The journal cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    #[error("journal {}: cannot {action} it: {source}{}", path.display(), hint(source))]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+    /// Not a journal, or incomplete.
+    #[error(
+        "journal {} is damaged: {reason}; nothing was changed. Compare it with the machine, revert \
+         by hand what it still lists, then remove the file",
+        path.display()
+    )]
+    Damaged { path: PathBuf, reason: String },
+    /// Written by another release of this program.
+    #[error(
+        "journal {} has format version {found}, this program knows {known}; nothing was changed. \
+         Use the release that wrote it, or revert by hand what it lists and remove the file",
+        path.display()
+    )]
+    Version { path: PathBuf, found: u64, known: u64 },
+}
 
 /// Where a journal is kept.
 #[derive(Clone, Debug)]
@@ -56,18 +78,18 @@ struct Header {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Line<E, K> {
-    /// What the entry of its key is from here on.
+    /// The entry of its key from here on.
     Entry(E),
-    /// The key has none any more.
+    /// The key has no entry any more.
     Forget(K),
 }
 
 impl JournalFile {
-    /// Reads the journal at `path`; there need not be one.
+    /// Reads the journal at `path`; without a file it is empty.
     ///
-    /// `epoch` names the present life of what is changed, such as the boot of a machine. A journal
-    /// of another epoch is void, since addresses, sysctls and tables did not outlive it: it counts
-    /// as empty, and is set aside (`.void`) when a new one is written. It goes with the new one.
+    /// `epoch` identifies the boot of the machine and its namespace. A journal of another epoch is
+    /// void, since addresses, sysctls and tables did not outlive it: it counts as empty, is renamed to
+    /// `.void` when a new one is written, and removed with the new one.
     ///
     /// # Errors
     ///
@@ -86,7 +108,7 @@ impl JournalFile {
         };
         let mut line = Vec::new();
         if !file.read_line(&mut text, &mut line)? {
-            return Err(file.damaged("its first line is not whole".to_owned()));
+            return Err(file.damaged("its first line is incomplete".to_owned()));
         }
         if file.header(&line)?.epoch != file.epoch {
             file.state = State::Void;
@@ -98,7 +120,7 @@ impl JournalFile {
             lines += 1;
             let damaged =
                 |reason: &dyn Display| file.damaged(format!("line {}: {reason}", lines + 1));
-            // Cheaper as a whole than word by word.
+            // Cheaper for the line than for each string.
             let line = str::from_utf8(&line).map_err(|reason| damaged(&reason))?;
             let read: Line<Entry<K, V>, K> =
                 serde_json::from_str(line).map_err(|reason| damaged(&reason))?;
@@ -120,7 +142,7 @@ impl JournalFile {
         Ok(Journal::new(file, entries))
     }
 
-    /// The next line, if it is whole. What is left in `line` at the end is a torn one.
+    /// Reads the next line, if it is complete. What is left in `line` at the end is a torn one.
     fn read_line(&self, text: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, JournalError> {
         line.clear();
         self.attempt("read", text.read_until(b'\n', line))?;
@@ -139,7 +161,7 @@ impl JournalFile {
         }
     }
 
-    /// Appends what changed; or writes the file anew, or removes it where there is nothing to keep.
+    /// Appends what changed, or rewrites the file, or removes it where there is nothing to keep.
     pub(super) fn save<'a, K: Serialize + 'a, V: Serialize + 'a>(
         &mut self,
         entries: &'a Entries<K, V>,
@@ -175,7 +197,7 @@ impl JournalFile {
             return self.sync_directory();
         }
         let new = self.path.with_extension("journal.new");
-        self.attempt("write", self.write_anew(&new, entries))?;
+        self.attempt("write", self.rewrite(&new, entries))?;
         self.attempt("replace", fs::rename(&new, &self.path))?;
         self.state = State::Lines(entries.len());
         self.sync_directory()
@@ -197,8 +219,8 @@ impl JournalFile {
         file.into_inner()?.sync_data()
     }
 
-    /// A leftover of a killed run is replaced; a link that someone put in its place is not followed.
-    fn write_anew<K: Serialize, V: Serialize>(
+    /// A leftover of a killed run is replaced; a symbolic link in its place is not followed.
+    fn rewrite<K: Serialize, V: Serialize>(
         &self,
         path: &Path,
         entries: &Entries<K, V>,

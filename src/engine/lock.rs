@@ -1,4 +1,4 @@
-//! One run at a time.
+//! The lock: one run at a time.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -7,39 +7,52 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{io, process, thread};
 
-use super::LockError;
-
-/// How soon a lock that is held is tried again: the kernel has no lock with a limit of time.
+/// How soon a lock that is held is tried again: the kernel has no lock with a timeout.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// The lock cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LockError {
+    #[error(
+        "another lvsctl is running (pid {holder} holds {}); try again when it has ended",
+        path.display()
+    )]
+    Held { path: PathBuf, holder: String },
+    #[error("cannot {action} {}: {source}{}", path.display(), hint(source))]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+}
+
+pub(super) fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "; run it as root, or choose another state directory",
+        _ => "",
+    }
+}
 
 /// A state directory that is locked for this process.
 ///
 /// Dropping it removes the lock file, and the directory too where nothing else is in it. The
-/// kernel lets go of the lock of a killed process, so a file that is left behind locks nobody out.
+/// kernel releases the lock of a killed process, so that a leftover file locks nobody out.
 #[derive(Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     directory: PathBuf,
     path: PathBuf,
     _file: File,
 }
 
 impl Lock {
-    /// Makes the directory where it does not exist, and locks it; where another process has the lock,
-    /// not before that gives it up.
-    ///
-    /// # Errors
-    ///
-    /// [`LockError::Held`] where it still has it after `patience`.
-    pub fn take(directory: &Path, patience: Duration) -> Result<Self, LockError> {
+    /// Makes the directory where it does not exist, and locks it; waits up to `patience` for another
+    /// process to release it.
+    pub(crate) fn take(directory: &Path, patience: Duration) -> Result<Self, LockError> {
         let path = directory.join("lock");
         let started = Instant::now();
         loop {
             let made = fs::create_dir_all(directory);
-            attempt("make the state directory", directory, made)?;
+            attempt("create the state directory", directory, made)?;
             let opened =
                 File::options().read(true).write(true).create(true).truncate(false).open(&path);
             let mut file = match opened {
-                // Its holder ended just now, and took the directory along.
+                // Its holder ended just now, and removed the directory.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 opened => attempt("open the lock file", &path, opened)?,
             };

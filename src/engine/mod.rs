@@ -1,38 +1,38 @@
-//! The one engine: desired state, found state, the steps between them, and the way back.
+//! Desired and actual state, and the changes between them: plan, apply, verify, roll back, revert.
 //!
-//! The state of a machine is a map from keys to values, where a value may be absent. A step is a
-//! [`Change`] of one key from what was found to what is desired; its undo is the inverse. The
-//! [`Engine`] makes the changes in the order in which they are desired, writes each into a
-//! [`Journal`] before it is made, reads everything again at the end, and rolls back where something
-//! failed. What is journalled is given back in the reverse order once nobody owners it any more.
+//! The state of a machine is a map from keys to values, where a value may be absent. A [`Change`] takes
+//! one key from its actual to its desired value; its undo is the inverse. The [`Engine`] makes the
+//! changes in the order in which they are desired, writes each into a [`Journal`] before it is made,
+//! reads everything again at the end, and rolls back where something failed. What nobody owns any
+//! more is reverted in the reverse order.
 //!
 //! The kernel has no transaction for any of this: a run is planned, ordered, verified and rolled
 //! back, and other programs may see the states between.
 //!
-//! This room knows of a step only what [`System`] tells: whether the keys are links, sysctls or
-//! services is none of its business. A dry run is the same engine in an [`DryRun`] system.
+//! The engine knows a machine through [`System`] only: whether keys are links, sysctls or services
+//! does not matter to it. A dry run is the same engine on a `DryRun` system.
 
-mod desired;
-mod dry_run;
-mod engine;
+mod apply;
 mod entries;
-mod error;
 mod journal;
 mod journal_file;
 mod lock;
 mod report;
+mod revert;
 mod system;
 #[cfg(test)]
 mod tests;
 
-pub use desired::Desired;
-pub use dry_run::DryRun;
-pub use engine::Engine;
-pub use entries::{Entry, Owners};
-pub use error::{Cause, Failure, JournalError, LockError};
+pub use apply::Engine;
 pub use journal::Journal;
 pub use journal_file::JournalFile;
-pub use lock::Lock;
-pub use lvs::table::{Change, suffices};
-pub use report::{Note, Report, Status};
-pub use system::System;
+pub use lvs::table::Change;
+pub use report::Report;
+pub use system::{Desired, System};
+
+pub(crate) use entries::Entry;
+pub(crate) use journal_file::JournalError;
+pub(crate) use lock::{Lock, LockError};
+pub(crate) use lvs::table::suffices;
+pub(crate) use report::{Cause, Failure, Note, Status};
+pub(crate) use system::DryRun;

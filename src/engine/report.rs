@@ -1,54 +1,30 @@
-//! What a run did, and what a look actual.
+//! What a run did or why it failed, and how the actual state compares with the desired one.
 
 use std::fmt;
 
-use super::Change;
+use super::{Change, JournalError};
 
 /// What a run did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report<K, V> {
-    /// The steps, in their order.
+    /// The changes, in their order.
     pub steps: Vec<Change<K, V>>,
-    /// What was meant to be given back and is not.
+    /// What should have been reverted and was not.
     pub notes: Vec<Note<K, V>>,
 }
 
-/// Something that was journalled and is not as it was before.
+/// A journalled key that did not get its previous value back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note<K, V> {
-    /// Someone changed it after us, so it is left as it is.
-    Changed {
-        /// What.
-        key: K,
-        /// What it is.
-        actual: V,
-        /// What we had set it to; `None` where we had removed it.
-        ours: Option<V>,
-    },
+    /// Someone changed it after us, so it is left alone.
+    Changed { key: K, actual: V, ours: Option<V> },
     /// What it belongs to is gone, see [`System::is_orphaned`](super::System::is_orphaned).
-    Orphaned {
-        /// What.
-        key: K,
-        /// What it was before.
-        previous: V,
-    },
-    /// We made it, and others put something into it that would go with it. It is given back by a
-    /// run that finds none of that any more.
-    InUse {
-        /// What.
-        key: K,
-        /// What it is.
-        actual: V,
-        /// Something of others in it.
-        child: K,
-    },
-    /// The undo was accepted, and did nothing.
-    Remains {
-        /// What.
-        key: K,
-        /// What it is.
-        actual: V,
-    },
+    Orphaned { key: K, previous: V },
+    /// We made it, and it has a child that is unmanaged. It is reverted by a run that finds it
+    /// without one.
+    InUse { key: K, actual: V, child: K },
+    /// The undo was accepted, and had no effect.
+    Remains { key: K, actual: V },
 }
 
 impl<K: fmt::Display, V: fmt::Display> fmt::Display for Note<K, V> {
@@ -66,7 +42,7 @@ impl<K: fmt::Display, V: fmt::Display> fmt::Display for Note<K, V> {
             Self::InUse { key, actual, child } => {
                 write!(
                     f,
-                    "{key} ({actual}) stays: somebody else added {child}, which would go with it"
+                    "{key} ({actual}) stays: removing it would remove {child}, which is unmanaged"
                 )
             }
             Self::Remains { key, actual } => {
@@ -76,17 +52,60 @@ impl<K: fmt::Display, V: fmt::Display> fmt::Display for Note<K, V> {
     }
 }
 
-/// One desired item beside what was actual.
+/// Desired and actual state of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status<K, V> {
-    /// What was looked at.
+    /// The key.
     pub key: K,
-    /// What it should be; `None` where there should be none.
+    /// The desired value; `None` where the key must have none.
     pub desired: Option<V>,
-    /// What it is.
+    /// The actual value.
     pub actual: Option<V>,
-    /// Whether that does.
+    /// Whether the actual value is acceptable.
     pub in_sync: bool,
-    /// What it was before the first change; `None` where the journal has no entry for it.
+    /// Its value before the first change; `None` where the journal has no entry for it.
     pub journalled: Option<Option<V>>,
+}
+
+/// Why a change, or a run, failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause<E> {
+    #[error(transparent)]
+    System(E),
+    /// The journal could not be written, so the change was not made.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A key cannot have two values.
+    #[error(
+        "{key} is to be {desired} for \"{owner}\", but \"{holder}\" needs it to be {held}: give both \
+         the same value, or take the other down first"
+    )]
+    Conflict { key: String, desired: String, owner: String, held: String, holder: String },
+    /// A change was accepted, and had no effect.
+    #[error("{key} is {actual} after it was set to {desired}: does another program manage it?")]
+    NotAsDesired { key: String, actual: String, desired: String },
+    /// The journal still has what could not be reverted.
+    #[error("not everything could be reverted; run the command again once the cause is removed")]
+    Incomplete,
+}
+
+/// A run that failed, and what it left.
+#[derive(Debug)]
+pub struct Failure<K, V, E> {
+    /// Why.
+    pub cause: Cause<E>,
+    /// The changes that were made, oldest first.
+    pub done: Vec<Change<K, V>>,
+    /// The change that failed.
+    pub failed: Option<Change<K, V>>,
+    /// The changes that rolled the others back, in their order.
+    pub rolled_back: Vec<Change<K, V>>,
+    /// What could not be undone, and stays in the journal.
+    pub stuck: Vec<(K, Cause<E>)>,
+}
+
+impl<K, V, E> Failure<K, V, E> {
+    pub(super) const fn before_any_step(cause: Cause<E>) -> Self {
+        Self { cause, done: Vec::new(), failed: None, rolled_back: Vec::new(), stuck: Vec::new() }
+    }
 }

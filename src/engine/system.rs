@@ -1,47 +1,71 @@
-//! What the engine works on, so that a test can play a machine.
+//! What the engine works on: desired items, a system, and a system for dry runs.
 
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
 
+use hashbrown::HashMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Change;
+use lvs::table::suffices;
 
-/// A step in a system.
+/// A change of a system.
 pub(super) type ChangeOf<W> = Change<<W as System>::Key, <W as System>::Value>;
 
-/// A machine, or a part of one, as a map from keys to values.
+/// The desired value of one key, and its owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Desired<K, V> {
+    /// The key.
+    pub key: K,
+    /// The value that is written unless the actual one is acceptable; `None` where the key must have
+    /// none.
+    pub value: Option<V>,
+    /// Other values that are left alone.
+    pub acceptable: Vec<V>,
+    /// A key may have several owners, each with an item of its own.
+    pub owner: String,
+}
+
+impl<K, V: PartialEq> Desired<K, V> {
+    /// Whether the actual value needs no change, by the rule of [`System::is_in_sync`].
+    pub fn is_met_by(&self, actual: Option<&V>, is_in_sync: impl Fn(&V, &V) -> bool) -> bool {
+        suffices(actual, self.value.as_ref(), is_in_sync)
+            || actual.is_some_and(|actual| self.acceptable.contains(actual))
+    }
+}
+
+/// A machine, or a part of one, as a map from keys to values. A test may have one in memory.
 pub trait System {
     /// What can be changed. It is displayed to people and kept in the journal.
     type Key: Clone + Debug + Display + Eq + Hash + Serialize + DeserializeOwned;
-    /// What it can be.
+    /// The state of a key.
     type Value: Clone + Debug + Display + PartialEq + Serialize + DeserializeOwned;
-    /// What can go wrong.
+    /// Why a key cannot be read or changed.
     type Error: std::error::Error + 'static;
 
-    /// Forgets what was read earlier of what these changes touched. Called before it is verified.
+    /// Invalidates what was cached of the keys of these changes, before they are verified.
     fn invalidate(&mut self, changes: &[ChangeOf<Self>]) {
         let _ = changes;
     }
 
-    /// The present value; `None` where there is none.
+    /// Reads the actual value; `None` where there is none.
     ///
     /// # Errors
     ///
-    /// Where it cannot be told.
+    /// Where it cannot be read.
     fn read(&mut self, key: &Self::Key) -> Result<Option<Self::Value>, Self::Error>;
 
-    /// Makes one change. `from` is what [`System::read`] said a moment ago.
+    /// Makes one change. `from` is what [`System::read`] just returned.
     ///
     /// # Errors
     ///
     /// Where the change was refused, or its outcome is not known.
     fn write(&mut self, change: &Change<Self::Key, Self::Value>) -> Result<(), Self::Error>;
 
-    /// Whether a value found does as one that is desired, which may leave something open.
-    fn is_in_sync(found: &Self::Value, desired: &Self::Value) -> bool {
-        found == desired
+    /// Whether an actual value is as desired. A desired one may leave something open.
+    fn is_in_sync(actual: &Self::Value, desired: &Self::Value) -> bool {
+        actual == desired
     }
 
     /// Whether changes of this key may be made many at a time, by [`System::write_all`].
@@ -53,23 +77,23 @@ pub trait System {
         false
     }
 
-    /// Puts changes of one batch into an order in which every state between is safe.
+    /// Puts changes of one batch into an order in which every intermediate state is safe.
     fn order_batch(changes: &mut [ChangeOf<Self>]) {
         let _ = changes;
     }
 
-    /// Makes many changes and tells the outcome of each, in their order. Where the conversation
-    /// breaks, the last outcome is its error, and nothing is known of the changes behind it.
+    /// Makes many changes and returns the outcome of each, in their order. Where the connection
+    /// breaks, the last outcome is its error, and nothing is known of the changes after it.
     fn write_all(&mut self, changes: &[ChangeOf<Self>]) -> Vec<Result<(), Self::Error>> {
         changes.iter().map(|change| self.write(change)).collect()
     }
 
-    /// What the machine changes by itself along with this change, each as it is and as it will be.
-    /// Undoing the change need not undo these, so that they are journalled with it.
+    /// What the machine changes by itself along with this change, each from its actual to its new
+    /// value. Undoing the change need not undo these, so that they are journalled with it.
     ///
     /// # Errors
     ///
-    /// Where it cannot be told.
+    /// Where they cannot be read.
     fn side_effects(
         &mut self,
         change: &ChangeOf<Self>,
@@ -78,12 +102,12 @@ pub trait System {
         Ok(Vec::new())
     }
 
-    /// Whether what the key belongs to is gone for good, as the interface of an address may be: what
-    /// was taken from it cannot be given back then, which is told and stops nothing.
+    /// Whether what the key belongs to no longer exists, as the interface of an address may not: its
+    /// previous value cannot be put back then, which is reported and is no failure.
     ///
     /// # Errors
     ///
-    /// Where it cannot be told.
+    /// Where that cannot be read.
     fn is_orphaned(&mut self, key: &Self::Key) -> Result<bool, Self::Error> {
         let _ = key;
         Ok(false)
@@ -95,16 +119,84 @@ pub trait System {
         None
     }
 
-    /// What there is now that would be removed with the key.
+    /// The keys that exist now and would be removed with this one.
     ///
     /// # Errors
     ///
-    /// Where it cannot be told.
+    /// Where they cannot be read.
     fn children(&mut self, key: &Self::Key) -> Result<Vec<Self::Key>, Self::Error> {
         let _ = key;
         Ok(Vec::new())
     }
 
-    /// The change as the command that a person would type in a shell.
+    /// The change as a shell command.
     fn command(change: &Change<Self::Key, Self::Value>) -> String;
+}
+
+/// Reads the real system and keeps every change in memory: what a dry run works on.
+#[derive(Debug)]
+pub(crate) struct DryRun<'a, W: System> {
+    real: &'a mut W,
+    written: HashMap<W::Key, Option<W::Value>>,
+}
+
+impl<'a, W: System> DryRun<'a, W> {
+    pub(crate) fn new(real: &'a mut W) -> Self {
+        Self { real, written: HashMap::new() }
+    }
+}
+
+impl<W: System> System for DryRun<'_, W> {
+    type Key = W::Key;
+    type Value = W::Value;
+    type Error = W::Error;
+
+    fn read(&mut self, key: &W::Key) -> Result<Option<W::Value>, W::Error> {
+        match self.written.get(key) {
+            Some(value) => Ok(value.clone()),
+            None => self.real.read(key),
+        }
+    }
+
+    fn write(&mut self, change: &Change<W::Key, W::Value>) -> Result<(), W::Error> {
+        for change in self.side_effects(change)? {
+            self.written.insert(change.key, change.to);
+        }
+        self.written.insert(change.key.clone(), change.to.clone());
+        Ok(())
+    }
+
+    fn side_effects(&mut self, change: &ChangeOf<W>) -> Result<Vec<ChangeOf<W>>, W::Error> {
+        self.real.side_effects(change)
+    }
+
+    fn is_orphaned(&mut self, key: &W::Key) -> Result<bool, W::Error> {
+        self.real.is_orphaned(key)
+    }
+
+    fn parent(key: &W::Key) -> Option<W::Key> {
+        W::parent(key)
+    }
+
+    fn children(&mut self, key: &W::Key) -> Result<Vec<W::Key>, W::Error> {
+        let mut children = self.real.children(key)?;
+        children.retain(|child| self.written.get(child).is_none_or(Option::is_some));
+        Ok(children)
+    }
+
+    fn is_in_sync(actual: &W::Value, desired: &W::Value) -> bool {
+        W::is_in_sync(actual, desired)
+    }
+
+    fn is_batched(key: &W::Key) -> bool {
+        W::is_batched(key)
+    }
+
+    fn order_batch(changes: &mut [ChangeOf<W>]) {
+        W::order_batch(changes);
+    }
+
+    fn command(change: &Change<W::Key, W::Value>) -> String {
+        W::command(change)
+    }
 }

@@ -6,11 +6,7 @@ use std::path::PathBuf;
 
 use super::*;
 
-mod absent;
-mod batches;
 mod files;
-mod killed;
-mod needed;
 mod rules;
 
 /// Keys are words; `tunnel/…` are sysctls, which come and go with the key `tunnel`, and `entry/…`

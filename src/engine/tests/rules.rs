@@ -338,6 +338,195 @@ fn a_value_that_does_for_both_is_no_conflict() {
     assert_eq!(machine.state["filter"], 2);
 }
 
+fn absent(owner: &str, key: &str) -> Desired<String, u32> {
+    Desired { value: None, ..want(owner, key, 0) }
+}
+
+#[test]
+fn what_shall_not_be_there_is_removed_and_put_back() {
+    for key in ["old", "entry/old"] {
+        let place = Place::new();
+        let mut machine = Machine::new(&[(key, 7)]);
+        let before = machine.state.clone();
+        let desired = [absent("a", key), absent("a", "never")];
+        let report = place.up(&mut machine, &desired).unwrap();
+        assert_eq!(keys(&report.steps), [key]);
+        assert!(machine.state.is_empty());
+        assert_eq!(place.up(&mut machine, &desired).unwrap().steps, []);
+        place.down(&mut machine, &["a"]).unwrap();
+        assert_eq!(machine.state, before);
+        assert!(!place.path().exists());
+    }
+}
+
+#[test]
+fn what_someone_put_in_its_place_is_left_with_a_note() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("old", 7)]);
+    place.up(&mut machine, &[absent("a", "old")]).unwrap();
+    machine.set("old", Some(8));
+    let report = place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(report.notes[0].to_string(), "old was removed and is 8 now: left alone");
+    assert_eq!(machine.state["old"], 8);
+}
+
+#[test]
+fn what_has_no_place_any_more_is_told_and_stops_nothing() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("tunnel", 1), ("tunnel/ignore", 7), ("old", 5)]);
+    let desired = [absent("a", "old"), absent("a", "tunnel/ignore")];
+    place.up(&mut machine, &desired).unwrap();
+    machine.set("tunnel", None);
+    let report = place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(
+        report.notes[0].to_string(),
+        "tunnel/ignore was 7 and cannot be put back: what had it is gone"
+    );
+    assert_eq!(machine.state, Machine::new(&[("old", 5)]).state);
+    assert!(!place.path().exists());
+}
+
+const POOL: [&str; 2] = ["entry/pool", "entry/pool/ours"];
+
+fn pool() -> Vec<Desired<String, u32>> {
+    POOL.iter().map(|key| want("a", key, 1)).collect()
+}
+
+#[test]
+fn it_stays_until_that_is_gone() {
+    let place = Place::new();
+    let mut machine = Machine::default();
+    place.up(&mut machine, &pool()).unwrap();
+    machine.set("entry/pool/theirs", Some(7));
+    let report = place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(keys(&report.steps), ["entry/pool/ours"]);
+    let [Note::InUse { key, child, .. }] = &report.notes[..] else { panic!("{report:?}") };
+    assert_eq!((key.as_str(), child.as_str()), ("entry/pool", "entry/pool/theirs"));
+    assert_eq!(machine.state["entry/pool/theirs"], 7);
+
+    // Once it is desired again, it is ours as before.
+    place.up(&mut machine, &pool()).unwrap();
+    place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(machine.state.len(), 2);
+
+    // Any run takes it away when nobody needs it any more.
+    machine.set("entry/pool/theirs", None);
+    let report = place.down(&mut machine, &["b"]).unwrap();
+    assert_eq!((keys(&report.steps), report.notes.len()), (vec!["entry/pool"], 0));
+    assert_eq!(machine.state, BTreeMap::new());
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn what_was_removed_from_it_comes_back_and_keeps_it() {
+    let place = Place::new();
+    let mut machine = Machine::default();
+    place.up(&mut machine, &pool()).unwrap();
+    machine.set("entry/pool/theirs", Some(7));
+    let gone = Desired { value: None, ..want("a", "entry/pool/theirs", 0) };
+    let mut desired = pool();
+    desired.push(gone.clone());
+    place.up(&mut machine, &desired).unwrap();
+    assert!(!machine.state.contains_key("entry/pool/theirs"));
+    let report = place.down(&mut machine, &["a"]).unwrap();
+    assert!(matches!(&report.notes[..], [Note::InUse { .. }]), "{report:?}");
+    assert_eq!(machine.state["entry/pool/theirs"], 7);
+    assert_eq!(machine.state["entry/pool"], 1);
+}
+
+#[test]
+fn what_has_nothing_to_come_back_into_is_told() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("entry/pool", 1), ("entry/pool/theirs", 7)]);
+    let before = machine.state.clone();
+    let gone = |key| Desired { value: None, ..want("a", key, 0) };
+    let desired = ["entry/pool/theirs", "entry/pool"].map(gone);
+    // Both come back, the whole first.
+    place.up(&mut machine, &desired).unwrap();
+    assert_eq!(machine.state, BTreeMap::new());
+    place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(machine.state, before);
+    // The whole was removed by somebody else.
+    place.up(&mut machine, &desired[..1]).unwrap();
+    machine.set("entry/pool", None);
+    let report = place.down(&mut machine, &["a"]).unwrap();
+    let [Note::Orphaned { key, .. }] = &report.notes[..] else { panic!("{report:?}") };
+    assert_eq!(key, "entry/pool/theirs");
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn a_dry_run_sees_it_too() {
+    let place = Place::new();
+    let mut machine = Machine::default();
+    place.up(&mut machine, &pool()).unwrap();
+    machine.set("entry/pool/theirs", Some(7));
+    let down = |machine: &mut Machine| {
+        let mut journal = place.journal().dry_run();
+        Engine::new(&mut DryRun::new(machine), &mut journal).revert(&["a".to_owned()]).unwrap()
+    };
+    assert!(matches!(&down(&mut machine).notes[..], [Note::InUse { .. }]));
+    machine.set("entry/pool/theirs", None);
+    assert_eq!(keys(&down(&mut machine).steps), ["entry/pool/ours", "entry/pool"]);
+}
+
+fn table(owner: &str, names: &[&str]) -> Vec<Desired<String, u32>> {
+    names.iter().map(|name| want(owner, &format!("entry/{name}"), 1)).collect()
+}
+
+#[test]
+fn neighbours_in_the_table_are_written_and_given_back_together() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("ignore", 0), ("entry/b", 5)]);
+    let before = machine.state.clone();
+    let mut desired = vec![want("a", "ignore", 1)];
+    desired.extend(table("a", &["b", "c", "d", "c"]));
+    desired.push(want("a", "address", 1));
+    let report = place.up(&mut machine, &desired).unwrap();
+    assert_eq!(keys(&report.steps), ["ignore", "entry/c", "entry/d", "entry/b", "address"]);
+    assert_eq!(machine.batches, [1, 3, 1], "one by one where they are not of the table");
+    machine.batches.clear();
+    let report = place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(keys(&report.steps), ["address", "entry/d", "entry/c", "entry/b", "ignore"]);
+    assert_eq!(machine.batches, [3]);
+    assert_eq!(machine.state, before);
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn a_refusal_within_a_batch_rolls_all_of_it_back() {
+    for late in [false, true] {
+        for failing in 1..=4 {
+            let place = Place::new();
+            let mut machine = Machine { fails_late: late, ..Machine::new(&[("ignore", 0)]) };
+            let before = machine.state.clone();
+            machine.fails_at_write = Some(failing);
+            let mut desired = vec![want("a", "ignore", 1)];
+            desired.extend(table("a", &["b", "c", "d"]));
+            let failure = place.up(&mut machine, &desired).unwrap_err();
+            assert_eq!(failure.failed.unwrap().key, desired[failing - 1].key);
+            assert_eq!(machine.state, before);
+            assert!(!place.path().exists());
+        }
+    }
+}
+
+#[test]
+fn what_is_not_known_to_be_given_back_stays_in_the_journal() {
+    let place = Place::new();
+    let mut machine = Machine::default();
+    place.up(&mut machine, &table("a", &["b", "c", "d"])).unwrap();
+    machine.breaks_after = Some(1);
+    machine.fails_at_write = Some(machine.writes + 1);
+    let failure = place.down(&mut machine, &["a"]).unwrap_err();
+    assert_eq!(failure.stuck.len(), 1);
+    assert_eq!(place.journal().entries().count(), 3);
+    machine.breaks_after = None;
+    place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(machine.state, BTreeMap::new());
+    assert!(!place.path().exists());
+}
+
 proptest! {
     #[test]
     fn any_order_of_runs_leaves_no_trace(

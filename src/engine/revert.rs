@@ -1,0 +1,248 @@
+//! Revert what earlier runs recorded and nobody owns any more, and roll back a run that failed.
+
+use std::hash::Hash;
+
+use hashbrown::{HashMap, HashSet};
+
+use super::apply::{CauseOf, EntryOf, FailureOf, NoteOf, ReportOf, Run};
+use super::system::ChangeOf;
+use super::{Cause, Change, Engine, Failure, Note, Report, System, suffices};
+
+/// What it takes to revert an entry.
+enum Undo<W: System> {
+    Nothing,
+    LeftAlone(NoteOf<W>),
+    Change(ChangeOf<W>),
+}
+
+/// Keys that get their previous value back in this run.
+struct Restored<K> {
+    keys: HashSet<K>,
+    /// One of the restored children, by its parent.
+    children: HashMap<K, K>,
+}
+
+impl<K: Clone + Eq + Hash> Restored<K> {
+    fn of<W: System<Key = K>>(entries: &[EntryOf<W>]) -> Self {
+        let keys = entries.iter().filter(|entry| entry.previous.is_some());
+        let keys: HashSet<K> = keys.map(|entry| entry.key.clone()).collect();
+        let children = keys.iter().filter_map(|key| Some((W::parent(key)?, key.clone()))).collect();
+        Self { keys, children }
+    }
+}
+
+impl<W: System> Engine<'_, W> {
+    /// Goes on after a failure: the more is reverted, the better.
+    pub(super) fn revert_unowned(
+        &mut self,
+        mut steps: Vec<ChangeOf<W>>,
+    ) -> Result<ReportOf<W>, FailureOf<W>> {
+        // Killed from here on, the next run still knows what is to be reverted.
+        if let Err(error) = self.journal.persist() {
+            let failure = Failure::before_any_step(error.into());
+            return Err(Box::new(Failure { done: steps, ..failure }));
+        }
+        let (mut notes, mut stuck) = (Vec::new(), Vec::new());
+        let unowned = self.journal.without_owner();
+        let restored = Restored::of::<W>(&unowned);
+        for entries in
+            unowned.chunk_by(|one, next| W::is_batched(&one.key) && W::is_batched(&next.key))
+        {
+            let mut settled = HashSet::new();
+            let outcomes = match entries {
+                [entry] => vec![self.revert_one(entry, &restored, &mut steps)],
+                entries => self.revert_batch(entries, &restored, &mut steps),
+            };
+            for (entry, outcome) in entries.iter().zip(outcomes) {
+                match outcome {
+                    // Its entry stays until the children have gone.
+                    Ok(Some(note @ Note::InUse { .. })) => notes.push(note),
+                    Ok(note) => {
+                        notes.extend(note);
+                        settled.insert(&entry.key);
+                    }
+                    Err(error) => stuck.push((entry.key.clone(), Cause::System(error))),
+                }
+            }
+            self.journal.forget(settled);
+            if let Err(error) = self.journal.persist() {
+                stuck.extend(entries.first().map(|entry| (entry.key.clone(), error.into())));
+            }
+        }
+        if stuck.is_empty() {
+            return Ok(Report { steps, notes });
+        }
+        Err(Box::new(Failure { done: steps, stuck, ..Failure::before_any_step(Cause::Incomplete) }))
+    }
+
+    fn revert_one(
+        &mut self,
+        entry: &EntryOf<W>,
+        restored: &Restored<W::Key>,
+        steps: &mut Vec<ChangeOf<W>>,
+    ) -> Result<Option<NoteOf<W>>, W::Error> {
+        let change = match self.undo(entry, restored)? {
+            Undo::Nothing => {
+                self.revert_side_effects(entry, steps)?;
+                return Ok(None);
+            }
+            Undo::LeftAlone(note) => return Ok(Some(note)),
+            Undo::Change(change) => change,
+        };
+        self.system.write(&change)?;
+        let before = change.from.clone();
+        steps.push(change);
+        self.revert_side_effects(entry, steps)?;
+        // Not compared with the previous value: what was put back may contain its remaining lifetime.
+        let left = self.system.read(&entry.key)?.filter(|left| Some(left) == before.as_ref());
+        Ok(left.map(|actual| Note::Remains { key: entry.key.clone(), actual }))
+    }
+
+    /// Reverts entries of one batch: an outcome for each, in their order, as far as one is known.
+    fn revert_batch(
+        &mut self,
+        entries: &[EntryOf<W>],
+        restored: &Restored<W::Key>,
+        steps: &mut Vec<ChangeOf<W>>,
+    ) -> Vec<Result<Option<NoteOf<W>>, W::Error>> {
+        let mut outcomes = Vec::with_capacity(entries.len());
+        let (mut places, mut changes) = (Vec::new(), Vec::new());
+        for entry in entries {
+            outcomes.push(match self.undo(entry, restored) {
+                Ok(Undo::Nothing) => Ok(None),
+                Ok(Undo::LeftAlone(note)) => Ok(Some(note)),
+                Ok(Undo::Change(change)) => {
+                    places.push(outcomes.len());
+                    changes.push(change);
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            });
+        }
+        let mut written = self.system.write_all(&changes).into_iter();
+        for (place, change) in places.into_iter().zip(changes) {
+            match (written.next(), outcomes.get_mut(place)) {
+                (Some(Ok(())), _) => steps.push(change),
+                (Some(Err(error)), Some(outcome)) => *outcome = Err(error),
+                // Of this one and those after it nothing is known: they stay in the journal.
+                (None, _) => {
+                    outcomes.truncate(place);
+                    break;
+                }
+                (Some(Err(_)), None) => {}
+            }
+        }
+        outcomes
+    }
+
+    fn undo(
+        &mut self,
+        entry: &EntryOf<W>,
+        restored: &Restored<W::Key>,
+    ) -> Result<Undo<W>, W::Error> {
+        let actual = self.system.read(&entry.key)?;
+        let key = entry.key.clone();
+        if actual == entry.previous {
+            return Ok(Undo::Nothing);
+        }
+        let is_ours = suffices(actual.as_ref(), entry.ours.as_ref(), W::is_in_sync);
+        Ok(match actual {
+            // We made it, and it goes whatever its value is now, unless it has unmanaged children.
+            Some(actual) if entry.previous.is_none() => {
+                match self.unmanaged_child(&key, restored)? {
+                    Some(child) => Undo::LeftAlone(Note::InUse { key, actual, child }),
+                    None => Undo::Change(Change { key, from: Some(actual), to: None }),
+                }
+            }
+            actual if is_ours => match &entry.previous {
+                Some(previous) if actual.is_none() && self.is_orphaned(&key, restored)? => {
+                    Undo::LeftAlone(Note::Orphaned { key, previous: previous.clone() })
+                }
+                _ => Undo::Change(Change { key, from: actual, to: entry.previous.clone() }),
+            },
+            Some(actual) => {
+                Undo::LeftAlone(Note::Changed { key, actual, ours: entry.ours.clone() })
+            }
+            // Gone altogether, as an interface may be: nothing of ours is left.
+            None => Undo::Nothing,
+        })
+    }
+
+    /// A child of what we made that we did not make, and that would be removed with it.
+    fn unmanaged_child(
+        &mut self,
+        key: &W::Key,
+        restored: &Restored<W::Key>,
+    ) -> Result<Option<W::Key>, W::Error> {
+        if let Some(child) = restored.children.get(key) {
+            return Ok(Some(child.clone()));
+        }
+        let made_by_us =
+            |child: &W::Key| self.journal.entry(child).is_some_and(|it| it.previous.is_none());
+        Ok(self.system.children(key)?.into_iter().find(|child| !made_by_us(child)))
+    }
+
+    fn is_orphaned(&mut self, key: &W::Key, restored: &Restored<W::Key>) -> Result<bool, W::Error> {
+        match W::parent(key) {
+            Some(parent) => {
+                Ok(!restored.keys.contains(&parent) && self.system.read(&parent)?.is_none())
+            }
+            None => self.system.is_orphaned(key),
+        }
+    }
+
+    /// Undoes the changes of a run that failed.
+    pub(super) fn roll_back(&mut self, run: Run<ChangeOf<W>>, cause: CauseOf<W>) -> FailureOf<W> {
+        self.system.invalidate(&run.in_flight);
+        self.system.invalidate(&run.done);
+        let (mut rolled_back, mut stuck) = (Vec::new(), Vec::new());
+        for change in run.in_flight.iter().rev().chain(run.done.iter().rev()) {
+            if let Err(error) = self.roll_back_one(change, &mut rolled_back) {
+                stuck.push((change.key.clone(), Cause::System(error)));
+            }
+        }
+        self.journal.roll_back(&stuck.iter().map(|(key, _)| key).collect());
+        if let (Err(error), Some(first)) = (self.journal.persist(), run.done.first()) {
+            stuck.push((first.key.clone(), Cause::Journal(error)));
+        }
+        let Run { done, mut in_flight, failed } = run;
+        let failed = failed.filter(|at| *at < in_flight.len()).map(|at| in_flight.swap_remove(at));
+        Box::new(Failure { cause, done, failed, rolled_back, stuck })
+    }
+
+    /// Undoes a change of this run, unless it had no effect.
+    fn roll_back_one(
+        &mut self,
+        change: &ChangeOf<W>,
+        rolled_back: &mut Vec<ChangeOf<W>>,
+    ) -> Result<(), W::Error> {
+        let actual = self.system.read(&change.key)?;
+        if actual != change.from {
+            let mut undo = change.clone().inverse();
+            undo.from = actual;
+            self.system.write(&undo)?;
+            rolled_back.push(undo);
+        }
+        let entry = self.journal.entry(&change.key).cloned();
+        entry.map_or(Ok(()), |entry| self.revert_side_effects(&entry, rolled_back))
+    }
+
+    /// Reverts the side effects of an entry, once the entry itself has its previous value.
+    fn revert_side_effects(
+        &mut self,
+        entry: &EntryOf<W>,
+        steps: &mut Vec<ChangeOf<W>>,
+    ) -> Result<(), W::Error> {
+        for (key, previous) in &entry.side_effects {
+            let actual = self.system.read(key)?;
+            // What is gone, as an interface may be, cannot be given a value.
+            if actual.as_ref().is_none_or(|actual| actual == previous) {
+                continue;
+            }
+            let change = Change { key: key.clone(), from: actual, to: Some(previous.clone()) };
+            self.system.write(&change)?;
+            steps.push(change);
+        }
+        Ok(())
+    }
+}
