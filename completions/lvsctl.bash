@@ -31,7 +31,7 @@ _lvsctl() {
             ;;
         --vip | --service | --real | --gateway | --watch | --wait) ;;
         *)
-            words='--dry-run --json --netns --state-dir --wait --help'
+            words='--dry-run --json --netns --state-dir --wait --verbose --help'
             case $role,$verb in
                 ,) words="director real-server apply diff down status install uninstall doctor snapshot help $words --version" ;;
                 help,*) words='director real-server apply diff down status install uninstall doctor snapshot' ;;

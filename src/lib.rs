@@ -5,11 +5,12 @@
 //!
 //! | room | what it holds |
 //! |---|---|
+//! | `trace` | what is sent to and received from the kernel, for `LVS_LOG` and `--verbose` |
 //! | [`ipvsadm`] | the drop-in for ipvsadm 1.31 |
 //! | [`engine`] | desired and actual state, plan, apply, verify, roll back, journal, lock, dry run |
 //! | [`host`] | this machine: links, addresses, routes and sysctls |
 //! | [`policy`] | what a role needs of a machine |
-//! | [`config`] | the cluster file, and what it makes of one machine |
+//! | `config` | the cluster file, and what it makes of one machine |
 //! | [`doctor`] | what is wrong with a machine, why, and what mends it |
 //! | [`lvsctl`] | the companion: command line and reports |
 
@@ -20,3 +21,4 @@ pub mod host;
 pub mod ipvsadm;
 pub mod lvsctl;
 pub mod policy;
+mod trace;

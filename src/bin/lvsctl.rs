@@ -1,4 +1,4 @@
-//! The companion of `ipvsadm`: directors and real servers, set up and taken back.
+//! `lvsctl`, the companion of `ipvsadm`: sets up, reverts and diagnoses directors and real servers.
 
 use std::io::{self, BufWriter};
 use std::process::ExitCode;

@@ -6,8 +6,9 @@ use netlink_packet_core::{
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 
 use super::FouPort;
+use crate::trace;
 use lvs::ipvs::AddressFamily;
-use lvs::netlink::{Connection, Error, Socket};
+use lvs::netlink::{Connection, Error};
 
 /// `FOU_GENL_NAME` and `FOU_GENL_VERSION`.
 const NAME: &str = "fou";
@@ -123,7 +124,7 @@ fn request(command: u8, port: u16, family: AddressFamily) -> Request {
 
 /// What a port unpacks; `None` where it is not one of these. Loads no module.
 pub(super) fn find(port: u16, family: AddressFamily) -> Result<Option<String>, Error> {
-    let mut connection = Connection::new(Socket::new()?);
+    let mut connection = Connection::new(trace::socket_of_other_family()?);
     let Some(id) = connection.loaded_family(NAME)? else {
         return Ok(None);
     };
@@ -136,7 +137,7 @@ pub(super) fn find(port: u16, family: AddressFamily) -> Result<Option<String>, E
 
 /// Every port that unpacks something; `None` where the module is not loaded, which it stays.
 pub(super) fn list() -> Result<Option<Vec<FouPort>>, Error> {
-    let mut connection = Connection::new(Socket::new()?);
+    let mut connection = Connection::new(trace::socket_of_other_family()?);
     let Some(id) = connection.loaded_family(NAME)? else {
         return Ok(None);
     };
@@ -149,7 +150,7 @@ pub(super) fn list() -> Result<Option<Vec<FouPort>>, Error> {
 
 /// Makes the kernel take GUE at a port, with its module loaded where that is needed.
 pub(super) fn add(port: u16, family: AddressFamily) -> Result<(), Error> {
-    let mut connection = Connection::new(Socket::new()?);
+    let mut connection = Connection::new(trace::socket_of_other_family()?);
     let id = match connection.family(NAME) {
         Err(Error::NoFamily(_)) => {
             load_module();
@@ -171,7 +172,7 @@ fn load_module() {
 
 /// Closes a port.
 pub(super) fn delete(port: u16, family: AddressFamily) -> Result<(), Error> {
-    let mut connection = Connection::new(Socket::new()?);
+    let mut connection = Connection::new(trace::socket_of_other_family()?);
     let id = connection.family(NAME)?;
     match connection.execute(id, request(DELETE, port, family)) {
         Err(error) if error.errno() == Some(libc::ESRCH) => Ok(()),

@@ -133,6 +133,7 @@ impl Sysctl {
     }
 
     pub(super) fn write(&self, value: &str) -> Result<(), Error> {
+        tracing::debug!(target: "sysctl", "write {value:?} to {}", self.path());
         File::options()
             .write(true)
             .open(self.path())

@@ -16,6 +16,7 @@ use super::grammar;
 use super::run::run;
 use super::system_names::SystemNames;
 use super::wrapper;
+use crate::trace;
 
 /// The programs that an administrator calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,7 @@ impl Program {
 /// Runs a program as the whole of this process. The first argument is the name that it was called
 /// by; where `program` is not given, it decides.
 pub fn main(program: Option<Program>, arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    trace::from_environment();
     let mut words = arguments.map(|word| word.to_string_lossy().into_owned());
     let name = words.next().unwrap_or_else(|| "ipvsadm".to_owned());
     let words: Vec<String> = words.collect();
@@ -115,7 +117,7 @@ pub fn invoke(program: &str, words: &[String], console: &mut Console<'_>) -> u8 
 fn execute(program: &str, command: &Command, no_load: bool, console: &mut Console<'_>) -> u8 {
     let connect = || match no_load && !ipvs::is_loaded() {
         true => Ok(None),
-        false => Client::connect().map(Some),
+        false => trace::socket().and_then(Client::new).map(Some),
     };
     run(command, connect, &mut parse_line(program), &SystemNames, console)
 }

@@ -42,6 +42,9 @@ pub(super) struct Options {
     /// Let another lvsctl that is at work finish first, for so many seconds at most.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 0)]
     pub(super) wait: u32,
+    /// Trace netlink messages and sysctl writes on standard error.
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,6 +4,8 @@ use crate::host::machine::{self, Key, Machine, Value};
 use std::fmt::Display;
 use std::io::Write;
 
+use tracing::level_filters::LevelFilter;
+
 use super::allowance::{self, Kind};
 use super::arguments::{
     Arguments, Command, DirectorCommand, Options, RealServerCommand, SetupCommand,
@@ -12,6 +14,7 @@ use super::report::{self, Direction, FailedRun};
 use super::{Error, Task, cluster_file, doctor, install, state, status};
 use crate::engine::{DryRun, Engine, Journal, Report, System};
 use crate::policy::{ActualState, DesiredItem, Owned, desired};
+use crate::trace;
 
 /// What is done with a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,10 @@ pub(super) enum Verb {
 /// Runs a command and gives the exit code.
 pub(super) fn run(arguments: Arguments, output: &mut dyn Write) -> Result<u8, Error> {
     let options = &arguments.options;
+    match options.verbose {
+        true => trace::start(LevelFilter::TRACE),
+        false => trace::from_environment(),
+    }
     let (verb, task) = match arguments.command {
         Command::Setup(command) => task_of(command)?,
         Command::File(command) => {

@@ -21,5 +21,6 @@ mod old_journals;
 mod restore;
 mod ruleset;
 mod scripts;
+mod tracing;
 mod transfers;
 mod tunnelling;

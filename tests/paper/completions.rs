@@ -78,7 +78,7 @@ fn bash_offers_what_may_follow() {
         ("ipvsadm -A -srr -t x:1 --sch", "--scheduler --sched-flags"),
         ("ipvsadm-save -", "-n --file"),
         ("ipvsadm-restore --file Cargo.t", "Cargo.toml"),
-        ("lvsctl real-server up --mode tun --v", "--vip"),
+        ("lvsctl real-server up --mode tun --v", "--vip --verbose"),
         ("lvsctl director up --mode ", "nat tun dr"),
         ("lvsctl real-server up --s", "--state-dir"),
         ("lvsctl d", "director diff down doctor"),

@@ -11,6 +11,7 @@ use super::facts::{
     has_role,
 };
 use crate::host::{self, Host};
+use crate::trace::{self, Traced};
 use lvs::ipvs::{self, Client};
 use lvs::netlink::{self, Namespace, Socket};
 use lvs::proc::ConnectionTable;
@@ -80,11 +81,11 @@ fn network(journal: &mut [JournalEntry], release: &str) -> Result<host::Inventor
 
 fn table() -> Result<Table, table::Error> {
     let open = |source| table::Error::Open { source };
-    let mut client = Socket::new().and_then(Client::new).map_err(open)?;
+    let mut client = trace::socket().and_then(Client::new).map_err(open)?;
     dump(&mut client).map_err(|source| table::Error::List { source })
 }
 
-fn dump(client: &mut Client<Socket>) -> Result<Table, netlink::Error> {
+fn dump(client: &mut Client<Traced<Socket>>) -> Result<Table, netlink::Error> {
     let connection_buckets = client.info()?.table_size;
     let (timeouts, daemons) = (client.timeouts()?, client.daemons()?);
     let mut services = Vec::new();
@@ -151,7 +152,7 @@ fn other_namespaces() -> Vec<OtherNamespace> {
 fn services_in(namespace: Namespace) -> Option<usize> {
     let count = move || {
         namespace.enter().ok()?;
-        let mut client = Socket::new().and_then(Client::new).ok()?;
+        let mut client = trace::socket().and_then(Client::new).ok()?;
         Some(client.services().ok()?.len())
     };
     std::thread::spawn(count).join().ok().flatten()

@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use rtnetlink::Handle;
+use rtnetlink::sys::AsyncSocket;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
     link, route,
 };
 use crate::engine::Change;
+use crate::trace::RouteSocket;
 
 /// netlink-proto never answers a request whose reply was lost in a full buffer.
 const SECONDS: u64 = 10;
@@ -41,11 +43,11 @@ impl Host {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(Error::Start)?;
         let entered = runtime.enter();
-        // With strict checking the kernel filters what is listed. Kernels before 4.20 do not know
-        // it; whoever lists something filters it in any case.
-        let (connection, handle, _) = rtnetlink::new_connection_with_strict_check()
-            .or_else(|_| rtnetlink::new_connection())
-            .map_err(Error::Start)?;
+        let (mut connection, handle, _) =
+            rtnetlink::new_connection_with_socket::<RouteSocket>().map_err(Error::Start)?;
+        // With strict checking the kernel filters what it dumps. Kernels before 4.20 do not know
+        // it; every dump is filtered here in any case.
+        let _ = connection.socket_mut().socket_mut().set_netlink_get_strict_chk(true);
         drop(entered);
         runtime.spawn(connection);
         Ok(Self { runtime, handle })

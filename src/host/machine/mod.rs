@@ -6,6 +6,7 @@ mod key;
 
 use crate::engine::{Change, System};
 use crate::host::{self, FullRoute, Host, InterfaceName, Topology};
+use crate::trace::{self, Traced};
 use lvs::ipvs::{self, Client};
 use lvs::netlink::Socket;
 use lvs::table::{self, Tables};
@@ -33,7 +34,7 @@ pub enum Error {
 pub struct Machine {
     host: Host,
     /// Opened when it is first needed: a real server has no use for IPVS.
-    tables: Option<Tables<Socket>>,
+    tables: Option<Tables<Traced<Socket>>>,
     /// Nothing is going to be changed, so nothing may be loaded either.
     read_only: bool,
 }
@@ -85,7 +86,7 @@ impl Machine {
 
     fn entries_by(
         &mut self,
-        read: impl FnOnce(&mut Tables<Socket>) -> Result<Vec<table::Key>, table::Error>,
+        read: impl FnOnce(&mut Tables<Traced<Socket>>) -> Result<Vec<table::Key>, table::Error>,
     ) -> Result<Vec<Key>, Error> {
         if self.is_out_of_sight() {
             return Ok(Vec::new());
@@ -123,11 +124,11 @@ impl Machine {
         self.read_only && !ipvs::is_loaded()
     }
 
-    fn tables(&mut self) -> Result<&mut Tables<Socket>, Error> {
+    fn tables(&mut self) -> Result<&mut Tables<Traced<Socket>>, Error> {
         let tables = match self.tables.take() {
             Some(tables) => tables,
             None => {
-                let client = Socket::new().and_then(Client::new);
+                let client = trace::socket().and_then(Client::new);
                 Tables::new(client.map_err(|source| table::Error::Open { source })?)
             }
         };
