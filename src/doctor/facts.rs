@@ -244,6 +244,7 @@ impl Facts {
                 let mut daemons = recorded.daemons.iter();
                 daemons.find(|daemon| daemon.state == *state).cloned().map(table::Value::from)
             }
+            _ => None,
         }
     }
 }

@@ -21,8 +21,7 @@ pub(super) struct Applying<'a, 'names, 'streams, T> {
     console: &'a mut Console<'streams>,
     numbers: Vec<Option<usize>>,
     requests: Vec<Request>,
-    failures: usize,
-    status: u8,
+    failures: Failures,
 }
 
 /// The conversation with the kernel broke off.
@@ -33,7 +32,13 @@ impl<'a, 'names, 'streams, T: Transport> Applying<'a, 'names, 'streams, T> {
         session: &'a mut Session<'names, T>,
         console: &'a mut Console<'streams>,
     ) -> Self {
-        Self { session, console, numbers: Vec::new(), requests: Vec::new(), failures: 0, status: 0 }
+        Self {
+            session,
+            console,
+            numbers: Vec::new(),
+            requests: Vec::new(),
+            failures: Failures::default(),
+        }
     }
 
     /// Makes all of it, and gives the status of the first command that failed, or 0.
@@ -43,12 +48,12 @@ impl<'a, 'names, 'streams, T: Transport> Applying<'a, 'names, 'streams, T> {
     ) -> u8 {
         for (number, command) in commands {
             if self.command(number, command).is_err() {
-                return self.status;
+                return self.failures.status;
             }
         }
         // Where the conversation breaks here, the status says so.
         let _ = self.send();
-        self.status
+        self.failures.status
     }
 
     fn command(&mut self, number: Option<usize>, command: Command) -> Result<(), Broken> {
@@ -92,12 +97,32 @@ impl<'a, 'names, 'streams, T: Transport> Applying<'a, 'names, 'streams, T> {
     }
 
     fn failed(&mut self, number: Option<usize>, command: &Command, error: &Error) {
-        self.failures += 1;
-        let explained = self.failures <= MOST_EXPLAINED;
-        let explain = || explained.then(|| self.session.explain(command, error)).flatten();
-        let status = match number {
-            Some(number) => self.console.report_line(number, error, explain),
-            None => self.console.report(error, explain),
+        self.failures.report(self.session, self.console, number, command, error);
+    }
+}
+
+/// The failed commands of a run. The status is that of the first one, or 0.
+#[derive(Default)]
+pub(super) struct Failures {
+    count: usize,
+    pub(super) status: u8,
+}
+
+impl Failures {
+    pub(super) fn report<T: Transport>(
+        &mut self,
+        session: &mut Session<'_, T>,
+        console: &mut Console<'_>,
+        line: Option<usize>,
+        command: &Command,
+        error: &Error,
+    ) {
+        self.count += 1;
+        let explained = self.count <= MOST_EXPLAINED;
+        let explain = || explained.then(|| session.explain(command, error)).flatten();
+        let status = match line {
+            Some(line) => console.report_line(line, error, explain),
+            None => console.report(error, explain),
         };
         if self.status == 0 {
             self.status = status;

@@ -77,10 +77,7 @@ pub enum Error {
     NotOfATable,
     /// A table cannot be read or written as a whole.
     #[error(transparent)]
-    Table(#[from] table::Error),
-    /// A change was accepted, and is not there.
-    #[error("{0} is not as it was set: does another program manage the table?")]
-    NotAsWanted(String),
+    Table(table::Error),
     /// More lines than a restore takes.
     #[error("more than {0} commands on standard input")]
     TooManyCommands(usize),
@@ -119,7 +116,6 @@ impl Error {
             | Self::UnexpectedInput(_)
             | Self::EmptyLine(_)
             | Self::Table(_)
-            | Self::NotAsWanted(_)
             | Self::Output(_) => 1,
         }
     }
@@ -155,6 +151,19 @@ impl From<proc::Error> for Error {
             proc::Error::Read { path, source } => Self::CannotRead { path, source },
             proc::Error::EmptyLine { path } => Self::EmptyLine(path),
             other => Self::UnexpectedInput(other.path()),
+        }
+    }
+}
+
+impl From<table::Error> for Error {
+    fn from(error: table::Error) -> Self {
+        match error {
+            table::Error::List { source } => Self::listing(Operation::ListServices)(source),
+            table::Error::Change { change, source } => match change.request() {
+                Ok(request) => Self::change(&request, source),
+                Err(error) => Self::Table(error),
+            },
+            error => Self::Table(error),
         }
     }
 }

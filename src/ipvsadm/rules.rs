@@ -2,7 +2,6 @@
 
 use std::io::{self, BufRead, Write};
 
-use lvs::netlink;
 use lvs::table::Ruleset;
 
 use super::command::Command;
@@ -19,10 +18,7 @@ pub(super) fn read(parse: &mut ParseLine<'_>, console: &mut Console<'_>) -> Resu
     restore::read(parse, console, |number, command| match command {
         Command::Change(request) => {
             let operation = Operation::from(&request);
-            table.take(number, request).map_err(|errno| {
-                let source = netlink::Error::refused(errno, None);
-                Error::Change { operation, source }
-            })
+            table.apply(number, request).map_err(|source| Error::Change { operation, source })
         }
         _ => Err(Error::NotOfATable),
     })?;

@@ -2,6 +2,7 @@
 
 use lvs::ipvs::{Client, Info, Request};
 use lvs::netlink::{self, Transport};
+use lvs::table::Tables;
 
 use super::command::{Command, Listing, Subject};
 use super::console::Console;
@@ -85,13 +86,9 @@ impl<'a, T: Transport> Session<'a, T> {
         self.source.execute_all(requests)
     }
 
-    /// The conversation itself, for whoever reads and changes the table as a whole.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Initialization`] where IPVS is not loaded and shall not be.
-    pub(super) fn client(&mut self) -> Result<&mut Client<T>, Error> {
-        self.source.loaded().map_err(Error::Initialization)
+    /// The table, or [`Error::Initialization`] if IPVS is not loaded.
+    pub(super) fn tables(&mut self) -> Result<&mut Tables<T>, Error> {
+        self.source.tables()
     }
 
     /// Cause and cure of a command's error. The table is read for it.

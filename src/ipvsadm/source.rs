@@ -6,6 +6,7 @@ use lvs::ipvs::{
 };
 use lvs::netlink::{self, Transport};
 use lvs::proc::{ConnectionTable, DestinationTable};
+use lvs::table::Tables;
 
 use super::error::Error;
 use super::order;
@@ -14,7 +15,7 @@ use super::refusal::Operation;
 /// An initialized conversation with IPVS. Without a client IPVS is not loaded, and everything in it
 /// counts as empty.
 pub(super) struct Source<T> {
-    client: Option<Client<T>>,
+    tables: Option<Tables<T>>,
     info: Info,
 }
 
@@ -32,7 +33,7 @@ impl<T: Transport> Source<T> {
             Some(client) => client.info().map_err(Error::Initialization)?,
             None => Info::default(),
         };
-        Ok(Self { client, info })
+        Ok(Self { tables: client.map(Tables::new), info })
     }
 
     pub(super) const fn info(&self) -> Info {
@@ -40,19 +41,19 @@ impl<T: Transport> Source<T> {
     }
 
     pub(super) const fn is_loaded(&self) -> bool {
-        self.client.is_some()
+        self.tables.is_some()
     }
 
     /// All services, in the kernel's order or in that of a sorted listing.
     pub(super) fn services(&mut self, sorted: bool) -> Result<Vec<ServiceEntry>, Error> {
-        let Some(client) = &mut self.client else { return Ok(Vec::new()) };
+        let Some(client) = self.client() else { return Ok(Vec::new()) };
         let services = client.services().map_err(Error::listing(Operation::ListServices))?;
         Ok(if sorted { order::sort_services(services) } else { services })
     }
 
     /// One service.
     pub(super) fn service(&mut self, identity: &ServiceIdentity) -> Result<ServiceEntry, Error> {
-        let found = match &mut self.client {
+        let found = match self.client() {
             Some(client) => client.service(identity),
             None => Err(netlink::Error::refused(libc::ESRCH, None)),
         };
@@ -65,7 +66,7 @@ impl<T: Transport> Source<T> {
         service: &ServiceIdentity,
         sorted: bool,
     ) -> Result<Vec<DestinationEntry>, Error> {
-        let Some(client) = &mut self.client else { return Ok(Vec::new()) };
+        let Some(client) = self.client() else { return Ok(Vec::new()) };
         let destinations =
             client.destinations(service).map_err(Error::listing(Operation::ListServices))?;
         Ok(if sorted {
@@ -80,7 +81,7 @@ impl<T: Transport> Source<T> {
         &mut self,
         service: &ServiceIdentity,
     ) -> Result<Vec<Destination>, Error> {
-        let Some(client) = &mut self.client else { return Ok(Vec::new()) };
+        let Some(client) = self.client() else { return Ok(Vec::new()) };
         let destinations = client.bare_destinations(service);
         let destinations = destinations.map_err(Error::listing(Operation::ListServices))?;
         Ok(order::sort_destinations(destinations, |destination| destination))
@@ -94,13 +95,13 @@ impl<T: Transport> Source<T> {
 
     /// Timeouts; none where IPVS is not loaded.
     pub(super) fn timeouts(&mut self) -> Result<Option<Timeouts>, Error> {
-        let timeouts = self.client.as_mut().map(Client::timeouts).transpose();
+        let timeouts = self.client().map(Client::timeouts).transpose();
         timeouts.map_err(Error::listing(Operation::Other))
     }
 
     /// Running daemons.
     pub(super) fn daemons(&mut self) -> Result<Vec<Daemon>, Error> {
-        let Some(client) = &mut self.client else { return Ok(Vec::new()) };
+        let Some(client) = self.client() else { return Ok(Vec::new()) };
         client.daemons().map_err(Error::listing(Operation::Other))
     }
 
@@ -111,28 +112,32 @@ impl<T: Transport> Source<T> {
 
     /// Makes a change.
     pub(super) fn execute(&mut self, request: &Request) -> Result<(), Error> {
-        let client = self.loaded().map_err(Error::Initialization)?;
+        let client = self.tables()?.client();
         client.execute(request).map_err(|source| Error::change(request, source))
     }
 
-    /// Sends many changes at once; the results come in their order.
-    ///
-    /// # Errors
-    ///
-    /// A broken conversation, after which nothing is known of any of them.
+    /// Makes many changes, and returns their results in order. After an error nothing is known of any
+    /// of them.
     pub(super) fn execute_all(
         &mut self,
         requests: &[Request],
     ) -> Result<Vec<Result<(), netlink::Error>>, netlink::Error> {
-        self.loaded()?.execute_all(requests)
+        match self.client() {
+            Some(client) => client.execute_all(requests),
+            None => Err(not_loaded()),
+        }
     }
 
-    /// The conversation itself.
-    ///
-    /// # Errors
-    ///
-    /// [`netlink::Error::NoFamily`] where IPVS is not loaded and shall not be.
-    pub(super) fn loaded(&mut self) -> Result<&mut Client<T>, netlink::Error> {
-        self.client.as_mut().ok_or_else(|| netlink::Error::NoFamily("IPVS".to_owned()))
+    /// The table, or [`Error::Initialization`] if IPVS is not loaded.
+    pub(super) fn tables(&mut self) -> Result<&mut Tables<T>, Error> {
+        self.tables.as_mut().ok_or_else(|| Error::Initialization(not_loaded()))
     }
+
+    fn client(&mut self) -> Option<&mut Client<T>> {
+        self.tables.as_mut().map(Tables::client)
+    }
+}
+
+fn not_loaded() -> netlink::Error {
+    netlink::Error::NoFamily("IPVS".to_owned())
 }

@@ -22,24 +22,13 @@ pub(super) fn desired(
         let is_ours = journal.entry(key).is_some_and(|entry| !is_removal(entry));
         !named.contains(key) && !is_ours
     };
-    let mut strangers = present(machine, is_stranger)?;
+    let mut strangers = machine.unmanaged(|key| !is_stranger(key))?;
     let there: HashSet<Key> = strangers.iter().cloned().collect();
     let removed = journal.entries().filter(|entry| is_removal(entry)).map(|entry| &entry.key);
     let removed = removed.filter(|key| is_stranger(key) && !there.contains(*key));
     strangers.extend(removed.cloned());
     let gone = |key| Desired { key, value: None, acceptable: Vec::new(), owner: owner.to_owned() };
     Ok(strangers.into_iter().map(gone).collect())
-}
-
-/// The strangers that are there, in the order in which they can be removed. One reading is enough to
-/// see that there is none.
-fn present(machine: &mut Machine, is_stranger: impl Fn(&Key) -> bool) -> Result<Vec<Key>, Error> {
-    let mut entries = machine.entries()?;
-    if entries.iter().any(&is_stranger) {
-        entries = machine.settled_entries()?;
-    }
-    entries.retain(is_stranger);
-    Ok(entries)
 }
 
 /// Whether it tells of an entry of the table that was removed.

@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+use serde::ser::Error;
 use serde::{Serialize, Serializer};
 
 use lvs::ipvs::{
@@ -58,6 +59,7 @@ pub(crate) fn key<S: Serializer>(key: &Key, serializer: S) -> Result<S::Ok, S::E
         }
         Key::Timeouts => BriefKey::Timeouts,
         Key::Daemon(state) => BriefKey::Daemon(state),
+        _ => return Err(S::Error::custom("a key of an unknown kind")),
     };
     brief.serialize(serializer)
 }
@@ -94,6 +96,7 @@ pub(crate) fn value<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok
         }
         Value::Timeouts(timeouts) => BriefValue::Timeouts(timeouts),
         Value::Daemon(daemon) => BriefValue::Daemon(daemon),
+        _ => return Err(S::Error::custom("a value of an unknown kind")),
     };
     brief.serialize(serializer)
 }

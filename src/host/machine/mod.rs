@@ -65,33 +65,18 @@ impl Machine {
         Ok(self.host.topology()?)
     }
 
-    /// Every service and destination of the table, each destination before its service: the order
-    /// in which they can be removed.
+    /// The services and destinations of the table that are not managed, in the order in which they
+    /// can be deleted; see [`Tables::unmanaged`].
     ///
     /// # Errors
     ///
-    /// Where the table cannot be listed.
-    pub fn entries(&mut self) -> Result<Vec<Key>, Error> {
-        self.entries_by(Tables::keys)
-    }
-
-    /// The same, for whoever removes what stands there: read until two readings in a row agree.
-    ///
-    /// # Errors
-    ///
-    /// Where the table cannot be listed, or keeps changing.
-    pub fn settled_entries(&mut self) -> Result<Vec<Key>, Error> {
-        self.entries_by(Tables::settled_keys)
-    }
-
-    fn entries_by(
-        &mut self,
-        read: impl FnOnce(&mut Tables<Traced<Socket>>) -> Result<Vec<table::Key>, table::Error>,
-    ) -> Result<Vec<Key>, Error> {
+    /// If the table cannot be dumped, or keeps changing.
+    pub fn unmanaged(&mut self, is_managed: impl Fn(&Key) -> bool) -> Result<Vec<Key>, Error> {
         if self.is_out_of_sight() {
             return Ok(Vec::new());
         }
-        Ok(read(self.tables()?)?.into_iter().map(Key::Table).collect())
+        let unmanaged = self.tables()?.unmanaged(|key| is_managed(&Key::Table(*key)))?;
+        Ok(unmanaged.into_iter().map(Key::Table).collect())
     }
 
     /// What the ports of bonds have of their own now, in the order of the ports.
@@ -179,7 +164,7 @@ impl System for Machine {
     }
 
     fn order_batch(changes: &mut [Change<Key, Value>]) {
-        changes.sort_by_cached_key(|change| entry(change).as_ref().map_or(0, table::rank));
+        changes.sort_by_cached_key(|change| entry(change).as_ref().map_or(0, table::Change::rank));
     }
 
     fn write_all(&mut self, changes: &[Change<Key, Value>]) -> Vec<Result<(), Error>> {

@@ -1,18 +1,23 @@
 //! One change of one key, as plain data.
 
-/// One step: the value of one key goes from one state to another. `None` is absence.
+use std::cmp::Ordering;
+
+use super::{Error, Key, Value};
+use crate::ipvs::Request;
+
+/// A change of the value of one key. `None` stands for absence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change<K, V> {
-    /// What is changed.
+    /// The key.
     pub key: K,
-    /// What was found.
+    /// The actual value, before the change.
     pub from: Option<V>,
-    /// What it shall be.
+    /// The desired value.
     pub to: Option<V>,
 }
 
 impl<K, V> Change<K, V> {
-    /// The step that takes this one back.
+    /// Returns the change that reverts this one.
     ///
     /// # Examples
     ///
@@ -28,15 +33,156 @@ impl<K, V> Change<K, V> {
     }
 }
 
-/// Whether what was found does as what is wanted, where either may be nothing; `satisfies` says so of
-/// two values.
+impl Change<Key, Value> {
+    /// Returns the place of the change among others.
+    ///
+    /// Sorted by it (stably), every intermediate state is safe: additions come first, each service
+    /// before its destinations; weights are raised before others are lowered, so that a destination
+    /// is always available; deletions come last, destinations before services.
+    #[must_use]
+    pub fn rank(&self) -> u8 {
+        match (&self.from, &self.to) {
+            (None, _) => 0,
+            (Some(Value::Destination(from)), Some(Value::Destination(to))) => {
+                match to.weight.cmp(&from.weight) {
+                    Ordering::Greater => 1,
+                    Ordering::Equal => 2,
+                    Ordering::Less => 3,
+                }
+            }
+            (Some(_), Some(_)) => 2,
+            (Some(_), None) => match self.key {
+                Key::Service(_) => 5,
+                _ => 4,
+            },
+        }
+    }
+
+    /// Returns the change as a request to the kernel.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Mismatch`] if the value is of another kind than the key.
+    pub fn request(&self) -> Result<Request, Error> {
+        let new = self.from.is_none();
+        Ok(match (self.key, self.to.clone()) {
+            (Key::Service(_), Some(Value::Service(service))) if new => {
+                Request::AddService(*service)
+            }
+            (Key::Service(_), Some(Value::Service(service))) => Request::EditService(*service),
+            (Key::Service(identity), None) => Request::DeleteService(identity),
+            (Key::Destination { service, .. }, Some(Value::Destination(destination))) if new => {
+                Request::AddDestination { service, destination }
+            }
+            (Key::Destination { service, .. }, Some(Value::Destination(destination))) => {
+                Request::EditDestination { service, destination }
+            }
+            (Key::Destination { service, address, port }, None) => {
+                Request::DeleteDestination { service, address, port }
+            }
+            (Key::Timeouts, Some(Value::Timeouts(timeouts))) => Request::SetTimeouts(timeouts),
+            (Key::Daemon(_), Some(Value::Daemon(daemon))) => Request::StartDaemon(*daemon),
+            (Key::Daemon(state), None) => Request::StopDaemon { state, sync_id: 0 },
+            (key @ Key::Timeouts, None) | (key, Some(_)) => return Err(Error::Mismatch(key)),
+        })
+    }
+
+    /// Returns the request that has to precede that of the change: the kernel cannot edit a running
+    /// daemon.
+    pub(super) fn stop_request(&self) -> Option<Request> {
+        match (&self.from, &self.to) {
+            (Some(Value::Daemon(running)), Some(_)) => {
+                Some(Request::StopDaemon { state: running.state, sync_id: running.sync_id })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Returns whether an actual value needs no change to be the desired one, where either may be absent;
+/// `satisfies` compares two that are present.
 pub fn suffices<V>(
-    found: Option<&V>,
-    wanted: Option<&V>,
+    actual: Option<&V>,
+    desired: Option<&V>,
     satisfies: impl Fn(&V, &V) -> bool,
 ) -> bool {
-    match (found, wanted) {
-        (Some(found), Some(wanted)) => satisfies(found, wanted),
-        (found, wanted) => found.is_none() && wanted.is_none(),
+    match (actual, desired) {
+        (Some(actual), Some(desired)) => satisfies(actual, desired),
+        (actual, desired) => actual.is_none() && desired.is_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::ipvs::{Destination, Forwarding, Service, ServiceIdentity};
+    use crate::table::command;
+
+    #[test]
+    fn safe_order_keeps_a_destination_available_between_changes() {
+        let identity = |port| ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 1), port);
+        let service = |port, from: Option<&str>, to: Option<&str>| {
+            let value = |name: &str| Value::from(Service::new(identity(port), name));
+            Change { key: Key::Service(identity(port)), from: from.map(value), to: to.map(value) }
+        };
+        let destination = |last, from: Option<u32>, to: Option<u32>| {
+            let of = |weight| {
+                let address = Ipv4Addr::new(192, 0, 2, last);
+                Destination { weight, ..Destination::new(address, 80, Forwarding::Tunnel) }
+            };
+            let value = |weight| Value::Destination(of(weight));
+            let key = Key::of(identity(80), &of(0));
+            Change { key, from: from.map(value), to: to.map(value) }
+        };
+        let mut changes = [
+            service(8, Some("rr"), None),
+            destination(2, Some(1), None),
+            destination(3, Some(5), Some(1)),
+            service(81, Some("rr"), Some("wrr")),
+            destination(4, Some(1), Some(2)),
+            service(80, None, Some("rr")),
+            destination(5, None, Some(1)),
+        ];
+        changes.sort_by_key(Change::rank);
+        let commands: Vec<String> = changes.iter().map(command).collect();
+        assert_eq!(
+            commands,
+            [
+                "ipvsadm -A -t 192.0.2.1:80 -s rr",
+                "ipvsadm -a -t 192.0.2.1:80 -r 192.0.2.5:80 -i -w 1",
+                "ipvsadm -e -t 192.0.2.1:80 -r 192.0.2.4:80 -i -w 2",
+                "ipvsadm -E -t 192.0.2.1:81 -s wrr",
+                "ipvsadm -e -t 192.0.2.1:80 -r 192.0.2.3:80 -i -w 1",
+                "ipvsadm -d -t 192.0.2.1:80 -r 192.0.2.2:80",
+                "ipvsadm -D -t 192.0.2.1:8",
+            ]
+        );
+    }
+
+    #[test]
+    fn each_change_is_one_request() {
+        let identity = ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 1), 80);
+        let service = Service::new(identity, "rr");
+        let server = Destination::new(Ipv4Addr::new(192, 0, 2, 2), 80, Forwarding::Tunnel);
+        let of = |key, from: &Option<Value>, to: &Option<Value>| {
+            Change { key, from: from.clone(), to: to.clone() }.request()
+        };
+        let (key, value) = (Key::Service(identity), Some(Value::from(service.clone())));
+        assert_eq!(of(key, &None, &value).unwrap(), Request::AddService(service.clone()));
+        assert_eq!(of(key, &value, &value).unwrap(), Request::EditService(service));
+        assert_eq!(of(key, &value, &None).unwrap(), Request::DeleteService(identity));
+        let other = Some(Value::Destination(server.clone()));
+        assert!(of(key, &None, &other).is_err());
+        let key = Key::of(identity, &server);
+        let add = Request::AddDestination { service: identity, destination: server.clone() };
+        assert_eq!(of(key, &None, &other).unwrap(), add);
+        let edit = Request::EditDestination { service: identity, destination: server.clone() };
+        assert_eq!(of(key, &other, &other).unwrap(), edit);
+        let delete =
+            Request::DeleteDestination { service: identity, address: server.address, port: 80 };
+        assert_eq!(of(key, &other, &None).unwrap(), delete);
+        assert!(of(key, &None, &value).is_err());
     }
 }

@@ -4,12 +4,11 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 use super::key::option;
-use super::{Key, Value};
+use super::{Change, Key, Value};
 use crate::ipvs::{
     AddressFamily, Checksum, Daemon, Destination, Forwarding, Service, ServiceFlags,
     ServiceIdentity, Timeouts, Tunnel,
 };
-use crate::table::Change;
 
 /// The change as a person would type it.
 ///

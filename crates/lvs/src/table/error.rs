@@ -1,41 +1,44 @@
-//! What can go wrong with the table.
+//! Errors of reading and changing the table.
 
+use super::{Change, Key, Value, command};
 use crate::netlink;
 
 /// The table cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
-    /// No conversation with IPVS.
+    /// IPVS cannot be reached.
     #[error("cannot open IPVS: {source}{}", opening_hint(source))]
     Open {
-        /// Why not.
+        /// The cause.
         source: netlink::Error,
     },
-    /// The table cannot be listed.
+    /// The table cannot be dumped.
     #[error("cannot list the IPVS table: {source}{}", privilege_hint(source))]
     List {
-        /// Why not.
+        /// The cause.
         source: netlink::Error,
     },
-    /// A change was refused.
-    #[error("{command}: {source}{}", change_hint(command, scheduler, source))]
+    /// The kernel refused a change.
+    #[error("{}: {source}{}", command(change), change_hint(change, source))]
     Change {
-        /// The change, as it would be typed.
-        command: String,
-        /// The scheduler, where a service is set.
-        scheduler: String,
-        /// Why not.
+        /// The change.
+        change: Box<Change<Key, Value>>,
+        /// The cause.
         source: netlink::Error,
     },
-    /// Two readings never agreed.
+    /// No two dumps in a row agreed.
     #[error(
-        "the IPVS table keeps changing while it is read, so that nothing was removed on the strength \
-         of it: does another program manage it?"
+        "the IPVS table keeps changing while it is read; nothing was removed: does another program \
+         manage it?"
     )]
     Unsettled,
-    /// A key with the value of another.
+    /// A change was accepted, but the entry has another value.
+    #[error("{0} is not as it was set: does another program manage the table?")]
+    NotAsSet(Key),
+    /// A key with a value of another kind.
     #[error("{0} cannot have that value")]
-    Mismatch(String),
+    Mismatch(Key),
 }
 
 fn opening_hint(error: &netlink::Error) -> &'static str {
@@ -52,40 +55,39 @@ fn opening_hint(error: &netlink::Error) -> &'static str {
 fn privilege_hint(error: &netlink::Error) -> &'static str {
     match error.errno() {
         Some(libc::EPERM) => {
-            "; IPVS takes the capability CAP_NET_ADMIN, of the host and not of a container's user \
+            "; IPVS needs the capability CAP_NET_ADMIN of the host, not of a container's user \
              namespace: run it as root"
         }
         _ => "",
     }
 }
 
-fn change_hint(command: &str, scheduler: &str, error: &netlink::Error) -> String {
-    let of_destination = command.starts_with("ipvsadm -a") || command.starts_with("ipvsadm -e");
-    match error.errno() {
-        Some(libc::ENOENT) if !scheduler.is_empty() => format!(
-            "; the kernel has no scheduler {scheduler}: check its name, or install the module \
-             ip_vs_{scheduler}"
+fn change_hint(change: &Change<Key, Value>, error: &netlink::Error) -> String {
+    match (&change.to, error.errno()) {
+        (Some(Value::Service(service)), Some(libc::ENOENT)) => format!(
+            "; the kernel has no scheduler {0}: check its name, or install the module ip_vs_{0}",
+            service.scheduler
         ),
-        Some(libc::EINVAL) if of_destination => {
+        (Some(Value::Destination(_)), Some(libc::EINVAL)) => {
             "; the real server's address must be a unicast address that this machine has a route to"
                 .to_owned()
         }
-        Some(errno) if command.starts_with("ipvsadm --start-daemon") => {
+        (Some(Value::Daemon(_)), Some(errno)) => {
             daemon_hint(errno).unwrap_or_else(|| privilege_hint(error)).to_owned()
         }
         _ => privilege_hint(error).to_owned(),
     }
 }
 
-/// Why no synchronization daemon starts (`start_sync_thread` in net/netfilter/ipvs/ip_vs_sync.c; the
-/// families: `mixed_address_family_dests` in ip_vs_ctl.c).
+/// Why a synchronization daemon does not start: `start_sync_thread` in net/netfilter/ipvs/ip_vs_sync.c,
+/// and for the families `mixed_address_family_dests` in ip_vs_ctl.c.
 const fn daemon_hint(errno: i32) -> Option<&'static str> {
     match errno {
-        libc::ENODEV => Some("; there is no such interface here: `ip link` lists those there are"),
-        libc::EADDRNOTAVAIL => Some("; that interface has no address to send from: give it one"),
+        libc::ENODEV => Some("; there is no such interface: see `ip link`"),
+        libc::EADDRNOTAVAIL => Some("; the interface has no address to send from: assign one"),
         libc::EINVAL => Some(
-            "; the kernel runs none while a real server is of another address family than its \
-             service: `ipvsadm -Ln` shows which",
+            "; the kernel starts none while a real server is of another address family than its \
+             service: see `ipvsadm -Ln`",
         ),
         _ => None,
     }
@@ -93,22 +95,33 @@ const fn daemon_hint(errno: i32) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::net::Ipv4Addr;
 
-    fn refused(command: &str, scheduler: &str, errno: i32) -> String {
-        let source = netlink::Error::refused(errno, None);
-        let (command, scheduler) = (command.to_owned(), scheduler.to_owned());
-        Error::Change { command, scheduler, source }.to_string()
-    }
+    use super::*;
+    use crate::ipvs::{Daemon, DaemonState, Destination, Forwarding, Service, ServiceIdentity};
 
     #[test]
-    fn errors_say_how_to_mend_it() {
-        assert!(refused("ipvsadm -A", "xyz", libc::ENOENT).contains("module ip_vs_xyz"));
-        assert!(refused("ipvsadm -a", "", libc::EINVAL).contains("unicast"));
-        let daemon = |errno| refused("ipvsadm --start-daemon master", "", errno);
+    fn refused_change_names_its_cure() {
+        let refused = |key, from, to, errno| {
+            let source = netlink::Error::refused(errno, None);
+            Error::Change { change: Box::new(Change { key, from, to }), source }.to_string()
+        };
+        let identity = ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 1), 80);
+        let service = Value::from(Service::new(identity, "xyz"));
+        let add = refused(Key::Service(identity), None, Some(service.clone()), libc::ENOENT);
+        assert!(add.starts_with("ipvsadm -A ") && add.contains("module ip_vs_xyz"), "{add}");
+        let server = Destination::new(Ipv4Addr::new(198, 51, 100, 2), 80, Forwarding::Tunnel);
+        let key = Key::of(identity, &server);
+        let add = refused(key, None, Some(Value::Destination(server)), libc::EINVAL);
+        assert!(add.contains("unicast"), "{add}");
+        let daemon = |errno| {
+            let daemon = Daemon::new(DaemonState::Master, "eth0", 1);
+            refused(Key::Daemon(DaemonState::Master), None, Some(daemon.into()), errno)
+        };
         assert!(daemon(libc::EINVAL).contains("another address family"));
         assert!(daemon(libc::EPERM).contains("CAP_NET_ADMIN"));
-        assert!(refused("ipvsadm -D", "", libc::EPERM).contains("CAP_NET_ADMIN"));
+        let delete = refused(Key::Service(identity), Some(service), None, libc::EPERM);
+        assert!(delete.contains("CAP_NET_ADMIN"));
         let source = netlink::Error::NoFamily("IPVS".to_owned());
         assert!(Error::Open { source }.to_string().contains("modprobe ip_vs"));
     }

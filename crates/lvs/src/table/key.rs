@@ -1,4 +1,4 @@
-//! What of a table can be read and written.
+//! Entries of the table, and their attributes.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -7,13 +7,11 @@ use crate::ipvs::{
     AddressFamily, Daemon, DaemonState, Destination, Protocol, Service, ServiceIdentity, Timeouts,
 };
 
-/// One entry of the table.
+/// Identifies an entry of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "kebab-case", deny_unknown_fields)
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", deny_unknown_fields))]
+#[non_exhaustive]
 pub enum Key {
     /// A service.
     Service(ServiceIdentity),
@@ -26,20 +24,20 @@ pub enum Key {
         /// Its port, in host byte order.
         port: u16,
     },
-    /// After how long connections are forgotten.
+    /// The timeouts of connections.
     Timeouts,
     /// The connection synchronization daemon of a state.
     Daemon(DaemonState),
 }
 
 impl Key {
-    /// The key of a destination.
+    /// Returns the key of a destination.
     #[must_use]
     pub const fn of(service: ServiceIdentity, destination: &Destination) -> Self {
         Self::Destination { service, address: destination.address, port: destination.port }
     }
 
-    /// The service that the entry is, or belongs to.
+    /// Returns the service that the entry is, or belongs to.
     #[must_use]
     pub const fn service(&self) -> Option<ServiceIdentity> {
         match self {
@@ -49,22 +47,20 @@ impl Key {
     }
 }
 
-/// What an entry is set to; a key has values of its own kind only. Most values of a large table are
-/// destinations, so that the larger ones are kept apart.
+/// The attributes of an entry, of the same kind as its key. Most values of a large table are
+/// destinations, so the larger kinds are boxed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "kebab-case")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
 pub enum Value {
-    /// All attributes of a service.
+    /// A service.
     Service(Box<Service>),
-    /// All attributes of a destination.
+    /// A destination.
     Destination(Destination),
-    /// Timeouts; one that is wanted as 0 may be anything.
+    /// Timeouts in seconds. In a desired value, 0 accepts any.
     Timeouts(Timeouts),
-    /// A running daemon; what is wanted as `None` may be anything.
+    /// A running daemon. In a desired value, `None` accepts any.
     Daemon(Box<Daemon>),
 }
 
@@ -81,30 +77,30 @@ impl From<Daemon> for Value {
 }
 
 impl Value {
-    /// Whether a value found does as one that is wanted.
+    /// Returns whether an actual value needs no change to be the desired one.
     #[must_use]
-    pub fn satisfies(&self, wanted: &Self) -> bool {
-        fn open<T: PartialEq>(found: Option<&T>, wanted: Option<&T>) -> bool {
-            wanted.is_none() || found == wanted
+    pub fn satisfies(&self, desired: &Self) -> bool {
+        fn open<T: PartialEq>(actual: Option<T>, desired: Option<T>) -> bool {
+            desired.is_none() || actual == desired
         }
-        match (self, wanted) {
-            (Self::Timeouts(found), Self::Timeouts(wanted)) => {
-                let pairs = [
-                    (found.tcp, wanted.tcp),
-                    (found.tcp_fin, wanted.tcp_fin),
-                    (found.udp, wanted.udp),
-                ];
-                pairs.iter().all(|(found, wanted)| *wanted == 0 || found == wanted)
+        match (self, desired) {
+            (Self::Timeouts(actual), Self::Timeouts(desired)) => {
+                let actual = [actual.tcp, actual.tcp_fin, actual.udp];
+                let desired = [desired.tcp, desired.tcp_fin, desired.udp];
+                actual
+                    .iter()
+                    .zip(desired)
+                    .all(|(actual, desired)| desired == 0 || *actual == desired)
             }
-            (Self::Daemon(found), Self::Daemon(wanted)) => {
-                (found.state, &found.interface, found.sync_id)
-                    == (wanted.state, &wanted.interface, wanted.sync_id)
-                    && open(found.maximum_length.as_ref(), wanted.maximum_length.as_ref())
-                    && open(found.group.as_ref(), wanted.group.as_ref())
-                    && open(found.port.as_ref(), wanted.port.as_ref())
-                    && open(found.time_to_live.as_ref(), wanted.time_to_live.as_ref())
+            (Self::Daemon(actual), Self::Daemon(desired)) => {
+                (actual.state, &actual.interface, actual.sync_id)
+                    == (desired.state, &desired.interface, desired.sync_id)
+                    && open(actual.maximum_length, desired.maximum_length)
+                    && open(actual.group, desired.group)
+                    && open(actual.port, desired.port)
+                    && open(actual.time_to_live, desired.time_to_live)
             }
-            _ => self == wanted,
+            _ => self == desired,
         }
     }
 }

@@ -1,13 +1,18 @@
-//! The IPVS table as keys and values: services and destinations, one change at a time.
+//! The IPVS table as keys and values: read it, compare it with a desired table, change it in a safe
+//! order and verify the result.
 //!
-//! [`Tables`] reads and writes it over a [`Client`](crate::ipvs::Client); [`command()`] says a change
-//! as a person would type it. [`Ruleset`] is a table that somebody wants, and the changes that lead to it.
+//! [`Tables`] reads and changes the table through a [`Client`](crate::ipvs::Client). A [`Ruleset`] is
+//! a complete desired table; [`Tables::plan`] gives the [`Change`]s that lead to it. [`command()`]
+//! writes a change as an `ipvsadm` command line.
+//!
+//! The kernel has neither transactions nor change events for IPVS, and does not mark a dump that a
+//! change interrupted. Other programs may see the states between two changes, and nothing is deleted
+//! on the strength of a single dump.
 
 mod change;
 mod command;
 mod error;
 mod key;
-mod order;
 mod ruleset;
 mod snapshot;
 mod tables;
@@ -17,7 +22,5 @@ pub use change::{Change, suffices};
 pub use command::command;
 pub use error::Error;
 pub use key::{Key, Value};
-pub use order::rank;
-pub use ruleset::{LineChange, Ruleset};
-pub use snapshot::Snapshot;
-pub use tables::{Tables, request, stop_before};
+pub use ruleset::Ruleset;
+pub use tables::Tables;

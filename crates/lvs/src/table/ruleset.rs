@@ -1,15 +1,14 @@
-//! A whole table that somebody wants, made of requests as a kernel makes its own.
+//! A complete desired table, built from requests as the kernel builds its own.
 
 use std::collections::HashMap;
 use std::iter;
 use std::net::IpAddr;
 
-use super::{Error, Key, Snapshot, Value, rank};
-use crate::ipvs::{Client, Daemon, Destination, Request, Service, ServiceIdentity, Timeouts};
-use crate::netlink::Transport;
-use crate::table::{Change, suffices};
+use super::{Key, Value};
+use crate::ipvs::{Daemon, Destination, Request, Service, ServiceIdentity, Timeouts};
+use crate::netlink;
 
-/// What an empty table becomes by requests, each with the number of the line that it was on.
+/// The table that requests make of an empty one. Each entry has the number of the line that added it.
 ///
 /// # Examples
 ///
@@ -20,10 +19,11 @@ use crate::table::{Change, suffices};
 ///
 /// let web = ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 10), 80);
 /// let add = Request::AddService(Service::new(web, "rr"));
-/// let mut table = Ruleset::default();
-/// assert_eq!(table.take(1, add.clone()), Ok(()));
-/// assert_eq!(table.take(2, add), Err(libc::EEXIST));
-/// assert_eq!(table.entries().count(), 1);
+/// let mut ruleset = Ruleset::default();
+/// ruleset.apply(1, add.clone())?;
+/// assert!(ruleset.apply(2, add).is_err(), "the service already exists");
+/// assert_eq!(ruleset.entries().count(), 1);
+/// # Ok::<(), lvs::netlink::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Ruleset {
@@ -38,26 +38,28 @@ struct Pool {
     destinations: HashMap<(IpAddr, u16), Numbered<Destination>>,
 }
 
-/// A change, and the line that asks for it; none asks for what goes because no line names it.
-pub type LineChange = (Option<usize>, Change<Key, Value>);
-
-/// What a line set, and its number.
+/// A value, and the number of the line that set it.
 type Numbered<T> = (usize, T);
 
 impl Ruleset {
-    /// Takes a request; one that zeroes counters changes no table.
+    /// Applies a request of a line as the kernel would. Zeroing counters changes nothing.
     ///
     /// # Errors
     ///
-    /// The error number with which a kernel refuses it: `EEXIST`, `ESRCH` or `ENOENT`.
-    pub fn take(&mut self, line: usize, request: Request) -> Result<(), i32> {
+    /// [`netlink::Error::Refused`] with the error number that the kernel would answer: `EEXIST`,
+    /// `ESRCH` or `ENOENT`.
+    pub fn apply(&mut self, line: usize, request: Request) -> Result<(), netlink::Error> {
+        self.try_apply(line, request).map_err(|errno| netlink::Error::refused(errno, None))
+    }
+
+    fn try_apply(&mut self, line: usize, request: Request) -> Result<(), i32> {
         match request {
             Request::AddService(service) => {
                 if self.pools.contains_key(&service.identity) {
                     return Err(libc::EEXIST);
                 }
-                let destinations = HashMap::new();
                 let identity = service.identity;
+                let destinations = HashMap::new();
                 self.pools.insert(identity, Pool { service: (line, service), destinations });
             }
             Request::EditService(service) => {
@@ -113,8 +115,8 @@ impl Ruleset {
         Ok(())
     }
 
-    /// Every entry with the line that added it: each service before its destinations, in the order of
-    /// the lines; timeouts and daemons last.
+    /// Returns every entry with the line that added it: each service before its destinations, in the
+    /// order of the lines; timeouts and daemons last.
     pub fn entries(&self) -> impl Iterator<Item = (usize, Key, Value)> {
         let mut pools: Vec<&Pool> = self.pools.values().collect();
         pools.sort_by_key(|pool| pool.service.0);
@@ -127,51 +129,14 @@ impl Ruleset {
         pools.into_iter().flat_map(Pool::entries).chain(timeouts).chain(daemons)
     }
 
-    /// Whether a service or a destination is in it.
-    fn has(&self, key: &Key) -> bool {
+    /// Returns whether it has a service or a destination.
+    pub(super) fn contains(&self, key: &Key) -> bool {
         key.service().and_then(|service| self.pools.get(&service)).is_some_and(|pool| match key {
             Key::Destination { address, port, .. } => {
                 pool.destinations.contains_key(&(*address, *port))
             }
             _ => true,
         })
-    }
-
-    /// What makes the table that the client sees exactly this one, in a safe order, each change with
-    /// the line that asks for it. What is as it should be is in none of them; nor are daemons and
-    /// timeouts that no line speaks of, since a saved table does not either.
-    ///
-    /// # Errors
-    ///
-    /// Where the table cannot be listed; or keeps changing, where something is to be deleted.
-    pub fn changes<T: Transport>(
-        &self,
-        snapshot: &mut Snapshot,
-        client: &mut Client<T>,
-    ) -> Result<Vec<LineChange>, Error> {
-        let stranger = |key: &Key| !self.has(key);
-        let mut found = snapshot.keys(client)?;
-        if found.iter().any(stranger) {
-            found = snapshot.settled_keys(client)?;
-        }
-        let mut changes = Vec::new();
-        for (line, key, value) in self.entries() {
-            let from = snapshot.read(client, &key)?;
-            if !suffices(from.as_ref(), Some(&value), Value::satisfies) {
-                changes.push((Some(line), Change { key, from, to: Some(value) }));
-            }
-        }
-        for key in found.into_iter().filter(stranger) {
-            // With a service go its destinations.
-            let goes_along = matches!(key, Key::Destination { .. })
-                && key.service().is_some_and(|service| !self.pools.contains_key(&service));
-            if !goes_along {
-                let from = snapshot.read(client, &key)?;
-                changes.push((None, Change { key, from, to: None }));
-            }
-        }
-        changes.sort_by_key(|(_, change)| rank(change));
-        Ok(changes)
     }
 }
 
@@ -210,13 +175,13 @@ mod tests {
     fn table(requests: Vec<Request>) -> Ruleset {
         let mut table = Ruleset::default();
         for (at, request) in requests.into_iter().enumerate() {
-            assert_eq!(table.take(at + 1, request), Ok(()), "line {}", at + 1);
+            assert_eq!(table.try_apply(at + 1, request), Ok(()), "line {}", at + 1);
         }
         table
     }
 
     #[test]
-    fn requests_make_a_table_as_the_kernel_does() {
+    fn ruleset_applies_requests_as_the_kernel_does() {
         let service = |port, scheduler: &str| Service::new(web(port), scheduler);
         let table = table(vec![
             Request::AddService(service(1, "rr")),
@@ -248,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_kernel_refuses_is_refused() {
+    fn ruleset_refuses_what_the_kernel_refuses() {
         let mut table = table(vec![Request::AddService(Service::new(web(80), "rr"))]);
         let (nowhere, address) = (web(81), server(2, 1).address);
         for (request, errno) in [
@@ -264,7 +229,7 @@ mod tests {
             (Request::Zero(Some(nowhere)), libc::ESRCH),
             (Request::StopDaemon { state: DaemonState::Master, sync_id: 0 }, libc::ESRCH),
         ] {
-            assert_eq!(table.take(2, request.clone()), Err(errno), "{request:?}");
+            assert_eq!(table.try_apply(2, request.clone()), Err(errno), "{request:?}");
         }
         assert_eq!(table.entries().count(), 1);
     }

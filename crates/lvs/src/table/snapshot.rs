@@ -1,27 +1,24 @@
-//! What was read of a table, kept up to date by what is written to it.
+//! What was read of the table, kept up to date by what is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use super::{Error, Key, Value};
+use super::{Change, Error, Key, Value};
 use crate::ipvs::{Client, Daemon, Destination, Service, ServiceIdentity, Timeouts};
 use crate::netlink::Transport;
-use crate::table::Change;
 
-/// How often the table may have changed between two readings.
-const READINGS: usize = 5;
+/// Dumps after the first one until the table counts as unsettled.
+const MAX_DUMPS: usize = 5;
 
-/// Services that are asked for one by one; above that the listing of all is shorter.
-const FEW: usize = 256;
+/// Invalidated services that are read one by one; for more a dump of all is faster.
+const MAX_SINGLE_READS: usize = 256;
 
-/// A table as it was read: the services once, the destinations of each once they are asked for.
-///
-/// Thousands of keys take a handful of listings. What is [invalidated](Snapshot::invalidate) is read again, and
-/// nothing else.
+/// The table as it was read: all services in one dump, the destinations of a service when they are
+/// needed. Only what is invalidated is read again.
 #[derive(Debug, Default)]
-pub struct Snapshot {
+pub(super) struct Snapshot {
     pools: BTreeMap<ServiceIdentity, Pool>,
-    /// Every service is among the pools, as far as it is not invalidated.
+    /// The pools have every service that is not invalidated.
     listed: bool,
     invalidated: BTreeSet<ServiceIdentity>,
     timeouts: Option<Timeouts>,
@@ -31,17 +28,13 @@ pub struct Snapshot {
 #[derive(Debug)]
 struct Pool {
     service: Service,
-    /// `None`: not read.
+    /// `None` until they are read.
     destinations: Option<BTreeMap<(IpAddr, u16), Destination>>,
 }
 
 impl Snapshot {
-    /// The value of a key; `None` where there is no such entry.
-    ///
-    /// # Errors
-    ///
-    /// Where the table cannot be listed.
-    pub fn read<T: Transport>(
+    /// The value of a key, or `None` if there is no such entry.
+    pub(super) fn read<T: Transport>(
         &mut self,
         client: &mut Client<T>,
         key: &Key,
@@ -75,13 +68,43 @@ impl Snapshot {
         })
     }
 
-    /// The keys of every destination and service, each service behind its destinations: the order in
-    /// which they can be removed.
-    ///
-    /// # Errors
-    ///
-    /// Where the table cannot be listed.
-    pub fn keys<T: Transport>(&mut self, client: &mut Client<T>) -> Result<Vec<Key>, Error> {
+    /// The keys of the destinations of a service, or none if there is no such service.
+    pub(super) fn destinations<T: Transport>(
+        &mut self,
+        client: &mut Client<T>,
+        service: &ServiceIdentity,
+    ) -> Result<Vec<Key>, Error> {
+        match self.pool(client, service)? {
+            Some(pool) => pool.keys(client),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The services and destinations that are not managed, each service after its destinations. If
+    /// there are any, they are dumped until two dumps in a row agree: IPVS does not mark a dump that a
+    /// change interrupted (`NLM_F_DUMP_INTR`).
+    pub(super) fn unmanaged<T: Transport>(
+        &mut self,
+        client: &mut Client<T>,
+        is_managed: impl Fn(&Key) -> bool,
+    ) -> Result<Vec<Key>, Error> {
+        let mut keys = self.keys(client)?;
+        if keys.iter().all(&is_managed) {
+            return Ok(Vec::new());
+        }
+        for _ in 0..MAX_DUMPS {
+            *self = Self::default();
+            let earlier = std::mem::replace(&mut keys, self.keys(client)?);
+            if keys == earlier {
+                keys.retain(|key| !is_managed(key));
+                return Ok(keys);
+            }
+        }
+        Err(Error::Unsettled)
+    }
+
+    /// All services and destinations, each service after its destinations.
+    fn keys<T: Transport>(&mut self, client: &mut Client<T>) -> Result<Vec<Key>, Error> {
         if !self.listed || !self.invalidated.is_empty() {
             self.list(client)?;
         }
@@ -93,46 +116,8 @@ impl Snapshot {
         Ok(keys)
     }
 
-    /// The keys of the destinations of a service; none where there is no such service.
-    ///
-    /// # Errors
-    ///
-    /// Where the table cannot be listed.
-    pub fn destinations<T: Transport>(
-        &mut self,
-        client: &mut Client<T>,
-        service: &ServiceIdentity,
-    ) -> Result<Vec<Key>, Error> {
-        match self.pool(client, service)? {
-            Some(pool) => pool.keys(client),
-            None => Ok(Vec::new()),
-        }
-    }
-
-    /// The same, once two readings in a row agree. IPVS marks no listing that a change went through
-    /// (`NLM_F_DUMP_INTR`), so that whoever removes what a listing shows must have seen it twice.
-    ///
-    /// # Errors
-    ///
-    /// Where the table cannot be listed, or keeps changing.
-    pub fn settled_keys<T: Transport>(
-        &mut self,
-        client: &mut Client<T>,
-    ) -> Result<Vec<Key>, Error> {
-        let mut earlier = self.keys(client)?;
-        for _ in 0..READINGS {
-            *self = Self::default();
-            let keys = self.keys(client)?;
-            if keys == earlier {
-                return Ok(keys);
-            }
-            earlier = keys;
-        }
-        Err(Error::Unsettled)
-    }
-
-    /// Takes note of a change that was made.
-    pub fn note(&mut self, change: &Change<Key, Value>) {
+    /// Records a change that was made.
+    pub(super) fn note(&mut self, change: &Change<Key, Value>) {
         match (&change.key, &change.to) {
             (Key::Service(identity), Some(Value::Service(service))) => {
                 let new =
@@ -140,7 +125,7 @@ impl Snapshot {
                 let pool = self.pools.entry(*identity).or_insert(new);
                 pool.service.clone_from(service);
             }
-            // With a service go its destinations.
+            // The kernel deletes the destinations of a service with it.
             (Key::Service(identity), _) => drop(self.pools.remove(identity)),
             (Key::Destination { service, address, port }, to) => {
                 let pool = self.pools.get_mut(service);
@@ -152,14 +137,14 @@ impl Snapshot {
                     _ => drop(known.remove(&(*address, *port))),
                 }
             }
-            // Part of what is wanted of them may have been left open.
+            // The desired value may have left part of it open.
             (Key::Timeouts, _) => self.timeouts = None,
             (Key::Daemon(_), _) => self.daemons = None,
         }
     }
 
-    /// Forgets what was read of that key.
-    pub fn invalidate(&mut self, key: &Key) {
+    /// Drops what was read of a key.
+    pub(super) fn invalidate(&mut self, key: &Key) {
         match key {
             Key::Timeouts => self.timeouts = None,
             Key::Daemon(_) => self.daemons = None,
@@ -178,7 +163,7 @@ impl Snapshot {
         service: &ServiceIdentity,
     ) -> Result<Option<&mut Pool>, Error> {
         let invalidated = self.invalidated.contains(service);
-        if !self.listed || invalidated && self.invalidated.len() > FEW {
+        if !self.listed || invalidated && self.invalidated.len() > MAX_SINGLE_READS {
             self.list(client)?;
         } else if invalidated {
             match client.service(service) {
@@ -193,7 +178,7 @@ impl Snapshot {
         Ok(self.pools.get_mut(service))
     }
 
-    /// Lists the services. The destinations that were read of them stay.
+    /// Dumps the services, and keeps the destinations that were read.
     fn list<T: Transport>(&mut self, client: &mut Client<T>) -> Result<(), Error> {
         let services = client.services().map_err(listing)?;
         let mut earlier = std::mem::take(&mut self.pools);

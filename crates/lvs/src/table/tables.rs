@@ -1,11 +1,38 @@
-//! The table and the conversation in which it is read and written.
+//! Access to the table: what is read is kept, and kept up to date by what is written.
 
-use super::{Error, Key, Snapshot, Value, command};
-use crate::ipvs::{Client, Request, ServiceIdentity};
-use crate::netlink::{self, Transport};
-use crate::table::Change;
+use super::snapshot::Snapshot;
+use super::{Change, Error, Key, Ruleset, Value, suffices};
+use crate::ipvs::{Client, ServiceIdentity};
+use crate::netlink::Transport;
 
-/// A client, and what it has read.
+/// A client, and the table as far as it was read through it.
+///
+/// Values are read when they are needed and kept: thousands of keys take a handful of dumps. A value
+/// is read again once it is [invalidated](Tables::invalidate).
+///
+/// # Examples
+///
+/// Makes the table what a ruleset says. Services and destinations that stay as they are keep their
+/// connections and counters.
+///
+/// ```no_run
+/// use std::net::Ipv4Addr;
+/// use lvs::ipvs::{Client, Request, Service, ServiceIdentity};
+/// use lvs::table::{Ruleset, Tables, command};
+///
+/// let web = ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 10), 80);
+/// let mut ruleset = Ruleset::default();
+/// ruleset.apply(1, Request::AddService(Service::new(web, "rr")))?;
+///
+/// let mut tables = Tables::new(Client::connect()?);
+/// let (_, changes): (Vec<_>, Vec<_>) = tables.plan(&ruleset)?.into_iter().unzip();
+/// for (change, outcome) in changes.iter().zip(tables.write_all(&changes)) {
+///     println!("{}", command(change));
+///     outcome?;
+/// }
+/// tables.verify(&changes)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Tables<T> {
     client: Client<T>,
@@ -13,167 +40,141 @@ pub struct Tables<T> {
 }
 
 impl<T: Transport> Tables<T> {
-    /// Nothing is read yet.
+    /// Creates the access to a table of which nothing is read yet.
     #[must_use]
     pub fn new(client: Client<T>) -> Self {
         Self { client, snapshot: Snapshot::default() }
     }
 
-    /// Forgets what was read of a key.
+    /// Returns the client. [Invalidate](Tables::invalidate) what is changed through it.
+    pub fn client(&mut self) -> &mut Client<T> {
+        &mut self.client
+    }
+
+    /// Drops what was read of a key.
     pub fn invalidate(&mut self, key: &Key) {
         self.snapshot.invalidate(key);
     }
 
-    /// The present value of a key; `None` where there is no such entry.
+    /// Returns the value of a key, or `None` if there is no such entry.
     ///
     /// # Errors
     ///
-    /// Where the table cannot be listed.
+    /// [`Error::List`].
     pub fn read(&mut self, key: &Key) -> Result<Option<Value>, Error> {
         self.snapshot.read(&mut self.client, key)
     }
 
-    /// The keys of every destination and service, see [`Snapshot::keys`].
+    /// Returns the keys of the destinations of a service, or none if there is no such service.
     ///
     /// # Errors
     ///
-    /// Where the table cannot be listed.
-    pub fn keys(&mut self) -> Result<Vec<Key>, Error> {
-        self.snapshot.keys(&mut self.client)
-    }
-
-    /// The same, seen twice, see [`Snapshot::settled_keys`].
-    ///
-    /// # Errors
-    ///
-    /// Where the table cannot be listed, or keeps changing.
-    pub fn settled_keys(&mut self) -> Result<Vec<Key>, Error> {
-        self.snapshot.settled_keys(&mut self.client)
-    }
-
-    /// The keys of the destinations of a service, see [`Snapshot::destinations`].
-    ///
-    /// # Errors
-    ///
-    /// Where the table cannot be listed.
+    /// [`Error::List`].
     pub fn destinations(&mut self, service: &ServiceIdentity) -> Result<Vec<Key>, Error> {
         self.snapshot.destinations(&mut self.client, service)
     }
 
-    /// Makes a change.
+    /// Returns the services and destinations that are not managed, each service after its
+    /// destinations: the order in which they can be deleted.
+    ///
+    /// If there are any, the table is dumped until two dumps in a row agree, so that the result may be
+    /// deleted.
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses it.
-    pub fn write(&mut self, change: &Change<Key, Value>) -> Result<(), Error> {
-        let request = request(change)?;
-        if let Some(stop) = stop_before(change) {
-            self.client.execute(&stop).map_err(|source| refused(change, source))?;
-        }
-        self.client.execute(&request).map_err(|source| refused(change, source))?;
-        self.snapshot.note(change);
-        Ok(())
+    /// [`Error::List`], and [`Error::Unsettled`] if the table keeps changing.
+    pub fn unmanaged(&mut self, is_managed: impl Fn(&Key) -> bool) -> Result<Vec<Key>, Error> {
+        self.snapshot.unmanaged(&mut self.client, is_managed)
     }
 
-    /// Makes many changes in few datagrams, and tells the outcome of each, in their order. Where the
-    /// conversation breaks, the last outcome is its error, and nothing is known of the changes
-    /// behind it.
+    /// Returns the changes that make the table what a ruleset says, in a safe order, each with the
+    /// number of the line that it is due to. What the ruleset does not have is deleted, which no line
+    /// asks for. Timeouts and daemons that it does not mention stay, since `ipvsadm -S` does not write
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::List`], and [`Error::Unsettled`] if the table keeps changing while something is to be
+    /// deleted.
+    pub fn plan(
+        &mut self,
+        ruleset: &Ruleset,
+    ) -> Result<Vec<(Option<usize>, Change<Key, Value>)>, Error> {
+        let unmanaged = self.unmanaged(|key| ruleset.contains(key))?;
+        let mut plan = Vec::new();
+        for (line, key, value) in ruleset.entries() {
+            let from = self.read(&key)?;
+            if !suffices(from.as_ref(), Some(&value), Value::satisfies) {
+                plan.push((Some(line), Change { key, from, to: Some(value) }));
+            }
+        }
+        for key in unmanaged {
+            // The kernel deletes the destinations of a service with it.
+            let service = key.service().map(Key::Service).filter(|service| *service != key);
+            if service.is_none_or(|service| ruleset.contains(&service)) {
+                let from = self.read(&key)?;
+                plan.push((None, Change { key, from, to: None }));
+            }
+        }
+        plan.sort_by_key(|(_, change)| change.rank());
+        Ok(plan)
+    }
+
+    /// Makes one change.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Change`] if the kernel refuses it, and [`Error::Mismatch`].
+    pub fn write(&mut self, change: &Change<Key, Value>) -> Result<(), Error> {
+        self.write_all(std::slice::from_ref(change)).pop().unwrap_or(Ok(()))
+    }
+
+    /// Makes many changes in few datagrams, and returns their outcomes in order. The kernel goes on
+    /// after a change that it refuses. If the exchange fails, its error is the last outcome, and that of
+    /// the remaining changes is unknown.
     pub fn write_all(&mut self, changes: &[Change<Key, Value>]) -> Vec<Result<(), Error>> {
-        let requests = match changes.iter().map(request).collect::<Result<Vec<_>, _>>() {
-            Ok(requests) => requests,
-            Err(mismatch) => return vec![Err(mismatch)],
-        };
+        let mut requests = Vec::with_capacity(changes.len());
+        for change in changes {
+            requests.extend(change.stop_request());
+            match change.request() {
+                Ok(request) => requests.push(request),
+                Err(mismatch) => return vec![Err(mismatch)],
+            }
+        }
+        let mut results = Vec::with_capacity(requests.len());
+        let exchange = self.client.execute_each(&requests, |result| results.push(result));
+        results.extend(exchange.err().map(Err));
+        let mut results = results.into_iter();
         let mut outcomes = Vec::with_capacity(changes.len());
-        let heard = self.client.execute_each(&requests, |outcome| outcomes.push(outcome));
-        outcomes.extend(heard.err().map(Err));
-        let mut told = Vec::with_capacity(outcomes.len());
-        for (change, outcome) in changes.iter().zip(outcomes) {
-            if outcome.is_ok() {
+        for change in changes {
+            let sent = 1 + usize::from(change.stop_request().is_some());
+            let Some(result) = results.by_ref().take(sent).reduce(Result::and) else { break };
+            if result.is_ok() {
                 self.snapshot.note(change);
             }
-            told.push(outcome.map_err(|source| refused(change, source)));
+            outcomes.push(result.map_err(|source| {
+                let change = Box::new(change.clone());
+                Error::Change { change, source }
+            }));
         }
-        told
+        outcomes
     }
-}
 
-fn refused(change: &Change<Key, Value>, source: netlink::Error) -> Error {
-    let scheduler = match &change.to {
-        Some(Value::Service(service)) => service.scheduler.clone(),
-        _ => String::new(),
-    };
-    Error::Change { command: command(change), scheduler, source }
-}
-
-/// The request that has to go before that of the change: the kernel changes no daemon that runs.
-#[must_use]
-pub fn stop_before(change: &Change<Key, Value>) -> Option<Request> {
-    match (&change.from, &change.to) {
-        (Some(Value::Daemon(running)), Some(_)) => {
-            Some(Request::StopDaemon { state: running.state, sync_id: running.sync_id })
+    /// Reads again what was changed, and compares it with what the changes were for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::List`], and [`Error::NotAsSet`] for the first difference.
+    pub fn verify(&mut self, changes: &[Change<Key, Value>]) -> Result<(), Error> {
+        for change in changes {
+            self.invalidate(&change.key);
         }
-        _ => None,
-    }
-}
-
-/// The change as a request to the kernel.
-///
-/// # Errors
-///
-/// Where the value is not of the key's kind.
-pub fn request(change: &Change<Key, Value>) -> Result<Request, Error> {
-    let new = change.from.is_none();
-    Ok(match (change.key, change.to.clone()) {
-        (Key::Service(_), Some(Value::Service(service))) if new => Request::AddService(*service),
-        (Key::Service(_), Some(Value::Service(service))) => Request::EditService(*service),
-        (Key::Service(identity), None) => Request::DeleteService(identity),
-        (Key::Destination { service, .. }, Some(Value::Destination(destination))) if new => {
-            Request::AddDestination { service, destination }
+        for Change { key, to, .. } in changes {
+            let actual = self.read(key)?;
+            if !suffices(actual.as_ref(), to.as_ref(), Value::satisfies) {
+                return Err(Error::NotAsSet(*key));
+            }
         }
-        (Key::Destination { service, .. }, Some(Value::Destination(destination))) => {
-            Request::EditDestination { service, destination }
-        }
-        (Key::Destination { service, address, port }, None) => {
-            Request::DeleteDestination { service, address, port }
-        }
-        (Key::Timeouts, Some(Value::Timeouts(timeouts))) => Request::SetTimeouts(timeouts),
-        (Key::Daemon(_), Some(Value::Daemon(daemon))) => Request::StartDaemon(*daemon),
-        (Key::Daemon(state), None) => Request::StopDaemon { state, sync_id: 0 },
-        (key @ Key::Timeouts, None) | (key, Some(_)) => {
-            return Err(Error::Mismatch(key.to_string()));
-        }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use super::*;
-    use crate::ipvs::{Destination, Forwarding, Service};
-
-    #[test]
-    fn each_change_is_one_request() {
-        let identity = ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 1), 80);
-        let service = Service::new(identity, "rr");
-        let server = Destination::new(Ipv4Addr::new(192, 0, 2, 2), 80, Forwarding::Tunnel);
-        let of = |key, from: &Option<Value>, to: &Option<Value>| {
-            request(&Change { key, from: from.clone(), to: to.clone() })
-        };
-        let (key, value) = (Key::Service(identity), Some(Value::from(service.clone())));
-        assert_eq!(of(key, &None, &value).unwrap(), Request::AddService(service.clone()));
-        assert_eq!(of(key, &value, &value).unwrap(), Request::EditService(service));
-        assert_eq!(of(key, &value, &None).unwrap(), Request::DeleteService(identity));
-        let other = Some(Value::Destination(server.clone()));
-        assert!(of(key, &None, &other).is_err());
-        let key = Key::of(identity, &server);
-        let add = Request::AddDestination { service: identity, destination: server.clone() };
-        assert_eq!(of(key, &None, &other).unwrap(), add);
-        let edit = Request::EditDestination { service: identity, destination: server.clone() };
-        assert_eq!(of(key, &other, &other).unwrap(), edit);
-        let delete =
-            Request::DeleteDestination { service: identity, address: server.address, port: 80 };
-        assert_eq!(of(key, &other, &None).unwrap(), delete);
-        assert!(of(key, &None, &value).is_err());
+        Ok(())
     }
 }
