@@ -36,7 +36,7 @@ pub(super) fn port_is_ignored(
     });
     let key = table::Key::of(identity, &right);
     let to = Some(table::Value::Destination(right));
-    let add = (!exists).then(|| Step::Table(Change { key, from: None, to }));
+    let add = (!exists).then_some(Step::Table(Change { key, from: None, to }));
     // `ipvsadm` cannot add such a destination again: half an undo would leave the service without
     // one.
     let steps = add.into_iter().chain([delete_destination(identity, entry)]);

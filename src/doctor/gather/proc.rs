@@ -30,7 +30,7 @@ pub(super) fn controllers() -> Vec<String> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let process = entry.path();
-        if !entry.file_name().to_str().is_some_and(|name| name.parse::<u32>().is_ok()) {
+        if entry.file_name().to_str().is_none_or(|name| name.parse::<u32>().is_err()) {
             continue;
         }
         let name = text(process.join("comm"));
