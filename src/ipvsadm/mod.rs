@@ -8,7 +8,7 @@ mod connection_counts;
 mod console;
 mod endpoint;
 mod error;
-mod explanation;
+mod explain;
 #[cfg(test)]
 mod fake_names;
 mod grammar;

@@ -11,7 +11,7 @@ use lvs::netlink::Namespace;
 use super::command::Command;
 use super::console::Console;
 use super::error::Error;
-use super::explanation;
+use super::explain;
 use super::grammar;
 use super::run::run;
 use super::system_names::SystemNames;
@@ -109,7 +109,7 @@ pub fn invoke(program: &str, words: &[String], console: &mut Console<'_>) -> u8 
             let error = Error::from(error);
             // The line was not read to its end.
             console.explains |= words.iter().any(|word| word == "--explain");
-            console.report(&error, || explanation::of_error(&error))
+            console.report(&error, || explain::of_error(&error))
         }
     }
 }

@@ -8,7 +8,7 @@ use super::console::Console;
 use super::error::Error;
 use super::restore::{self, ParseLine};
 use super::session::Session;
-use super::{Names, explanation, help, replace};
+use super::{Names, explain, help, replace};
 
 /// Oldest IPVS that the reference works with.
 const OLDEST: Version = Version(0x0001_0104);
@@ -29,7 +29,7 @@ pub fn run<T: Transport>(
 ) -> u8 {
     let status = match execute(command, connect, parse, names, console) {
         Ok(status) => status,
-        Err(error) => console.report(&error, || explanation::of_error(&error)),
+        Err(error) => console.report(&error, || explain::of_error(&error)),
     };
     match console.output.flush().map_err(Error::Output) {
         Err(error) if status == 0 => console.report(&error, || None),

@@ -8,7 +8,7 @@ use super::command::{Command, Listing, Subject};
 use super::console::Console;
 use super::error::Error;
 use super::source::Source;
-use super::{Names, explanation, help, json, listing, save, slow_walk};
+use super::{Names, explain, help, json, listing, save, slow_walk};
 
 /// An initialized conversation with IPVS.
 pub(super) struct Session<'a, T> {
@@ -93,6 +93,6 @@ impl<'a, T: Transport> Session<'a, T> {
 
     /// Cause and cure of a command's error. The table is read for it.
     pub(super) fn explain(&mut self, command: &Command, error: &Error) -> Option<String> {
-        explanation::of_command(&mut self.source, command, error)
+        explain::of_command(&mut self.source, command, error)
     }
 }

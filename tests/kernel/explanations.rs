@@ -33,13 +33,17 @@ fn explained(host: &Host, line: &str, words: &str) {
 #[test]
 fn explanation_of_existing_entry_names_differences() {
     let host = host();
-    explained(&host, "-A -t 192.0.2.1:80 -s rr", "just as asked for");
-    explained(&host, "-A -t 192.0.2.1:80 -s wlc", "scheduler rr where wlc was asked for; use -E");
-    explained(&host, "-a -t 192.0.2.1:80 -r 198.51.100.3 -i", "just as asked for");
+    explained(&host, "-A -t 192.0.2.1:80 -s rr", "already exists with these attributes");
+    explained(&host, "-A -t 192.0.2.1:80 -s wlc", "scheduler rr instead of wlc; use -E");
+    explained(
+        &host,
+        "-a -t 192.0.2.1:80 -r 198.51.100.3 -i",
+        "already exists with these attributes",
+    );
     explained(
         &host,
         "-a -t 192.0.2.1:80 -r 198.51.100.3 -g -w 5",
-        "forwarding method -i --tun-type ipip where -g was asked for, weight 1 where 5 was asked for; use -e",
+        "forwarding method -i --tun-type ipip instead of -g, weight 1 instead of 5; use -e",
     );
 }
 
@@ -80,7 +84,7 @@ fn explanation_of_missing_entry_names_similar_entries() {
 fn explanation_of_missing_scheduler_or_engine_names_module() {
     let host = host();
     explained(&host, "-A -t 192.0.2.1:81 -s nosuch", "has no ip_vs_nosuch, neither built in nor");
-    explained(&host, "-E -t 192.0.2.1:80 -s nosuch", "Its schedulers are dh, ");
+    explained(&host, "-E -t 192.0.2.1:80 -s nosuch", "This kernel has the schedulers dh, ");
     explained(&host, "-A -t 192.0.2.1:81 -s rr -p 60 --pe nosuch", "has no ip_vs_pe_nosuch");
 }
 
@@ -125,7 +129,7 @@ fn explanation_of_invalid_thresholds_names_limit() {
 #[test]
 fn explanation_of_refused_daemon_names_conflict() {
     let host = host();
-    explained(&host, "--stop-daemon master", "No sync daemon runs");
+    explained(&host, "--stop-daemon master", "No sync daemon is running");
     explained(
         &host,
         "--start-daemon master --mcast-interface nosuch",
@@ -136,7 +140,7 @@ fn explanation_of_refused_daemon_names_conflict() {
     explained(
         &host,
         "--start-daemon master --mcast-interface dummy0",
-        "No sync daemon runs while a real server is of another address family",
+        "No sync daemon can run while a real server is of another address family",
     );
     host.ipvsadm("-d -t 192.0.2.1:80 -r [2001:db8::9]:80").success();
     host.ipvsadm("--start-daemon master --mcast-interface dummy0 --syncid 3").success();
@@ -144,9 +148,9 @@ fn explanation_of_refused_daemon_names_conflict() {
     explained(
         &host,
         "--start-daemon master --mcast-interface dummy0",
-        "The master on dummy0 with sync id 3 runs already",
+        "The master on dummy0 with sync id 3 is already running",
     );
-    explained(&host, "--stop-daemon backup", "No backup runs, but the master on dummy0");
+    explained(&host, "--stop-daemon backup", "No backup is running, only the master on dummy0");
     host.ipvsadm("--stop-daemon master").success();
 }
 
@@ -176,7 +180,10 @@ fn explanation_of_restore_failure_names_line() {
     let outcome = host.shell(&format!("printf -- '{rules}' | {IPVSADM} -R --explain"));
     let lines: Vec<_> = outcome.errors.lines().collect();
     assert_eq!(lines.len(), 4, "{outcome:?}");
-    assert!(lines[1].starts_with("(line 1 of standard input) It is there just as"), "{outcome:?}");
+    assert!(
+        lines[1].starts_with("(line 1 of standard input) It already exists with"),
+        "{outcome:?}"
+    );
     assert!(lines[3].contains("(line 2 of standard input) Scheduler nosuch: "), "{outcome:?}");
 }
 
@@ -186,6 +193,6 @@ fn restore_explains_its_first_twenty_failures() {
     let fill = "for i in $(seq 1 25); do echo -A -t 192.0.2.1:80 -s rr; done";
     let outcome = host.shell(&format!("{fill} | {IPVSADM} -R --explain"));
     assert_eq!(outcome.errors.matches("Service already exists").count(), 25);
-    assert_eq!(outcome.errors.matches("It is there just as asked for").count(), 20);
+    assert_eq!(outcome.errors.matches("It already exists with these attributes").count(), 20);
     assert!(outcome.errors.ends_with("(line 25 of standard input)\n"), "{outcome:?}");
 }

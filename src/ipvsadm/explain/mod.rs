@@ -1,40 +1,36 @@
-//! Cause and cure of an error, in our own words: the line after the reference's.
+//! Cause and cure of an error, in a second line after the text of the reference.
 //!
-//! One file an idea. Each is a pure function over what was asked and what was found; only this file
-//! goes and looks, and only after a failure that somebody wants explained.
+//! The functions of the other files are pure. This file reads what they need, and only after a failure
+//! that is to be explained.
 
 mod daemon;
-mod destination_address;
-mod existing;
-mod families;
-mod modules;
-mod near;
-mod netmask;
-mod permission;
-mod scheduler;
-mod thresholds;
+mod destination;
+mod entries;
+mod kernel;
 
 use std::fmt::Display;
 
-use lvs::ipvs::{Destination, Request, ServiceIdentity};
+use lvs::ipvs::{Destination, Netmask, Request, ServiceIdentity};
 use lvs::netlink::{self, Transport};
 
 use super::command::{Command, Listing, Subject};
 use super::error::Error;
 use super::grammar::UsageError;
 use super::source::Source;
-use modules::Modules;
-use permission::Privileges;
+use kernel::{Modules, Privileges};
 
-/// Most things of the table that are named as near misses.
-const MOST_NEAR: usize = 3;
+/// Entries of the table that are named at most.
+const MAX_LISTED: usize = 3;
 
-/// What can be said of an error without the table.
+const IPV6_NETMASK: &str =
+    "With an IPv6 service -M takes a prefix length from 1 to 128, such as -M 64.";
+
+/// Explains an error without reading the table.
 pub(super) fn of_error(error: &Error) -> Option<String> {
     if let Some(source) = error.of_kernel() {
         return match (error, source) {
             (_, netlink::Error::Refused { errno: libc::EPERM, .. }) => {
-                Some(permission::explain(&Privileges::of_this_thread()))
+                Some(kernel::permission(&Privileges::of_this_thread()))
             }
             (Error::Initialization(_), netlink::Error::NoFamily(_)) => {
                 Some(Modules::of_this_kernel().why_no_ipvs())
@@ -46,12 +42,12 @@ pub(super) fn of_error(error: &Error) -> Option<String> {
     match error {
         Error::CannotOpen { source, .. } => Some(source.to_string()),
         Error::EmptyLine(_) => Some(error.to_string()),
-        Error::Usage(UsageError::Illegal("ipv6 netmask")) => Some(netmask::rule()),
+        Error::Usage(UsageError::Illegal("ipv6 netmask")) => Some(IPV6_NETMASK.to_owned()),
         _ => None,
     }
 }
 
-/// What can be said of an error with the command and the table at hand.
+/// Explains the error of a command by reading the table.
 pub(super) fn of_command<T: Transport>(
     source: &mut Source<T>,
     command: &Command,
@@ -63,7 +59,7 @@ pub(super) fn of_command<T: Transport>(
         Command::List(Listing { subject: Subject::Service(identity), .. })
             if errno == libc::ESRCH =>
         {
-            near_service(source, identity)
+            missing_service(source, identity)
         }
         _ => None,
     });
@@ -77,16 +73,16 @@ fn of_change<T: Transport>(
 ) -> Option<String> {
     match (request, errno) {
         (Request::AddService(service) | Request::EditService(service), libc::ENOENT) => {
-            Some(scheduler::explain(service, &Modules::of_this_kernel()))
+            Some(kernel::missing_scheduler(service, &Modules::of_this_kernel()))
         }
         (Request::AddService(service) | Request::EditService(service), libc::EINVAL) => {
-            netmask::explain(service.persistence?.netmask)
+            netmask(service.persistence?.netmask)
         }
         (Request::AddService(service), libc::EEXIST) => {
             let found = source.service(&service.identity).ok()?;
-            Some(existing::service(service, &found.service))
+            Some(entries::existing_service(service, &found.service))
         }
-        (Request::EditService(service), libc::ESRCH) => near_service(source, &service.identity),
+        (Request::EditService(service), libc::ESRCH) => missing_service(source, &service.identity),
         (
             Request::DeleteService(service)
             | Request::Zero(Some(service))
@@ -94,28 +90,28 @@ fn of_change<T: Transport>(
             | Request::EditDestination { service, .. }
             | Request::DeleteDestination { service, .. },
             libc::ESRCH,
-        ) => near_service(source, service),
+        ) => missing_service(source, service),
         (Request::AddDestination { service, destination }, libc::EEXIST) => {
             let found = source.destinations(service, true).ok()?;
             let same = |found: &Destination| {
                 (found.address, found.port) == (destination.address, destination.port)
             };
             let found = found.into_iter().map(|entry| entry.destination).find(same)?;
-            Some(existing::destination(destination, &found))
+            Some(entries::existing_destination(destination, &found))
         }
         (Request::EditDestination { service, destination }, libc::ENOENT) => {
             let found = source.destinations(service, true).ok()?;
-            Some(near::edited_destination(service, destination, &found))
+            Some(entries::edit_of_missing_destination(service, destination, &found))
         }
         (Request::DeleteDestination { service, address, port }, libc::ENOENT) => {
             let found = source.destinations(service, true).ok()?;
-            Some(near::deleted_destination(service, *address, *port, &found))
+            Some(entries::delete_of_missing_destination(service, *address, *port, &found))
         }
         (
             Request::AddDestination { destination, .. }
             | Request::EditDestination { destination, .. },
             libc::ERANGE,
-        ) => thresholds::explain(destination),
+        ) => destination::thresholds(destination),
         (
             Request::AddDestination { service, destination }
             | Request::EditDestination { service, destination },
@@ -132,11 +128,11 @@ fn of_change<T: Transport>(
     }
 }
 
-fn near_service<T: Transport>(
+fn missing_service<T: Transport>(
     source: &mut Source<T>,
     identity: &ServiceIdentity,
 ) -> Option<String> {
-    Some(near::service(identity, &source.services(true).ok()?))
+    Some(entries::missing_service(identity, &source.services(true).ok()?))
 }
 
 fn invalid_destination<T: Transport>(
@@ -145,20 +141,46 @@ fn invalid_destination<T: Transport>(
     destination: &Destination,
 ) -> Option<String> {
     if destination.family() != service.family()
-        && let Some(text) = families::explain(destination, &source.daemons().ok()?)
+        && let Some(text) = destination::family(destination, &source.daemons().ok()?)
     {
         return Some(text);
     }
     let address = destination.address;
-    destination_address::explain(address, destination_address::reach(address))
+    destination::address(address, destination::reach(address))
 }
 
-/// The first few of them, as words of a sentence.
+/// The command line does not let such a prefix length through. IPv4 masks are not checked, not even 0.
+fn netmask(netmask: Netmask) -> Option<String> {
+    match netmask {
+        Netmask::Ipv4(_) | Netmask::Ipv6(1..=128) => None,
+        Netmask::Ipv6(prefix) => {
+            Some(format!("The prefix length {prefix} is not valid. {IPV6_NETMASK}"))
+        }
+    }
+}
+
+/// Joins the first values, and counts the others.
 fn listed<V: Display>(values: impl ExactSizeIterator<Item = V>) -> String {
-    let left_out = values.len().saturating_sub(MOST_NEAR);
-    let mut texts: Vec<_> = values.take(MOST_NEAR).map(|value| value.to_string()).collect();
+    let left_out = values.len().saturating_sub(MAX_LISTED);
+    let mut texts: Vec<_> = values.take(MAX_LISTED).map(|value| value.to_string()).collect();
     if left_out > 0 {
         texts.push(format!("and {left_out} more"));
     }
     texts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn prefix_length_out_of_range_is_named() {
+        let prefix = |prefix| netmask(Netmask::Ipv6(prefix)).unwrap();
+        assert!(prefix(0).starts_with("The prefix length 0 is not valid. With an IPv6 service"));
+        assert!(prefix(129).starts_with("The prefix length 129 is not valid."));
+        assert_eq!(netmask(Netmask::Ipv6(64)), None);
+        assert_eq!(netmask(Netmask::Ipv4(Ipv4Addr::UNSPECIFIED)), None);
+    }
 }

@@ -1,4 +1,4 @@
-//! Synchronization daemons that cannot be started or stopped.
+//! Sync daemons that cannot be started or stopped.
 
 use lvs::ipvs::{Daemon, DaemonState};
 
@@ -11,23 +11,23 @@ pub(super) fn not_started(daemon: &Daemon, errno: i32, running: &[Daemon]) -> Op
         libc::EEXIST => {
             let found = running.iter().find(|found| found.state == daemon.state)?;
             Some(format!(
-                "The {} runs already: stop it first (--stop-daemon {state}).",
+                "The {} is already running: stop it first (--stop-daemon {state}).",
                 description(found)
             ))
         }
         libc::ENODEV => Some(format!(
-            "There is no interface {interface} in this network namespace: name one of \
-             `ip link` with --mcast-interface."
+            "There is no interface {interface} in this network namespace: see `ip link`, and choose \
+             one with --mcast-interface."
         )),
         // `mixed_address_family_dests` in net/netfilter/ipvs/ip_vs_ctl.c.
         libc::EINVAL => Some(
-            "No sync daemon runs while a real server is of another address family than its \
-             service; `ipvsadm -Ln` shows which."
+            "No sync daemon can run while a real server is of another address family than its \
+             service: see `ipvsadm -Ln`."
                 .to_owned(),
         ),
         libc::EADDRNOTAVAIL => Some(format!(
-            "The interface {interface} has no address to send from: give it one, or name another \
-             with --mcast-interface."
+            "The interface {interface} has no address to send from: assign one, or choose another \
+             interface with --mcast-interface."
         )),
         _ => None,
     }
@@ -35,10 +35,10 @@ pub(super) fn not_started(daemon: &Daemon, errno: i32, running: &[Daemon]) -> Op
 
 pub(super) fn not_running(state: DaemonState, running: &[Daemon]) -> String {
     if running.is_empty() {
-        return "No sync daemon runs in this network namespace.".to_owned();
+        return "No sync daemon is running in this network namespace.".to_owned();
     }
     let running = listed(running.iter().map(description));
-    format!("No {} runs, but the {running}.", state.name())
+    format!("No {} is running, only the {running}.", state.name())
 }
 
 fn description(daemon: &Daemon) -> String {
@@ -55,12 +55,12 @@ mod tests {
     }
 
     #[test]
-    fn why_one_does_not_start() {
+    fn refused_start_names_its_cause() {
         let master = daemon(DaemonState::Master);
         let explain = |errno| not_started(&master, errno, std::slice::from_ref(&master));
         assert_eq!(
             explain(libc::EEXIST).unwrap(),
-            "The master on eth1 with sync id 3 runs already: stop it first (--stop-daemon master)."
+            "The master on eth1 with sync id 3 is already running: stop it first (--stop-daemon master)."
         );
         assert!(explain(libc::ENODEV).unwrap().starts_with("There is no interface eth1 in this"));
         assert!(explain(libc::EINVAL).unwrap().contains("another address family"));
@@ -69,10 +69,10 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_instead() {
+    fn refused_stop_names_what_runs() {
         let backup = [daemon(DaemonState::Backup)];
-        let expected = "No master runs, but the backup on eth1 with sync id 3.";
+        let expected = "No master is running, only the backup on eth1 with sync id 3.";
         assert_eq!(not_running(DaemonState::Master, &backup), expected);
-        assert!(not_running(DaemonState::Master, &[]).starts_with("No sync daemon runs"));
+        assert!(not_running(DaemonState::Master, &[]).starts_with("No sync daemon is running"));
     }
 }

@@ -1,0 +1,281 @@
+//! What the table holds: the entry that a command wanted to add, or others than the one it named.
+
+use std::net::IpAddr;
+
+use crate::ipvsadm::endpoint::Endpoint;
+use crate::ipvsadm::save::{self, service_option};
+use crate::ipvsadm::scheduler_flags;
+use lvs::ipvs::{
+    Destination, DestinationEntry, Forwarding, Service, ServiceEntry, ServiceFlags, ServiceIdentity,
+};
+
+use super::listed;
+
+pub(super) fn existing_service(wanted: &Service, found: &Service) -> String {
+    let attributes = |service: &Service| {
+        let persistence = service.persistence;
+        let mut flags = scheduler_flags::of(service);
+        if service.flags.contains(ServiceFlags::ONE_PACKET) {
+            flags.push("ops");
+        }
+        [
+            ("scheduler", service.scheduler.clone()),
+            ("flags", flags.join(",")),
+            ("persistence", persistence.map(|it| it.timeout.to_string()).unwrap_or_default()),
+            ("netmask", persistence.map(|it| it.netmask.to_string()).unwrap_or_default()),
+            ("persistence engine", service.persistence_engine.clone().unwrap_or_default()),
+        ]
+    };
+    differences(attributes(found), attributes(wanted), "-E in place of -A")
+}
+
+pub(super) fn existing_destination(wanted: &Destination, found: &Destination) -> String {
+    let attributes = |destination: &Destination| {
+        [
+            ("forwarding method", method(destination)),
+            ("weight", destination.weight.to_string()),
+            ("upper threshold", destination.upper_threshold.to_string()),
+            ("lower threshold", destination.lower_threshold.to_string()),
+        ]
+    };
+    differences(attributes(found), attributes(wanted), "-e in place of -a")
+}
+
+fn differences<const COUNT: usize>(
+    found: [(&str, String); COUNT],
+    wanted: [(&str, String); COUNT],
+    cure: &str,
+) -> String {
+    let or_none = |value: &str| match value {
+        "" => "none".to_owned(),
+        value => value.escape_debug().to_string(),
+    };
+    let differences: Vec<_> = found
+        .iter()
+        .zip(&wanted)
+        .filter(|(found, wanted)| found != wanted)
+        .map(|((name, found), (_, wanted))| {
+            format!("{name} {} instead of {}", or_none(found), or_none(wanted))
+        })
+        .collect();
+    match differences.as_slice() {
+        [] => "It already exists with these attributes: no change is needed.".to_owned(),
+        differences => {
+            format!("It already exists with {}; use {cure} to change it.", differences.join(", "))
+        }
+    }
+}
+
+/// The forwarding method as options.
+fn method(destination: &Destination) -> String {
+    let mut text = save::method(destination.forwarding).to_owned();
+    if destination.forwarding == Forwarding::Tunnel {
+        save::append_tunnel(&mut text, destination.tunnel);
+    }
+    text
+}
+
+/// Names other services of the same address, or with the same mark in the other family.
+pub(super) fn missing_service(wanted: &ServiceIdentity, services: &[ServiceEntry]) -> String {
+    let is_near = |found: &ServiceIdentity| match (wanted, found) {
+        (
+            ServiceIdentity::Address { address, .. },
+            ServiceIdentity::Address { address: found, .. },
+        ) => address == found,
+        (ServiceIdentity::Mark { mark, .. }, ServiceIdentity::Mark { mark: found, .. }) => {
+            mark == found
+        }
+        _ => false,
+    };
+    let near: Vec<_> = services
+        .iter()
+        .map(|entry| &entry.service.identity)
+        .filter(|found| is_near(found))
+        .map(|found| service_option(found, None))
+        .collect();
+    let what = match wanted {
+        ServiceIdentity::Address { .. } => "address",
+        ServiceIdentity::Mark { .. } => "mark",
+    };
+    match (near.as_slice(), services.len()) {
+        ([], 0) => "The table of this network namespace is empty: add the service with -A.".into(),
+        ([], 1) => format!("The only service in the table has another {what}: see `ipvsadm -Ln`."),
+        ([], count) => {
+            format!("None of the {count} services in the table has this {what}: see `ipvsadm -Ln`.")
+        }
+        (near, _) => format!("With the same {what} there is {}.", listed(near.iter())),
+    }
+}
+
+/// For `-e`, which may use another port than `-r` names.
+pub(super) fn edit_of_missing_destination(
+    service: &ServiceIdentity,
+    wanted: &Destination,
+    found: &[DestinationEntry],
+) -> String {
+    let has_own_port = wanted.forwarding == Forwarding::Masquerade
+        || matches!(service, ServiceIdentity::Mark { .. });
+    let cure = if has_own_port {
+        "name its port in -r"
+    } else {
+        "-e takes the service's port unless -m is given; delete the other with -d first, and \
+         add it again with -a"
+    };
+    other_destinations(service, (wanted.address, wanted.port), cure, found)
+}
+
+/// For `-d`, which uses the port of `-r` for every forwarding method.
+pub(super) fn delete_of_missing_destination(
+    service: &ServiceIdentity,
+    address: IpAddr,
+    port: u16,
+    found: &[DestinationEntry],
+) -> String {
+    let cure = "-d takes the port that -r names, or else the service's";
+    other_destinations(service, (address, port), cure, found)
+}
+
+fn other_destinations(
+    service: &ServiceIdentity,
+    (address, port): (IpAddr, u16),
+    cure: &str,
+    found: &[DestinationEntry],
+) -> String {
+    let endpoint = |address, port| Endpoint::of_server(service, address, port).listed(None);
+    let wanted = endpoint(address, port);
+    let same: Vec<_> = found
+        .iter()
+        .map(|entry| &entry.destination)
+        .filter(|found| found.address == address)
+        .map(|found| endpoint(found.address, found.port))
+        .collect();
+    if !same.is_empty() {
+        return format!("There is no {wanted}, but {}: {cure}.", listed(same.iter()));
+    }
+    if found.is_empty() {
+        return format!("There is no {wanted}: the service has no real servers.");
+    }
+    let others = found.iter().map(|entry| &entry.destination);
+    let others = listed(others.map(|found| endpoint(found.address, found.port)));
+    format!("There is no {wanted}; the service's real servers are {others}.")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use lvs::ipvs::{AddressFamily, Checksum, Netmask, Persistence, Stats, Tunnel};
+
+    const VIP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+    const RIP: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
+
+    fn services(identities: &[ServiceIdentity]) -> Vec<ServiceEntry> {
+        let entry = |identity: &ServiceIdentity| {
+            ServiceEntry::new(Service::new(*identity, "rr"), Stats::default())
+        };
+        identities.iter().map(entry).collect()
+    }
+
+    fn servers(ports: &[u16]) -> Vec<DestinationEntry> {
+        let entry = |port: &u16| {
+            DestinationEntry::new(Destination::new(RIP, *port, Forwarding::Masquerade))
+        };
+        ports.iter().map(entry).collect()
+    }
+
+    #[test]
+    fn missing_service_names_services_of_the_same_address() {
+        let wanted = ServiceIdentity::tcp(VIP, 80);
+        let other = ServiceIdentity::tcp(RIP, 80);
+        let near = [ServiceIdentity::udp(VIP, 80), other, ServiceIdentity::tcp(VIP, 8080)];
+        assert_eq!(
+            missing_service(&wanted, &services(&near)),
+            "With the same address there is -u 192.0.2.1:80, -t 192.0.2.1:8080."
+        );
+        let many: Vec<_> = (1..=5).map(|port| ServiceIdentity::tcp(VIP, port)).collect();
+        assert!(missing_service(&wanted, &services(&many)).ends_with("192.0.2.1:3, and 2 more."));
+        assert!(missing_service(&wanted, &[]).contains("is empty"));
+        assert!(missing_service(&wanted, &services(&[other])).starts_with("The only service"));
+        assert!(
+            missing_service(&wanted, &services(&[other, other]))
+                .starts_with("None of the 2 services")
+        );
+    }
+
+    #[test]
+    fn missing_mark_names_the_mark_of_the_other_family() {
+        let [four, six] = [AddressFamily::Ipv4, AddressFamily::Ipv6]
+            .map(|family| ServiceIdentity::Mark { mark: 7, family });
+        let text = missing_service(&six, &services(&[four]));
+        assert_eq!(text, "With the same mark there is -f 7.");
+        assert_eq!(
+            missing_service(&four, &services(&[six])),
+            "With the same mark there is -f 7 -6."
+        );
+    }
+
+    #[test]
+    fn missing_destination_names_the_same_address_with_another_port() {
+        let web = ServiceIdentity::tcp(VIP, 80);
+        assert_eq!(
+            delete_of_missing_destination(&web, RIP.into(), 80, &servers(&[8080])),
+            "There is no 198.51.100.2:80, but 198.51.100.2:8080: -d takes the port that -r names, \
+             or else the service's."
+        );
+        let edited = |forwarding| {
+            let wanted = Destination::new(RIP, 80, forwarding);
+            edit_of_missing_destination(&web, &wanted, &servers(&[8080]))
+        };
+        assert!(edited(Forwarding::Masquerade).ends_with(": name its port in -r."));
+        assert!(edited(Forwarding::Tunnel).contains("takes the service's port unless -m is given"));
+    }
+
+    #[test]
+    fn missing_destination_names_the_others() {
+        let web = ServiceIdentity::tcp(VIP, 80);
+        let deleted = |found: &[DestinationEntry]| {
+            delete_of_missing_destination(&web, Ipv4Addr::new(198, 51, 100, 9).into(), 80, found)
+        };
+        assert!(deleted(&[]).ends_with("the service has no real servers."));
+        let servers = deleted(&servers(&[1, 2, 3, 4]));
+        assert!(servers.ends_with(
+            "real servers are 198.51.100.2:1, 198.51.100.2:2, 198.51.100.2:3, and 1 more."
+        ));
+    }
+
+    #[test]
+    fn existing_service_differs_in_its_attributes() {
+        let mut found = Service::new(ServiceIdentity::tcp(Ipv4Addr::LOCALHOST, 80), "rr");
+        let wanted = found.clone();
+        assert!(
+            existing_service(&wanted, &found)
+                .starts_with("It already exists with these attributes")
+        );
+        found.scheduler = "sh".to_owned();
+        found.flags = ServiceFlags::SCHEDULER_2;
+        found.persistence = Some(Persistence::new(300, Netmask::host(AddressFamily::Ipv4)));
+        assert_eq!(
+            existing_service(&wanted, &found),
+            "It already exists with scheduler sh instead of rr, flags sh-port instead of none, \
+             persistence 300 instead of none, netmask 255.255.255.255 instead of none; use -E in \
+             place of -A to change it."
+        );
+    }
+
+    #[test]
+    fn existing_destination_differs_in_method_and_weight() {
+        let found = Destination::new(Ipv4Addr::LOCALHOST, 80, Forwarding::Tunnel);
+        assert!(
+            existing_destination(&found, &found)
+                .starts_with("It already exists with these attributes")
+        );
+        let tunnel = Tunnel::Gue { port: 6080, checksum: Checksum::Full };
+        let wanted = found.clone().with_tunnel(tunnel).with_weight(5);
+        assert_eq!(
+            existing_destination(&wanted, &found),
+            "It already exists with forwarding method -i --tun-type ipip instead of -i --tun-type gue \
+             --tun-port 6080 --tun-csum, weight 1 instead of 5; use -e in place of -a to change it."
+        );
+    }
+}
