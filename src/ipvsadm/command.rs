@@ -3,7 +3,7 @@
 use lvs::ipvs::{Request, ServiceIdentity};
 use lvs::netlink::Namespace;
 
-use super::connection_choice::Choice;
+use super::connections::Choice;
 
 /// What one command line asks for; every value in it is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,7 @@
 mod applying;
 mod columns;
 mod command;
-mod connection_choice;
-mod connection_counts;
+mod connections;
 mod console;
 mod endpoint;
 mod error;
@@ -14,7 +13,7 @@ mod fake_names;
 mod grammar;
 mod help;
 mod json;
-mod listing;
+mod list;
 mod lookups;
 mod names;
 mod order;
@@ -29,7 +28,6 @@ mod run;
 mod save;
 mod scheduler_flags;
 mod session;
-mod slow_walk;
 mod source;
 mod system_names;
 #[cfg(test)]
@@ -38,7 +36,7 @@ mod words;
 mod wrapper;
 
 pub use command::{Command, Format, Listing, Manner, Subject};
-pub use connection_choice::{Choice, CountBy, Network, Place};
+pub use connections::{Choice, CountBy, Network, Place};
 pub use console::Console;
 pub use error::Error;
 pub use grammar::{UsageError, command_line, parse, parse_restore_line};

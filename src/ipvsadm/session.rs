@@ -8,7 +8,7 @@ use super::command::{Command, Listing, Subject};
 use super::console::Console;
 use super::error::Error;
 use super::source::Source;
-use super::{Names, explain, help, json, listing, save, slow_walk};
+use super::{Names, connections, explain, help, json, list, save};
 
 /// An initialized conversation with IPVS.
 pub(super) struct Session<'a, T> {
@@ -52,7 +52,7 @@ impl<'a, T: Transport> Session<'a, T> {
                 json::list(&mut self.source, listing, output)?;
             }
             Command::List(listing) => {
-                listing::list(&mut self.source, listing, self.names, output)?;
+                list::list(&mut self.source, listing, self.names, output)?;
             }
             Command::Save { numeric } => {
                 let names = (!numeric).then_some(self.names);
@@ -67,7 +67,7 @@ impl<'a, T: Transport> Session<'a, T> {
     fn warn_of_slow_walk(&self, console: &mut Console<'_>) {
         if console.explains
             && self.source.is_loaded()
-            && let Some(warning) = slow_walk::warning()
+            && let Some(warning) = connections::slow_listing_warning()
         {
             // Nobody can be told that standard error fails.
             let _ = writeln!(console.errors, "{warning}");

@@ -1,38 +1,26 @@
-//! What `-L --json` writes: one object a listing, described by `schema/ipvsadm.schema.json`.
+//! What `-L --json` writes: one object per listing, described by `schema/ipvsadm.schema.json`.
 //!
-//! Rows are written one by one, so a listing of any length takes the memory of its longest row. The
-//! names of fields stand here and nowhere else: they stay what they are when a type is renamed.
+//! Elements are written one by one, so a listing of any length takes the memory of its longest element.
 
-mod array;
-mod connection;
-mod daemon;
-mod destination;
-mod service;
-mod stats;
-mod timeouts;
+mod rows;
 
-use std::io::{BufRead, Write};
+use std::io::{self, BufRead, Write};
 
-use lvs::ipvs::{ServiceEntry, ServiceIdentity};
+use serde::Serialize;
+
+use lvs::ipvs::ServiceEntry;
 use lvs::netlink::Transport;
 use lvs::proc::ConnectionTable;
 
 use super::command::{Listing, Subject};
-use super::connection_choice::{Choice, CountBy};
-use super::connection_counts;
+use super::connections::{self, Choice};
 use super::error::Error;
 use super::source::Source;
-use array::Array;
 
-/// Version of the objects: it changes where a reader of the old ones would go wrong.
+/// Version of the objects. It changes with any change that breaks a reader.
 const SCHEMA: u32 = 1;
 
-/// Writes a listing as one line of JSON.
-///
-/// # Errors
-///
-/// As a listing in text: the kernel's refusal, trouble with the connection table, or a failing
-/// write. What was written before it is then not whole.
+/// Writes a listing as one line of JSON. If it fails, the object is incomplete.
 pub(super) fn list<T: Transport>(
     source: &mut Source<T>,
     listing: &Listing,
@@ -41,60 +29,45 @@ pub(super) fn list<T: Transport>(
     match &listing.subject {
         Subject::Table => {
             let services = source.services(listing.sorted)?;
-            write_services(source, services, listing.sorted, output)
+            write_services(source, &services, listing.sorted, output)
         }
-        Subject::Service(identity) => write_service(source, identity, listing.sorted, output),
+        Subject::Service(identity) => {
+            let entry = source.service(identity)?;
+            write_services(source, &[entry], listing.sorted, output)
+        }
         Subject::Connections { choice, .. } => {
             write_connections(source.connections()?, choice, output)
         }
         Subject::Timeouts => {
-            let timeouts = source.timeouts()?.map(timeouts::Timeouts::from);
+            let timeouts = source.timeouts()?.map(rows::Timeouts::from);
             write!(output, "{{\"schema\":{SCHEMA},\"timeouts\":")?;
-            serde_json::to_writer(&mut *output, &timeouts).map_err(std::io::Error::from)?;
+            serde_json::to_writer(&mut *output, &timeouts).map_err(io::Error::from)?;
             Ok(writeln!(output, "}}")?)
         }
         Subject::Daemons => {
             let daemons = source.daemons()?;
-            write!(output, "{{\"schema\":{SCHEMA},\"daemons\":")?;
-            let mut array = Array::begin(output)?;
-            for daemon in &daemons {
-                array.push(&daemon::Daemon::from(daemon))?;
-            }
-            array.end()?;
-            Ok(writeln!(output, "}}")?)
+            write_object(output, "\"daemons\"", |array| {
+                Ok(daemons.iter().try_for_each(|daemon| array.push(&rows::Daemon::from(daemon)))?)
+            })
         }
     }
 }
 
-fn write_service<T: Transport>(
-    source: &mut Source<T>,
-    identity: &ServiceIdentity,
-    sorted: bool,
-    output: &mut dyn Write,
-) -> Result<(), Error> {
-    let entry = source.service(identity)?;
-    write_services(source, vec![entry], sorted, output)
-}
-
 fn write_services<T: Transport>(
     source: &mut Source<T>,
-    services: Vec<ServiceEntry>,
+    services: &[ServiceEntry],
     sorted: bool,
     output: &mut dyn Write,
 ) -> Result<(), Error> {
     let info = source.info();
     let (version, table_size) = (info.version, info.table_size);
-    write!(
-        output,
-        "{{\"schema\":{SCHEMA},\"version\":\"{version}\",\"table_size\":{table_size},\"services\":"
-    )?;
-    let mut array = Array::begin(output)?;
-    for entry in &services {
-        let destinations = source.destinations(&entry.service.identity, sorted)?;
-        array.push(&service::Service::new(entry, &destinations))?;
-    }
-    array.end()?;
-    Ok(writeln!(output, "}}")?)
+    let members = format!("\"version\":\"{version}\",\"table_size\":{table_size},\"services\"");
+    write_object(output, &members, |array| {
+        services.iter().try_for_each(|entry| {
+            let destinations = source.destinations(&entry.service.identity, sorted)?;
+            Ok(array.push(&rows::Service::new(entry, &destinations))?)
+        })
+    })
 }
 
 fn write_connections(
@@ -103,30 +76,43 @@ fn write_connections(
     output: &mut dyn Write,
 ) -> Result<(), Error> {
     if let Some(by) = choice.count_by {
-        let counts = connection_counts::count(table, choice, by)?;
-        return write_counts(&counts, by, output);
+        let counts = connections::count(table, choice, by)?;
+        let members = format!("\"counted_by\":\"{}\",\"counts\"", by.name());
+        return write_object(output, &members, |array| {
+            Ok(counts.iter().try_for_each(|(key, connections)| {
+                array.push(&rows::Count { key, connections: *connections })
+            })?)
+        });
     }
-    write!(output, "{{\"schema\":{SCHEMA},\"connections\":")?;
-    let mut array = Array::begin(output)?;
-    choice.each(&mut table, |connection| {
-        array.push(&connection::Connection::from(connection)).map_err(Error::Output)
-    })?;
-    array.end()?;
-    Ok(writeln!(output, "}}")?)
+    write_object(output, "\"connections\"", |array| {
+        choice.each(&mut table, |connection| Ok(array.push(&rows::Connection::from(connection))?))
+    })
 }
 
-fn write_counts(
-    counts: &[(String, u64)],
-    by: CountBy,
+/// Writes an object with the schema, some members, and an array as the value of the last one.
+fn write_object(
     output: &mut dyn Write,
+    members: &str,
+    write: impl FnOnce(&mut Array<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    write!(output, "{{\"schema\":{SCHEMA},\"counted_by\":\"{}\",\"counts\":", by.name())?;
-    let mut array = Array::begin(output)?;
-    for (key, connections) in counts {
-        array.push(&connection::Count { key, connections: *connections })?;
+    write!(output, "{{\"schema\":{SCHEMA},{members}:[")?;
+    write(&mut Array { output, is_empty: true })?;
+    Ok(writeln!(output, "]}}")?)
+}
+
+/// An array whose elements are written as they come.
+struct Array<'a> {
+    output: &'a mut dyn Write,
+    is_empty: bool,
+}
+
+impl Array<'_> {
+    fn push(&mut self, element: &impl Serialize) -> io::Result<()> {
+        if !std::mem::replace(&mut self.is_empty, false) {
+            self.output.write_all(b",")?;
+        }
+        Ok(serde_json::to_writer(&mut *self.output, element)?)
     }
-    array.end()?;
-    Ok(writeln!(output, "}}")?)
 }
 
 #[cfg(test)]
@@ -141,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_the_connection_table() {
+    fn connections_are_elements_of_one_object() {
         let table = b"title\n\
             TCP C0000201 9D1A C0000202 0050 C6336401 1F90 ESTABLISHED     899\n\
             UDP 2001:0db8:0000:0000:0000:0000:0000:0001 0000 2001:0db8:0000:0000:0000:0000:0000:0002 \
@@ -165,9 +151,26 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_table_leaves_an_object_that_is_not_whole() {
+    fn malformed_table_leaves_an_incomplete_object() {
         let (output, result) = connections(b"title\nTCP\n");
         assert_eq!(output, "{\"schema\":1,\"connections\":[");
         assert_eq!(result.unwrap_err().exit_code(), 1);
+    }
+
+    #[test]
+    fn array_separates_its_elements() {
+        for (elements, expected) in [
+            (&[][..], "[]"),
+            (&["a"][..], "[\"a\"]"),
+            (&["a", "\"", "c"][..], "[\"a\",\"\\\"\",\"c\"]"),
+        ] {
+            let mut output = Vec::new();
+            write_object(&mut output, "\"x\"", |array| {
+                Ok(elements.iter().try_for_each(|element| array.push(element))?)
+            })
+            .unwrap();
+            let expected = format!("{{\"schema\":1,\"x\":{expected}}}\n");
+            assert_eq!(String::from_utf8(output).unwrap(), expected);
+        }
     }
 }

@@ -7,15 +7,11 @@ use crate::ipvsadm::command::Format;
 use crate::ipvsadm::endpoint::{Endpoint, cut};
 use lvs::ipvs::{Checksum, Destination, DestinationEntry, Forwarding, ServiceIdentity, Tunnel};
 
-use super::Style;
-use super::number::append_number;
+use super::{ROW_LENGTH, Style, counters};
 
 const ARROW: &str = "  -> ";
 
-/// Room for all but very long rows.
-const ROW_LENGTH: usize = 128;
-
-/// Width of an IPv4 address and port; longer ones are cut.
+/// Width of an address and port. Those of IPv4 are truncated to it.
 const NAME_WIDTH: usize = 28;
 
 pub(super) fn write_row(
@@ -34,7 +30,7 @@ pub(super) fn write_row(
     }
     row.pad(ARROW.len() + NAME_WIDTH);
 
-    // The reference prints weights with %d; the kernel takes none above 2^31 - 1.
+    // The reference prints weights with %d; the kernel accepts none above 2^31 - 1.
     let weight = destination.weight as i32;
     let method = method(destination.forwarding);
     match style.format {
@@ -62,26 +58,15 @@ pub(super) fn write_row(
             append_connections(&mut row, entry);
         }
         Format::Stats => {
-            let stats = &entry.stats;
-            let values = [
-                stats.connections,
-                stats.packets_in,
-                stats.packets_out,
-                stats.bytes_in,
-                stats.bytes_out,
-            ];
-            for value in values {
-                append_number(&mut row, value, style.exact);
+            for value in counters(&entry.stats, false) {
+                row.counter(value, style.exact);
             }
         }
         Format::Rate => {
-            let rates = &entry.stats.rates;
-            for exact in [rates.connections, rates.packets_in, rates.packets_out] {
-                // Connections and packets of a destination are always exact.
-                append_number(&mut row, exact, true);
+            for (place, value) in counters(&entry.stats, true).into_iter().enumerate() {
+                // Connections and packets per second are always exact.
+                row.counter(value, style.exact || place < 3);
             }
-            append_number(&mut row, rates.bytes_in, style.exact);
-            append_number(&mut row, rates.bytes_out, style.exact);
         }
     }
     row.push('\n');
@@ -175,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn default() {
+    fn default_row_ends_in_blanks() {
         let mut server = entry("198.51.100.4", 8080, Forwarding::Masquerade);
         server.inactive_connections = 0;
         assert_eq!(
@@ -195,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn thresholds_and_persistent_connections() {
+    fn thresholds_and_persistent_connections_are_left_aligned() {
         assert_eq!(
             row("198.51.100.6", Forwarding::DirectRouting, Format::Thresholds),
             "  -> 198.51.100.6:80              100        50         7          4000000000\n"
@@ -207,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn stats_and_rate() {
+    fn rates_of_connections_and_packets_are_exact() {
         assert_eq!(
             row("198.51.100.6", Forwarding::DirectRouting, Format::Stats),
             "  -> 198.51.100.6:80                 5000M        1        2        3  100000K\n"
@@ -219,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn tunnels() {
+    fn tunnel_row_shows_type_port_and_checksum() {
         let info = |forwarding, tunnel| {
             let mut server = entry("198.51.100.7", 80, forwarding);
             server.destination.tunnel = tunnel;
@@ -246,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn names() {
+    fn name_of_ipv4_destination_is_truncated() {
         let named = |address, port| {
             let server = entry(address, port, Forwarding::Masquerade);
             row_of(&server, Format::Rate, Some(&NAMES))

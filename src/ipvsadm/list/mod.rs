@@ -1,16 +1,13 @@
 //! What `-L` writes, byte for byte as the reference writes it.
 
 mod connections;
-mod daemons;
 mod destination;
-mod number;
 mod service;
-mod timeouts;
 mod title;
 
 use std::io::Write;
 
-use lvs::ipvs::ServiceEntry;
+use lvs::ipvs::{ServiceEntry, Stats};
 use lvs::netlink::Transport;
 use lvs::proc::DestinationTable;
 
@@ -21,22 +18,20 @@ use super::order;
 use super::pools;
 use super::source::Source;
 
+/// Capacity for all but very long rows.
+const ROW_LENGTH: usize = 128;
+
 /// How rows are written.
 #[derive(Clone, Copy)]
 struct Style<'a> {
     format: Format,
-    /// Numbers in full.
+    /// Counters in full.
     exact: bool,
     /// `None` with `-n`.
     names: Option<&'a dyn Names>,
 }
 
-/// Writes a listing.
-///
-/// # Errors
-///
-/// The kernel's refusal, trouble with the connection table, or a failing write. Rows before it may
-/// have been written.
+/// Writes a listing. If it fails, the rows before the failure are written.
 pub(super) fn list<T: Transport>(
     source: &mut Source<T>,
     listing: &Listing,
@@ -69,10 +64,10 @@ pub(super) fn list<T: Transport>(
             connections::write(table, choice, *engine_data, style.names, output)
         }
         Subject::Timeouts => match source.timeouts()? {
-            Some(timeouts) => Ok(timeouts::write_timeouts(output, timeouts)?),
+            Some(timeouts) => Ok(title::write_timeouts(output, timeouts)?),
             None => Ok(()),
         },
-        Subject::Daemons => Ok(daemons::write_daemons(output, &source.daemons()?)?),
+        Subject::Daemons => Ok(title::write_daemons(output, &source.daemons()?)?),
     }
 }
 
@@ -99,4 +94,16 @@ fn write_pools<T: Transport>(
             .iter()
             .try_for_each(|entry| destination::write_row(output, identity, entry, style))
     })
+}
+
+/// Connections, packets and bytes, in total or per second.
+const fn counters(stats: &Stats, rates: bool) -> [u64; 5] {
+    let Stats { connections, packets_in, packets_out, bytes_in, bytes_out, rates: second, .. } =
+        stats;
+    if rates {
+        let (packets_in, packets_out) = (second.packets_in, second.packets_out);
+        [second.connections, packets_in, packets_out, second.bytes_in, second.bytes_out]
+    } else {
+        [*connections, *packets_in, *packets_out, *bytes_in, *bytes_out]
+    }
 }

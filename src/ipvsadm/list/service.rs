@@ -7,17 +7,11 @@ use crate::ipvsadm::columns::Columns;
 use crate::ipvsadm::command::Format;
 use crate::ipvsadm::endpoint::{Endpoint, cut};
 use crate::ipvsadm::scheduler_flags;
-use lvs::ipvs::{
-    AddressFamily, Protocol, Service, ServiceEntry, ServiceFlags, ServiceIdentity, Stats,
-};
+use lvs::ipvs::{AddressFamily, Protocol, Service, ServiceEntry, ServiceFlags, ServiceIdentity};
 
-use super::Style;
-use super::number::append_number;
+use super::{ROW_LENGTH, Style, counters};
 
-/// Room for all but very long rows.
-const ROW_LENGTH: usize = 128;
-
-/// Width of the name of an IPv4 service; longer ones are cut.
+/// Width of the name of a service. That of an IPv4 service is truncated to it.
 const NAME_WIDTH: usize = 33;
 
 pub(super) fn write_row(
@@ -31,8 +25,9 @@ pub(super) fn write_row(
     match style.format {
         Format::Stats | Format::Rate => {
             row.pad(NAME_WIDTH);
-            for value in numbers(stats, style.format) {
-                append_number(&mut row, value, style.exact);
+            let rates = style.format == Format::Rate;
+            for value in counters(stats, rates) {
+                row.counter(value, style.exact);
             }
         }
         _ => {
@@ -44,28 +39,8 @@ pub(super) fn write_row(
     output.write_all(row.as_bytes())
 }
 
-const fn numbers(stats: &Stats, format: Format) -> [u64; 5] {
-    let rates = &stats.rates;
-    match format {
-        Format::Rate => [
-            rates.connections,
-            rates.packets_in,
-            rates.packets_out,
-            rates.bytes_in,
-            rates.bytes_out,
-        ],
-        _ => [
-            stats.connections,
-            stats.packets_in,
-            stats.packets_out,
-            stats.bytes_in,
-            stats.bytes_out,
-        ],
-    }
-}
-
-/// `TCP  192.0.2.1:80`, `FWM  5 IPv6`. Marks are unsigned here; the reference shows those from 2^31
-/// up as negative numbers.
+/// Appends `TCP  192.0.2.1:80` or `FWM  5 IPv6`. The reference shows marks from 2^31 up as negative
+/// numbers.
 fn append_name(row: &mut String, identity: &ServiceIdentity, names: Option<&dyn Names>) {
     match *identity {
         ServiceIdentity::Mark { mark, family } => {
@@ -92,7 +67,7 @@ fn append_name(row: &mut String, identity: &ServiceIdentity, names: Option<&dyn 
     }
 }
 
-/// Scheduler and everything else that is set, `sh (sh-port) persistent 300 mask 255.255.255.0`.
+/// Appends the scheduler and what is not the default, `sh (sh-port) persistent 300 mask 255.255.255.0`.
 fn append_attributes(row: &mut String, service: &Service) {
     row.push_str(&service.scheduler);
     if service.flags.intersects(ServiceFlags::SCHEDULER) {
@@ -118,7 +93,7 @@ mod tests {
 
     use super::*;
     use crate::ipvsadm::fake_names::FakeNames;
-    use lvs::ipvs::{Netmask, Persistence};
+    use lvs::ipvs::{Netmask, Persistence, Stats};
 
     const NAMES: FakeNames = FakeNames(&[
         ("thirty.three.characters.example.a.very.long.host.name.com", "192.0.2.1"),
@@ -146,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_rows() {
+    fn plain_service_shows_its_scheduler() {
         assert_eq!(default(service("192.0.2.1", 80, "rr")), "TCP  192.0.2.1:80 rr\n");
         let udp = ServiceIdentity::udp(Ipv4Addr::new(192, 0, 2, 2), 53);
         let mut dns = Service::new(udp, "rr");
@@ -161,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_unsigned() {
+    fn mark_is_unsigned() {
         let mark =
             |mark, family| default(Service::new(ServiceIdentity::Mark { mark, family }, "wlc"));
         assert_eq!(mark(3_000_000_000, AddressFamily::Ipv4), "FWM  3000000000 wlc\n");
@@ -169,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn persistence() {
+    fn persistence_is_shown_with_mask_and_engine() {
         let mut web = service("192.0.2.1", 80, "rr");
         web.persistence_engine = Some("sip".to_owned());
         // Without persistence the engine is not shown.
@@ -190,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn scheduler_flags_in_parentheses() {
+    fn scheduler_flags_stand_in_parentheses() {
         let mut web = service("192.0.2.1", 99, "sh");
         web.flags = ServiceFlags::from_bits_retain(0x38);
         assert_eq!(default(web.clone()), "TCP  192.0.2.1:99 sh (sh-fallback,sh-port)\n");
@@ -201,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_follow_a_name_of_33_columns() {
+    fn counters_follow_a_name_of_33_columns() {
         assert_eq!(
             row(service("192.0.2.1", 80, "rr"), Format::Stats, None),
             "TCP  192.0.2.1:80                        1       22        0  100000K18446744T\n"
@@ -218,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_ipv4_services_are_cut() {
+    fn name_of_ipv4_service_is_truncated() {
         let named =
             |address, port| row(service(address, port, "rr"), Format::Default, Some(&NAMES));
         assert_eq!(named("192.0.2.1", 80), "TCP  thirty.three.characters.exam rr\n");

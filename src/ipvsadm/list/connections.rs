@@ -1,5 +1,5 @@
-//! The connection table, `-L -c`: a row is written as soon as its line is read; with names, a chunk
-//! of rows as soon as their names are looked up.
+//! The connections, `-L -c`. A row is written as soon as its line is read; with names, a chunk of rows as
+//! soon as their names are looked up.
 
 use std::io::{self, BufRead, Write};
 
@@ -7,11 +7,12 @@ use lvs::proc::{Connection, ConnectionTable};
 
 use crate::ipvsadm::Names;
 use crate::ipvsadm::columns::Columns;
-use crate::ipvsadm::connection_choice::{Choice, CountBy};
-use crate::ipvsadm::connection_counts;
+use crate::ipvsadm::connections::{self, Choice, CountBy};
 use crate::ipvsadm::endpoint::Endpoint;
 use crate::ipvsadm::error::Error;
 use crate::ipvsadm::lookups::Lookups;
+
+use super::ROW_LENGTH;
 
 const TITLE: &str = "\
 IPVS connection entries
@@ -23,18 +24,11 @@ IPVS connection entries
 pro expire state       source             virtual            destination        pe name          pe_data
 ";
 
-/// Room for all but very long rows.
-const ROW_LENGTH: usize = 128;
-
 /// Connections in one chunk, and bytes of their lines.
 const CHUNK_ROWS: usize = 1024;
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// Writes the rows of the connections that are chosen, in the order of the table, or their counts.
-///
-/// # Errors
-///
-/// What the table says, or a failing write.
+/// Writes the chosen connections in the order of the table, or their counts.
 pub(super) fn write(
     mut table: ConnectionTable<impl BufRead>,
     choice: &Choice,
@@ -43,7 +37,7 @@ pub(super) fn write(
     output: &mut dyn Write,
 ) -> Result<(), Error> {
     if let Some(by) = choice.count_by {
-        return write_counts(&connection_counts::count(table, choice, by)?, by, output);
+        return write_counts(&connections::count(table, choice, by)?, by, output);
     }
     let title = if with_engine { TITLE_WITH_ENGINE } else { TITLE };
     output.write_all(title.as_bytes())?;
@@ -128,7 +122,7 @@ fn write_row(
     Endpoint::of_socket(connection.destination, protocol).append_listed(&mut row, names);
     let engine = connection.engine.filter(|_| with_engine);
     if engine.is_some() {
-        // Narrower than its title says, in the reference too.
+        // Narrower than its title, as in the reference.
         row.pad(end);
         row.push(' ');
     }
@@ -141,7 +135,7 @@ fn write_row(
     output.write_all(b"\n")
 }
 
-/// `01:59`; minutes have no end.
+/// Appends `01:59`; minutes are unbounded.
 fn append_time(row: &mut String, seconds: u32) {
     for (part, separator) in [(seconds / 60, ":"), (seconds % 60, "")] {
         if part < 10 {
@@ -152,7 +146,7 @@ fn append_time(row: &mut String, seconds: u32) {
     }
 }
 
-/// Writes bytes as they are, and blanks up to a width.
+/// Writes left-aligned bytes.
 fn write_left(output: &mut dyn Write, bytes: &[u8], width: usize) -> io::Result<()> {
     const BLANKS: &[u8] = b"           ";
     output.write_all(bytes)?;
@@ -190,7 +184,7 @@ TCP C0000201 9D1A C0000201 0050 C6336401 0050 TIME_WAIT       119
 
     /// What the reference made of that table.
     #[test]
-    fn numeric() {
+    fn numeric_listing_is_that_of_the_reference() {
         let (output, result) = listed(TABLE, false, None);
         assert!(result.is_ok());
         assert_eq!(
@@ -206,7 +200,7 @@ TCP 01:59  TIME_WAIT   192.0.2.1:40218    192.0.2.1:80       198.51.100.1:80
     }
 
     #[test]
-    fn names() {
+    fn names_replace_addresses_and_ports() {
         let names = FakeNames(&[("vip.example", "192.0.2.1")]);
         let (output, result) = listed(TABLE, false, Some(&names));
         assert!(result.is_ok());
@@ -216,7 +210,7 @@ TCP 01:59  TIME_WAIT   192.0.2.1:40218    192.0.2.1:80       198.51.100.1:80
     }
 
     #[test]
-    fn engine_data() {
+    fn engine_data_follows_the_destination() {
         let table = "x\n\
             UDP C0A80001 1 C0000201 1 2001:db8::1 50 EST 360000 sip data more\n\
             UDP C0A80001 1 C0000201 1 C6336401 50 LONGER_THAN_11 59 sip data\n\
@@ -239,7 +233,7 @@ LONGPROT 00:59  EST         0.0.0.1:1          0.0.0.7:0          198.51.100.1:8
     }
 
     #[test]
-    fn bytes_of_an_engine_stay_what_they_are() {
+    fn engine_data_that_is_not_utf8_is_written_as_it_is() {
         let table = b"x\nUDP C0A80001 1 C0000201 1 C6336401 50 EST 59 sip \xff\xfe\n";
         let mut output = Vec::new();
         let table = ConnectionTable::new(&table[..]).unwrap();
@@ -248,7 +242,7 @@ LONGPROT 00:59  EST         0.0.0.1:1          0.0.0.7:0          198.51.100.1:8
     }
 
     #[test]
-    fn a_line_of_any_length() {
+    fn long_line_is_listed_in_full() {
         let data = "d".repeat(5000);
         let table = format!("x\nUDP C0A80001 1 C0000201 1 C6336401 50 EST 59 sip {data}\n");
         let (output, result) = listed(&table, true, None);
@@ -257,7 +251,7 @@ LONGPROT 00:59  EST         0.0.0.1:1          0.0.0.7:0          198.51.100.1:8
     }
 
     #[test]
-    fn more_rows_than_a_chunk() {
+    fn rows_of_several_chunks_are_all_listed() {
         let names = FakeNames(&[("vip.example", "192.0.2.1")]);
         let line = "TCP C0000201 1 C0000201 50 C6336401 50 NONE 59\n";
         let table = format!("x\n{}bad\n{line}", line.repeat(2 * CHUNK_ROWS + 1));
@@ -272,7 +266,7 @@ LONGPROT 00:59  EST         0.0.0.1:1          0.0.0.7:0          198.51.100.1:8
     }
 
     #[test]
-    fn unexpected_input() {
+    fn malformed_line_ends_the_listing() {
         let (output, result) = listed("", false, None);
         assert!(output.is_empty());
         let message = result.unwrap_err().to_string();
@@ -285,7 +279,7 @@ LONGPROT 00:59  EST         0.0.0.1:1          0.0.0.7:0          198.51.100.1:8
     }
 
     #[test]
-    fn only_what_is_chosen_is_listed_or_counted() {
+    fn only_chosen_connections_are_listed_or_counted() {
         let written = |choice: &Choice, names| {
             let mut output = Vec::new();
             let table = ConnectionTable::new(TABLE.as_bytes()).unwrap();
@@ -310,7 +304,7 @@ IPVS connection entries
     }
 
     #[test]
-    fn an_empty_line_ends_the_listing_in_silence() {
+    fn empty_line_ends_the_listing_silently() {
         let (output, result) = listed(&format!("{TABLE}\n{TABLE}"), false, None);
         assert_eq!(output.lines().count(), 5);
         let error = result.unwrap_err();

@@ -1,0 +1,304 @@
+//! The objects of the JSON output. The names of their fields are part of the interface, and stand only
+//! here. What the kernel does not report is null.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use serde::Serialize;
+
+use crate::ipvsadm::scheduler_flags;
+use lvs::ipvs::{
+    self, AddressFamily, Checksum, DestinationEntry, Forwarding, ServiceEntry, ServiceFlags,
+    ServiceIdentity,
+};
+use lvs::proc;
+
+#[derive(Serialize)]
+pub(super) struct Service<'a> {
+    family: &'static str,
+    #[serde(flatten)]
+    identity: Identity,
+    scheduler: &'a str,
+    flags: Vec<&'static str>,
+    persistence: Option<Persistence>,
+    persistence_engine: Option<&'a str>,
+    stats: Stats,
+    destinations: Vec<Destination>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Identity {
+    Address { protocol: Cow<'static, str>, address: IpAddr, port: u16 },
+    Mark { fwmark: u32 },
+}
+
+#[derive(Serialize)]
+struct Persistence {
+    timeout: u32,
+    netmask: Netmask,
+}
+
+/// A mask as text, or a prefix length.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Netmask {
+    Ipv4(Ipv4Addr),
+    Ipv6(u32),
+}
+
+impl<'a> Service<'a> {
+    pub(super) fn new(entry: &'a ServiceEntry, destinations: &[DestinationEntry]) -> Self {
+        let service = &entry.service;
+        Self {
+            family: family(service.identity.family()),
+            identity: service.identity.into(),
+            scheduler: &service.scheduler,
+            flags: flags(service),
+            persistence: service.persistence.map(|persistence| Persistence {
+                timeout: persistence.timeout,
+                netmask: match persistence.netmask {
+                    ipvs::Netmask::Ipv4(mask) => Netmask::Ipv4(mask),
+                    ipvs::Netmask::Ipv6(prefix) => Netmask::Ipv6(prefix),
+                },
+            }),
+            persistence_engine: service.persistence_engine.as_deref(),
+            stats: Stats::from(&entry.stats),
+            destinations: destinations.iter().map(Destination::from).collect(),
+        }
+    }
+}
+
+impl From<ServiceIdentity> for Identity {
+    fn from(identity: ServiceIdentity) -> Self {
+        match identity {
+            ServiceIdentity::Address { protocol, address, port } => Self::Address {
+                protocol: protocol
+                    .name()
+                    .map_or_else(|| protocol.0.to_string().into(), Cow::Borrowed),
+                address,
+                port,
+            },
+            ServiceIdentity::Mark { mark, .. } => Self::Mark { fwmark: mark },
+        }
+    }
+}
+
+/// The words of `-b`, and `ops`.
+fn flags(service: &ipvs::Service) -> Vec<&'static str> {
+    let mut flags = scheduler_flags::of(service);
+    if service.flags.contains(ServiceFlags::ONE_PACKET) {
+        flags.push("ops");
+    }
+    flags
+}
+
+const fn family(family: AddressFamily) -> &'static str {
+    match family {
+        AddressFamily::Ipv4 => "ipv4",
+        AddressFamily::Ipv6 => "ipv6",
+    }
+}
+
+#[derive(Serialize)]
+struct Destination {
+    family: &'static str,
+    address: IpAddr,
+    port: u16,
+    forward: Cow<'static, str>,
+    weight: u32,
+    active_connections: u32,
+    inactive_connections: u32,
+    persistent_connections: u32,
+    thresholds: Thresholds,
+    tunnel: Option<Tunnel>,
+    stats: Stats,
+}
+
+#[derive(Serialize)]
+struct Thresholds {
+    upper: u32,
+    lower: u32,
+}
+
+#[derive(Serialize)]
+struct Tunnel {
+    r#type: Cow<'static, str>,
+    port: Option<u16>,
+    checksum: Option<&'static str>,
+}
+
+impl From<&ipvs::DestinationEntry> for Destination {
+    fn from(entry: &ipvs::DestinationEntry) -> Self {
+        let destination = &entry.destination;
+        Self {
+            family: family(destination.family()),
+            address: destination.address,
+            port: destination.port,
+            forward: forward(destination.forwarding),
+            weight: destination.weight,
+            active_connections: entry.active_connections,
+            inactive_connections: entry.inactive_connections,
+            persistent_connections: entry.persistent_connections,
+            thresholds: Thresholds {
+                upper: destination.upper_threshold,
+                lower: destination.lower_threshold,
+            },
+            tunnel: (destination.forwarding == Forwarding::Tunnel)
+                .then(|| destination.tunnel.into()),
+            stats: Stats::from(&entry.stats),
+        }
+    }
+}
+
+impl From<ipvs::Tunnel> for Tunnel {
+    fn from(tunnel: ipvs::Tunnel) -> Self {
+        let (kind, port, checksum) = match tunnel {
+            ipvs::Tunnel::Ipip => ("ipip".into(), None, None),
+            ipvs::Tunnel::Gue { port, checksum } => ("gue".into(), Some(port), Some(checksum)),
+            ipvs::Tunnel::Gre { checksum } => ("gre".into(), None, Some(checksum)),
+            ipvs::Tunnel::Other(number) => (number.to_string().into(), None, None),
+        };
+        let checksum = checksum.map(|checksum| match checksum {
+            Checksum::None => "none",
+            Checksum::Full => "full",
+            Checksum::Remote => "remote",
+        });
+        Self { r#type: kind, port, checksum }
+    }
+}
+
+fn forward(forwarding: Forwarding) -> Cow<'static, str> {
+    match forwarding {
+        Forwarding::Masquerade => "masq".into(),
+        Forwarding::Local => "local".into(),
+        Forwarding::Tunnel => "tunnel".into(),
+        Forwarding::DirectRouting => "route".into(),
+        Forwarding::Other(number) => number.to_string().into(),
+    }
+}
+
+#[derive(Serialize)]
+struct Stats {
+    connections: u64,
+    packets_in: u64,
+    packets_out: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+    rates: Rates,
+}
+
+/// Averages per second.
+#[derive(Serialize)]
+struct Rates {
+    connections: u64,
+    packets_in: u64,
+    packets_out: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+}
+
+impl From<&ipvs::Stats> for Stats {
+    fn from(stats: &ipvs::Stats) -> Self {
+        Self {
+            connections: stats.connections,
+            packets_in: stats.packets_in,
+            packets_out: stats.packets_out,
+            bytes_in: stats.bytes_in,
+            bytes_out: stats.bytes_out,
+            rates: Rates {
+                connections: stats.rates.connections,
+                packets_in: stats.rates.packets_in,
+                packets_out: stats.rates.packets_out,
+                bytes_in: stats.rates.bytes_in,
+                bytes_out: stats.rates.bytes_out,
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Daemon<'a> {
+    state: &'static str,
+    interface: &'a str,
+    sync_id: u32,
+    maximum_length: Option<u16>,
+    group: Option<IpAddr>,
+    port: Option<u16>,
+    time_to_live: Option<u8>,
+}
+
+impl<'a> From<&'a ipvs::Daemon> for Daemon<'a> {
+    fn from(daemon: &'a ipvs::Daemon) -> Self {
+        Self {
+            state: daemon.state.name(),
+            interface: &daemon.interface,
+            sync_id: daemon.sync_id,
+            maximum_length: daemon.maximum_length,
+            group: daemon.group,
+            port: daemon.port,
+            time_to_live: daemon.time_to_live,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Timeouts {
+    tcp: u32,
+    tcp_fin: u32,
+    udp: u32,
+}
+
+impl From<ipvs::Timeouts> for Timeouts {
+    fn from(ipvs::Timeouts { tcp, tcp_fin, udp, .. }: ipvs::Timeouts) -> Self {
+        Self { tcp, tcp_fin, udp }
+    }
+}
+
+/// Invalid UTF-8 is replaced by U+FFFD.
+#[derive(Serialize)]
+pub(super) struct Connection<'a> {
+    protocol: String,
+    state: Cow<'a, str>,
+    expires: u32,
+    client: Endpoint,
+    r#virtual: Endpoint,
+    destination: Endpoint,
+    persistence_engine: Option<Cow<'a, str>>,
+    engine_data: Option<Cow<'a, str>>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Count<'a> {
+    pub(super) key: &'a str,
+    pub(super) connections: u64,
+}
+
+#[derive(Serialize)]
+struct Endpoint {
+    address: IpAddr,
+    port: u16,
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        Self { address: address.ip(), port: address.port() }
+    }
+}
+
+impl<'a> From<&proc::Connection<'a>> for Connection<'a> {
+    fn from(connection: &proc::Connection<'a>) -> Self {
+        let (engine, data) = connection.engine.unzip();
+        Self {
+            // As of a service.
+            protocol: String::from_utf8_lossy(connection.protocol).to_lowercase(),
+            state: String::from_utf8_lossy(connection.state),
+            expires: connection.seconds,
+            client: connection.client.into(),
+            r#virtual: connection.service.into(),
+            destination: connection.destination.into(),
+            persistence_engine: engine.map(String::from_utf8_lossy),
+            engine_data: data.map(String::from_utf8_lossy),
+        }
+    }
+}
