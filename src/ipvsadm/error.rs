@@ -1,4 +1,5 @@
-//! What `ipvsadm` says when something fails, and the status it ends with.
+//! Error texts and exit statuses, those of the kernel's refusals in the words of the reference: first those
+//! of the operation, then general ones, then those of the C library.
 
 use std::io;
 
@@ -8,89 +9,56 @@ use lvs::proc;
 use lvs::table;
 
 use super::grammar::UsageError;
-use super::refusal::{Operation, error_number, general};
 
-/// A failed command. The text is what the reference writes, without the last newline.
+/// A failed command. The text is that of the reference, without the last newline.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A command line that is not valid.
+pub(crate) enum Error {
     #[error(transparent)]
     Usage(#[from] UsageError),
-    /// IPVS could not be reached at all.
+    /// IPVS cannot be reached.
     #[error(
         "Can't initialize ipvs: {}\n\
          Are you sure that IP Virtual Server is built in the kernel or as module?",
         initialization(.0)
     )]
     Initialization(#[source] netlink::Error),
-    /// The kernel refused a change.
     #[error("{}", .operation.refusal(.source))]
-    Change {
-        /// What was asked for.
-        operation: Operation,
-        /// The kernel's answer.
-        source: netlink::Error,
-    },
-    /// The kernel refused to list something.
+    Change { operation: Operation, source: netlink::Error },
     #[error("{}", .operation.refusal(.source))]
-    Listing {
-        /// What was asked for.
-        operation: Operation,
-        /// The kernel's answer.
-        source: netlink::Error,
-    },
-    /// The connection table cannot be opened.
+    Listing { operation: Operation, source: netlink::Error },
     #[error("cannot open file {path}")]
-    CannotOpen {
-        /// Path of the table.
-        path: &'static str,
-        /// Why.
-        source: io::Error,
-    },
-    /// Reading failed in the middle.
+    CannotOpen { path: &'static str, source: io::Error },
     #[error("cannot read {path}: {source}")]
-    CannotRead {
-        /// What was read.
-        path: &'static str,
-        /// Why.
-        source: io::Error,
-    },
-    /// The connection table does not look like one.
+    CannotRead { path: &'static str, source: io::Error },
     #[error("unexpected input from {0}")]
     UnexpectedInput(&'static str),
-    /// An empty line in the connection table, with which the reference ends.
+    /// An empty line in the connection table ends the reference without a word.
     #[error("{0} has an empty line")]
     EmptyLine(&'static str),
     /// The network namespace of `--netns` cannot be entered.
     #[error(transparent)]
     Namespace(#[from] NamespaceError),
-    /// A line of a restore that cannot be parsed.
     #[error("line {number}: {source}")]
-    Line {
-        /// Number of the line, from 1.
-        number: usize,
-        /// What is wrong with it.
-        source: Box<Error>,
-    },
-    /// A line of a whole table that is none of it.
-    #[error("a table has no such line, only services, real servers, timeouts and daemons")]
-    NotOfATable,
-    /// A table cannot be read or written as a whole.
+    Line { number: usize, source: Box<Error> },
+    #[error("not allowed in a ruleset: only services, real servers, timeouts and daemons are")]
+    NotInARuleset,
     #[error(transparent)]
     Table(table::Error),
-    /// More lines than a restore takes.
     #[error("more than {0} commands on standard input")]
     TooManyCommands(usize),
-    /// Standard output cannot be written.
     #[error("cannot write standard output: {0}")]
     Output(#[from] io::Error),
 }
 
 impl Error {
-    /// Makes an error of a change that the kernel refused.
     pub(super) fn change(request: &Request, source: netlink::Error) -> Self {
+        Self::of_request(request)(source)
+    }
+
+    /// For [`Result::map_err`] of a request.
+    pub(super) fn of_request(request: &Request) -> impl Fn(netlink::Error) -> Self + use<> {
         let operation = Operation::from(request);
-        Self::Change { operation, source }
+        move |source| Self::Change { operation, source }
     }
 
     /// For [`Result::map_err`] of a listing.
@@ -98,14 +66,13 @@ impl Error {
         move |source| Self::Listing { operation, source }
     }
 
-    /// The status that the program ends with. A closed pipe is a quiet end: 0.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
+    /// The exit status. A closed pipe is a success.
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(error) => error.exit_code(),
             Self::Initialization(_)
             | Self::Namespace(_)
-            | Self::NotOfATable
+            | Self::NotInARuleset
             | Self::TooManyCommands(_) => 2,
             Self::Change { .. } => 255,
             Self::Line { source, .. } => source.exit_code(),
@@ -120,20 +87,18 @@ impl Error {
         }
     }
 
-    /// Whether the reader of standard output has gone, as `head` does.
-    #[must_use]
-    pub fn is_closed_pipe(&self) -> bool {
+    /// Whether the reader of standard output is gone, as with `head`.
+    pub(super) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// Whether the reference says nothing at all, and only its status tells: a failed listing of
-    /// timeouts or daemons, an empty line in the connection table.
-    #[must_use]
-    pub fn is_silent(&self) -> bool {
+    /// Whether the reference writes nothing: a failed listing of timeouts or daemons, and an empty line in
+    /// the connection table.
+    pub(super) fn is_silent(&self) -> bool {
         matches!(self, Self::EmptyLine(_) | Self::Listing { operation: Operation::Other, .. })
     }
 
-    /// The kernel's refusal or the failed exchange behind it.
+    /// The refusal or the failed exchange that caused it.
     pub(super) const fn of_kernel(&self) -> Option<&netlink::Error> {
         match self {
             Self::Initialization(source)
@@ -178,6 +143,102 @@ fn initialization(source: &netlink::Error) -> String {
     }
 }
 
+/// Operations whose refusals have texts of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// `-A`.
+    AddService,
+    /// `-E`.
+    EditService,
+    /// `-D`, `-Z`.
+    OtherService,
+    /// `-a`.
+    AddDestination,
+    /// `-e`, `-d`.
+    OtherDestination,
+    /// `--start-daemon`.
+    StartDaemon,
+    /// `--stop-daemon`.
+    StopDaemon,
+    /// `-L`, `-S`.
+    ListServices,
+    /// `-C`, `--set` and the listings of daemons and timeouts.
+    Other,
+}
+
+impl From<&Request> for Operation {
+    fn from(request: &Request) -> Self {
+        match request {
+            Request::AddService(_) => Self::AddService,
+            Request::EditService(_) => Self::EditService,
+            Request::DeleteService(_) | Request::Zero(_) => Self::OtherService,
+            Request::AddDestination { .. } => Self::AddDestination,
+            Request::EditDestination { .. } | Request::DeleteDestination { .. } => {
+                Self::OtherDestination
+            }
+            Request::StartDaemon(_) => Self::StartDaemon,
+            Request::StopDaemon { .. } => Self::StopDaemon,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl Operation {
+    /// The text of the reference for a refusal.
+    fn refusal(self, source: &netlink::Error) -> String {
+        let errno = error_number(source);
+        let special = match (self, errno) {
+            (Self::AddService, libc::EEXIST) => "Service already exists",
+            (Self::AddService | Self::EditService, libc::ENOENT) => {
+                "Scheduler or persistence engine not found"
+            }
+            (Self::EditService | Self::OtherService | Self::ListServices, libc::ESRCH) => {
+                "No such service"
+            }
+            (Self::AddDestination | Self::OtherDestination, libc::ESRCH) => "Service not defined",
+            (Self::AddDestination, libc::EEXIST) => "Destination already exists",
+            (Self::OtherDestination, libc::ENOENT) => "No such destination",
+            (Self::StartDaemon, libc::EEXIST) => "Daemon has already run",
+            (Self::StopDaemon, libc::ESRCH) => "No daemon is running",
+            _ => return general(errno),
+        };
+        special.to_owned()
+    }
+}
+
+/// The error number of a failed exchange, or EINVAL if it has none, as in the reference.
+fn error_number(source: &netlink::Error) -> i32 {
+    let of_socket = match source {
+        netlink::Error::Socket(error) => error.raw_os_error(),
+        _ => None,
+    };
+    source.errno().or(of_socket).unwrap_or(libc::EINVAL)
+}
+
+/// The text of the reference for an error number that has none of the operation.
+fn general(errno: i32) -> String {
+    let text = match errno {
+        libc::EPERM => "Permission denied (you must be root)",
+        libc::EINVAL => {
+            "Invalid operation.  Possibly wrong module version, address not unicast, ..."
+        }
+        libc::ENOPROTOOPT => "Protocol not available",
+        libc::ENOMEM => "Memory allocation problem",
+        libc::EOPNOTSUPP => "Operation not supported with IPv6",
+        libc::EAFNOSUPPORT => "Operation not supported with specified address family",
+        libc::EMSGSIZE => "Module is wrong version",
+        errno => return system_text(errno),
+    };
+    text.to_owned()
+}
+
+/// The text of the C library, to which Rust appends the number.
+fn system_text(errno: i32) -> String {
+    let text = io::Error::from_raw_os_error(errno).to_string();
+    let suffix = format!(" (os error {errno})");
+    text.strip_suffix(&suffix).unwrap_or(&text).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn initialization_has_two_lines() {
+    fn initialization_error_has_two_lines() {
         let text = |source| Error::Initialization(source).to_string();
         assert_eq!(
             text(netlink::Error::NoFamily("IPVS".to_owned())),
@@ -209,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn exit_codes() {
+    fn exit_code_follows_the_kind_of_error() {
         let request = Request::Flush;
         let usage = Error::from(UsageError::Illegal("weight"));
         assert_eq!(usage.exit_code(), 2);
@@ -225,10 +286,55 @@ mod tests {
     }
 
     #[test]
-    fn the_reference_is_silent_about_some() {
+    fn listing_of_timeouts_fails_silently() {
         let listing = |operation| Error::listing(operation)(refused(libc::EPERM));
         assert!(listing(Operation::Other).is_silent());
         assert!(!listing(Operation::ListServices).is_silent());
         assert!(!Error::change(&Request::Flush, refused(libc::EPERM)).is_silent());
+    }
+
+    #[test]
+    fn refusal_has_the_text_of_its_operation() {
+        use Operation::*;
+        let cases = [
+            (AddService, libc::EEXIST, "Service already exists"),
+            (AddService, libc::ENOENT, "Scheduler or persistence engine not found"),
+            (EditService, libc::ENOENT, "Scheduler or persistence engine not found"),
+            (EditService, libc::ESRCH, "No such service"),
+            (OtherService, libc::ESRCH, "No such service"),
+            (ListServices, libc::ESRCH, "No such service"),
+            (AddDestination, libc::ESRCH, "Service not defined"),
+            (AddDestination, libc::EEXIST, "Destination already exists"),
+            (AddDestination, libc::ENOENT, "No such file or directory"),
+            (OtherDestination, libc::ESRCH, "Service not defined"),
+            (OtherDestination, libc::ENOENT, "No such destination"),
+            (StartDaemon, libc::EEXIST, "Daemon has already run"),
+            (StartDaemon, libc::ENODEV, "No such device"),
+            (StopDaemon, libc::ESRCH, "No daemon is running"),
+            (Other, libc::ESRCH, "No such process"),
+            (AddDestination, libc::ERANGE, "Numerical result out of range"),
+            (Other, libc::EPERM, "Permission denied (you must be root)"),
+            (Other, libc::EACCES, "Permission denied"),
+            (Other, libc::ENOPROTOOPT, "Protocol not available"),
+            (Other, libc::ENOMEM, "Memory allocation problem"),
+            (Other, libc::EOPNOTSUPP, "Operation not supported with IPv6"),
+            (
+                AddService,
+                libc::EAFNOSUPPORT,
+                "Operation not supported with specified address family",
+            ),
+            (Other, libc::EMSGSIZE, "Module is wrong version"),
+            (
+                AddDestination,
+                libc::EINVAL,
+                "Invalid operation.  Possibly wrong module version, address not unicast, ...",
+            ),
+        ];
+        for (operation, errno, expected) in cases {
+            let refused = netlink::Error::refused(errno, None);
+            assert_eq!(operation.refusal(&refused), expected, "{operation:?}");
+        }
+        let timed_out = netlink::Error::TimedOut(5);
+        assert!(Other.refusal(&timed_out).starts_with("Invalid operation.  "));
     }
 }

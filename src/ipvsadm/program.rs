@@ -1,6 +1,5 @@
 //! The process around a command: arguments, standard streams, exit status.
 
-use std::env;
 use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal};
 use std::process::ExitCode;
@@ -9,28 +8,29 @@ use lvs::ipvs::{self, Client};
 use lvs::netlink::Namespace;
 
 use super::command::Command;
-use super::console::Console;
 use super::error::Error;
 use super::explain;
 use super::grammar;
+use super::restore::{parse_line, posixly_correct};
 use super::run::run;
+use super::session::Console;
 use super::system_names::SystemNames;
 use super::wrapper;
 use crate::trace;
 
-/// The programs that an administrator calls.
+/// The programs of this room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
     /// `ipvsadm`.
     Ipvsadm,
     /// `ipvsadm-save`: writes the table to standard output or a file.
     Save,
-    /// `ipvsadm-restore`: replaces the table by what standard input or a file says.
+    /// `ipvsadm-restore`: replaces the table with that of standard input or a file.
     Restore,
 }
 
 impl Program {
-    /// The program that goes by that name: a path, of which the last part counts.
+    /// Returns the program of a name or path.
     ///
     /// # Examples
     ///
@@ -50,8 +50,8 @@ impl Program {
     }
 }
 
-/// Runs a program as the whole of this process. The first argument is the name that it was called
-/// by; where `program` is not given, it decides.
+/// Runs a program with the arguments and standard streams of this process. Without `program` the first
+/// argument, its name, decides.
 pub fn main(program: Option<Program>, arguments: impl Iterator<Item = OsString>) -> ExitCode {
     trace::from_environment();
     let mut words = arguments.map(|word| word.to_string_lossy().into_owned());
@@ -71,15 +71,15 @@ pub fn main(program: Option<Program>, arguments: impl Iterator<Item = OsString>)
         Program::Save => wrapper::save(&name, &words, &mut console, run),
         Program::Restore => wrapper::restore(&words, &mut console, run),
     };
-    // What could not be written has been reported; dropped, the buffer would try again.
+    // Failed writes are reported; to drop the buffer would try again.
     let _ = output.into_parts();
     ExitCode::from(status)
 }
 
-/// Runs one command line as the program `program`, and gives the exit status.
+/// Runs one command line as the program `program`, and returns the exit status.
 ///
-/// Of the process it uses the network namespace of this thread, the C library's names, and
-/// POSIXLY_CORRECT in the environment. `--netns` moves this thread for good.
+/// It uses the network namespace of this thread, the names of the C library, and POSIXLY_CORRECT of the
+/// environment. `--netns` moves this thread for good.
 ///
 /// # Examples
 ///
@@ -107,7 +107,7 @@ pub fn invoke(program: &str, words: &[String], console: &mut Console<'_>) -> u8 
         }
         Err(error) => {
             let error = Error::from(error);
-            // The line was not read to its end.
+            // The rest of the line is not parsed.
             console.explains |= words.iter().any(|word| word == "--explain");
             console.report(&error, || explain::of_error(&error))
         }
@@ -120,17 +120,4 @@ fn execute(program: &str, command: &Command, no_load: bool, console: &mut Consol
         false => trace::socket().and_then(Client::new).map(Some),
     };
     run(command, connect, &mut parse_line(program), &SystemNames, console)
-}
-
-/// Reads a line of a restore by this process's names and environment.
-pub(super) fn parse_line(program: &str) -> impl FnMut(&[&str]) -> Result<Command, Error> {
-    let posixly_correct = posixly_correct();
-    move |line| {
-        grammar::parse_restore_line(program, line, &SystemNames, posixly_correct)
-            .map_err(Error::from)
-    }
-}
-
-fn posixly_correct() -> bool {
-    env::var_os("POSIXLY_CORRECT").is_some()
 }

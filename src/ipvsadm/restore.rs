@@ -1,46 +1,55 @@
-//! `-R` and `ipvsadm-restore`: commands from standard input, one a line.
+//! `-R` and `ipvsadm-restore`: commands from standard input, one per line.
 //!
-//! Every line is parsed before the first is applied, so a mistake changes nothing. What the kernel
-//! refuses is reported, and the rest goes on.
+//! All lines are parsed before the first is applied, so a mistake changes nothing. What the kernel refuses
+//! is reported, and the rest goes on.
 
 use std::borrow::Cow;
+use std::env;
 
 use lvs::ipvs::Request;
 use lvs::netlink::Transport;
 use lvs::proc::read_line;
 
-use super::applying::Applying;
 use super::command::Command;
-use super::console::Console;
 use super::error::Error;
-use super::session::Session;
+use super::grammar;
+use super::session::{Console, Session};
+use super::system_names::SystemNames;
 use super::words;
 
-/// Reads one line's words, without `ipvsadm` in front, as a command.
-pub type ParseLine<'a> = dyn FnMut(&[&str]) -> Result<Command, Error> + 'a;
+/// Parses the words of a line, without a leading `ipvsadm`.
+pub(crate) type ParseLine<'a> = dyn FnMut(&[&str]) -> Result<Command, Error> + 'a;
 
-/// Most commands that are kept, some 500 MB of them.
-const MOST_COMMANDS: usize = 2_000_000;
+/// Commands that are kept at most, which takes some 500 MB.
+const MAX_COMMANDS: usize = 2_000_000;
 
-/// Commands that there is room for from the start. What is not used costs nothing, and to grow step
-/// by step moves pages each time.
-const ROOM: usize = 1 << 16;
+/// Initial capacity for commands. Unused memory costs nothing, while growing moves pages.
+const CAPACITY: usize = 1 << 16;
 
-/// Parses standard input and applies it. Gives the status of the first line that failed, or 0.
-pub(super) fn restore<T: Transport>(
-    session: &mut Session<'_, T>,
-    parse: &mut ParseLine<'_>,
-    console: &mut Console<'_>,
-) -> u8 {
-    match parsed(parse, console) {
-        Ok(commands) => apply(session, commands, console),
-        Err(status) => status,
+/// Changes that are sent at once.
+const BATCH: usize = 1024;
+
+/// Failures that are explained, each of which may read the whole table.
+const MAX_EXPLAINED: usize = 20;
+
+/// Parses lines with the names of the system and the environment of this process.
+pub(super) fn parse_line(program: &str) -> impl FnMut(&[&str]) -> Result<Command, Error> {
+    let posixly_correct = posixly_correct();
+    move |line| {
+        grammar::parse_restore_line(program, line, &SystemNames, posixly_correct)
+            .map_err(Error::from)
     }
 }
 
-/// The same in place of what the table holds, which is cleared once all of the input is parsed.
-pub(super) fn clear_and_restore<T: Transport>(
+pub(super) fn posixly_correct() -> bool {
+    env::var_os("POSIXLY_CORRECT").is_some()
+}
+
+/// Parses standard input and applies it, to a table that is cleared before if `clear` is set. Returns the
+/// status of the first line that failed, or 0.
+pub(super) fn restore<T: Transport>(
     session: &mut Session<'_, T>,
+    clear: bool,
     parse: &mut ParseLine<'_>,
     console: &mut Console<'_>,
 ) -> u8 {
@@ -48,28 +57,88 @@ pub(super) fn clear_and_restore<T: Transport>(
         Ok(commands) => commands,
         Err(status) => return status,
     };
-    let clear = Command::Change(Request::Flush);
-    match session.execute(&clear, console) {
-        Ok(()) => apply(session, commands, console),
-        Err(error) => console.report(&error, || session.explain(&clear, &error)),
+    let flush = Command::Change(Request::Flush);
+    if clear && let Err(error) = session.execute(&flush, console) {
+        return console.report(&error, || session.explain(&flush, &error));
     }
+    apply(session, commands, console)
 }
 
+/// Consecutive changes go to the kernel in batches.
 fn apply<T: Transport>(
     session: &mut Session<'_, T>,
     commands: Vec<(usize, Command)>,
     console: &mut Console<'_>,
 ) -> u8 {
-    let commands = commands.into_iter().map(|(number, command)| (Some(number), command));
-    Applying::new(session, console).apply(commands)
+    let mut failures = Failures::default();
+    let (mut lines, mut requests) = (Vec::new(), Vec::new());
+    let mut commands = commands.into_iter().peekable();
+    while let Some((line, command)) = commands.next() {
+        let Command::Change(request) = command else {
+            if let Err(error) = session.execute(&command, console) {
+                failures.report(session, console, Some(line), &command, &error);
+            }
+            continue;
+        };
+        lines.push(line);
+        requests.push(request);
+        let more = matches!(commands.peek(), Some((_, Command::Change(_))));
+        if requests.len() < BATCH && more {
+            continue;
+        }
+        let (results, known) = match session.execute_all(&requests) {
+            Ok(results) => (results, true),
+            // Nothing is known of the batch, so that the error is that of its first line.
+            Err(error) => (vec![Err(error)], false),
+        };
+        for ((line, request), result) in lines.drain(..).zip(requests.drain(..)).zip(results) {
+            if let Err(source) = result {
+                let error = Error::change(&request, source);
+                failures.report(session, console, Some(line), &Command::Change(request), &error);
+            }
+        }
+        if !known {
+            break;
+        }
+    }
+    failures.status
 }
 
-/// The command of each line that has one, with the line's number from 1.
+/// The failed commands of a run. The status is that of the first one, or 0.
+#[derive(Default)]
+pub(super) struct Failures {
+    count: usize,
+    pub(super) status: u8,
+}
+
+impl Failures {
+    pub(super) fn report<T: Transport>(
+        &mut self,
+        session: &mut Session<'_, T>,
+        console: &mut Console<'_>,
+        line: Option<usize>,
+        command: &Command,
+        error: &Error,
+    ) {
+        self.count += 1;
+        let explained = self.count <= MAX_EXPLAINED;
+        let explain = || explained.then(|| session.explain(command, error)).flatten();
+        let status = match line {
+            Some(line) => console.report_line(line, error, explain),
+            None => console.report(error, explain),
+        };
+        if self.status == 0 {
+            self.status = status;
+        }
+    }
+}
+
+/// The commands of standard input, each with the number of its line.
 fn parsed(
     parse: &mut ParseLine<'_>,
     console: &mut Console<'_>,
 ) -> Result<Vec<(usize, Command)>, u8> {
-    let mut commands = Vec::with_capacity(ROOM);
+    let mut commands = Vec::with_capacity(CAPACITY);
     read(parse, console, |number, command| {
         commands.push((number, command));
         Ok(())
@@ -77,8 +146,8 @@ fn parsed(
     Ok(commands)
 }
 
-/// Gives `take` the command of each line that has one, with the line's number from 1. Every line that
-/// cannot be parsed or taken is reported; the status of the first is the error.
+/// Calls `take` with each command and the number of its line, from 1. Every line that cannot be parsed or
+/// taken is reported; the error is the status of the first.
 pub(super) fn read(
     parse: &mut ParseLine<'_>,
     console: &mut Console<'_>,
@@ -99,25 +168,24 @@ pub(super) fn read(
         }
         let text = match str::from_utf8(&line) {
             Ok(text) => Cow::Borrowed(text),
-            // Slower to find out.
             Err(_) => String::from_utf8_lossy(&line),
         };
-        // Room for most lines: to grow step by step takes longer than to split.
+        // Capacity for most lines: to grow step by step takes longer than to split.
         let mut words = Vec::with_capacity(16);
         words.extend(words::of_line(&text));
         if words.is_empty() {
             continue;
         }
         commands += 1;
-        if commands > MOST_COMMANDS {
-            return Err(console.report(&Error::TooManyCommands(MOST_COMMANDS), || None));
+        if commands > MAX_COMMANDS {
+            return Err(console.report(&Error::TooManyCommands(MAX_COMMANDS), || None));
         }
         let parsed = parse(&words);
         all_parsed &= parsed.is_ok();
-        // These end the program, so nothing after them counts.
+        // These end the program, so nothing after them is read.
         let is_last = matches!(parsed, Ok(Command::Help | Command::Version));
         let taken = match parsed {
-            // The rest is read for its mistakes.
+            // The rest is only checked.
             Ok(_) if !all_parsed => Ok(()),
             parsed => parsed.and_then(|command| take(number, command)),
         };
@@ -140,7 +208,7 @@ mod tests {
     use super::*;
     use crate::ipvsadm::UsageError;
 
-    /// A grammar of three words; all else is refused.
+    /// Knows three words and refuses any other.
     fn parse(words: &[&str]) -> Result<Command, Error> {
         match words.join(" ").as_str() {
             "clear" => Ok(Command::Change(Request::Flush)),
@@ -163,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_keep_the_numbers_of_their_lines() {
+    fn command_has_the_number_of_its_line() {
         let (commands, errors) = read_from(b"# table\n\nclear\n  \nipvsadm save");
         let expected =
             vec![(3, Command::Change(Request::Flush)), (5, Command::Save { numeric: true })];
@@ -171,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_line_is_reported_and_none_is_left_to_apply() {
+    fn every_wrong_line_is_reported_and_nothing_is_applied() {
         let (commands, errors) = read_from(b"clear\nwrong\nclear\nworse\nsave\n");
         assert_eq!(commands, Err(2));
         assert_eq!(
@@ -181,14 +249,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_counts_after_a_version() {
+    fn nothing_is_read_after_a_version() {
         let (commands, errors) = read_from(b"clear\nversion\nwrong\n");
         let expected = vec![(1, Command::Change(Request::Flush)), (2, Command::Version)];
         assert_eq!((commands, errors.as_str()), (Ok(expected), ""));
     }
 
     #[test]
-    fn an_endless_line_is_refused() {
+    fn endless_line_is_refused() {
         let (commands, errors) = read_from(&vec![b'x'; 1 << 20]);
         assert_eq!(commands, Err(1));
         assert_eq!(errors, "cannot read standard input: a line is longer than 65536 bytes\n");

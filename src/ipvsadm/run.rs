@@ -1,26 +1,25 @@
-//! From one command to an exit status.
+//! From a command to an exit status.
 
 use lvs::ipvs::{Client, Version};
 use lvs::netlink::{self, Transport};
 
 use super::command::Command;
-use super::console::Console;
 use super::error::Error;
 use super::restore::{self, ParseLine};
-use super::session::Session;
+use super::session::{Console, Session};
 use super::{Names, explain, help, replace};
 
-/// Oldest IPVS that the reference works with.
+/// Oldest version of IPVS that the reference supports.
 const OLDEST: Version = Version(0x0001_0104);
 
-const NOT_LOADED: &str = "IPVS is not loaded, and --no-load leaves it so: there is nothing to list";
+const NOT_LOADED: &str = "IPVS is not loaded, and --no-load keeps it so: there is nothing to list";
 
-/// Runs a command and gives the exit status: 0; 1 where a listing failed; 2 where IPVS could not be
-/// reached or a value is wrong; 255 where the kernel refused a change.
+/// Runs a command and returns the exit status: 0; 1 if a listing failed; 2 if IPVS cannot be reached or a
+/// value is wrong; 255 if the kernel refused a change.
 ///
-/// `connect` is called once, unless the command is `-h` or `-v`; it gives no client where IPVS is not
-/// loaded and shall not be, and the table then counts as empty. `parse` reads the lines of `-R`.
-pub fn run<T: Transport>(
+/// `connect` is called once, except for `-h` and `-v`. It returns no client if IPVS is not loaded and must
+/// not be; the table then counts as empty. `parse` parses the lines of `-R`.
+pub(super) fn run<T: Transport>(
     command: &Command,
     connect: impl FnOnce() -> Result<Option<Client<T>>, netlink::Error>,
     parse: &mut ParseLine<'_>,
@@ -58,12 +57,12 @@ fn execute<T: Transport>(
     let mut session = Session::open(connect, names)?;
     match session.info() {
         Some(info) => warn_of_old_version(info.version, console),
-        // Nobody can be told that standard error fails.
+        // A failure of standard error cannot be reported.
         None => drop(writeln!(console.errors, "{NOT_LOADED}")),
     }
     Ok(match command {
-        Command::Restore => restore::restore(&mut session, parse, console),
-        Command::ClearAndRestore => restore::clear_and_restore(&mut session, parse, console),
+        Command::Restore => restore::restore(&mut session, false, parse, console),
+        Command::ClearAndRestore => restore::restore(&mut session, true, parse, console),
         Command::Replace => replace::replace(&mut session, parse, console),
         command => match session.execute(command, console) {
             Ok(()) => 0,
@@ -74,7 +73,7 @@ fn execute<T: Transport>(
 
 fn warn_of_old_version(version: Version, console: &mut Console<'_>) {
     if version < OLDEST {
-        // Nobody can be told that standard error fails.
+        // A failure of standard error cannot be reported.
         let _ = write!(
             console.errors,
             "Warning: IPVS version mismatch: \n  \
@@ -91,7 +90,7 @@ mod tests {
     use super::*;
     use crate::ipvsadm::fake_names::FakeNames;
 
-    /// A kernel that is never reached.
+    /// A kernel that cannot be reached.
     struct Nowhere;
 
     impl Transport for Nowhere {
@@ -138,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_needs_one() {
+    fn other_commands_need_a_kernel() {
         let (status, errors) = run_without_kernel(&Command::Restore, &mut io::sink());
         assert_eq!(status, 2);
         assert!(errors.starts_with("Can't initialize ipvs: Protocol not available\n"));
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_pipe_is_quiet_and_a_full_disk_is_not() {
+    fn closed_pipe_is_silent_and_full_disk_is_not() {
         let closed = &mut Failing(io::ErrorKind::BrokenPipe);
         assert_eq!(run_without_kernel(&Command::Help, closed), (0, String::new()));
         let (status, errors) =
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn old_versions_are_warned_of() {
+    fn old_version_is_warned_about() {
         let warning = |version| {
             let mut errors = Vec::new();
             let mut console = Console {

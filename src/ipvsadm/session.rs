@@ -1,27 +1,79 @@
-//! A kernel that has answered, and what is done with it.
+//! The connection to IPVS and the standard streams with which commands run.
+
+use std::fmt;
+use std::io::{BufRead, Write};
 
 use lvs::ipvs::{Client, Info, Request};
 use lvs::netlink::{self, Transport};
 use lvs::table::Tables;
 
 use super::command::{Command, Listing, Subject};
-use super::console::Console;
 use super::error::Error;
 use super::source::Source;
 use super::{Names, connections, explain, help, json, list, save};
 
-/// An initialized conversation with IPVS.
+/// The standard streams of a command.
+pub struct Console<'a> {
+    /// Input of `-R`.
+    pub input: &'a mut dyn BufRead,
+    /// Listings and saved rules; best buffered.
+    pub output: &'a mut dyn Write,
+    /// Messages.
+    pub errors: &'a mut dyn Write,
+    /// Whether a second line with cause and cure follows an error.
+    pub explains: bool,
+}
+
+impl fmt::Debug for Console<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Console").field("explains", &self.explains).finish_non_exhaustive()
+    }
+}
+
+impl Console<'_> {
+    /// Writes an error and returns the exit status. Standard output is flushed first, so that both are in
+    /// order if they go to one file. The explanation is found only if it is wanted.
+    pub(super) fn report(
+        &mut self,
+        error: &Error,
+        explanation: impl FnOnce() -> Option<String>,
+    ) -> u8 {
+        if !error.is_closed_pipe() {
+            // A failure of standard error cannot be reported; standard output is flushed again at the
+            // end of the run.
+            let _ = self.output.flush();
+            if !error.is_silent() {
+                let _ = writeln!(self.errors, "{error}");
+            }
+            if let Some(explanation) = self.explains.then(explanation).flatten() {
+                let _ = writeln!(self.errors, "{explanation}");
+            }
+        }
+        error.exit_code()
+    }
+
+    /// The same for a command of a line of standard input.
+    pub(super) fn report_line(
+        &mut self,
+        number: usize,
+        error: &Error,
+        explanation: impl FnOnce() -> Option<String>,
+    ) -> u8 {
+        self.report(error, || {
+            let cause = explanation().unwrap_or_default();
+            Some(format!("(line {number} of standard input) {cause}").trim_end().to_owned())
+        })
+    }
+}
+
+/// What commands are run with.
 pub(super) struct Session<'a, T> {
     source: Source<T>,
     names: &'a dyn Names,
 }
 
 impl<'a, T: Transport> Session<'a, T> {
-    /// Starts a conversation; `connect` gives no client where IPVS is not loaded and shall not be.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Initialization`].
+    /// Connects to IPVS, of which `connect` returns none if it is not loaded and must not be.
     pub(super) fn open(
         connect: impl FnOnce() -> Result<Option<Client<T>>, netlink::Error>,
         names: &'a dyn Names,
@@ -29,12 +81,12 @@ impl<'a, T: Transport> Session<'a, T> {
         Ok(Self { source: Source::open(connect)?, names })
     }
 
-    /// Version and table size, where IPVS is loaded.
+    /// Version and table size if IPVS is loaded.
     pub(super) fn info(&self) -> Option<Info> {
         self.source.is_loaded().then(|| self.source.info())
     }
 
-    /// Runs one command; a restore is its caller's business.
+    /// Runs a command other than a restore.
     pub(super) fn execute(
         &mut self,
         command: &Command,
@@ -63,22 +115,18 @@ impl<'a, T: Transport> Session<'a, T> {
         Ok(())
     }
 
-    /// Only where somebody waits: a script has no use for the warning, and pays for it.
+    /// Only for a person: to count the connections takes time.
     fn warn_of_slow_walk(&self, console: &mut Console<'_>) {
         if console.explains
             && self.source.is_loaded()
             && let Some(warning) = connections::slow_listing_warning()
         {
-            // Nobody can be told that standard error fails.
+            // A failure of standard error cannot be reported.
             let _ = writeln!(console.errors, "{warning}");
         }
     }
 
-    /// Sends many changes at once; the results come in their order.
-    ///
-    /// # Errors
-    ///
-    /// A broken conversation, after which nothing is known of any of them.
+    /// Makes many changes, and returns their results in order. After an error nothing is known of any of them.
     pub(super) fn execute_all(
         &mut self,
         requests: &[Request],
@@ -91,8 +139,58 @@ impl<'a, T: Transport> Session<'a, T> {
         self.source.tables()
     }
 
-    /// Cause and cure of a command's error. The table is read for it.
+    /// Explains the error of a command by reading the table.
     pub(super) fn explain(&mut self, command: &Command, error: &Error) -> Option<String> {
         explain::of_command(&mut self.source, command, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use lvs::ipvs::Request;
+    use lvs::netlink;
+
+    fn reported(explains: bool, report: impl Fn(&mut Console<'_>) -> u8) -> (u8, String) {
+        let (mut output, mut errors) = (Vec::new(), Vec::new());
+        let mut console =
+            Console { input: &mut io::empty(), output: &mut output, errors: &mut errors, explains };
+        let status = report(&mut console);
+        (status, String::from_utf8(errors).unwrap())
+    }
+
+    #[test]
+    fn explanation_is_a_second_line() {
+        let error = Error::change(&Request::Flush, netlink::Error::TimedOut(5));
+        let first = format!("{error}\n");
+        let cause = || Some("because".to_owned());
+        let nobody_asks = || unreachable!();
+        assert_eq!(
+            reported(false, |console| console.report(&error, nobody_asks)),
+            (255, first.clone())
+        );
+        let both = format!("{first}because\n");
+        assert_eq!(reported(true, |console| console.report(&error, cause)), (255, both));
+        assert_eq!(reported(true, |console| console.report(&error, || None)), (255, first.clone()));
+        let line = format!("{first}(line 7 of standard input) because\n");
+        assert_eq!(reported(true, |console| console.report_line(7, &error, cause)), (255, line));
+        assert_eq!(reported(false, |console| console.report_line(7, &error, cause)), (255, first));
+    }
+
+    #[test]
+    fn silent_error_is_only_explained() {
+        let error = Error::EmptyLine("table");
+        let cause = || Some("because".to_owned());
+        assert_eq!(reported(false, |console| console.report(&error, cause)), (1, String::new()));
+        let explained = (1, "because\n".to_owned());
+        assert_eq!(reported(true, |console| console.report(&error, cause)), explained);
+    }
+
+    #[test]
+    fn closed_pipe_is_a_silent_success() {
+        let error = Error::Output(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(reported(true, |console| console.report(&error, || None)), (0, String::new()));
     }
 }

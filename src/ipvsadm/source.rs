@@ -8,9 +8,8 @@ use lvs::netlink::{self, Transport};
 use lvs::proc::{ConnectionTable, DestinationTable};
 use lvs::table::Tables;
 
-use super::error::Error;
+use super::error::{Error, Operation};
 use super::order;
-use super::refusal::Operation;
 
 /// An initialized conversation with IPVS. Without a client IPVS is not loaded, and everything in it
 /// counts as empty.

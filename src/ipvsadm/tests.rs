@@ -1,9 +1,10 @@
-//! Ruleset commands against a played kernel: what no kernel of the lab can be brought to say.
+//! Ruleset commands against a fake kernel: answers that no kernel of the lab gives.
 
 use std::io;
 
 use super::fake_names::FakeNames;
-use super::{Command, Console, grammar, run};
+use super::run::run;
+use super::{Command, Console, grammar};
 use lvs::ipvs::Client;
 use lvs::netlink::fake_kernel::{Answer, FAMILY, FakeKernel, Seen, end, message, outcome};
 
@@ -14,7 +15,7 @@ const GET_DAEMON: u8 = 11;
 const GET_CONFIG: u8 = 13;
 const GET_INFO: u8 = 15;
 
-/// More than 32 bits hold, which is how the reference reads counters of a destination.
+/// More than the 32 bits in which the reference decodes the counters of a destination.
 const MANY: u64 = (5 << 32) + 7;
 
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
@@ -113,7 +114,7 @@ fn ipvsadm(line: &str, refused: Option<u8>) -> (u8, String, String) {
 }
 
 #[test]
-fn counters_above_32_bits_are_whole() {
+fn counters_above_32_bits_are_exact() {
     let (status, output, _) = ipvsadm("-L -n --stats --exact", None);
     assert_eq!(status, 0);
     let rows: Vec<_> = output.lines().skip(3).collect();
@@ -139,7 +140,7 @@ fn counters_above_32_bits_are_whole() {
 }
 
 #[test]
-fn a_table_as_json() {
+fn json_of_a_table_has_every_attribute() {
     let stats = "{\"connections\":21474836487,\"packets_in\":21474836488,\
         \"packets_out\":21474836489,\"bytes_in\":21474836490,\"bytes_out\":21474836491,\
         \"rates\":{\"connections\":21474836492,\"packets_in\":21474836493,\
@@ -160,7 +161,7 @@ fn a_table_as_json() {
 }
 
 #[test]
-fn a_refused_listing_of_timeouts_or_daemons_is_silent() {
+fn refused_listing_of_timeouts_or_daemons_is_silent() {
     for (line, command) in [("-L --timeout", GET_CONFIG), ("-L --daemon", GET_DAEMON)] {
         let nothing = (1, String::new(), String::new());
         assert_eq!(ipvsadm(line, Some(command)), nothing, "{line}");
@@ -174,7 +175,7 @@ fn a_refused_listing_of_timeouts_or_daemons_is_silent() {
 }
 
 #[test]
-fn what_is_not_loaded_is_empty() {
+fn table_is_empty_if_ipvs_is_not_loaded() {
     let columns = "Prot LocalAddress:Port Scheduler Flags\n  \
         -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\n";
     let table = format!("IP Virtual Server version 0.0.0 (size=0)\n{columns}");
@@ -193,7 +194,7 @@ fn what_is_not_loaded_is_empty() {
     ] {
         let (status, output, errors) = ipvsadm(line, None);
         assert_eq!((status, output.as_str()), (0, expected), "{line}");
-        assert!(errors.starts_with("IPVS is not loaded, and --no-load leaves it so"), "{line}");
+        assert!(errors.starts_with("IPVS is not loaded, and --no-load keeps it so"), "{line}");
     }
     let (status, _, errors) = ipvsadm("-L -t 192.0.2.10:80 --no-load", None);
     assert_eq!((status, errors.lines().last()), (1, Some("No such service")));

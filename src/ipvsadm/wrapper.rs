@@ -1,17 +1,16 @@
 //! `ipvsadm-save` and `ipvsadm-restore`: the table to a file and back.
 //!
-//! The reference's are scripts around `ipvsadm -S`, and around `ipvsadm -C` and `ipvsadm -R`.
-//! Messages of a restore therefore speak of `ipvsadm`.
+//! In the reference they are scripts around `ipvsadm -S`, and around `ipvsadm -C` and `ipvsadm -R`, so
+//! the messages of a restore name `ipvsadm`.
 
-use std::fs::File;
-use std::io::BufReader;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use super::command::Command;
-use super::console::Console;
-use super::rules_file;
+use super::session::Console;
 
-/// Status of a misused or failed wrapper.
+/// Exit status for wrong usage and failures.
 const FAILED: u8 = 1;
 
 /// Arguments of a wrapper.
@@ -22,7 +21,7 @@ struct Arguments<'a> {
 }
 
 impl<'a> Arguments<'a> {
-    /// Takes `--file PATH` and `--file=PATH` out of the words; `None` where the path is missing.
+    /// Parses `--file PATH` and `--file=PATH`; `None` if the path is missing.
     fn of(words: &'a [String]) -> Option<Self> {
         let mut arguments = Self { file: None, others: Vec::new() };
         let mut words = words.iter().map(String::as_str);
@@ -42,9 +41,8 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// Runs `ipvsadm-save`. `run` runs a command of `ipvsadm` and gives its status.
-///
-/// As with the reference, words without a dash count for nothing.
+/// Runs `ipvsadm-save`. `run` runs a command of `ipvsadm` and returns its status. As in the reference,
+/// arguments without a dash are ignored.
 pub(super) fn save(
     program: &str,
     words: &[String],
@@ -60,8 +58,8 @@ pub(super) fn save(
             console,
             &format!(
                 "{name}: Script to save the IPVS table to stdout.\n\
-             Usage: {name} [-n] [--file PATH], where -n writes numbers for names, and --file \
-             replaces that file once all is written"
+             Usage: {name} [-n] [--file PATH], where -n writes numbers instead of names, and --file \
+             replaces a file once the table is complete"
             ),
         );
     };
@@ -77,7 +75,7 @@ pub(super) fn save(
         explains: console.explains,
     };
     match run(&command, &mut into_memory) {
-        0 => match rules_file::replace(&path, &rules) {
+        0 => match replace_file(&path, &rules) {
             Ok(()) => 0,
             Err(error) => failed(console, &format!("ipvsadm-save: {error}")),
         },
@@ -85,7 +83,7 @@ pub(super) fn save(
     }
 }
 
-/// Runs `ipvsadm-restore`, in the same way. As with the reference, other words count for nothing.
+/// Runs `ipvsadm-restore`. As in the reference, other arguments are ignored.
 pub(super) fn restore(
     words: &[String],
     console: &mut Console<'_>,
@@ -113,20 +111,68 @@ pub(super) fn restore(
     run(&Command::ClearAndRestore, &mut from_file)
 }
 
-/// The last part of the name that a program was called by.
+/// The file name of a program.
 pub(super) fn file_name(program: &str) -> &str {
     Path::new(program).file_name().and_then(|name| name.to_str()).unwrap_or(program)
 }
 
 fn failed(console: &mut Console<'_>, message: &str) -> u8 {
-    // Nobody can be told that standard error fails.
+    // A failure of standard error cannot be reported.
     let _ = writeln!(console.errors, "{message}");
     FAILED
 }
 
+/// A file could not be replaced, and is unchanged.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {}: {source}; the file is untouched", .path.display())]
+pub(crate) struct NotReplaced {
+    action: &'static str,
+    path: PathBuf,
+    pub(crate) source: io::Error,
+}
+
+/// Replaces a file atomically: writes a new one in its directory, syncs it and renames it. Symbolic links
+/// are followed, and the permissions of an existing file are kept.
+pub(crate) fn replace_file(path: &Path, content: &[u8]) -> Result<(), NotReplaced> {
+    let attempt = |action, result: io::Result<()>| {
+        result.map_err(|source| NotReplaced { action, path: path.to_owned(), source })
+    };
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    // Concurrent runs write files of their own; the last one stays.
+    let mut name = target.clone().into_os_string();
+    name.push(format!(".new-{}", std::process::id()));
+    let new = PathBuf::from(name);
+    let replaced = attempt("write beside", write_synced(&new, &target, content))
+        .and_then(|()| attempt("replace", fs::rename(&new, &target)));
+    if replaced.is_err() {
+        // The first failure is reported.
+        let _ = fs::remove_file(&new);
+        return replaced;
+    }
+    // The new name must be on disk, too.
+    let directory = target.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new("."));
+    attempt("sync the directory of", File::open(directory).and_then(|it| it.sync_all()))
+}
+
+fn write_synced(new: &Path, target: &Path, content: &[u8]) -> io::Result<()> {
+    let present = match fs::metadata(target) {
+        Ok(present) if present.is_file() => Some(present),
+        Ok(_) => return Err(io::Error::other("it is not a regular file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    // Not through a symbolic link that somebody put there.
+    let mut file = File::options().write(true).create_new(true).open(new)?;
+    if let Some(present) = present {
+        file.set_permissions(present.permissions())?;
+    }
+    file.write_all(content)?;
+    file.sync_all()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
 
@@ -167,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_save_takes_the_options_of_the_reference() {
+    fn save_accepts_the_options_of_the_reference() {
         let plain = Some(Command::Save { numeric: false });
         let numeric = Some(Command::Save { numeric: true });
         for (line, command) in
@@ -200,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_save_replaces_the_file_only_when_all_is_read() {
+    fn save_replaces_the_file_only_when_the_table_is_complete() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("rules");
         std::fs::write(&path, "old\n").unwrap();
@@ -215,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restore_reads_standard_input_or_a_file() {
+    fn restore_reads_standard_input_or_a_file() {
         let replace = Some(Command::ClearAndRestore);
         for line in ["", "-n", "foo --help"] {
             assert_eq!(restored(line), (0, String::new(), replace.clone(), String::new()));
@@ -232,9 +278,53 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_known_by_the_last_part_of_its_name() {
+    fn program_is_known_by_its_file_name() {
         assert_eq!(file_name("/usr/sbin/ipvsadm-save"), "ipvsadm-save");
         assert_eq!(file_name("ipvsadm"), "ipvsadm");
         assert_eq!(file_name(""), "");
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn replaced_file_keeps_its_permissions() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rules");
+        replace_file(&path, b"one\n").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one\n");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        replace_file(&path, b"two\n").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two\n");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(names(directory.path()), ["rules"]);
+    }
+
+    #[test]
+    fn replaced_link_stays_a_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, link) = (directory.path().join("rules"), directory.path().join("link"));
+        fs::write(&path, "one\n").unwrap();
+        symlink("rules", &link).unwrap();
+        replace_file(&link, b"two\n").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&path).unwrap(), b"two\n");
+    }
+
+    #[test]
+    fn failed_replacement_leaves_no_new_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let missing = directory.path().join("missing/rules");
+        let error = replace_file(&missing, b"two\n").unwrap_err().to_string();
+        assert!(error.contains("missing/rules: No such file or directory"), "{error}");
+        let error = replace_file(directory.path(), b"two\n").unwrap_err().to_string();
+        assert!(error.contains("not a regular file"), "{error}");
+        assert!(names(directory.path()).is_empty());
     }
 }

@@ -66,7 +66,7 @@ impl Rules {
     pub(super) fn parse(self) -> Result<Ruleset, Error> {
         let Self { path, head, rest } = self;
         let (mut text, mut mistakes) = (Cursor::new(head).chain(rest), Vec::new());
-        let table = ipvsadm::read_rules(&mut text, &mut mistakes);
+        let table = ipvsadm::read_ruleset(&mut text, &mut mistakes);
         if text.get_ref().1.get_ref().limit() == 0 {
             let reason = format!("it is longer than {LONGEST} bytes");
             let source = io::Error::new(io::ErrorKind::FileTooLarge, reason);

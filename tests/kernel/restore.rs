@@ -120,7 +120,7 @@ fn replace_with_invalid_ruleset_changes_nothing() {
     for (rules, status, words) in [
         (format!("{add}-A -t 192.0.2.1:80\n"), 255, "line 2: Service already exists"),
         (format!("{add}-a -t 192.0.2.9:80 -r 198.51.100.4\n"), 255, "line 2: Service not defined"),
-        (format!("{add}-L\n"), 2, "line 2: a table has no such line"),
+        (format!("{add}-L\n"), 2, "line 2: not allowed in a ruleset"),
         ("-A -t bogus:80\n".to_owned(), 2, "line 1: illegal virtual server address[:port]"),
         ("-R --replace\n".to_owned(), 255, "line 1: Try"),
     ] {

@@ -95,7 +95,7 @@ fn invalid_ruleset_changes_nothing() {
     for (words, rules, message) in [
         ("apply", twice.as_str(), "line 6: Service already exists"),
         ("apply", "-A -t bogus:80\n", "line 1: illegal virtual server address"),
-        ("apply", "-A -t 192.0.2.1:80\n-L\n", "line 2: a table has no such line"),
+        ("apply", "-A -t 192.0.2.1:80\n-L\n", "line 2: not allowed in a ruleset"),
         ("apply --role director", OURS, "--role is for cluster files"),
         ("apply", "", "--role"),
         ("apply --allow none", OURS, "none"),

@@ -47,7 +47,7 @@ fn explanation_of_missing_ipvs_names_module() {
 #[test]
 fn no_load_lists_an_empty_table_and_loads_nothing() {
     let host = host();
-    let note = "IPVS is not loaded, and --no-load leaves it so: there is nothing to list\n";
+    let note = "IPVS is not loaded, and --no-load keeps it so: there is nothing to list\n";
     for (line, lines) in [("-Ln", 3), ("-Lnc", 2), ("-S", 0), ("-L --json", 1)] {
         let outcome = host.ipvsadm(&format!("{line} --no-load"));
         assert_eq!((outcome.status, outcome.errors.as_str()), (0, note), "{line}: {outcome:?}");
