@@ -1,7 +1,7 @@
-//! Names looked up side by side: a slow resolver costs one wait, not one a row.
+//! Parallel lookups of names: a slow resolver costs one wait, not one per row.
 //!
-//! A text is composed once to learn which names it shows, then they are all looked up, and it is
-//! composed again. So the code that writes a row need not know that there are others.
+//! A text is composed once to collect the names that it needs, then all are looked up, and it is composed
+//! again. So the code that writes a row need not know of the others.
 
 use std::cmp::min;
 use std::collections::HashMap;
@@ -15,11 +15,11 @@ use lvs::ipvs::Protocol;
 
 use super::Names;
 
-/// Lookups that run at once. A forwarder such as dnsmasq refuses more than 150.
-const AT_ONCE: usize = 128;
+/// Lookups in parallel. A forwarder such as dnsmasq refuses more than 150.
+const MAX_PARALLEL: usize = 128;
 
 /// Answers that are kept from one text to the next.
-const MOST_KEPT: usize = 64 * 1024;
+const MAX_KEPT: usize = 64 * 1024;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Question {
@@ -31,14 +31,14 @@ enum Question {
 
 #[derive(Clone)]
 enum Answer {
-    /// Asked for, not yet looked up.
+    /// Not looked up yet.
     Missing,
     Address(Option<Ipv4Addr>),
     Port(Option<u16>),
     Name(Option<String>),
 }
 
-/// The answers of a source of names, each looked up once.
+/// Names, each of which is looked up once.
 pub(super) struct Lookups<'a> {
     names: &'a dyn Names,
     answers: Mutex<HashMap<Question, Answer>>,
@@ -49,17 +49,14 @@ impl<'a> Lookups<'a> {
         Self { names, answers: Mutex::default() }
     }
 
-    /// Writes the text that `compose` composes, which it must do alike each time it is called.
-    ///
-    /// # Errors
-    ///
-    /// The failure of `compose`, after what it has composed is written; or a failing write.
+    /// Writes what `compose` composes, which must be the same for the same names. If it fails, what it has
+    /// composed is written before the error is returned.
     pub(super) fn write<E: From<io::Error>>(
         &self,
         output: &mut dyn Write,
         compose: impl Fn(&dyn Names, &mut dyn Write) -> Result<(), E>,
     ) -> Result<(), E> {
-        if self.answers().len() > MOST_KEPT {
+        if self.answers().len() > MAX_KEPT {
             self.answers().clear();
         }
         let mut text = Vec::new();
@@ -75,8 +72,7 @@ impl<'a> Lookups<'a> {
         }
     }
 
-    /// Finds the answers of all questions. The calling thread takes part, so that they are found
-    /// where no other thread can be started.
+    /// Looks up all questions. The calling thread takes part, in case no other can be started.
     fn look_up(&self, questions: &[Question]) {
         let next = AtomicUsize::new(0);
         let work = || {
@@ -86,7 +82,7 @@ impl<'a> Lookups<'a> {
             }
         };
         thread::scope(|scope| {
-            for _ in 1..min(questions.len(), AT_ONCE) {
+            for _ in 1..min(questions.len(), MAX_PARALLEL) {
                 if Builder::new().spawn_scoped(scope, work).is_err() {
                     break;
                 }
@@ -115,12 +111,12 @@ impl<'a> Lookups<'a> {
     }
 
     fn answers(&self) -> MutexGuard<'_, HashMap<Question, Answer>> {
-        // Each change is a single insertion, so a thread that dies leaves nothing half done.
+        // Each change is a single insertion, so a thread that panics leaves nothing incomplete.
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What is known so far; nothing where the answer is yet to be looked up.
+/// What is known so far.
 impl Names for Lookups<'_> {
     fn address(&self, host: &str) -> Option<Ipv4Addr> {
         match self.answer(Question::Address(host.to_owned())) {
@@ -161,7 +157,7 @@ mod tests {
     use super::*;
     use crate::ipvsadm::endpoint::Endpoint;
 
-    /// A resolver that answers nobody until so many ask at once.
+    /// A resolver that does not answer until so many questions wait.
     struct Gathering {
         wanted: usize,
         asked: Mutex<Asked>,
@@ -243,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_many_rows_cost_one_wait() {
+    fn names_of_many_rows_are_looked_up_in_parallel() {
         let resolver = Gathering::of(100);
         let text = written(&Lookups::new(&resolver), &endpoints(100));
         let expected: String = (0..100).map(|bits| format!("h{bits}:80\n")).collect();
@@ -253,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn each_name_is_looked_up_once() {
+    fn name_is_looked_up_once() {
         let resolver = Gathering::of(1);
         let lookups = Lookups::new(&resolver);
         let rows = [endpoints(3), endpoints(3)].concat();
@@ -262,18 +258,18 @@ mod tests {
     }
 
     #[test]
-    fn threads_are_bounded() {
-        let resolver = Gathering::of(AT_ONCE);
+    fn number_of_threads_is_bounded() {
+        let resolver = Gathering::of(MAX_PARALLEL);
         written(&Lookups::new(&resolver), &endpoints(1000));
-        assert_eq!(resolver.asked().threads.len(), AT_ONCE);
+        assert_eq!(resolver.asked().threads.len(), MAX_PARALLEL);
         assert_eq!(resolver.asked().questions, 1000);
     }
 
     #[test]
-    fn kept_answers_are_bounded() {
+    fn number_of_kept_answers_is_bounded() {
         let resolver = Gathering::of(1);
         let lookups = Lookups::new(&resolver);
-        let many = endpoints(u32::try_from(MOST_KEPT).unwrap() + 1);
+        let many = endpoints(u32::try_from(MAX_KEPT).unwrap() + 1);
         for chunk in many.chunks(20_000) {
             written(&lookups, chunk);
         }
@@ -281,9 +277,8 @@ mod tests {
         assert!(lookups.answers().len() <= 2, "{}", lookups.answers().len());
     }
 
-    /// Whether a saved name reads back is asked side by side as well.
     #[test]
-    fn what_depends_on_a_name_is_looked_up_after_it() {
+    fn lookup_that_depends_on_a_name_follows_it() {
         let resolver = Gathering::of(10);
         let mut output = Vec::new();
         Lookups::new(&resolver)
@@ -300,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_comes_after_what_was_composed() {
+    fn failure_follows_what_was_composed() {
         let resolver = Gathering::of(1);
         let mut output = Vec::new();
         let result = Lookups::new(&resolver).write(&mut output, |names, output| {

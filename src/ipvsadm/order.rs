@@ -16,7 +16,7 @@ pub(crate) fn sort_services(services: Vec<ServiceEntry>) -> Vec<ServiceEntry> {
     arranged(services, order)
 }
 
-/// The places of services in the order in which they are sorted.
+/// The places of services in sorted order.
 pub(crate) fn order_of_services(services: &[ServiceEntry]) -> Vec<usize> {
     order_of(services, |left, right| {
         compare_services(&left.service.identity, &right.service.identity)
@@ -43,7 +43,7 @@ fn compare_services(left: &ServiceIdentity, right: &ServiceIdentity) -> i32 {
     first_difference(pairs.map(|(left, right)| difference(left, right)))
 }
 
-/// What counts of a service, the first first: mark, family, protocol, address and port.
+/// The sort key: mark, family, protocol, address and port.
 fn sort_key(identity: &ServiceIdentity) -> [u32; 8] {
     let family = identity.family().number().into();
     match *identity {
@@ -55,8 +55,7 @@ fn sort_key(identity: &ServiceIdentity) -> [u32; 8] {
     }
 }
 
-/// The family of the first address decides how much is compared. An IPv4 address is the first word,
-/// the rest is 0.
+/// The family of the first address decides how many words are compared. IPv4 uses the first one.
 fn compare_addresses(left: IpAddr, right: IpAddr) -> i32 {
     let words = match left {
         IpAddr::V4(_) => 1,
@@ -86,7 +85,7 @@ fn first_difference(differences: impl IntoIterator<Item = i32>) -> i32 {
     differences.find(|difference| *difference != 0).unwrap_or(0)
 }
 
-/// The places of values in their order. The values are large; only their places are moved about.
+/// The places of values in sorted order. Places are moved instead of values, which are large.
 fn order_of<T>(values: &[T], compare: impl Fn(&T, &T) -> i32) -> Vec<usize> {
     let mut places: Vec<usize> = (0..values.len()).collect();
     merge_sort(&mut places, &mut Vec::with_capacity(values.len()), &|left, right| match (
@@ -99,11 +98,10 @@ fn order_of<T>(values: &[T], compare: impl Fn(&T, &T) -> i32) -> Vec<usize> {
     places
 }
 
-/// Values in the order of their places, moved in the memory that they are in: to touch more takes
-/// longer than to sort.
+/// Moves values in place to the order of their places: to copy them takes longer than to sort.
 fn arranged<T>(mut values: Vec<T>, mut places: Vec<usize>) -> Vec<T> {
     for start in 0..places.len() {
-        // A circle of values that go to each other's places.
+        // A cycle of values that move to each other's places.
         let mut here = start;
         while let Some(place) = places.get_mut(here) {
             let from = std::mem::replace(place, here);
@@ -170,7 +168,7 @@ mod tests {
 
     /// Dump order and sorted listing of one table, as the reference showed them on Linux 6.1.
     #[test]
-    fn intransitive_table_as_the_reference_sorts_it() {
+    fn intransitive_table_is_sorted_as_by_the_reference() {
         let dumped = "1.2.3.4:82 1.2.3.4:83 64.0.0.1:85 129.0.0.1:85 223.1.1.1:85 192.168.0.1:85 \
             172.16.0.1:85 127.0.0.1:85 10.0.0.1:85 64.0.0.1:84 129.0.0.1:84 223.1.1.1:84 \
             192.168.0.1:84 172.16.0.1:84 127.0.0.1:84 10.0.0.1:84 1.2.3.4:81 64.0.0.1:83 \
@@ -189,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_families_and_protocols() {
+    fn services_are_sorted_by_mark_family_and_protocol() {
         let mark = |mark, family| ServiceIdentity::Mark { mark, family };
         let sctp = ServiceIdentity::Address {
             protocol: Protocol::SCTP,
@@ -214,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_family_decides_between_servers() {
+    fn family_of_the_first_destination_decides() {
         let compare = |left: &str, right: &str| {
             compare_addresses(left.parse().unwrap(), right.parse().unwrap()).signum()
         };
@@ -229,7 +227,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn within_half_the_numbers_it_is_an_ordinary_stable_sort(
+        fn sort_is_stable_within_half_of_the_number_space(
             values in prop::collection::vec((0..8_u32, any::<u8>()), 0..200)
         ) {
             let mut expected = values.clone();
@@ -240,7 +238,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_is_lost_whatever_the_relation(values in prop::collection::vec(any::<u32>(), 0..200)) {
+        fn sort_loses_nothing(values in prop::collection::vec(any::<u32>(), 0..200)) {
             let order = order_of(&values, |left, right| difference(*left, *right));
             let mut sorted = arranged(values.clone(), order);
             let mut expected = values;

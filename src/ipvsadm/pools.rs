@@ -1,4 +1,4 @@
-//! The table as listings and saved rules show it: services, each with its pool of real servers.
+//! The table as listings and saved rules show it: services, each with its destinations.
 
 use std::io::{self, Write};
 
@@ -11,20 +11,17 @@ use super::lookups::Lookups;
 use super::order;
 use super::source::Source;
 
-/// A service and its destinations, or what is told of them.
+/// A service and its destinations.
 pub(super) struct Pool<'a, D> {
     pub(super) service: &'a ServiceEntry,
     pub(super) destinations: Vec<D>,
 }
 
-/// Writes services, which come in the kernel's order, each with its destinations as soon as `read` has
-/// them, which is told its place; with names, all at the end, when the names of all have been looked up
-/// side by side.
+/// Writes services, each with its destinations as soon as `read` has them. `services` are in the order of
+/// the kernel, and `read` gets the place of a service in it. With names, all is written at the end, once all
+/// names are looked up in parallel.
 ///
-/// # Errors
-///
-/// A failing write; or destinations that could not be read, after all that is known is written: the
-/// pools before them, and the service that they belong to.
+/// If destinations cannot be read, the services before and their own service are written.
 pub(super) fn write<T: Transport, D>(
     source: &mut Source<T>,
     services: &[ServiceEntry],

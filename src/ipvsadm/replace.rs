@@ -4,7 +4,7 @@
 use std::io::{self, BufRead, Write};
 
 use lvs::netlink::Transport;
-use lvs::table::{Change, Key, Ruleset, Value};
+use lvs::table::Ruleset;
 
 use super::command::Command;
 use super::error::Error;
@@ -32,7 +32,7 @@ fn apply<T: Transport>(
     console: &mut Console<'_>,
 ) -> Result<u8, Error> {
     let plan = session.tables()?.plan(ruleset)?;
-    let (lines, changes): (Vec<Option<usize>>, Vec<Change<Key, Value>>) = plan.into_iter().unzip();
+    let (lines, changes): (Vec<_>, Vec<_>) = plan.into_iter().unzip();
     let outcomes = session.tables()?.write_all(&changes);
     let mut failures = Failures::default();
     for ((line, change), outcome) in lines.into_iter().zip(&changes).zip(outcomes) {

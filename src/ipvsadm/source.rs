@@ -1,4 +1,4 @@
-//! What listings and saved tables are read from: a kernel that has answered, or none.
+//! What listings and saved rules are read from: a kernel with IPVS, or without.
 
 use lvs::ipvs::{
     Client, Daemon, Destination, DestinationEntry, Info, Request, ServiceEntry, ServiceIdentity,
@@ -11,19 +11,14 @@ use lvs::table::Tables;
 use super::error::{Error, Operation};
 use super::order;
 
-/// An initialized conversation with IPVS. Without a client IPVS is not loaded, and everything in it
-/// counts as empty.
+/// A connection to IPVS. If IPVS is not loaded there is no table, and everything counts as empty.
 pub(super) struct Source<T> {
     tables: Option<Tables<T>>,
     info: Info,
 }
 
 impl<T: Transport> Source<T> {
-    /// Asks the kernel for its version, which is also how a lack of rights shows.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Initialization`].
+    /// Asks the kernel for its version, which fails without the privileges that IPVS needs.
     pub(super) fn open(
         connect: impl FnOnce() -> Result<Option<Client<T>>, netlink::Error>,
     ) -> Result<Self, Error> {
@@ -43,14 +38,13 @@ impl<T: Transport> Source<T> {
         self.tables.is_some()
     }
 
-    /// All services, in the kernel's order or in that of a sorted listing.
+    /// All services, in the order of the kernel or sorted.
     pub(super) fn services(&mut self, sorted: bool) -> Result<Vec<ServiceEntry>, Error> {
         let Some(client) = self.client() else { return Ok(Vec::new()) };
         let services = client.services().map_err(Error::listing(Operation::ListServices))?;
         Ok(if sorted { order::sort_services(services) } else { services })
     }
 
-    /// One service.
     pub(super) fn service(&mut self, identity: &ServiceIdentity) -> Result<ServiceEntry, Error> {
         let found = match self.client() {
             Some(client) => client.service(identity),
@@ -59,7 +53,6 @@ impl<T: Transport> Source<T> {
         found.map_err(Error::listing(Operation::ListServices))
     }
 
-    /// Destinations of a service.
     pub(super) fn destinations(
         &mut self,
         service: &ServiceIdentity,
@@ -75,7 +68,7 @@ impl<T: Transport> Source<T> {
         })
     }
 
-    /// Destinations of a service, sorted, without their connections and counters.
+    /// The sorted destinations of a service, without their connections and counters.
     pub(super) fn bare_destinations(
         &mut self,
         service: &ServiceIdentity,
@@ -86,30 +79,27 @@ impl<T: Transport> Source<T> {
         Ok(order::sort_destinations(destinations, |destination| destination))
     }
 
-    /// The destinations of all services at once, as far as the plain listing shows them; `None` where
-    /// the kernel has no such table, or it is not that of `services`, which come in its order.
+    /// The destinations of all services at once, as far as the plain listing shows them; `None` if the
+    /// kernel has no such table, or it does not have `services` in their order.
     pub(super) fn kernel_table(&self, services: &[ServiceEntry]) -> Option<DestinationTable> {
         if self.is_loaded() { DestinationTable::open(services) } else { None }
     }
 
-    /// Timeouts; none where IPVS is not loaded.
+    /// Timeouts, or none if IPVS is not loaded.
     pub(super) fn timeouts(&mut self) -> Result<Option<Timeouts>, Error> {
         let timeouts = self.client().map(Client::timeouts).transpose();
         timeouts.map_err(Error::listing(Operation::Other))
     }
 
-    /// Running daemons.
     pub(super) fn daemons(&mut self) -> Result<Vec<Daemon>, Error> {
         let Some(client) = self.client() else { return Ok(Vec::new()) };
         client.daemons().map_err(Error::listing(Operation::Other))
     }
 
-    /// The connection table.
     pub(super) fn connections(&self) -> Result<ConnectionTable, Error> {
         if self.is_loaded() { Ok(ConnectionTable::open()?) } else { Ok(ConnectionTable::empty()) }
     }
 
-    /// Makes a change.
     pub(super) fn execute(&mut self, request: &Request) -> Result<(), Error> {
         let client = self.tables()?.client();
         client.execute(request).map_err(|source| Error::change(request, source))

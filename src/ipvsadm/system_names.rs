@@ -1,8 +1,7 @@
-//! Names as the C library knows them, so that `/etc/nsswitch.conf`, `/etc/hosts`, DNS and
-//! `/etc/services` count as they do for every other program.
+//! Names from the C library, by `/etc/nsswitch.conf`, `/etc/hosts`, DNS and `/etc/services`.
 //!
-//! All of the room's `unsafe` is here. The reentrant calls are used, so lookups may run in several
-//! threads. They are in both glibc and musl, but not among the bindings of the `libc` crate.
+//! All `unsafe` of this module tree is here. The functions are reentrant, so lookups may run in several
+//! threads. Both glibc and musl have them, but the `libc` crate does not bind them.
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,10 +11,10 @@ use lvs::ipvs::Protocol;
 
 use super::Names;
 
-/// Room for one answer at first, and at most: `/etc/services` needs a few hundred bytes, a host with
-/// very many addresses some thousands.
-const FIRST_ROOM: usize = 1024;
-const MOST_ROOM: usize = 1 << 20;
+/// Initial and maximum buffer size: `/etc/services` needs a few hundred bytes, a host with very many
+/// addresses some thousands.
+const INITIAL_BUFFER: usize = 1024;
+const MAX_BUFFER: usize = 1 << 20;
 
 #[allow(unsafe_code)]
 // SAFETY: names and parameters are those of netdb.h in glibc 2.36 and musl 1.2.
@@ -46,16 +45,15 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// Names of the system this program runs on.
-///
-/// Every question is asked anew; a lookup over DNS takes as long as the resolver's time limits.
+/// The names of this system, without a cache. A lookup over DNS may take as long as the timeouts of the
+/// resolver.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemNames;
 
 impl Names for SystemNames {
     fn address(&self, host: &str) -> Option<Ipv4Addr> {
         let host = CString::new(host).ok()?;
-        with_growing_room(|room, length| {
+        with_growing_buffer(|room, length| {
             let mut entry = empty_host();
             let mut found = ptr::null_mut();
             let mut error = 0;
@@ -94,7 +92,7 @@ impl Names for SystemNames {
                     getservbyname_r(name, kind, entry, room, length, found)
                 }
             },
-            // The port stands in network byte order in the low 16 bits of an int.
+            // The port is in network byte order in the low 16 bits of an int.
             |entry| Some(u16::from_be(entry.s_port as u16)),
         )
     }
@@ -163,13 +161,13 @@ impl Names for SystemNames {
     }
 }
 
-/// Runs a lookup of a service and reads what it found. `find` gets an entry to fill, a buffer with
-/// its length, and the place that says what was found: all valid for the time of the call.
+/// Runs a lookup of a service and reads its result. `find` gets an entry to fill, a buffer with its length,
+/// and the place for the pointer to the result, all valid during the call.
 fn find_service<R>(
     find: impl Fn(*mut libc::servent, *mut c_char, usize, *mut *mut libc::servent) -> c_int,
     read: impl Fn(&libc::servent) -> Option<R>,
 ) -> Option<R> {
-    with_growing_room(|room, length| {
+    with_growing_buffer(|room, length| {
         let mut entry = libc::servent {
             s_name: ptr::null_mut(),
             s_aliases: ptr::null_mut(),
@@ -185,13 +183,13 @@ fn find_service<R>(
     })
 }
 
-/// Repeats a lookup with more room for as long as the C library answers `ERANGE`.
-fn with_growing_room<R>(ask: impl Fn(*mut c_char, usize) -> (c_int, Option<R>)) -> Option<R> {
-    let mut length = FIRST_ROOM;
+/// Repeats a lookup with a larger buffer while the C library answers `ERANGE`.
+fn with_growing_buffer<R>(ask: impl Fn(*mut c_char, usize) -> (c_int, Option<R>)) -> Option<R> {
+    let mut length = INITIAL_BUFFER;
     loop {
         let mut room = vec![0_u8; length];
         let (status, answer) = ask(room.as_mut_ptr().cast(), length);
-        if status != libc::ERANGE || length >= MOST_ROOM {
+        if status != libc::ERANGE || length >= MAX_BUFFER {
             return answer.filter(|_| status == 0);
         }
         length *= 4;
@@ -215,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn service_names_go_both_ways() {
+    fn service_names_resolve_both_ways() {
         let names = SystemNames;
         assert_eq!(names.service(80, Protocol::TCP).as_deref(), Some("http"));
         assert_eq!(names.port("http", Protocol::TCP), Some(80));
@@ -229,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn host_names_go_both_ways() {
+    fn host_names_resolve_both_ways() {
         let names = SystemNames;
         let loopback = Ipv4Addr::LOCALHOST;
         assert_eq!(names.address("localhost"), Some(loopback));
@@ -241,14 +239,14 @@ mod tests {
     }
 
     #[test]
-    fn room_grows_until_the_answer_fits() {
+    fn buffer_grows_until_the_answer_fits() {
         let fits_at = 5000;
-        let answer = with_growing_room(|_, length| match length {
+        let answer = with_growing_buffer(|_, length| match length {
             length if length < fits_at => (libc::ERANGE, None),
             length => (0, Some(length)),
         });
         assert_eq!(answer, Some(16 * 1024));
-        let endless: Option<()> = with_growing_room(|_, _| (libc::ERANGE, None));
+        let endless: Option<()> = with_growing_buffer(|_, _| (libc::ERANGE, None));
         assert_eq!(endless, None);
     }
 }

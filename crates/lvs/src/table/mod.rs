@@ -23,4 +23,4 @@ pub use command::command;
 pub use error::Error;
 pub use key::{Key, Value};
 pub use ruleset::Ruleset;
-pub use tables::Tables;
+pub use tables::{PlannedChange, Tables};

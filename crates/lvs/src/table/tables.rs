@@ -5,6 +5,9 @@ use super::{Change, Error, Key, Ruleset, Value, suffices};
 use crate::ipvs::{Client, ServiceIdentity};
 use crate::netlink::Transport;
 
+/// A change, and the number of the line that it is due to.
+pub type PlannedChange = (Option<usize>, Change<Key, Value>);
+
 /// A client, and the table as far as it was read through it.
 ///
 /// Values are read when they are needed and kept: thousands of keys take a handful of dumps. A value
@@ -96,10 +99,7 @@ impl<T: Transport> Tables<T> {
     ///
     /// [`Error::List`], and [`Error::Unsettled`] if the table keeps changing while something is to be
     /// deleted.
-    pub fn plan(
-        &mut self,
-        ruleset: &Ruleset,
-    ) -> Result<Vec<(Option<usize>, Change<Key, Value>)>, Error> {
+    pub fn plan(&mut self, ruleset: &Ruleset) -> Result<Vec<PlannedChange>, Error> {
         let unmanaged = self.unmanaged(|key| ruleset.contains(key))?;
         let mut plan = Vec::new();
         for (line, key, value) in ruleset.entries() {
