@@ -138,8 +138,8 @@ fn down_keeps_service_with_unmanaged_destination() {
     let theirs = "-A -t 192.0.2.10:80 -s rr\n-a -t 192.0.2.10:80 -r 198.51.100.9:80 -m -w 5\n";
     for line in [&format!("--dry-run {down}"), down, down] {
         let output = director.lvsctl(line).success();
-        let words = "service tcp 192.0.2.10:80 (rr) stays: somebody else added destination \
-                     198.51.100.9:80 of tcp 192.0.2.10:80";
+        let words = "service tcp 192.0.2.10:80 (rr) stays: removing it would remove destination \
+                     198.51.100.9:80 of tcp 192.0.2.10:80, which is unmanaged";
         assert!(output.contains(words), "{line}: {output}");
     }
     assert_eq!(director.reference("-Sn").success(), theirs);
