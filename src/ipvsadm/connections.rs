@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use lvs::proc::{self, Connection, ConnectionTable};
 
 use super::columns::Columns;
-use super::endpoint::{self, Endpoint};
+use super::endpoint::Endpoint;
 use super::error::Error;
 
 /// Fewer connections are listed within seconds by every kernel.
@@ -152,7 +152,7 @@ pub(super) fn count(
 
 fn append_key(key: &mut String, connection: &Connection<'_>, by: CountBy) {
     match by {
-        CountBy::Client => endpoint::append_address(key, connection.client.ip()),
+        CountBy::Client => lvs::ruleset::syntax::append_address(key, connection.client.ip()),
         CountBy::Service => {
             key.left(&String::from_utf8_lossy(connection.protocol), 4);
             key.push(' ');

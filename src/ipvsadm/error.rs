@@ -8,7 +8,7 @@ use lvs::netlink::{self, NamespaceError};
 use lvs::proc;
 use lvs::table;
 
-use super::grammar::UsageError;
+use super::parse::UsageError;
 
 /// A failed command. The text is that of the reference, without the last newline.
 #[derive(Debug, thiserror::Error)]

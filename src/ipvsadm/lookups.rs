@@ -156,6 +156,7 @@ mod tests {
 
     use super::*;
     use crate::ipvsadm::endpoint::Endpoint;
+    use lvs::ruleset::syntax::append_endpoint;
 
     /// A resolver that does not answer until so many questions wait.
     struct Gathering {
@@ -285,7 +286,8 @@ mod tests {
             .write(&mut output, |names, output| {
                 endpoints(10).into_iter().try_for_each(|row| {
                     let mut text = String::new();
-                    row.append_saved(&mut text, Some(names));
+                    let server = (row.address, row.port);
+                    append_endpoint(&mut text, server, row.protocol, Some(names));
                     write!(output, "{text} ")
                 })
             })

@@ -8,32 +8,30 @@ mod error;
 mod explain;
 #[cfg(test)]
 mod fake_names;
-mod grammar;
-mod help;
 mod json;
 mod list;
 mod lookups;
-mod names;
+mod options;
 mod order;
+mod parse;
 mod pools;
 mod program;
 mod replace;
 mod restore;
 mod run;
 mod save;
-mod scheduler_flags;
 mod session;
 mod source;
 mod system_names;
 #[cfg(test)]
 mod tests;
-mod words;
 mod wrapper;
 
 pub use command::{Command, Format, Listing, Manner, Subject};
 pub use connections::{Choice, CountBy, Network, Place};
-pub use grammar::{UsageError, command_line, parse, parse_restore_line};
-pub use names::Names;
+pub use lvs::ruleset::Names;
+pub use options::OPTIONS;
+pub use parse::{UsageError, command_line, parse, parse_restore_line};
 pub use program::{Program, invoke, main};
 pub(crate) use replace::{is_rule, read_ruleset};
 pub use session::Console;

@@ -10,7 +10,7 @@ use lvs::netlink::Namespace;
 use super::command::Command;
 use super::error::Error;
 use super::explain;
-use super::grammar;
+use super::parse;
 use super::restore::{parse_line, posixly_correct};
 use super::run::run;
 use super::session::Console;
@@ -97,7 +97,7 @@ pub fn main(program: Option<Program>, arguments: impl Iterator<Item = OsString>)
 /// assert!(output.starts_with(b"ipvsadm v1.31 "));
 /// ```
 pub fn invoke(program: &str, words: &[String], console: &mut Console<'_>) -> u8 {
-    match grammar::parse(program, words, &SystemNames, posixly_correct()) {
+    match parse::parse(program, words, &SystemNames, posixly_correct()) {
         Ok((command, manner)) => {
             console.explains |= manner.explain;
             if let Some(Err(error)) = manner.namespace.as_ref().map(Namespace::enter) {

@@ -10,7 +10,6 @@ use super::command::Command;
 use super::error::Error;
 use super::restore::{self, Failures, ParseLine};
 use super::session::{Console, Session};
-use super::words;
 
 /// Parses standard input and makes the table what it says. Returns the status of the first line that
 /// failed, or 0.
@@ -71,7 +70,7 @@ pub(crate) fn read_ruleset(input: &mut dyn BufRead, errors: &mut dyn Write) -> R
 /// Returns whether a line belongs to a ruleset, by the option that it starts with; `None` for a line
 /// without content. No line of a cluster file starts with an option.
 pub(crate) fn is_rule(line: &str) -> Option<bool> {
-    words::of_line(line).next().map(|word| word.starts_with('-'))
+    lvs::ruleset::words(line).next().map(|word| word.starts_with('-'))
 }
 
 #[cfg(test)]

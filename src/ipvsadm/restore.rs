@@ -12,10 +12,9 @@ use lvs::proc::read_line;
 
 use super::command::Command;
 use super::error::Error;
-use super::grammar;
+use super::parse;
 use super::session::{Console, Session};
 use super::system_names::SystemNames;
-use super::words;
 
 /// Parses the words of a line, without a leading `ipvsadm`.
 pub(crate) type ParseLine<'a> = dyn FnMut(&[&str]) -> Result<Command, Error> + 'a;
@@ -36,8 +35,7 @@ const MAX_EXPLAINED: usize = 20;
 pub(super) fn parse_line(program: &str) -> impl FnMut(&[&str]) -> Result<Command, Error> {
     let posixly_correct = posixly_correct();
     move |line| {
-        grammar::parse_restore_line(program, line, &SystemNames, posixly_correct)
-            .map_err(Error::from)
+        parse::parse_restore_line(program, line, &SystemNames, posixly_correct).map_err(Error::from)
     }
 }
 
@@ -172,7 +170,7 @@ pub(super) fn read(
         };
         // Capacity for most lines: to grow step by step takes longer than to split.
         let mut words = Vec::with_capacity(16);
-        words.extend(words::of_line(&text));
+        words.extend(lvs::ruleset::words(&text));
         if words.is_empty() {
             continue;
         }

@@ -7,7 +7,7 @@ use super::command::Command;
 use super::error::Error;
 use super::restore::{self, ParseLine};
 use super::session::{Console, Session};
-use super::{Names, explain, help, replace};
+use super::{Names, explain, options, replace};
 
 /// Oldest version of IPVS that the reference supports.
 const OLDEST: Version = Version(0x0001_0104);
@@ -45,11 +45,11 @@ fn execute<T: Transport>(
 ) -> Result<u8, Error> {
     match command {
         Command::Help => {
-            help::write_help(console.output)?;
+            options::write_help(console.output)?;
             return Ok(0);
         }
         Command::Version => {
-            help::write_version(console.output)?;
+            options::write_version(console.output)?;
             return Ok(0);
         }
         _ => {}

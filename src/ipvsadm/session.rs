@@ -10,7 +10,7 @@ use lvs::table::Tables;
 use super::command::{Command, Listing, Subject};
 use super::error::Error;
 use super::source::Source;
-use super::{Names, connections, explain, help, json, list, save};
+use super::{Names, connections, explain, json, list, options, save};
 
 /// The standard streams of a command.
 pub struct Console<'a> {
@@ -97,8 +97,8 @@ impl<'a, T: Transport> Session<'a, T> {
         }
         let output = &mut *console.output;
         match command {
-            Command::Help => help::write_help(output)?,
-            Command::Version => help::write_version(output)?,
+            Command::Help => options::write_help(output)?,
+            Command::Version => options::write_version(output)?,
             Command::Change(request) => self.source.execute(request)?,
             Command::List(listing) if listing.json => {
                 json::list(&mut self.source, listing, output)?;

@@ -4,7 +4,7 @@ use std::io;
 
 use super::fake_names::FakeNames;
 use super::run::run;
-use super::{Command, Console, grammar};
+use super::{Command, Console, parse};
 use lvs::ipvs::Client;
 use lvs::netlink::fake_kernel::{Answer, FAMILY, FakeKernel, Seen, end, message, outcome};
 
@@ -95,7 +95,7 @@ fn answer(seen: &[Seen], refused: Option<u8>) -> Vec<Answer> {
 /// Status, standard output and standard error.
 fn ipvsadm(line: &str, refused: Option<u8>) -> (u8, String, String) {
     let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
-    let (command, manner) = grammar::parse("ipvsadm", &words, &FakeNames(&[]), false).unwrap();
+    let (command, manner) = parse("ipvsadm", &words, &FakeNames(&[]), false).unwrap();
     let (mut output, mut errors) = (Vec::new(), Vec::new());
     let mut console = Console {
         input: &mut io::empty(),

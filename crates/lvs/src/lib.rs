@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`netlink`] | the socket, network namespaces, and the errors of an exchange with the kernel |
 //! | [`ipvs`] | services, destinations, sync daemons, and [`ipvs::Client`] with one typed method per command |
+//! | [`ruleset`] | the language of `ipvsadm -S` and `-R`: parse lines into requests, print requests as lines |
 //! | [`table`] | the full table as keys and values, the difference between two of them, and a safe order of changes |
 //! | [`proc`] | the files of IPVS in `/proc/net`, above all the connection table |
 //!
@@ -53,4 +54,5 @@
 pub mod ipvs;
 pub mod netlink;
 pub mod proc;
+pub mod ruleset;
 pub mod table;

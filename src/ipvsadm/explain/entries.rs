@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use crate::ipvsadm::endpoint::Endpoint;
-use crate::ipvsadm::save::{self, service_option};
-use crate::ipvsadm::scheduler_flags;
 use lvs::ipvs::{
     Destination, DestinationEntry, Forwarding, Service, ServiceEntry, ServiceFlags, ServiceIdentity,
+};
+use lvs::ruleset::syntax::{
+    Style, append_identity, append_tunnel, method as method_option, scheduler_flags,
 };
 
 use super::listed;
@@ -14,7 +15,7 @@ use super::listed;
 pub(super) fn existing_service(wanted: &Service, found: &Service) -> String {
     let attributes = |service: &Service| {
         let persistence = service.persistence;
-        let mut flags = scheduler_flags::of(service);
+        let mut flags: Vec<_> = scheduler_flags(service).collect();
         if service.flags.contains(ServiceFlags::ONE_PACKET) {
             flags.push("ops");
         }
@@ -68,9 +69,9 @@ fn differences<const COUNT: usize>(
 
 /// The forwarding method as options.
 fn method(destination: &Destination) -> String {
-    let mut text = save::method(destination.forwarding).to_owned();
+    let mut text = method_option(destination.forwarding).to_owned();
     if destination.forwarding == Forwarding::Tunnel {
-        save::append_tunnel(&mut text, destination.tunnel);
+        append_tunnel(&mut text, destination.tunnel, Style::Full);
     }
     text
 }
@@ -91,7 +92,11 @@ pub(super) fn missing_service(wanted: &ServiceIdentity, services: &[ServiceEntry
         .iter()
         .map(|entry| &entry.service.identity)
         .filter(|found| is_near(found))
-        .map(|found| service_option(found, None))
+        .map(|found| {
+            let mut option = String::new();
+            append_identity(&mut option, found, None);
+            option
+        })
         .collect();
     let what = match wanted {
         ServiceIdentity::Address { .. } => "address",

@@ -15,7 +15,7 @@ use lvs::netlink::{self, Transport};
 
 use super::command::{Command, Listing, Subject};
 use super::error::Error;
-use super::grammar::UsageError;
+use super::parse::UsageError;
 use super::source::Source;
 use kernel::{Modules, Privileges};
 

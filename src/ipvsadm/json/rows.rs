@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::Serialize;
 
-use crate::ipvsadm::scheduler_flags;
 use lvs::ipvs::{
     self, AddressFamily, Checksum, DestinationEntry, Forwarding, ServiceEntry, ServiceFlags,
     ServiceIdentity,
@@ -86,7 +85,7 @@ impl From<ServiceIdentity> for Identity {
 
 /// The words of `-b`, and `ops`.
 fn flags(service: &ipvs::Service) -> Vec<&'static str> {
-    let mut flags = scheduler_flags::of(service);
+    let mut flags: Vec<_> = lvs::ruleset::syntax::scheduler_flags(service).collect();
     if service.flags.contains(ServiceFlags::ONE_PACKET) {
         flags.push("ops");
     }

@@ -6,8 +6,8 @@ use crate::ipvsadm::Names;
 use crate::ipvsadm::columns::Columns;
 use crate::ipvsadm::command::Format;
 use crate::ipvsadm::endpoint::{Endpoint, cut};
-use crate::ipvsadm::scheduler_flags;
 use lvs::ipvs::{AddressFamily, Protocol, Service, ServiceEntry, ServiceFlags, ServiceIdentity};
+use lvs::ruleset::syntax::scheduler_flags;
 
 use super::{ROW_LENGTH, Style, counters};
 
@@ -71,7 +71,11 @@ fn append_name(row: &mut String, identity: &ServiceIdentity, names: Option<&dyn 
 fn append_attributes(row: &mut String, service: &Service) {
     row.push_str(&service.scheduler);
     if service.flags.intersects(ServiceFlags::SCHEDULER) {
-        row.push_str(&format!(" ({})", scheduler_flags::listed(service)));
+        // The reference leaves out the third flag of these two.
+        let third = !matches!(service.scheduler.as_str(), "sh" | "mh");
+        let flags: Vec<_> =
+            scheduler_flags(service).filter(|flag| third || *flag != "flag-3").collect();
+        row.push_str(&format!(" ({})", flags.join(",")));
     }
     if let Some(persistence) = service.persistence {
         row.push_str(&format!(" persistent {}", persistence.timeout));

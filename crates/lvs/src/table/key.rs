@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::ipvs::{
-    AddressFamily, Daemon, DaemonState, Destination, Protocol, Service, ServiceIdentity, Timeouts,
+    AddressFamily, Daemon, DaemonState, Destination, Service, ServiceIdentity, Timeouts,
 };
 
 /// Identifies an entry of the table.
@@ -138,14 +138,5 @@ impl fmt::Display for Named<'_> {
                 write!(f, "fwmark {mark} of IPv6")
             }
         }
-    }
-}
-
-/// The option of `ipvsadm` that names a service of that protocol.
-pub(super) const fn option(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::UDP => "-u",
-        Protocol::SCTP => "--sctp-service",
-        _ => "-t",
     }
 }

@@ -10,7 +10,6 @@
 //! on the strength of a single dump.
 
 mod change;
-mod command;
 mod error;
 mod key;
 mod ruleset;
@@ -19,8 +18,8 @@ mod tables;
 mod words;
 
 pub use change::{Change, suffices};
-pub use command::command;
 pub use error::Error;
 pub use key::{Key, Value};
 pub use ruleset::Ruleset;
 pub use tables::{PlannedChange, Tables};
+pub use words::command;

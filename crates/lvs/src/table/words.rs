@@ -1,12 +1,51 @@
-//! Values of the table in words. Two that differ are never told alike: all that is set is said.
+//! Changes of the table as `ipvsadm` command lines, and values of the table in words.
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::Value;
+use super::{Key, Value};
 use crate::ipvs::{
     Checksum, Daemon, Destination, Forwarding, Service, ServiceFlags, Timeouts, Tunnel,
 };
+use crate::ruleset::syntax::{Style, append_request};
+use crate::table::Change;
 
+/// The change as a person would type it.
+///
+/// # Examples
+///
+/// ```
+/// use std::net::Ipv4Addr;
+/// use lvs::ipvs::{Service, ServiceIdentity};
+/// use lvs::table::Change;
+/// use lvs::table::{Key, Value, command};
+///
+/// let web = ServiceIdentity::tcp(Ipv4Addr::new(192, 168, 10, 10), 80);
+/// let add = Change {
+///     key: Key::Service(web),
+///     from: None,
+///     to: Some(Value::from(Service::new(web, "rr"))),
+/// };
+/// assert_eq!(command(&add), "ipvsadm -A -t 192.168.10.10:80 -s rr");
+/// assert_eq!(command(&add.inverse()), "ipvsadm -D -t 192.168.10.10:80");
+/// ```
+#[must_use]
+pub fn command(change: &Change<Key, Value>) -> String {
+    let Ok(request) = change.request() else {
+        // Only timeouts have no request without a value.
+        return "# timeouts of connections stay".to_owned();
+    };
+    let mut line = String::new();
+    if let Some(stop) = change.stop_request() {
+        line.push_str("ipvsadm ");
+        append_request(&mut line, &stop, Style::Short);
+        line.push_str(" && ");
+    }
+    line.push_str("ipvsadm ");
+    append_request(&mut line, &request, Style::Short);
+    line
+}
+
+/// All that is set, so that two values that differ never print alike.
 impl Display for Value {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
@@ -84,10 +123,10 @@ fn of_destination(f: &mut Formatter<'_>, destination: &Destination) -> Result {
 
 fn of_timeouts(f: &mut Formatter<'_>, timeouts: &Timeouts) -> Result {
     let Timeouts { tcp, tcp_fin, udp } = *timeouts;
-    let told = [("tcp", tcp), ("tcp-fin", tcp_fin), ("udp", udp)];
-    let told = told.iter().filter(|(_, seconds)| *seconds != 0);
-    let told: Vec<String> = told.map(|(word, seconds)| format!("{word} {seconds}")).collect();
-    f.write_str(&told.join(" "))
+    let all = [("tcp", tcp), ("tcp-fin", tcp_fin), ("udp", udp)];
+    let set = all.iter().filter(|(_, seconds)| *seconds != 0);
+    let words: Vec<String> = set.map(|(word, seconds)| format!("{word} {seconds}")).collect();
+    f.write_str(&words.join(" "))
 }
 
 fn of_daemon(f: &mut Formatter<'_>, daemon: &Daemon) -> Result {
@@ -100,13 +139,50 @@ fn of_daemon(f: &mut Formatter<'_>, daemon: &Daemon) -> Result {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
-    use crate::ipvs::{DaemonState, Netmask, Persistence, ServiceIdentity};
+    use crate::ipvs::{AddressFamily, DaemonState, Netmask, Persistence, ServiceIdentity};
+
+    const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 10, 10);
 
     #[test]
-    fn all_that_is_set_is_said() {
+    fn command_has_every_attribute_of_a_service() {
+        let identity = ServiceIdentity::udp(VIP, 53);
+        let mut service = Service::new(identity, "sh");
+        service.flags = ServiceFlags::from_bits_retain(0x0c);
+        let netmask = Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
+        service.persistence = Some(Persistence::new(300, netmask));
+        let value = Some(Value::from(service));
+        let change = Change { key: Key::Service(identity), from: value.clone(), to: value };
+        assert_eq!(
+            command(&change),
+            "ipvsadm -E -u 192.168.10.10:53 -s sh -p 300 -M 255.255.255.0 -o -b sh-fallback"
+        );
+    }
+
+    #[test]
+    fn command_has_every_attribute_of_a_destination() {
+        let service = ServiceIdentity::Mark { mark: 7, family: AddressFamily::Ipv6 };
+        let mut destination = Destination::new(Ipv6Addr::LOCALHOST, 80, Forwarding::Tunnel);
+        destination.upper_threshold = 9;
+        destination.lower_threshold = 8;
+        destination.tunnel = Tunnel::Gue { port: 6080, checksum: Checksum::Remote };
+        let change = Change {
+            key: Key::of(service, &destination),
+            from: None,
+            to: Some(Value::Destination(destination)),
+        };
+        assert_eq!(
+            command(&change),
+            "ipvsadm -a -f 7 -6 -r [::1]:80 -i -w 1 \
+             --tun-type gue --tun-port 6080 --tun-remcsum -x 9 -y 8"
+        );
+        assert_eq!(command(&change.inverse()), "ipvsadm -d -f 7 -6 -r [::1]:80");
+    }
+
+    #[test]
+    fn words_of_a_value_say_all_that_is_set() {
         let address = Ipv4Addr::new(192, 0, 2, 1);
         let mut service = Service::new(ServiceIdentity::udp(address, 53), "mh");
         assert_eq!(Value::from(service.clone()).to_string(), "mh");

@@ -1,12 +1,22 @@
-//! What is wrong with a command line, in the words of the reference.
+//! What is wrong with a line, in the words of the reference.
 
-use thiserror::Error;
+/// A ruleset that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[error("line {line}: {source}")]
+pub struct Error {
+    /// Number of the line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub source: UsageError,
+}
 
 /// A command line that is not valid.
 ///
 /// The text is what standard error gets, without the newline that ends it. Quotes, spelling and
 /// the stray underscores and newline in it are those of ipvsadm 1.31, which scripts match on.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum UsageError {
     /// The first option is not a command, or cannot be read.
     #[error("Try `{program} -h' or '{program} --help' for more information.")]
@@ -32,13 +42,13 @@ pub enum UsageError {
     /// A value that does not fit its option.
     #[error("illegal {0} specified")]
     Illegal(&'static str),
-    /// A timeout that is no number of seconds within 31 days.
+    /// A timeout that is not a number of seconds within 31 days.
     #[error("invalid timeout value `{0}' specified")]
     InvalidTimeout(String),
-    /// A firewall mark that is no number, or 0.
+    /// A firewall mark that is not a number, or is 0.
     #[error("invalid fwmark value `{0}' specified")]
     InvalidMark(String),
-    /// A multicast group that is no multicast address of its family.
+    /// A multicast group that is not a multicast address of its family.
     #[error("invalid {family} mcast-group `{group}'")]
     InvalidGroup {
         /// `IPv4` or `IPv6`.
@@ -55,8 +65,8 @@ pub enum UsageError {
     /// An operand that belongs to nothing.
     #[error("unexpected argument {0}")]
     UnexpectedArgument(String),
-    /// An option of the whole run in a line of a restore.
-    #[error("the '{0}' option goes on the command line, not into a line of a restore")]
+    /// An option of the whole run in restore input.
+    #[error("the '{0}' option is not allowed in restore input")]
     NotInRestore(&'static str),
     /// A scheduler flag that does not exist.
     #[error("invalid scheduler flag `{0}'")]
@@ -96,7 +106,7 @@ pub enum UsageError {
         /// `command` or `tunnel type`.
         kind: &'static str,
     },
-    /// Columns of services asked for in a listing that has none.
+    /// Columns of services in a listing that has none.
     #[error("options conflicts in the list command")]
     ListConflict,
     /// Only a persistent service may stand for every port.
@@ -133,20 +143,5 @@ impl UsageError {
             self,
             Self::UnknownOption(_) | Self::MissingArgument(_) | Self::SuperfluousArgument(_)
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exit_codes() {
-        let hint = UsageError::NoCommand { program: "ipvsadm".to_owned() };
-        assert_eq!((hint.exit_code(), hint.is_option_error()), (255, false));
-        let unknown = UsageError::UnknownOption("-q".to_owned());
-        assert_eq!((unknown.exit_code(), unknown.is_option_error()), (255, true));
-        let value = UsageError::Illegal("weight");
-        assert_eq!((value.exit_code(), value.is_option_error()), (2, false));
     }
 }

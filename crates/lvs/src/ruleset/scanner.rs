@@ -1,16 +1,26 @@
 //! Reads a command line by the conventions of popt 1.19, the option library of the reference.
 //!
-//! It reads the lines of a restore, and every command line that clap refuses: only reading option
-//! by option gives the errors of the reference, in their order and with its exit codes.
+//! Only reading option by option gives the errors of the reference, in their order and with its
+//! exit codes.
 
 use std::borrow::Cow;
 
-use super::error::UsageError;
-use super::event::Event;
-use super::options::{self, Argument, OptionRow};
+use super::UsageError;
+use super::option::{Argument, Row, Table};
+
+/// One step through a command line, in the order of the line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A command or an option. The value is `None` for flags, and for an optional argument that is
+    /// not there.
+    Option { row: &'static Row, value: Option<Cow<'a, str>> },
+    /// Anything else.
+    Operand(Cow<'a, str>),
+}
 
 /// The events of a line. After an error there is nothing more of use.
-pub(super) struct Scanner<'a, S> {
+pub struct Scanner<'a, S> {
+    table: &'static Table,
     elements: std::slice::Iter<'a, S>,
     /// The element read last: errors name it.
     last: &'a str,
@@ -23,10 +33,11 @@ pub(super) struct Scanner<'a, S> {
 }
 
 impl<'a, S: AsRef<str>> Scanner<'a, S> {
-    /// Reads the elements after the program's name. `posixly_correct`: the first operand ends the
-    /// options.
-    pub(super) fn new(elements: &'a [S], posixly_correct: bool) -> Self {
+    /// Reads the elements after the program's name. `posixly_correct`: option parsing stops at the
+    /// first operand.
+    pub fn new(table: &'static Table, elements: &'a [S], posixly_correct: bool) -> Self {
         Self {
+            table,
             elements: elements.iter(),
             last: "",
             bundle: "",
@@ -47,34 +58,35 @@ impl<'a, S: AsRef<str>> Scanner<'a, S> {
             Some((name, value)) => (name, Some(value)),
             None => (text, None),
         };
-        let option = options::long(name).ok_or_else(|| self.unknown())?;
-        if option.argument == Argument::None && attached.is_some() {
+        let row = self.table.long(name).ok_or_else(|| self.unknown())?;
+        if row.argument == Argument::None && attached.is_some() {
             return Err(UsageError::SuperfluousArgument(self.last.to_owned()));
         }
-        self.finish(option, attached)
+        self.finish(row, attached)
     }
 
     fn short(&mut self, text: &'a str) -> Result<Event<'a>, UsageError> {
         let mut letters = text.chars();
-        let option = letters.next().and_then(options::short).ok_or_else(|| self.unknown())?;
+        let row = letters.next().and_then(|short| self.table.short(short));
+        let row = row.ok_or_else(|| self.unknown())?;
         let rest = letters.as_str();
-        if option.argument == Argument::None {
+        if row.argument == Argument::None {
             if rest.starts_with('=') {
                 return Err(UsageError::SuperfluousArgument(self.last.to_owned()));
             }
             self.bundle = rest;
-            return self.finish(option, None);
+            return self.finish(row, None);
         }
         let attached = (!rest.is_empty()).then(|| rest.strip_prefix('=').unwrap_or(rest));
-        self.finish(option, attached)
+        self.finish(row, attached)
     }
 
     fn finish(
         &mut self,
-        option: &'static OptionRow,
+        row: &'static Row,
         attached: Option<&'a str>,
     ) -> Result<Event<'a>, UsageError> {
-        let value = match (option.argument, attached) {
+        let value = match (row.argument, attached) {
             (Argument::None, _) => None,
             (_, Some(attached)) => Some(attached),
             (Argument::Required, None) => match self.take() {
@@ -86,11 +98,11 @@ impl<'a, S: AsRef<str>> Scanner<'a, S> {
                 _ => None,
             },
         };
-        // Said here and not where the line is understood, since only here the element is known.
-        if option.verb().is_some() && std::mem::replace(&mut self.command_seen, true) {
+        // Reported here, not where the line is understood: only here the element is known.
+        if row.verb().is_some() && std::mem::replace(&mut self.command_seen, true) {
             return Err(UsageError::SecondCommand(self.last.to_owned()));
         }
-        Ok(Event::Option { option, value: value.map(Cow::Borrowed) })
+        Ok(Event::Option { row, value: value.map(Cow::Borrowed) })
     }
 
     fn unknown(&self) -> UsageError {

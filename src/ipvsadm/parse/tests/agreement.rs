@@ -3,15 +3,14 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::event::Event;
-use super::super::options::{Argument, OPTIONS, OptionRow};
-use super::super::scanner::Scanner;
 use super::super::{UsageError, front_end, parse, parse_restore_line};
 use super::words;
 use crate::ipvsadm::fake_names::VIP_EXAMPLE;
+use crate::ipvsadm::options::OPTIONS;
+use lvs::ruleset::syntax::{Argument, Event, Row, Scanner};
 
 fn scan(elements: &[String], posixly_correct: bool) -> Result<Vec<Event<'_>>, UsageError> {
-    Scanner::new(elements, posixly_correct).collect()
+    Scanner::new(&OPTIONS, elements, posixly_correct).collect()
 }
 
 /// Lines that clap must accept, so that the agreement below is about something.
@@ -88,8 +87,8 @@ fn clap_refuses_what_the_scanner_has_to_word() {
     }
 }
 
-fn rows(wanted: impl Fn(&OptionRow) -> bool) -> Vec<&'static OptionRow> {
-    OPTIONS.iter().filter(|row| wanted(row)).collect()
+fn rows(wanted: impl Fn(&Row) -> bool) -> Vec<&'static Row> {
+    OPTIONS.rows().filter(|row| wanted(row)).collect()
 }
 
 /// Elements as people type them: options in every spelling, values, and what looks like either.
@@ -134,7 +133,7 @@ fn element() -> impl Strategy<Value = String> {
             None => format!("--{}", row.long),
         },
     );
-    let letters: Vec<char> = OPTIONS.iter().flat_map(|row| row.shorts.chars()).collect();
+    let letters: Vec<char> = OPTIONS.rows().flat_map(|row| row.shorts.chars()).collect();
     let bundle =
         (prop::collection::vec(select(letters), 1..4), proptest::option::weighted(0.3, value()))
             .prop_map(|(letters, value)| {
@@ -200,8 +199,8 @@ proptest! {
         if let Ok(events) = scan(&line, posixly_correct) {
             let mut seen = Vec::new();
             let repeated = events.iter().any(|event| match event {
-                Event::Option { option, .. } if option.name.is_some() => {
-                    seen.contains(option) || { seen.push(*option); false }
+                Event::Option { row, .. } if row.place.is_some() || row.verb().is_some() => {
+                    seen.contains(row) || { seen.push(*row); false }
                 }
                 _ => false,
             });

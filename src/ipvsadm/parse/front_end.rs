@@ -1,25 +1,26 @@
-//! The command line as clap knows it, built from the table of options.
+//! The command line as clap knows it, built from the rows of options.
 //!
-//! clap decides whether a line can be read, and how. What it refuses, the
-//! [scanner](super::scanner) reads once more, to say in the reference's words what is wrong. On
-//! every line that clap accepts the two agree, which the tests hold them to.
+//! clap decides whether a line can be read, and how. What it refuses, the [scanner](Scanner) reads
+//! once more for the reference's error text. On every line that clap accepts the two agree, which
+//! the tests check.
+//!
+//! [Scanner]: lvs::ruleset::syntax::Scanner
 
 use std::borrow::Cow;
 
 use clap::builder::Resettable;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 
-use super::event::Event;
-use super::options::{Argument, OPTIONS, OptionRow};
+use lvs::ruleset::syntax::{Argument, Event, Row};
+
+use crate::ipvsadm::options::OPTIONS;
 
 /// Stands for an argument that is not there. No argument of a program can be this text.
 const ABSENT: &str = "\0";
 
 const OPERANDS: &str = "operands";
 
-/// The whole command line of `ipvsadm`, without help texts.
-///
-/// For whoever checks manual pages and completions against the options that there are.
+/// The whole command line of `ipvsadm`, without help texts: for checks of the manual page.
 ///
 /// # Examples
 ///
@@ -29,10 +30,10 @@ const OPERANDS: &str = "operands";
 /// ```
 #[must_use]
 pub fn command_line() -> Command {
-    build(OPTIONS.iter(), false)
+    build(OPTIONS.rows(), false)
 }
 
-fn build(rows: impl Iterator<Item = &'static OptionRow> + Clone, posixly_correct: bool) -> Command {
+fn build(rows: impl Iterator<Item = &'static Row> + Clone, posixly_correct: bool) -> Command {
     let commands = rows.clone().filter(|row| row.verb().is_some());
     Command::new("ipvsadm")
         .no_binary_name(true)
@@ -48,16 +49,16 @@ fn build(rows: impl Iterator<Item = &'static OptionRow> + Clone, posixly_correct
         .group(ArgGroup::new("command").args(commands.map(|row| row.long)))
 }
 
-fn argument(row: &OptionRow) -> Arg {
+fn argument(row: &Row) -> Arg {
     let mut shorts = row.shorts.chars();
     let arg = Arg::new(row.long)
         .long(row.long)
         .short(Resettable::from(shorts.next()))
         .visible_short_aliases(shorts)
-        .action(match row.name {
+        .action(match (row.place, row.verb()) {
+            (None, None) => ArgAction::Append,
             // Given twice, it is refused.
-            Some(_) => ArgAction::Set,
-            None => ArgAction::Append,
+            _ => ArgAction::Set,
         });
     match row.argument {
         Argument::None => arg.num_args(0).default_missing_value(ABSENT),
@@ -77,16 +78,16 @@ fn more_than_a_dash(value: &str) -> Result<String, &'static str> {
     }
 }
 
-/// The events of a line in its order, or `None` where clap refuses the line.
+/// The events of a line in its order; `None` where clap refuses it.
 pub(super) fn events(elements: &[String], posixly_correct: bool) -> Option<Vec<Event<'static>>> {
     // To build all of the table for clap takes longer than to ask the kernel.
-    let rows = OPTIONS.iter().filter(|row| may_be_in(elements, row));
+    let rows = OPTIONS.rows().filter(|row| may_be_in(elements, row));
     let matches = build(rows.clone(), posixly_correct).try_get_matches_from(elements).ok()?;
     let mut events: Vec<(usize, Event<'_>)> = Vec::new();
-    for option in rows {
-        for (index, value) in occurrences(&matches, option.long) {
+    for row in rows {
+        for (index, value) in occurrences(&matches, row.long) {
             let value = Some(value).filter(|value| value != ABSENT).map(Cow::Owned);
-            events.push((index, Event::Option { option, value }));
+            events.push((index, Event::Option { row, value }));
         }
     }
     for (index, operand) in occurrences(&matches, OPERANDS) {
@@ -97,7 +98,7 @@ pub(super) fn events(elements: &[String], posixly_correct: bool) -> Option<Vec<E
 }
 
 /// False only where no element can be that option.
-fn may_be_in(elements: &[String], row: &OptionRow) -> bool {
+fn may_be_in(elements: &[String], row: &Row) -> bool {
     elements.iter().filter_map(|element| element.strip_prefix('-')).any(|text| {
         row.shorts.contains(|short| text.contains(short))
             || text.strip_prefix('-').is_some_and(|text| text.starts_with(row.long))

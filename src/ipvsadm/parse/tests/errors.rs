@@ -257,8 +257,7 @@ fn a_line_of_a_restore_has_no_option_of_the_whole_run() {
     for (line, name) in
         [("-C --netns blue", "netns"), ("-L --no-load", "no-load"), ("-C --explain", "explain")]
     {
-        let text =
-            format!("the '{name}' option goes on the command line, not into a line of a restore");
+        let text = format!("the '{name}' option is not allowed in restore input");
         assert_eq!(refused(parse(line)), (text, 2));
     }
     assert!(parse("-L --json").is_ok());

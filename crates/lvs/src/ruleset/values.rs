@@ -1,15 +1,44 @@
-//! Addresses of services, real servers and multicast groups.
+//! Values as a command line writes them: numbers, addresses, netmasks, names.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 
-use super::integer::{WHITE_SPACE, integer};
-use crate::ipvsadm::{Names, Network};
-use lvs::ipvs::Protocol;
+use super::Names;
+use crate::ipvs::{AddressFamily, Netmask, Protocol};
+
+/// What `isspace` takes for white space in the C locale.
+const WHITE_SPACE: [char; 6] = [' ', '\t', '\n', '\x0b', '\x0c', '\r'];
+
+/// A whole text that is one integer of that range. White space and a sign may stand before it.
+pub fn integer<T>(text: &str, range: RangeInclusive<T>) -> Option<T>
+where
+    T: TryFrom<i64> + PartialOrd,
+{
+    let number: i64 = text.trim_start_matches(WHITE_SPACE).parse().ok()?;
+    T::try_from(number).ok().filter(|number| range.contains(number))
+}
+
+/// The integer that a text begins with, 0 where there is none: `atoi`, with the wrap-around that
+/// glibc gives it on 64-bit machines.
+fn leading_integer(text: &str) -> i32 {
+    let text = text.trim_start_matches(WHITE_SPACE);
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let mut number: i64 = 0;
+    for digit in digits.chars().map_while(|character| character.to_digit(10)) {
+        let digit = i64::from(digit);
+        number = number.saturating_mul(10);
+        number = if negative { number.saturating_sub(digit) } else { number.saturating_add(digit) };
+    }
+    number as i32
+}
 
 /// `address[:port]`, of a service or a real server; no port where none is written.
 ///
 /// An IPv6 address takes a port in the form `[address]:port` only. Names of ports need a protocol.
-pub(in super::super) fn address_and_port(
+pub fn address_and_port(
     text: &str,
     protocol: Option<Protocol>,
     names: &dyn Names,
@@ -41,30 +70,12 @@ pub(in super::super) fn address_and_port(
     }
 }
 
-/// `address[/prefix]`: a network, or the one address.
-pub(in super::super) fn network(text: &str, names: &dyn Names) -> Option<Network> {
-    let (address, prefix) = match text.split_once('/') {
-        Some((address, prefix)) => (address, Some(prefix)),
-        None => (text, None),
-    };
-    let address = match address.parse::<Ipv6Addr>() {
-        Ok(address) => address.into(),
-        Err(_) => IpAddr::V4(host(address, names)?),
-    };
-    let whole = if address.is_ipv6() { 128 } else { 32 };
-    let prefix = match prefix {
-        Some(prefix) => integer(prefix, 0..=whole)?,
-        None => whole,
-    };
-    Some(Network { address, prefix })
-}
-
 /// A multicast address: IPv6 if there is a colon in it, else IPv4 in four decimal numbers.
 ///
 /// # Errors
 ///
 /// The family that the text was taken for, `IPv4` or `IPv6`.
-pub(in super::super) fn multicast_group(text: &str) -> Result<IpAddr, &'static str> {
+pub(super) fn multicast_group(text: &str) -> Result<IpAddr, &'static str> {
     let (address, family) = if text.contains(':') {
         (text.parse().map(IpAddr::V6), "IPv6")
     } else {
@@ -74,7 +85,7 @@ pub(in super::super) fn multicast_group(text: &str) -> Result<IpAddr, &'static s
 }
 
 /// An IPv4 address in numbers, or the name of a host.
-pub(super) fn host(text: &str, names: &dyn Names) -> Option<Ipv4Addr> {
+pub fn host(text: &str, names: &dyn Names) -> Option<Ipv4Addr> {
     // Four decimal numbers are read fastest by the standard library.
     let plain = text.parse().ok();
     plain.or_else(|| numbers_and_dots(text)).or_else(|| names.address(text))
@@ -115,10 +126,57 @@ fn number(text: &str) -> Option<u32> {
     u32::from_str_radix(digits, radix).ok()
 }
 
+/// A mask for services of that family: any IPv4 address, or an IPv6 prefix length.
+pub(super) fn netmask(text: &str, family: AddressFamily, names: &dyn Names) -> Option<Netmask> {
+    match family {
+        AddressFamily::Ipv4 => host(text, names).map(Netmask::Ipv4),
+        AddressFamily::Ipv6 => u32::try_from(leading_integer(text))
+            .ok()
+            .filter(|prefix| (1..=128).contains(prefix))
+            .map(Netmask::Ipv6),
+    }
+}
+
+/// The text, cut to that many bytes, or to fewer where a character would be torn.
+pub(super) fn cut(text: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(text.len())).rfind(|&end| text.is_char_boundary(end));
+    end.and_then(|end| text.get(..end)).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipvsadm::fake_names::VIP_EXAMPLE;
+    use crate::ruleset::tests::VIP_EXAMPLE;
+
+    #[test]
+    fn space_and_sign_before_digits_and_nothing_after() {
+        for text in ["5", " 5", "\t\n\x0b\x0c\r5", "+5", "005"] {
+            assert_eq!(integer(text, 0..=9), Some(5), "{text:?}");
+        }
+        for text in ["", " ", "+", "-", "5 ", "0x5", "1e0", "5.0", "+ 5", "--5", "\u{a0}5"] {
+            assert_eq!(integer(text, 0..=9), None, "{text:?}");
+        }
+        assert_eq!(integer("-0", 0..=9), Some(0));
+    }
+
+    #[test]
+    fn the_range_holds_at_both_ends() {
+        assert_eq!(integer("4294967295", 1..=u32::MAX), Some(u32::MAX));
+        assert_eq!(integer("4294967296", 1..=u32::MAX), None);
+        assert_eq!(integer("0", 1..=u32::MAX), None);
+        assert_eq!(integer::<u32>("-1", 0..=u32::MAX), None);
+        assert_eq!(integer("99999999999999999999", 0..=i64::MAX), None);
+    }
+
+    #[test]
+    fn a_leading_integer_ends_where_digits_end() {
+        assert_eq!(leading_integer(" 64abc"), 64);
+        assert_eq!(leading_integer("+7"), 7);
+        assert_eq!(leading_integer("-7"), -7);
+        assert_eq!(leading_integer("abc"), 0);
+        assert_eq!(leading_integer("4294967360"), 64, "seen of the reference");
+        assert_eq!(leading_integer("99999999999999999999"), -1);
+    }
 
     fn read(text: &str) -> Option<(String, Option<u16>)> {
         let (address, port) = address_and_port(text, Some(Protocol::TCP), &VIP_EXAMPLE)?;
@@ -127,22 +185,6 @@ mod tests {
 
     fn written(address: &str, port: impl Into<Option<u16>>) -> Option<(String, Option<u16>)> {
         Some((address.to_owned(), port.into()))
-    }
-
-    #[test]
-    fn networks() {
-        let network = |text| {
-            let Network { address, prefix } = network(text, &VIP_EXAMPLE)?;
-            Some(format!("{address}/{prefix}"))
-        };
-        assert_eq!(network("192.0.2.0/24").as_deref(), Some("192.0.2.0/24"));
-        assert_eq!(network("10/8").as_deref(), Some("0.0.0.10/8"), "as everywhere");
-        assert_eq!(network("192.0.2.1").as_deref(), Some("192.0.2.1/32"));
-        assert_eq!(network("::/0").as_deref(), Some("::/0"));
-        assert_eq!(network("2001:db8::1").as_deref(), Some("2001:db8::1/128"));
-        for wrong in ["", "/8", "192.0.2.0/33", "192.0.2.0/", "::/129", "192.0.2.0/-1", "no.name"] {
-            assert_eq!(network(wrong), None, "{wrong}");
-        }
     }
 
     #[test]
@@ -243,5 +285,35 @@ mod tests {
         for text in ["::1", "ff02::1%lo", "224.0.0.1:"] {
             assert_eq!(multicast_group(text), Err("IPv6"), "{text:?}");
         }
+    }
+
+    #[test]
+    fn any_bits_are_an_ipv4_mask() {
+        let read = |text| netmask(text, AddressFamily::Ipv4, &VIP_EXAMPLE);
+        let mask = |a, b, c, d| Some(Netmask::Ipv4(Ipv4Addr::new(a, b, c, d)));
+        assert_eq!(read("255.255.255.0"), mask(255, 255, 255, 0));
+        assert_eq!(read("255.0.255.0"), mask(255, 0, 255, 0));
+        assert_eq!(read("0xffffff00"), mask(255, 255, 255, 0));
+        assert_eq!(read("24"), mask(0, 0, 0, 24));
+        assert_eq!(read("vip.example"), mask(192, 0, 2, 10));
+        assert_eq!(read("/24"), None);
+    }
+
+    #[test]
+    fn an_ipv6_mask_is_a_prefix_length() {
+        let read = |text| netmask(text, AddressFamily::Ipv6, &VIP_EXAMPLE);
+        assert_eq!(read("1"), Some(Netmask::Ipv6(1)));
+        assert_eq!(read("64abc"), Some(Netmask::Ipv6(64)));
+        assert_eq!(read("128"), Some(Netmask::Ipv6(128)));
+        for text in ["0", "129", "-1", "ffff::", ""] {
+            assert_eq!(read(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_too_long_is_cut() {
+        assert_eq!(cut("wlc", 15), "wlc");
+        assert_eq!(cut("abcdefghijklmnop", 15), "abcdefghijklmno");
+        assert_eq!(cut("abcdefghijklmn\u{e9}", 15), "abcdefghijklmn");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::super::{parse, parse_restore_line};
+use super::super::{network, parse, parse_restore_line};
 use super::words;
 use crate::ipvsadm::fake_names::VIP_EXAMPLE;
 use crate::ipvsadm::{Choice, Command, CountBy, Format, Listing, Manner, Network, Place, Subject};
@@ -322,5 +322,21 @@ fn options_of_our_own() {
     ] {
         let manner = manner(&format!("{command} --explain --netns 1"));
         assert_eq!((manner.namespace, manner.explain), (Some(Namespace::Process(1)), true));
+    }
+}
+
+#[test]
+fn networks_of_clients() {
+    let network = |text| {
+        let Network { address, prefix } = network(text, &VIP_EXAMPLE)?;
+        Some(format!("{address}/{prefix}"))
+    };
+    assert_eq!(network("192.0.2.0/24").as_deref(), Some("192.0.2.0/24"));
+    assert_eq!(network("10/8").as_deref(), Some("0.0.0.10/8"), "as everywhere");
+    assert_eq!(network("192.0.2.1").as_deref(), Some("192.0.2.1/32"));
+    assert_eq!(network("::/0").as_deref(), Some("::/0"));
+    assert_eq!(network("2001:db8::1").as_deref(), Some("2001:db8::1/128"));
+    for wrong in ["", "/8", "192.0.2.0/33", "192.0.2.0/", "::/129", "192.0.2.0/-1", "no.name"] {
+        assert_eq!(network(wrong), None, "{wrong}");
     }
 }

@@ -1,0 +1,512 @@
+//! What a line has said so far, and the request that it comes to.
+//!
+//! Everything that can be wrong is looked for in the order of the reference, and the first thing
+//! found wins: the options from left to right, then operands, then scheduler flags, then which
+//! option goes with which command, then what the values mean together.
+
+use std::mem;
+use std::net::IpAddr;
+
+use super::option::{Id, Legality, Row, Table, Verb};
+use super::print::{CHECKSUMS, METHODS, PROTOCOLS, SCHEDULER_FLAGS, TunnelType};
+use super::rows::{TUNNEL_CHECKSUM, TUNNEL_NO_CHECKSUM, TUNNEL_PORT, TUNNEL_REMOTE_CHECKSUM};
+use super::scanner::Event;
+use super::values::{address_and_port, cut, integer, multicast_group, netmask};
+use super::{Names, UsageError};
+use crate::ipvs::{
+    AddressFamily, Checksum, Daemon, DaemonState, Destination, Forwarding, Netmask, Persistence,
+    Protocol, Request, Service, ServiceFlags, ServiceIdentity, Timeouts, Tunnel,
+};
+
+/// Longest timeout that the reference takes: 31 days, in seconds.
+const MAXIMUM_TIMEOUT: u32 = 31 * 24 * 60 * 60;
+
+/// Timeout of `-p` without a value, in seconds. The reference's manual says 300.
+const DEFAULT_PERSISTENCE: u32 = 360;
+
+/// Longest message of a daemon: 65535 bytes less the headers of IPv4 and UDP.
+const MAXIMUM_MESSAGE: u16 = 65507;
+
+/// Scheduler of a service for which none is named.
+const DEFAULT_SCHEDULER: &str = "wlc";
+
+/// Interface of a daemon for which none is named.
+const DEFAULT_INTERFACE: &str = "eth0";
+
+/// What stands outside of a line and decides how it is read.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    pub table: &'static Table,
+    /// `argv[0]`.
+    pub program: &'a str,
+    pub names: &'a dyn Names,
+    /// Whether this is a line of a restore.
+    pub restore: bool,
+}
+
+/// The values of a line. A field is only what its option said; that the option goes with the
+/// command is checked by [`Draft::request`].
+pub struct Draft<'a> {
+    pub context: Context<'a>,
+    pub verb: Verb,
+    command: &'static Row,
+    /// Options given by place, one bit each.
+    places: u64,
+    operands: Vec<String>,
+
+    pub service: Option<ServiceIdentity>,
+    scheduler: String,
+    scheduler_flags: String,
+    /// Seconds.
+    persistence: Option<u32>,
+    /// `None`: the mask of a single client.
+    netmask: Option<Netmask>,
+    persistence_engine: Option<String>,
+    one_packet: bool,
+
+    real_server: Option<(IpAddr, u16)>,
+    forwarding: Forwarding,
+    weight: u32,
+    upper_threshold: u32,
+    lower_threshold: u32,
+    tunnel_options: bool,
+    tunnel_type: TunnelType,
+    tunnel_port: u16,
+    checksum: Checksum,
+
+    daemon_state: DaemonState,
+    interface: String,
+    sync_id: u32,
+    group: Option<IpAddr>,
+    port: Option<u16>,
+    time_to_live: Option<u8>,
+    maximum_length: Option<u16>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(context: Context<'a>, command: &'static Row, verb: Verb, operands: Vec<String>) -> Self {
+        Self {
+            context,
+            verb,
+            command,
+            places: 0,
+            operands,
+            service: None,
+            scheduler: String::new(),
+            scheduler_flags: String::new(),
+            persistence: None,
+            netmask: None,
+            persistence_engine: None,
+            one_packet: false,
+            real_server: None,
+            forwarding: Forwarding::DirectRouting,
+            weight: 1,
+            upper_threshold: 0,
+            lower_threshold: 0,
+            tunnel_options: false,
+            tunnel_type: TunnelType::default(),
+            tunnel_port: 0,
+            checksum: Checksum::default(),
+            daemon_state: DaemonState::Master,
+            interface: String::new(),
+            sync_id: 0,
+            group: None,
+            port: None,
+            time_to_live: None,
+            maximum_length: None,
+        }
+    }
+
+    /// Reads a line to its end. Options of the program go to `take`, with what the line has said
+    /// before them.
+    ///
+    /// # Errors
+    ///
+    /// The first option that cannot be read, is repeated, or has a value that does not fit.
+    pub fn read<'e>(
+        events: impl IntoIterator<Item = Result<Event<'e>, UsageError>>,
+        context: Context<'a>,
+        mut take: impl FnMut(u8, Option<&str>) -> Result<(), UsageError>,
+    ) -> Result<Self, UsageError> {
+        let no_command = || UsageError::NoCommand { program: context.program.to_owned() };
+        let mut events = events.into_iter();
+        let mut operands = Vec::new();
+        let (command, value) = loop {
+            match events.next() {
+                Some(Ok(Event::Operand(operand))) => operands.push(operand.into_owned()),
+                Some(Ok(Event::Option { row, value })) => break (row, value),
+                Some(Err(_)) | None => return Err(no_command()),
+            }
+        };
+        let verb = command.verb().ok_or_else(no_command)?;
+        let mut draft = Self::new(context, command, verb, operands);
+        // These two act at once, whatever follows.
+        if matches!(verb, Verb::Help | Verb::Version) {
+            draft.operands.clear();
+            return Ok(draft);
+        }
+        draft.take_command(value.as_deref())?;
+        for event in events {
+            match event? {
+                Event::Operand(operand) => draft.operands.push(operand.into_owned()),
+                Event::Option { row, value } => {
+                    draft.note(row)?;
+                    match row.id {
+                        Id::Program(id) => take(id, value.as_deref())?,
+                        id => draft.take(id, value.as_deref())?,
+                    }
+                }
+            }
+        }
+        Ok(draft)
+    }
+
+    fn take_command(&mut self, value: Option<&str>) -> Result<(), UsageError> {
+        let what = match self.verb {
+            Verb::StartDaemon => "start-daemon parameter",
+            Verb::StopDaemon => "start_daemon",
+            _ => return Ok(()),
+        };
+        self.daemon_state = [DaemonState::Master, DaemonState::Backup]
+            .into_iter()
+            .find(|state| Some(state.name()) == value)
+            .ok_or(UsageError::Illegal(what))?;
+        Ok(())
+    }
+
+    /// Notes that an option was given, and refuses it the second time.
+    fn note(&mut self, row: &'static Row) -> Result<(), UsageError> {
+        let bit = row.place.map_or(0, |place| 1 << place);
+        if self.places & bit != 0 {
+            return Err(UsageError::Multiple(row.name));
+        }
+        self.places |= bit;
+        Ok(())
+    }
+
+    /// Takes an option and its argument.
+    fn take(&mut self, id: Id, value: Option<&str>) -> Result<(), UsageError> {
+        let text = value.unwrap_or_default();
+        match id {
+            Id::TcpService | Id::UdpService | Id::SctpService => self.take_service(id, text)?,
+            Id::MarkService => self.take_mark(text)?,
+            Id::Ipv6 => self.take_ipv6()?,
+            Id::Scheduler => self.scheduler = cut(text, 15).to_owned(),
+            Id::SchedulerFlags => self.scheduler_flags = text.to_owned(),
+            Id::Persistent => {
+                self.persistence = Some(match value {
+                    Some(text) => timeout(text, 1)?,
+                    None => DEFAULT_PERSISTENCE,
+                });
+            }
+            Id::Netmask => self.take_netmask(text)?,
+            Id::PersistenceEngine => {
+                self.persistence_engine = (!text.is_empty()).then(|| cut(text, 16).to_owned());
+            }
+            Id::OnePacket => self.one_packet = true,
+            Id::RealServer => self.take_real_server(text)?,
+            Id::Weight => self.weight = count(text, "weight")?,
+            Id::UpperThreshold => self.upper_threshold = count(text, "u_threshold")?,
+            Id::LowerThreshold => self.lower_threshold = count(text, "l_threshold")?,
+            Id::TunnelType => {
+                let kind = TunnelType::ALL.into_iter().find(|kind| kind.name() == text);
+                self.tunnel_type = kind.ok_or(UsageError::Illegal("tunnel type"))?;
+                self.tunnel_options = true;
+            }
+            Id::TunnelPort => {
+                let port = integer(text, 1..=u16::MAX);
+                self.tunnel_port = port.ok_or(UsageError::Illegal("tunnel port"))?;
+                self.tunnel_options = true;
+            }
+            Id::MulticastInterface => self.interface = cut(text, 15).to_owned(),
+            Id::SyncId => {
+                self.sync_id = integer(text, 0..=255).ok_or(UsageError::Illegal("syncid"))?;
+            }
+            Id::MulticastGroup => {
+                let group = multicast_group(text).map_err(|family| UsageError::InvalidGroup {
+                    family,
+                    group: text.to_owned(),
+                })?;
+                self.group = Some(group);
+            }
+            Id::MulticastPort => {
+                let port = integer(text, 1..=u16::MAX);
+                self.port = Some(port.ok_or(UsageError::Illegal("mcast-port"))?);
+            }
+            Id::MulticastTimeToLive => {
+                let hops = integer(text, 1..=u8::MAX);
+                self.time_to_live = Some(hops.ok_or(UsageError::Illegal("mcast-ttl"))?);
+            }
+            Id::SyncMaximumLength => {
+                let bytes = integer(text, 1..=MAXIMUM_MESSAGE);
+                self.maximum_length = Some(bytes.ok_or(UsageError::Illegal("sync-maxlen"))?);
+            }
+            Id::Gatewaying | Id::Ipip | Id::Masquerading => {
+                if let Some(row) = METHODS.iter().find(|row| row.0 == id) {
+                    self.forwarding = row.1;
+                }
+            }
+            Id::TunnelNoChecksum | Id::TunnelChecksum | Id::TunnelRemoteChecksum => {
+                if let Some(row) = CHECKSUMS.iter().find(|row| row.0 == id) {
+                    self.checksum = row.1;
+                }
+                self.tunnel_options = true;
+            }
+            Id::Command(_) | Id::Program(_) => {}
+        }
+        Ok(())
+    }
+
+    fn take_service(&mut self, id: Id, text: &str) -> Result<(), UsageError> {
+        let row = PROTOCOLS.iter().find(|row| row.0 == id);
+        let protocol = row.map_or(Protocol::TCP, |row| row.1);
+        let (address, port) = address_and_port(text, Some(protocol), self.context.names)
+            .ok_or(UsageError::Illegal("virtual server address[:port]"))?;
+        if address.is_ipv6() {
+            // The reference forgets a mask that stood before.
+            self.netmask = None;
+        }
+        self.service =
+            Some(ServiceIdentity::Address { protocol, address, port: port.unwrap_or(0) });
+        Ok(())
+    }
+
+    fn take_mark(&mut self, text: &str) -> Result<(), UsageError> {
+        let mark = integer(text, 1..=u32::MAX)
+            // The reference saves marks of 2^31 and more as negative numbers.
+            .or_else(|| {
+                let negative = integer(text, i32::MIN..=-1).filter(|_| self.context.restore);
+                negative.map(i32::cast_unsigned)
+            })
+            .ok_or_else(|| UsageError::InvalidMark(text.to_owned()))?;
+        self.service = Some(ServiceIdentity::Mark { mark, family: AddressFamily::Ipv4 });
+        Ok(())
+    }
+
+    fn take_ipv6(&mut self) -> Result<(), UsageError> {
+        let Some(ServiceIdentity::Mark { family, .. }) = &mut self.service else {
+            return Err(UsageError::Ipv6BeforeMark);
+        };
+        *family = AddressFamily::Ipv6;
+        self.netmask = None;
+        Ok(())
+    }
+
+    fn take_netmask(&mut self, text: &str) -> Result<(), UsageError> {
+        let family = self.service.map_or(AddressFamily::Ipv4, |service| service.family());
+        let mask = netmask(text, family, self.context.names);
+        self.netmask = Some(mask.ok_or(UsageError::Illegal(match family {
+            AddressFamily::Ipv4 => "virtual server persistent mask",
+            AddressFamily::Ipv6 => "ipv6 netmask",
+        }))?);
+        Ok(())
+    }
+
+    fn take_real_server(&mut self, text: &str) -> Result<(), UsageError> {
+        let protocol = self.service.map(|service| service.protocol());
+        let (address, port) = address_and_port(text, protocol, self.context.names)
+            .ok_or(UsageError::Illegal("real server address[:port]"))?;
+        let default = self.service.map_or(0, |service| service.port());
+        self.real_server = Some((address, port.unwrap_or(default)));
+        Ok(())
+    }
+
+    /// Checks the line as a whole and gives its request: `None` for a command that changes nothing,
+    /// which is the program's.
+    ///
+    /// # Errors
+    ///
+    /// The first thing wrong, in the order of the reference.
+    pub fn request(&mut self) -> Result<Option<Request>, UsageError> {
+        let timeouts = self.operands()?;
+        // Looked at for every command that was given some, even one that takes none.
+        let flags = self.scheduler_flags()?;
+        self.context.table.check(self.command, self.places)?;
+        Ok(Some(match self.verb {
+            Verb::AddService => Request::AddService(self.service(flags)?),
+            Verb::EditService => Request::EditService(self.service(flags)?),
+            Verb::DeleteService => Request::DeleteService(self.identity()?),
+            Verb::AddServer => Request::AddDestination {
+                service: self.identity()?,
+                destination: self.destination()?,
+            },
+            Verb::EditServer => Request::EditDestination {
+                service: self.identity()?,
+                destination: self.destination()?,
+            },
+            Verb::DeleteServer => {
+                let (address, port) = self.real_server()?;
+                Request::DeleteDestination { service: self.identity()?, address, port }
+            }
+            Verb::Flush => Request::Flush,
+            Verb::Zero => Request::Zero(self.service.filter(|service| !is_all_zero(service))),
+            Verb::Set => Request::SetTimeouts(timeouts),
+            Verb::StartDaemon => Request::StartDaemon(self.daemon()),
+            Verb::StopDaemon => {
+                Request::StopDaemon { state: self.daemon_state, sync_id: self.sync_id }
+            }
+            Verb::List | Verb::Restore | Verb::Save | Verb::Help | Verb::Version => {
+                return Ok(None);
+            }
+        }))
+    }
+
+    /// The timeouts of `--set`, the only command that takes operands.
+    fn operands(&self) -> Result<Timeouts, UsageError> {
+        let (timeouts, left_over) = match (self.verb, self.operands.as_slice()) {
+            (Verb::Set, [tcp, tcp_fin, udp, left_over @ ..]) => {
+                let (tcp, tcp_fin, udp) =
+                    (timeout(tcp, 0)?, timeout(tcp_fin, 0)?, timeout(udp, 0)?);
+                (Timeouts { tcp, tcp_fin, udp }, left_over)
+            }
+            (Verb::Set, _) => return Err(UsageError::SetNeedsThree),
+            (_, left_over) => (Timeouts::default(), left_over),
+        };
+        match left_over.first() {
+            Some(operand) => Err(UsageError::UnexpectedArgument(operand.clone())),
+            None => Ok(timeouts),
+        }
+    }
+
+    /// The flags of a comma-separated list, of which the reference keeps 127 bytes. Empty members
+    /// count for nothing; a list of nothing but commas, at which the reference crashes, is empty.
+    fn scheduler_flags(&self) -> Result<ServiceFlags, UsageError> {
+        let scheduler = match self.scheduler.as_str() {
+            "" => DEFAULT_SCHEDULER,
+            scheduler => scheduler,
+        };
+        let mut flags = ServiceFlags::empty();
+        for member in cut(&self.scheduler_flags, 127).split(',').filter(|it| !it.is_empty()) {
+            let Some(&(_, owner, flag)) = SCHEDULER_FLAGS.iter().find(|row| row.0 == member) else {
+                return Err(UsageError::InvalidSchedulerFlag(member.to_owned()));
+            };
+            if owner.is_some_and(|owner| owner != scheduler) {
+                return Err(UsageError::IncompatibleSchedulerFlag(member.to_owned()));
+            }
+            flags = flags.union(flag);
+        }
+        Ok(flags)
+    }
+
+    fn identity(&self) -> Result<ServiceIdentity, UsageError> {
+        self.service.ok_or_else(|| self.missing("service-address"))
+    }
+
+    fn real_server(&self) -> Result<(IpAddr, u16), UsageError> {
+        self.real_server.ok_or_else(|| self.missing("real-server"))
+    }
+
+    fn missing(&self, name: &'static str) -> UsageError {
+        UsageError::MissingOption { name, user: self.command.name, kind: "command" }
+    }
+
+    /// The service of `-A` and `-E`: what the line leaves out has its default, whatever it was.
+    fn service(&mut self, scheduler_flags: ServiceFlags) -> Result<Service, UsageError> {
+        let identity = self.identity()?;
+        let mut flags = scheduler_flags;
+        if self.one_packet {
+            flags = flags.union(ServiceFlags::ONE_PACKET);
+        }
+        if let ServiceIdentity::Address { protocol, port, .. } = identity {
+            if port == 0 && self.persistence.is_none() {
+                return Err(UsageError::ZeroPort);
+            }
+            if self.one_packet && protocol != Protocol::UDP {
+                return Err(UsageError::OnePacketNeedsUdp);
+            }
+        }
+        let netmask = self.netmask.unwrap_or(Netmask::host(identity.family()));
+        Ok(Service {
+            identity,
+            scheduler: given(&mut self.scheduler, DEFAULT_SCHEDULER),
+            flags,
+            persistence: self.persistence.map(|timeout| Persistence::new(timeout, netmask)),
+            persistence_engine: self.persistence_engine.take(),
+        })
+    }
+
+    /// The destination of `-a` and `-e`: what the line leaves out has its default, whatever it was.
+    fn destination(&self) -> Result<Destination, UsageError> {
+        let service = self.identity()?;
+        let (address, port) = self.real_server()?;
+        let is_mark = matches!(service, ServiceIdentity::Mark { .. });
+        let is_tunnel = self.forwarding == Forwarding::Tunnel;
+        let destination = Destination {
+            address,
+            // Only masquerading can rewrite the port.
+            port: if self.forwarding == Forwarding::Masquerade || is_mark {
+                port
+            } else {
+                service.port()
+            },
+            forwarding: self.forwarding,
+            weight: self.weight,
+            upper_threshold: self.upper_threshold,
+            lower_threshold: self.lower_threshold,
+            tunnel: match self.tunnel_type {
+                TunnelType::Ipip => Tunnel::Ipip,
+                TunnelType::Gue => Tunnel::Gue { port: self.tunnel_port, checksum: self.checksum },
+                TunnelType::Gre => Tunnel::Gre { checksum: self.checksum },
+            },
+        };
+        if destination.family() != service.family() && !is_tunnel {
+            return Err(UsageError::DifferentFamily);
+        }
+        if !is_tunnel && self.tunnel_options {
+            return Err(UsageError::TunnelOptions);
+        }
+        self.check_tunnel()?;
+        Ok(destination)
+    }
+
+    /// Checks the tunnel options against the tunnel type.
+    fn check_tunnel(&self) -> Result<(), UsageError> {
+        const PORT: u64 = 1 << TUNNEL_PORT;
+        const EITHER: u64 = 1 << TUNNEL_NO_CHECKSUM | 1 << TUNNEL_CHECKSUM;
+        const REMOTE: u64 = 1 << TUNNEL_REMOTE_CHECKSUM;
+        let (required, exclusive) = match self.tunnel_type {
+            TunnelType::Ipip => (0, 0),
+            TunnelType::Gue => (PORT, EITHER | REMOTE),
+            TunnelType::Gre => (0, EITHER),
+        };
+        let legality = Legality { required, legal: required | exclusive, exclusive };
+        let user = ("tunnel type", self.tunnel_type.name());
+        legality
+            .check(self.places & (PORT | EITHER | REMOTE))
+            .map_err(|broken| self.context.table.error(broken, user))
+    }
+
+    /// The daemon of `--start-daemon`.
+    fn daemon(&mut self) -> Daemon {
+        Daemon {
+            state: self.daemon_state,
+            interface: given(&mut self.interface, DEFAULT_INTERFACE),
+            sync_id: self.sync_id,
+            maximum_length: self.maximum_length,
+            group: self.group,
+            port: self.port,
+            time_to_live: self.time_to_live,
+        }
+    }
+}
+
+/// What was given, or the default.
+fn given(text: &mut String, default: &str) -> String {
+    if text.is_empty() { default.to_owned() } else { mem::take(text) }
+}
+
+/// An address and a port of zeros: to the reference that is no service at all.
+fn is_all_zero(service: &ServiceIdentity) -> bool {
+    matches!(service, ServiceIdentity::Address { address, port: 0, .. } if address.is_unspecified())
+}
+
+/// A timeout in seconds, at least `minimum`. With `--set`, 0 leaves the timeout as it is.
+fn timeout(text: &str, minimum: u32) -> Result<u32, UsageError> {
+    integer(text, minimum..=MAXIMUM_TIMEOUT)
+        .ok_or_else(|| UsageError::InvalidTimeout(text.to_owned()))
+}
+
+/// A weight or a threshold: the kernel takes them for signed.
+fn count(text: &str, what: &'static str) -> Result<u32, UsageError> {
+    integer(text, 0..=i32::MAX.cast_unsigned()).ok_or(UsageError::Illegal(what))
+}

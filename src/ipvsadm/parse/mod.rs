@@ -1,0 +1,233 @@
+//! From the elements of a command line to its [`Command`].
+//!
+//! A line becomes events, from argv by the clap [`front_end`], from restore input by the scanner of
+//! [`lvs::ruleset`]. What is wrong comes in the order of the reference: see [`Draft`].
+
+mod front_end;
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use lvs::netlink::Namespace;
+use lvs::ruleset::Names;
+use lvs::ruleset::syntax::{
+    Context, Draft, Event, Row, Scanner, Verb, address_and_port, host, integer,
+};
+
+use super::options::{OPTIONS, Own};
+use super::{Choice, Command, CountBy, Format, Listing, Manner, Network, Place, Subject};
+
+pub use front_end::command_line;
+pub use lvs::ruleset::UsageError;
+
+/// Reads the arguments of a program that was called as `program`.
+///
+/// Without arguments, the whole table is listed with names. `posixly_correct` says whether
+/// POSIXLY_CORRECT is in the environment: option parsing then stops at the first non-option
+/// argument. Names are looked up while the line is read.
+///
+/// # Errors
+///
+/// The first thing that is wrong, in the order in which ipvsadm 1.31 looks.
+pub fn parse(
+    program: &str,
+    arguments: &[String],
+    names: &dyn Names,
+    posixly_correct: bool,
+) -> Result<(Command, Manner), UsageError> {
+    if arguments.is_empty() {
+        let listing = Listing {
+            subject: Subject::Table,
+            format: Format::Default,
+            numeric: false,
+            exact: false,
+            sorted: true,
+            json: false,
+        };
+        return Ok((Command::List(listing), Manner::default()));
+    }
+    let context = Context { table: &OPTIONS, program, names, restore: false };
+    match front_end::events(arguments, posixly_correct) {
+        Some(events) => interpret(events.into_iter().map(Ok), context),
+        None => interpret(Scanner::new(&OPTIONS, arguments, posixly_correct), context),
+    }
+}
+
+/// Reads one line of restore input, split into its elements. The caller skips empty lines.
+///
+/// Unlike [`parse`], it accepts a mark of 2^31 and more as the negative number that ipvsadm 1.31
+/// saves it as, and refuses a restore inside the restore and options of the whole run.
+///
+/// # Errors
+///
+/// The first thing that is wrong, in the order in which ipvsadm 1.31 looks.
+pub fn parse_restore_line(
+    program: &str,
+    elements: &[impl AsRef<str>],
+    names: &dyn Names,
+    posixly_correct: bool,
+) -> Result<Command, UsageError> {
+    let context = Context { table: &OPTIONS, program, names, restore: true };
+    let scanner = Scanner::new(&OPTIONS, elements, posixly_correct);
+    interpret(scanner, context).map(|(command, _)| command)
+}
+
+/// What a line says in options of the program.
+#[derive(Default)]
+struct Said {
+    /// Options by [`Own`], one bit each.
+    given: u32,
+    namespace: Option<Namespace>,
+    /// Which connections are listed.
+    choice: Choice,
+}
+
+impl Said {
+    fn has(&self, option: Own) -> bool {
+        self.given & 1 << option as u8 != 0
+    }
+
+    fn any(&self, options: &[Own]) -> bool {
+        options.iter().any(|&option| self.has(option))
+    }
+
+    fn take(&mut self, id: u8, value: Option<&str>, names: &dyn Names) -> Result<(), UsageError> {
+        self.given |= 1 << id;
+        let text = value.unwrap_or_default();
+        let given = |option: Own| option as u8 == id;
+        if given(Own::NetworkNamespace) {
+            self.namespace = text.parse().ok();
+        } else if given(Own::Client) {
+            let client = network(text, names);
+            self.choice.client =
+                Some(client.ok_or(UsageError::Illegal("client address[/prefix]"))?);
+        } else if given(Own::VirtualAddress) {
+            self.choice.service = Some(place(text, "virtual address[:port]", names)?);
+        } else if given(Own::Destination) {
+            self.choice.destination = Some(place(text, "real server address[:port]", names)?);
+        } else if given(Own::State) {
+            self.choice.state = Some(text.to_owned());
+        } else if given(Own::CountBy) {
+            let by = CountBy::ALL.into_iter().find(|by| by.name() == text);
+            self.choice.count_by = Some(by.ok_or(UsageError::Illegal("count-by"))?);
+        }
+        Ok(())
+    }
+}
+
+/// The command that a line asks for, and the manner of its run.
+fn interpret<'a>(
+    events: impl IntoIterator<Item = Result<Event<'a>, UsageError>>,
+    context: Context<'_>,
+) -> Result<(Command, Manner), UsageError> {
+    let mut said = Said::default();
+    let take = |id, value: Option<&str>| said.take(id, value, context.names);
+    let mut draft = Draft::read(events, context, take)?;
+    let request = draft.request()?;
+    let command = match (request, draft.verb) {
+        (Some(request), _) => Command::Change(request),
+        // These two act at once, whatever follows.
+        (None, Verb::Help) => return Ok((Command::Help, Manner::default())),
+        (None, Verb::Version) => return Ok((Command::Version, Manner::default())),
+        // The reference notices a restore inside a restore this late too.
+        (None, Verb::Restore) if context.restore => {
+            return Err(UsageError::NoCommand { program: context.program.to_owned() });
+        }
+        (None, Verb::Restore) if said.has(Own::Replace) => Command::Replace,
+        (None, Verb::Restore) => Command::Restore,
+        (None, Verb::Save) => Command::Save { numeric: said.has(Own::Numeric) },
+        (None, _) => Command::List(listing(&draft, &mut said)?),
+    };
+    if context.restore {
+        let of_the_run = [Own::NoLoad, Own::NetworkNamespace, Own::Explain];
+        if let Some(row) = first_of(&said, &of_the_run) {
+            return Err(UsageError::NotInRestore(row.name));
+        }
+    }
+    let manner = Manner {
+        no_load: said.has(Own::NoLoad),
+        explain: said.has(Own::Explain),
+        namespace: said.namespace,
+    };
+    Ok((command, manner))
+}
+
+/// The row of the first of these options that was given.
+fn first_of(said: &Said, options: &[Own]) -> Option<&'static Row> {
+    let first = options.iter().find(|&&option| said.has(option))?;
+    OPTIONS.rows().find(|row| row.id == first.id())
+}
+
+fn listing(draft: &Draft<'_>, said: &mut Said) -> Result<Listing, UsageError> {
+    if said.any(&[Own::Connection, Own::Timeout, Own::Daemon])
+        && said.any(&[Own::Stats, Own::Rate, Own::Thresholds])
+        || said.any(&[Own::Timeout, Own::Daemon]) && said.has(Own::PersistentConnections)
+    {
+        return Err(UsageError::ListConflict);
+    }
+    let of_connections =
+        [Own::Client, Own::VirtualAddress, Own::Destination, Own::State, Own::CountBy];
+    if let Some(row) = first_of(said, &of_connections)
+        && !said.has(Own::Connection)
+    {
+        let (name, user) = ("connection", row.name);
+        return Err(UsageError::MissingOption { name, user, kind: "option" });
+    }
+    let format = [
+        (Own::Stats, Format::Stats),
+        (Own::Rate, Format::Rate),
+        (Own::Thresholds, Format::Thresholds),
+        (Own::PersistentConnections, Format::PersistentConnections),
+        (Own::TunnelInfo, Format::TunnelInfo),
+    ]
+    .into_iter()
+    .find(|&(option, _)| said.has(option))
+    .map_or(Format::Default, |(_, format)| format);
+    let subject = if said.has(Own::Connection) {
+        Subject::Connections {
+            engine_data: said.has(Own::PersistentConnections),
+            choice: std::mem::take(&mut said.choice),
+        }
+    } else if let Some(service) = draft.service {
+        Subject::Service(service)
+    } else if said.has(Own::Timeout) {
+        Subject::Timeouts
+    } else if said.has(Own::Daemon) {
+        Subject::Daemons
+    } else {
+        Subject::Table
+    };
+    Ok(Listing {
+        subject,
+        format,
+        numeric: said.has(Own::Numeric),
+        exact: said.has(Own::Exact),
+        sorted: !said.has(Own::NoSort),
+        json: said.has(Own::Json),
+    })
+}
+
+/// Where connections go. No service is known, so ports have no names.
+fn place(text: &str, what: &'static str, names: &dyn Names) -> Result<Place, UsageError> {
+    let (address, port) = address_and_port(text, None, names).ok_or(UsageError::Illegal(what))?;
+    Ok(Place { address, port })
+}
+
+/// `address[/prefix]`: a network, or the one address.
+fn network(text: &str, names: &dyn Names) -> Option<Network> {
+    let (address, prefix) = match text.split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix)),
+        None => (text, None),
+    };
+    let address = match address.parse::<Ipv6Addr>() {
+        Ok(address) => address.into(),
+        Err(_) => IpAddr::V4(host(address, names)?),
+    };
+    let longest = if address.is_ipv6() { 128 } else { 32 };
+    let prefix = match prefix {
+        Some(prefix) => integer(prefix, 0..=longest)?,
+        None => longest,
+    };
+    Some(Network { address, prefix })
+}
