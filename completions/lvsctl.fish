@@ -1,69 +1,254 @@
-# Completion of lvsctl for fish.
-
-function __lvsctl_in
-    string match --quiet --regex -- "^$argv[1]\$" (commandline --cut-at-cursor --tokenize --current-process)
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_lvsctl_global_optspecs
+    string join \n dry-run json netns= state-dir= wait= h/help V/version
 end
 
-function __lvsctl_role
-    __lvsctl_in '(director|real-server|apply|diff|down|status|install|uninstall|doctor|snapshot|help)'
+function __fish_lvsctl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_lvsctl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
 end
 
-function __lvsctl_ready
-    __lvsctl_in '(director|real-server|help)'
-    and __lvsctl_in '(up|down|status)'
+function __fish_lvsctl_using_subcommand
+    set -l cmd (__fish_lvsctl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
 end
 
-function __lvsctl_sets_up
-    __lvsctl_in '(director|real-server|help)'
-    and not __lvsctl_ready
-end
-
-function __lvsctl_file
-    __lvsctl_in '(apply|diff|down|status|install|uninstall|doctor)'
-    and not __lvsctl_in '(director|real-server|help)'
-end
-
-complete -c lvsctl -f
-complete -c lvsctl -n 'not __lvsctl_role' -a director -d 'the machine that clients connect to'
-complete -c lvsctl -n 'not __lvsctl_role' -a real-server -d 'a machine that answers'
-complete -c lvsctl -n 'not __lvsctl_role' -a apply -d 'make this machine what a cluster file says'
-complete -c lvsctl -n 'not __lvsctl_role' -a diff -d 'what apply would do'
-complete -c lvsctl -n 'not __lvsctl_role' -a down -d 'take back what apply did'
-complete -c lvsctl -n 'not __lvsctl_role' -a status -d 'compare with a cluster file'
-complete -c lvsctl -n 'not __lvsctl_role' -a install -d 'apply a cluster file at every boot'
-complete -c lvsctl -n 'not __lvsctl_role' -a uninstall -d 'remove what install wrote'
-complete -c lvsctl -n 'not __lvsctl_role' -a doctor -d 'what is wrong, and what mends it'
-complete -c lvsctl -n 'not __lvsctl_role' -a snapshot -d 'write what the doctor looks at'
-complete -c lvsctl -n 'not __lvsctl_role' -a help -d 'print the options of a command'
-complete -c lvsctl -n __lvsctl_sets_up -a up -d 'set this machine up'
-complete -c lvsctl -n __lvsctl_sets_up -a down -d 'take that back'
-complete -c lvsctl -n __lvsctl_sets_up -a status -d 'compare with what it should be'
-complete -c lvsctl -n __lvsctl_ready -l mode -x -a 'nat tun dr' -d 'how packets reach the real servers'
-complete -c lvsctl -n __lvsctl_ready -l vip -x -d 'virtual address'
-complete -c lvsctl -n __lvsctl_ready -l device -x -a '(ls /sys/class/net)' -d 'interface that faces the clients or the director'
-complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in real-server' -l gateway -x -d 'the director, through which answers go'
-complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l service -x -d 'service, such as tcp:80'
-complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l scheduler -x -a 'rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh twos' -d 'who gets the next connection'
-complete -c lvsctl -n '__lvsctl_ready; and __lvsctl_in director' -l real -x -d 'real server'
-complete -c lvsctl -n __lvsctl_file -F
-complete -c lvsctl -n '__lvsctl_file; and __lvsctl_in "(apply|diff|status|install|doctor)"' -l role -x -a 'director real-server' -d 'what this machine is'
-complete -c lvsctl -n '__lvsctl_in "(apply|diff|install)"' -l keep-weights -d 'leave weights to a health checker'
-complete -c lvsctl -n '__lvsctl_in "(apply|diff|install)"' -l exclusive -d 'remove what the file does not name'
-complete -c lvsctl -n '__lvsctl_in "(apply|diff)"' -l allow -x -a 'add edit quiesce delete' -d 'kinds of change that may be made'
-complete -c lvsctl -n '__lvsctl_in "(install|uninstall)"' -l root -x -a '(__fish_complete_directories)' -d 'write below this directory'
-complete -c lvsctl -n '__lvsctl_in doctor' -l fix -d 'make the repairs, after showing them'
-complete -c lvsctl -n '__lvsctl_in doctor' -l yes -d 'do not ask'
-complete -c lvsctl -n '__lvsctl_in doctor' -l undo -d 'take back every repair'
-complete -c lvsctl -n '__lvsctl_in doctor' -l symptom -x -a 'no-syn no-synack client-reset some-clients uploads-hang after-minutes after-reboot' -d 'what is seen'
-complete -c lvsctl -n '__lvsctl_in doctor' -l probe -d 'send a few packets to find out more'
-complete -c lvsctl -n '__lvsctl_in doctor' -l watch -x -d 'show the counters that move in so many seconds'
-complete -c lvsctl -n '__lvsctl_in doctor' -l from -r -F -d 'read what snapshot wrote'
-complete -c lvsctl -n '__lvsctl_in snapshot' -F
-complete -c lvsctl -l dry-run -d 'print the steps as shell commands'
-complete -c lvsctl -l json -d 'print one JSON object'
-complete -c lvsctl -l netns -x -a '(ip netns list 2>/dev/null | string replace --regex " .*" "")' -d 'network namespace'
-complete -c lvsctl -l state-dir -x -a '(__fish_complete_directories)' -d 'where the journal is'
-complete -c lvsctl -l wait -x -d 'let another run finish first'
-complete -c lvsctl -s v -l verbose -d 'trace netlink messages and sysctl writes'
-complete -c lvsctl -s h -l help -d 'print a summary'
-complete -c lvsctl -n 'not __lvsctl_role' -s V -l version -d 'print the version'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -s h -l help -d 'Print help'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -s V -l version -d 'Print version'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "director" -d 'The machine that clients connect to, and that hands connections on'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "real-server" -d 'A machine that answers the connections'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "apply" -d 'Make this machine what a cluster file says, or its table what `ipvsadm -S` wrote'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "diff" -d 'Print what `apply` would do; exit 0 nothing, 2 something'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "down" -d 'Take back what `apply` did'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "status" -d 'Compare this machine with a cluster file, or with all that lvsctl ever set here; exit 0 as it should, 2 not'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "install" -d 'Write a systemd unit and drop-ins by which this machine is what a cluster file says at every boot'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "uninstall" -d 'Remove what `install` wrote'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "doctor" -d 'Say what is wrong with this machine, why, and what mends it; exit 0 nothing, 1 a failure, 2 warnings only, 3 something could not be looked at'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "snapshot" -d 'Write all that the doctor looks at to a file, for `doctor --from`'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -s h -l help -d 'Print help'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -f -a "up" -d 'Make this machine the director of the services'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -f -a "down" -d 'Take that back; without --service, for every service of the addresses'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -f -a "status" -d 'Compare this machine with what it should be; exit 0 as it should, 2 not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
+tun\t'IP tunnelling'
+dr\t'Direct routing'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l service -d 'Service on each virtual address, such as tcp:80; may be repeated' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l scheduler -d 'Who gets the next connection' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l real -d 'Real server of each service, such as 192.168.10.2,weight=3; may be repeated. Only nat may have another port than the service' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
+tun\t'IP tunnelling'
+dr\t'Direct routing'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l service -d 'Service on each virtual address, such as tcp:80; may be repeated' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l scheduler -d 'Who gets the next connection' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l real -d 'Real server of each service, such as 192.168.10.2,weight=3; may be repeated. Only nat may have another port than the service' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
+tun\t'IP tunnelling'
+dr\t'Direct routing'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l service -d 'Service on each virtual address, such as tcp:80; may be repeated' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l scheduler -d 'Who gets the next connection' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l real -d 'Real server of each service, such as 192.168.10.2,weight=3; may be repeated. Only nat may have another port than the service' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from help" -f -a "up" -d 'Make this machine the director of the services'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from help" -f -a "down" -d 'Take that back; without --service, for every service of the addresses'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from help" -f -a "status" -d 'Compare this machine with what it should be; exit 0 as it should, 2 not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -s h -l help -d 'Print help'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -f -a "up" -d 'Make this machine a real server of the addresses'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -f -a "down" -d 'Take that back'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -f -a "status" -d 'Compare this machine with what it should be; exit 0 as it should, 2 not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
+tun\t'IP tunnelling'
+dr\t'Direct routing'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l gateway -d 'The director, through which all answers go (nat); may be repeated, once a family' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
+tun\t'IP tunnelling'
+dr\t'Direct routing'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l gateway -d 'The director, through which all answers go (nat); may be repeated, once a family' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
+tun\t'IP tunnelling'
+dr\t'Direct routing'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l gateway -d 'The director, through which all answers go (nat); may be repeated, once a family' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from help" -f -a "up" -d 'Make this machine a real server of the addresses'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from help" -f -a "down" -d 'Take that back'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from help" -f -a "status" -d 'Compare this machine with what it should be; exit 0 as it should, 2 not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l role -d 'What this machine is; by default its own addresses tell' -r -f -a "director\t'Forwards connections'
+real-server\t'Answers them'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l allow -d 'Kinds of change that may be made; with any other in the plan nothing is. All by default' -r -f -a "add\t'Something new'
+edit\t'Another value'
+quiesce\t'A real server gets no new connections any more: its weight becomes 0, and nothing else'
+delete\t'Something goes'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l keep-weights -d 'Leave the weights of real servers that are there already: a health checker owns them'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l exclusive -d 'Remove every service and destination that the file does not name'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l role -d 'What this machine is; by default its own addresses tell' -r -f -a "director\t'Forwards connections'
+real-server\t'Answers them'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l allow -d 'Kinds of change that may be made; with any other in the plan nothing is. All by default' -r -f -a "add\t'Something new'
+edit\t'Another value'
+quiesce\t'A real server gets no new connections any more: its weight becomes 0, and nothing else'
+delete\t'Something goes'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l keep-weights -d 'Leave the weights of real servers that are there already: a health checker owns them'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l exclusive -d 'Remove every service and destination that the file does not name'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -s h -l help -d 'Print help'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l role -d 'What this machine is; by default its own addresses tell' -r -f -a "director\t'Forwards connections'
+real-server\t'Answers them'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l role -d 'What this machine is; by default its own addresses tell, now and at every boot' -r -f -a "director\t'Forwards connections'
+real-server\t'Answers them'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l root -d 'Write below this directory' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l keep-weights -d 'Apply with --keep-weights'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l exclusive -d 'Apply with --exclusive'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -l root -d 'Remove below this directory' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -s h -l help -d 'Print help'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l role -d 'What this machine is; by default its own addresses tell' -r -f -a "director\t'Forwards connections'
+real-server\t'Answers them'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l symptom -d 'What is seen; the checks that explain it come first' -r -f -a "no-syn\t'No request reaches the real server'
+no-synack\t'Requests reach the real server, and no answer leaves it'
+client-reset\t'Answers leave the real server, and the client resets or does not heed them'
+some-clients\t'It works from some clients only'
+uploads-hang\t'Small pages work, uploads hang'
+after-minutes\t'It works, and stops after minutes'
+after-reboot\t'It worked before the machine was started again'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l watch -d 'Read the counters twice, so many seconds apart, and show those that moved' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l from -d 'Read what `lvsctl snapshot` wrote, here or on another machine' -r -F
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l fix -d 'Make the repairs that lvsctl can make itself, after showing them'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l yes -d 'Do not ask before the repairs are made'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l undo -d 'Take back every repair that --fix made'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l probe -d 'Send a few packets, to see who else has a virtual address, and whether large packets reach the real servers of tunnelling'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -s h -l help -d 'Print help'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "director" -d 'The machine that clients connect to, and that hands connections on'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "real-server" -d 'A machine that answers the connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "apply" -d 'Make this machine what a cluster file says, or its table what `ipvsadm -S` wrote'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "diff" -d 'Print what `apply` would do; exit 0 nothing, 2 something'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "down" -d 'Take back what `apply` did'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "status" -d 'Compare this machine with a cluster file, or with all that lvsctl ever set here; exit 0 as it should, 2 not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "install" -d 'Write a systemd unit and drop-ins by which this machine is what a cluster file says at every boot'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "uninstall" -d 'Remove what `install` wrote'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "doctor" -d 'Say what is wrong with this machine, why, and what mends it; exit 0 nothing, 1 a failure, 2 warnings only, 3 something could not be looked at'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "snapshot" -d 'Write all that the doctor looks at to a file, for `doctor --from`'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "up" -d 'Make this machine the director of the services'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "down" -d 'Take that back; without --service, for every service of the addresses'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "status" -d 'Compare this machine with what it should be; exit 0 as it should, 2 not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from real-server" -f -a "up" -d 'Make this machine a real server of the addresses'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from real-server" -f -a "down" -d 'Take that back'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from real-server" -f -a "status" -d 'Compare this machine with what it should be; exit 0 as it should, 2 not'

@@ -3,6 +3,9 @@
 #![cfg(test)]
 
 mod completions;
+#[path = "../../examples/completions.rs"]
+#[allow(dead_code, reason = "a program of its own too")]
+mod generator;
 mod legal_options;
 mod links;
 mod pages;
@@ -12,22 +15,16 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use clap::Arg;
+use programs::ipvsadm::OPTIONS;
 
-/// The options of `ipvsadm`: long spelling, short spellings, and whether an argument must follow.
+/// Commands and options of `ipvsadm`: long spelling, short spellings, and whether an argument must
+/// follow.
 fn options() -> Vec<(String, Vec<char>, bool)> {
-    let command = programs::ipvsadm::command_line();
-    let options = command.get_arguments().filter(|it| it.get_long().is_some());
-    let options: Vec<_> = options.map(spellings).collect();
-    assert!(options.len() > 50, "the table was not read");
-    options
-}
-
-fn spellings(option: &Arg) -> (String, Vec<char>, bool) {
-    let mut shorts: Vec<char> = option.get_short().into_iter().collect();
-    shorts.extend(option.get_visible_short_aliases().unwrap_or_default());
-    let takes = option.get_num_args().is_none_or(|range| range.min_values() > 0);
-    (option.get_long().unwrap().to_owned(), shorts, takes)
+    let spellings = |row: &lvs::ruleset::syntax::Row| {
+        let takes = row.argument == lvs::ruleset::syntax::Argument::Required;
+        (row.long.to_owned(), row.shorts.chars().collect(), takes)
+    };
+    OPTIONS.rows().map(spellings).collect()
 }
 
 fn read(path: &str) -> String {

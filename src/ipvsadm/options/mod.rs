@@ -78,10 +78,10 @@ static TABLE_COMMANDS: Section = Section {
         Row::command(Verb::Save, "save", "S")
             .followed_by("[-n]")
             .help("write the table as commands to standard output"),
-        Row::command(Verb::Restore, "restore", "R").help("read such commands from standard input"),
+        Row::command(Verb::Restore, "restore", "R").help("read commands from standard input"),
         Row::option(Own::Replace.id(), 43, "replace", "")
             .goes_with(Verb::Restore.bit())
-            .help("with -R: make the table what they say, by the fewest changes"),
+            .help("-R makes the table what they say, by the fewest changes"),
     ],
 };
 

@@ -50,10 +50,10 @@ pub static SERVICE_COMMANDS: Section = Section {
             .help("add a virtual service"),
         Row::command(Verb::EditService, "edit-service", "E")
             .followed_by("SERVICE [SCHEDULING]")
-            .help("replace its attributes; what is left out is reset"),
+            .help("edit a virtual service; what is left out is reset"),
         Row::command(Verb::DeleteService, "delete-service", "D")
             .followed_by("SERVICE")
-            .help("delete it and its real servers"),
+            .help("delete a virtual service and its real servers"),
         Row::command(Verb::Flush, "clear", "C").named("flush").help("delete every service"),
         Row::command(Verb::Zero, "zero", "Z")
             .followed_by("[SERVICE]")
@@ -69,10 +69,10 @@ pub static SERVER_COMMANDS: Section = Section {
             .help("add a real server to a service"),
         Row::command(Verb::EditServer, "edit-server", "e")
             .followed_by("SERVICE SERVER [FORWARDING]")
-            .help("replace its attributes; what is left out is reset"),
+            .help("edit a real server; what is left out is reset"),
         Row::command(Verb::DeleteServer, "delete-server", "d")
             .followed_by("SERVICE SERVER")
-            .help("delete it"),
+            .help("delete a real server"),
     ],
 };
 
@@ -87,7 +87,7 @@ pub static SETTING_COMMANDS: Section = Section {
             .help("start a connection synchronization daemon"),
         Row::command(Verb::StopDaemon, "stop-daemon", "")
             .takes(DAEMON, Words(&["master", "backup"]))
-            .help("stop it"),
+            .help("stop a connection synchronization daemon"),
     ],
 };
 
@@ -105,12 +105,14 @@ pub static SERVICE: Section = Section {
     title: "\nSERVICE is one of",
     rows: &[
         service(Id::TcpService, "tcp-service", "t", "ADDRESS[:PORT]")
-            .help("TCP; an IPv6 address with a port stands in brackets"),
-        service(Id::UdpService, "udp-service", "u", "ADDRESS[:PORT]").help("UDP"),
-        service(Id::SctpService, "sctp-service", "", "ADDRESS[:PORT]").help("SCTP"),
+            .help("TCP service; an IPv6 address with a port stands in brackets"),
+        service(Id::UdpService, "udp-service", "u", "ADDRESS[:PORT]").help("UDP service"),
+        service(Id::SctpService, "sctp-service", "", "ADDRESS[:PORT]").help("SCTP service"),
         service(Id::MarkService, "fwmark-service", "f", "MARK")
             .help("packets with this firewall mark"),
-        Row::repeatable(Id::Ipv6, "ipv6", "6").help("after -f: marked packets of IPv6"),
+        Row::repeatable(Id::Ipv6, "ipv6", "6")
+            .goes_with(ANY_SERVICE | ANY_SERVER | LIST | Verb::Zero.bit())
+            .help("marked packets of IPv6, after -f"),
     ],
 };
 
