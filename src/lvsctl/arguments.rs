@@ -6,9 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::allowance::Kind;
 use super::doctor::flags::DoctorFlags;
-use super::values::{self, RealServer};
+use super::values::{self, Kind, RealServer};
 use crate::host::InterfaceName;
 use lvs::netlink::Namespace;
 

@@ -3,19 +3,16 @@
 //! The way of one command: flags -> what is asked ([`Task`]) -> what this machine
 //! must have -> the [engine](crate::engine) on this [`Machine`] -> a report.
 
-mod allowance;
+mod apply;
 mod arguments;
-mod asked;
-mod cluster_file;
-mod commands;
-mod content;
 mod doctor;
 mod error;
+mod input;
 mod install;
 mod report;
-mod state;
+mod role;
+mod runner;
 mod status;
-mod strangers;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -25,6 +22,10 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 
 use clap::{CommandFactory, Parser};
+use tracing::level_filters::LevelFilter;
+
+use crate::trace;
+use arguments::{Arguments, Command};
 
 pub(crate) use error::Error;
 use task::Task;
@@ -40,7 +41,7 @@ use values::RealServer;
 /// ```
 #[must_use]
 pub fn command_line() -> clap::Command {
-    arguments::Arguments::command()
+    Arguments::command()
 }
 
 /// Exit code of what could not be done, misuse among it: 2 is an answer, of `diff`, `status` and
@@ -56,8 +57,8 @@ pub fn run(
     output: &mut dyn Write,
     errors: &mut dyn Write,
 ) -> u8 {
-    let result = match arguments::Arguments::try_parse_from(command_line) {
-        Ok(arguments) => commands::run(arguments, output),
+    let result = match Arguments::try_parse_from(command_line) {
+        Ok(arguments) => execute(arguments, output),
         Err(error) => {
             let (text, to_errors) = (error.render().to_string(), error.use_stderr());
             // Nothing is left to be done where even this cannot be written.
@@ -75,6 +76,29 @@ pub fn run(
             let _ = writeln!(errors, "lvsctl: {error}");
             FAILED
         }
+    }
+}
+
+/// Runs a command and returns its exit code.
+fn execute(arguments: Arguments, output: &mut dyn Write) -> Result<u8, Error> {
+    let Arguments { options, command } = arguments;
+    match options.verbose {
+        true => trace::start(LevelFilter::TRACE),
+        false => trace::from_environment(),
+    }
+    // Installed files are for the machine, not for a namespace.
+    let is_of_machine = matches!(command, Command::Install(_) | Command::Uninstall(_));
+    if let (Some(namespace), false) = (&options.netns, is_of_machine) {
+        // Before anything is opened: sockets and files under /proc belong to the namespace.
+        namespace.enter()?;
+    }
+    match command {
+        Command::Setup(command) => role::run(command, &options, output),
+        Command::File(command) => apply::run(&command, &options, output),
+        Command::Install(flags) => install::install(&flags, &options, output),
+        Command::Uninstall(flags) => install::uninstall(&flags, &options, output),
+        Command::Doctor(flags) => doctor::run(&flags, &options, output),
+        Command::Snapshot { file } => doctor::snapshot(&file, &options, output),
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
+use super::arguments::Options;
 use crate::engine::{Change, Failure, Note, Report, System};
 use crate::host;
 
@@ -14,6 +15,27 @@ use crate::host;
 pub(super) enum Direction {
     Up,
     Down,
+}
+
+/// Prints what a run did, in the requested format.
+pub(super) fn print(
+    options: &Options,
+    output: &mut dyn Write,
+    title: &dyn fmt::Display,
+    direction: Direction,
+    report: &Report<Key, Value>,
+) -> io::Result<()> {
+    if options.json {
+        write_json(output, report)?;
+    } else if options.dry_run {
+        if let Some(namespace) = &options.netns {
+            writeln!(output, "# run in the network namespace {namespace}")?;
+        }
+        write_dry(output, report)?;
+    } else {
+        write(output, title, direction, report)?;
+    }
+    Ok(())
 }
 
 pub(super) fn commands(steps: &[Change<Key, Value>]) -> Vec<String> {

@@ -68,7 +68,7 @@ fn origin(finding: &Status<Key, Value>) -> String {
 
 /// Says what was found, in the form that was asked for, and gives the exit code: 2 where anything is
 /// not as desired. `head` is what the JSON object says before that.
-pub(super) fn tell(
+pub(super) fn print(
     options: &Options,
     output: &mut dyn Write,
     title: &dyn Display,

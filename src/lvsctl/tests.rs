@@ -6,7 +6,7 @@ use crate::engine::Change;
 use crate::host::machine::{Key, Value};
 use crate::host::{AssignedAddress, KnownRoute};
 use crate::lvsctl::arguments::{Arguments, Command};
-use crate::lvsctl::commands::task_of;
+use crate::lvsctl::role::task_of;
 use crate::lvsctl::{Task, report};
 use crate::policy::*;
 

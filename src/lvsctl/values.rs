@@ -3,6 +3,8 @@
 use crate::policy::{Listener, Mode, Role};
 use std::net::IpAddr;
 
+use clap::ValueEnum;
+
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::config::{self, Endpoint, LARGEST_WEIGHT};
@@ -21,6 +23,30 @@ pub(crate) struct RealServer {
     pub(crate) port: Option<u16>,
     /// Its share of new connections.
     pub(crate) weight: u32,
+}
+
+/// A kind of change, for `--allow`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Kind {
+    /// Add something.
+    Add,
+    /// Change a value.
+    Edit,
+    /// Set the weight of a real server to 0, and nothing else: no new connections.
+    Quiesce,
+    /// Remove something.
+    Delete,
+}
+
+impl Kind {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Edit => "edit",
+            Self::Quiesce => "quiesce",
+            Self::Delete => "delete",
+        }
+    }
 }
 
 fn invalid<T>(message: impl Into<String>) -> Result<T, InvalidValue> {

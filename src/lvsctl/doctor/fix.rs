@@ -8,7 +8,7 @@ use crate::engine::{Desired, Engine, Journal};
 use crate::host::machine::{Key, Machine, Value};
 use crate::lvsctl::arguments::Options;
 use crate::lvsctl::report::{FailedRun, commands};
-use crate::lvsctl::{Error, state};
+use crate::lvsctl::{Error, runner};
 
 /// The prefix of the owner of a repair.
 const OWNER: &str = "doctor ";
@@ -71,8 +71,8 @@ fn make(
     options: &Options,
 ) -> Result<Vec<String>, Error> {
     let mut machine = Machine::new()?;
-    let _lock = state::lock(options)?;
-    let mut journal = state::journal(&options.state_dir)?;
+    let _lock = runner::lock(options)?;
+    let mut journal = runner::journal(&options.state_dir)?;
     let desired: Vec<Desired<Key, Value>> =
         repairs.iter().filter_map(|(id, step)| desired(id, step, file, &journal)).collect();
     // The repairs of an earlier run stay.
@@ -143,8 +143,8 @@ fn agreed(options: &Options, output: &mut dyn Write) -> Result<bool, Error> {
 /// Reverts every repair.
 pub(super) fn undo(options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let mut machine = Machine::new()?;
-    let _lock = state::lock(options)?;
-    let mut journal = state::journal(&options.state_dir)?;
+    let _lock = runner::lock(options)?;
+    let mut journal = runner::journal(&options.state_dir)?;
     let mut owners = journal.owners();
     owners.retain(|owner| owner.starts_with(OWNER));
     let run = Engine::new(&mut machine, &mut journal).revert(&owners);

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::arguments::{Options, STATE_DIRECTORY};
-use super::asked::Asked;
-use super::{Error, state};
+use super::input::Input;
+use super::{Error, runner};
 use crate::doctor::{
     DesiredEntry, DesiredState, Diagnosis, Expectation, Facts, JournalEntry, Step, Unread, examine,
     moved,
@@ -68,7 +68,7 @@ pub(super) fn snapshot(
 /// The facts of this machine. A journal that cannot be read is noted.
 fn facts(options: &Options) -> Facts {
     let mut journalled = Vec::new();
-    let journal = state::journal(&options.state_dir).map(|journal| {
+    let journal = runner::journal(&options.state_dir).map(|journal| {
         journalled = journal.entries().map(journalled_fact).collect();
     });
     let mut facts = Facts::gather(journalled);
@@ -144,7 +144,7 @@ impl Source<'_> {
         };
         let addresses = facts.network.addresses.iter();
         let own = addresses.map(|state| state.assigned.address).collect();
-        let asked = Asked::of(file, self.flags.role, || Ok(own))?;
+        let asked = Input::of(file, self.flags.role, || Ok(own))?;
         let entries = match self.flags.from {
             Some(_) => compare_with_snapshot(&asked, facts)?,
             None => self.compare_with_machine(&asked)?,
@@ -155,15 +155,15 @@ impl Source<'_> {
         let desired = DesiredState {
             apply: self.command("apply", file),
             install: install.map(|name| (name.to_owned(), self.command("install", file))),
-            covers_host: matches!(asked, Asked::Cluster { .. }),
+            covers_host: matches!(asked, Input::Cluster { .. }),
             entries,
         };
-        Ok(expectation.with(desired, asked.claim_of_table().is_some(), &served))
+        Ok(expectation.with(desired, asked.owner_of_table().is_some(), &served))
     }
 
-    fn compare_with_machine(&self, asked: &Asked) -> Result<Vec<DesiredEntry>, Error> {
+    fn compare_with_machine(&self, asked: &Input) -> Result<Vec<DesiredEntry>, Error> {
         let mut machine = Machine::new()?.read_only();
-        let journal = state::journal(&self.options.state_dir)?;
+        let journal = runner::journal(&self.options.state_dir)?;
         let mut entries = Vec::new();
         for want in asked.desired(&mut machine, &journal)? {
             let actual = machine.read(&want.key)?;
@@ -191,14 +191,14 @@ impl Source<'_> {
 }
 
 /// Notes what the snapshot does not hold.
-fn compare_with_snapshot(asked: &Asked, facts: &mut Facts) -> Result<Vec<DesiredEntry>, Error> {
+fn compare_with_snapshot(asked: &Input, facts: &mut Facts) -> Result<Vec<DesiredEntry>, Error> {
     let value = |key: &Key| match key {
         Key::Host(key) => facts.network.value(key).map(|value| value.map(Value::Host)),
         Key::Table(key) => Some(facts.value(key).map(Value::Table)),
     };
     let actual = ActualState::of_inventory(&facts.network);
     let (mut entries, mut unknown) = (Vec::new(), Vec::new());
-    for want in asked.wanted_by(|duties| Ok(desired(duties, &actual)?))? {
+    for want in asked.desired_by(|duties| Ok(desired(duties, &actual)?))? {
         match value(&want.key) {
             Some(actual) => entries.push(compared(want, actual)),
             None => unknown.push(want.key.to_string()),

@@ -5,9 +5,7 @@
 //! applied before it was checked. Every file that is written ends in a mark by which it is known
 //! again; what a person has changed is never written over or removed.
 
-mod changes;
-mod hint;
-mod marked;
+mod files;
 mod paths;
 mod report;
 #[cfg(test)]
@@ -20,15 +18,13 @@ use std::path::{self, Path, PathBuf};
 
 use std::io::Write;
 
-use self::changes::{Content, Found, Item};
-use self::hint::Hint;
-use self::marked::marked;
+use self::files::{Content, Found, Item, marked};
 use self::paths::Paths;
-use self::report::Report;
+use self::report::{Hint, Report};
 use self::texts::Commands;
 use super::arguments::{InstallFlags, Options, STATE_DIRECTORY, UninstallFlags};
-use super::asked::{Asked, Meant};
-use super::{Error, state};
+use super::input::{Input, Owners};
+use super::{Error, runner};
 
 /// For how long a unit lets another finish, in seconds.
 const WAIT: u32 = 120;
@@ -40,14 +36,14 @@ pub(super) fn install(
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
     check_place(&flags.root, options)?;
-    let asked = Asked::load(&flags.file, flags.role)?;
-    let Asked::Cluster { cluster, role, .. } = &asked else {
+    let input = Input::load(&flags.file, flags.role)?;
+    let Input::Cluster { cluster, role, .. } = &input else {
         return Err(not_a_cluster(&flags.file));
     };
     let paths = Paths::new(&flags.root, cluster.name());
     let mut machine = Machine::new()?.read_only();
-    let journal = state::journal(&options.state_dir)?;
-    let desired = asked.desired(&mut machine, &journal)?;
+    let journal = runner::journal(&options.state_dir)?;
+    let desired = input.desired(&mut machine, &journal)?;
 
     let (name, role) = (paths.name(), *role);
     let text = |text: String| Content::Text(marked(text.as_bytes()));
@@ -63,12 +59,12 @@ pub(super) fn install(
 
     let report = Report {
         cluster: paths.name(),
-        title: asked.to_string(),
+        title: input.to_string(),
         next: format!(
             "systemctl daemon-reload && systemctl reload-or-restart {}",
             paths.unit_name()
         ),
-        changes: changes::between(items, &paths.own_unit())?,
+        changes: files::between(items, &paths.own_unit())?,
         kept: None,
         hints: Hint::all(&desired, &paths),
     };
@@ -85,9 +81,9 @@ pub(super) fn uninstall(
 ) -> Result<u8, Error> {
     check_place(&flags.root, options)?;
     let name = meant(flags)?;
-    let meant = Meant::Cluster(name.clone());
+    let meant = Owners::Cluster(name.clone());
     let paths = Paths::new(&flags.root, &name);
-    let journal = state::journal(&options.state_dir)?;
+    let journal = runner::journal(&options.state_dir)?;
     // Without its unit nothing would take it back.
     if is_here(&flags.root) && journal.owners().iter().any(|owner| meant.covers(owner)) {
         return Err(Error::StillUp { unit: paths.unit_name() });
@@ -101,7 +97,7 @@ pub(super) fn uninstall(
         gone(paths.modules()),
     ];
     let mut kept = None;
-    match changes::found(&paths.file(), None)? {
+    match files::found(&paths.file(), None)? {
         Found::Others => kept = Some(paths.file()),
         _ => items.push(gone(paths.file())),
     }
@@ -109,7 +105,7 @@ pub(super) fn uninstall(
         cluster: &name,
         title: format!("cluster {name}"),
         next: "systemctl daemon-reload".to_owned(),
-        changes: changes::between(items, &paths.own_unit())?,
+        changes: files::between(items, &paths.own_unit())?,
         kept,
         hints: Vec::new(),
     };
@@ -151,7 +147,7 @@ fn copy(file: &Path, paths: &Paths) -> Result<Option<Item>, Error> {
         return Ok(None);
     }
     let unread = |source| Error::File { action: "read", path: file.to_owned(), source };
-    let text = changes::read(file).map_err(unread)?;
+    let text = files::read(file).map_err(unread)?;
     Ok(Some(Item { path, desired: Some(Content::Text(marked(&text))) }))
 }
 
@@ -211,9 +207,9 @@ fn meant(flags: &UninstallFlags) -> Result<String, Error> {
         (Some(cluster), _) if installed.contains(cluster) => Ok(cluster.clone()),
         // Its file is enough: what was written besides may be gone already.
         (Some(file), _) if file.contains('/') || file.ends_with(".toml") => {
-            match Meant::load(Path::new(file))? {
-                Meant::Cluster(name) => Ok(name),
-                Meant::Rules => Err(not_a_cluster(Path::new(file))),
+            match Owners::load(Path::new(file))? {
+                Owners::Cluster(name) => Ok(name),
+                Owners::Rules => Err(not_a_cluster(Path::new(file))),
             }
         }
         (Some(cluster), _) => Err(Error::NotInstalled { name: cluster.clone(), installed }),

@@ -3,7 +3,7 @@
 use clap::Parser;
 
 use super::super::arguments::{Arguments, Command};
-use super::super::commands::task_of;
+use super::super::role::task_of;
 use super::*;
 
 fn task(line: &str) -> Result<Task, Error> {

@@ -1,0 +1,162 @@
+//! The commands on a file: `apply`, `diff`, `down` and `status`.
+
+use std::io::Write;
+use std::path::Path;
+
+use hashbrown::HashSet;
+use serde_json::json;
+
+use super::arguments::{FileCommand, FileFlags, Options};
+use super::input::{Input, Owners};
+use super::report::{self, Direction};
+use super::{Error, runner, status};
+use crate::engine::{Desired, Engine, Entry, Journal, Report, System};
+use crate::host::machine::{Key, Machine, Value};
+use crate::policy::{DesiredItem, Role};
+use lvs::table;
+
+pub(super) fn run(
+    command: &FileCommand,
+    options: &Options,
+    output: &mut dyn Write,
+) -> Result<u8, Error> {
+    match command {
+        FileCommand::Apply(flags) => apply(flags, options, output),
+        FileCommand::Diff(flags) => diff(flags, options, output),
+        FileCommand::Down { file } => down(file, options, output),
+        FileCommand::Status { file: Some(file), role } => status(file, *role, options, output),
+        FileCommand::Status { file: None, .. } => status_of_all(options, output),
+    }
+}
+
+fn apply(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
+    let input = Input::load(&flags.file, flags.role)?;
+    let report = up(&input, flags, options)?;
+    report::print(options, output, &input, Direction::Up, &report)?;
+    Ok(0)
+}
+
+fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
+    let input = Input::load(&flags.file, flags.role)?;
+    let looking = Options { dry_run: true, ..options.clone() };
+    let report = up(&input, flags, &looking)?;
+    if options.json {
+        report::write_json(output, &report)?;
+    } else {
+        report::write_steps(output, &report)?;
+    }
+    Ok(if report.steps.is_empty() { 0 } else { 2 })
+}
+
+fn down(file: &Path, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
+    let owners = Owners::load(file)?;
+    let report = runner::run(
+        options,
+        Direction::Down,
+        None,
+        |owner| owners.covers(owner),
+        |_, _| Ok(Vec::new()),
+    )?;
+    report::print(options, output, &owners, Direction::Down, &report)?;
+    Ok(0)
+}
+
+fn status(
+    file: &Path,
+    role: Option<Role>,
+    options: &Options,
+    output: &mut dyn Write,
+) -> Result<u8, Error> {
+    let input = Input::load(file, role)?;
+    let mut machine = Machine::new()?.read_only();
+    let mut journal = runner::journal(&options.state_dir)?;
+    let desired = input.desired(&mut machine, &journal)?;
+    let findings = Engine::new(&mut machine, &mut journal).status(&desired)?;
+    Ok(status::print(options, output, &input, input.json(), &findings)?)
+}
+
+/// Journalled state is desired, and what could not be reverted yet should be as it was.
+fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
+    let mut machine = Machine::new()?.read_only();
+    let mut journal = runner::journal(&options.state_dir)?;
+    let mut desired = status::journalled(|_| true, &journal);
+    desired.extend(status::due(&journal));
+    let findings = Engine::new(&mut machine, &mut journal).status(&desired)?;
+    if findings.is_empty() && !options.json {
+        writeln!(output, "lvsctl has set nothing on this machine")?;
+        return Ok(0);
+    }
+    Ok(status::print(options, output, &"the state set by lvsctl", json!({"schema": 1}), &findings)?)
+}
+
+fn up(input: &Input, flags: &FileFlags, options: &Options) -> Result<Report<Key, Value>, Error> {
+    let owners = input.owners();
+    runner::run(
+        options,
+        Direction::Up,
+        flags.allow.as_deref(),
+        |owner| owners.covers(owner),
+        |machine, journal| desired(input, flags, machine, journal),
+    )
+}
+
+fn desired(
+    input: &Input,
+    flags: &FileFlags,
+    machine: &mut Machine,
+    journal: &Journal<Key, Value>,
+) -> Result<Vec<DesiredItem>, Error> {
+    let mut desired = input.desired(machine, journal)?;
+    if flags.keep_weights {
+        keep_weights(&mut desired, machine)?;
+    }
+    if flags.exclusive
+        && let Some(owner) = input.owner_of_table()
+    {
+        let unmanaged = unmanaged(&desired, machine, journal, &owner)?;
+        desired.extend(unmanaged);
+    }
+    Ok(desired)
+}
+
+/// A health checker owns the weights.
+fn keep_weights(desired: &mut [DesiredItem], machine: &mut Machine) -> Result<(), Error> {
+    for item in desired {
+        if let Some(Value::Table(table::Value::Destination(destination))) = &mut item.value
+            && let Some(Value::Table(table::Value::Destination(found))) = machine.read(&item.key)?
+        {
+            destination.weight = found.weight;
+        }
+    }
+    Ok(())
+}
+
+/// `--exclusive`: desires that each unmanaged entry of the table is gone, owned by `owner`; `desired`
+/// is what the file names.
+///
+/// What an earlier run removed is desired gone again, or it would be restored now. What a killed run
+/// was about to remove is in the journal and in the table, and listed once.
+fn unmanaged(
+    desired: &[DesiredItem],
+    machine: &mut Machine,
+    journal: &Journal<Key, Value>,
+    owner: &str,
+) -> Result<Vec<DesiredItem>, Error> {
+    let named: HashSet<&Key> = desired.iter().map(|item| &item.key).collect();
+    let is_unmanaged = |key: &Key| {
+        let is_owned = journal.entry(key).is_some_and(|entry| !is_removal(entry));
+        !named.contains(key) && !is_owned
+    };
+    let mut entries = machine.unmanaged(|key| !is_unmanaged(key))?;
+    let there: HashSet<Key> = entries.iter().cloned().collect();
+    let removed = journal.entries().filter(|entry| is_removal(entry)).map(|entry| &entry.key);
+    let removed = removed.filter(|key| is_unmanaged(key) && !there.contains(*key));
+    entries.extend(removed.cloned());
+    let gone = |key| Desired { key, value: None, acceptable: Vec::new(), owner: owner.to_owned() };
+    Ok(entries.into_iter().map(gone).collect())
+}
+
+/// Whether a removed entry of the table is journalled.
+fn is_removal(entry: &Entry<Key, Value>) -> bool {
+    entry.ours.is_none() && matches!(entry.key, Key::Table(_))
+}

@@ -1,0 +1,274 @@
+//! The file of `apply` and similar commands: a cluster file or `ipvsadm -S` output.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value as Json, json};
+
+use super::Error;
+use crate::config::ClusterSpec;
+use crate::engine::{Desired, Journal};
+use crate::host::machine::{Key, Machine, Value};
+use crate::ipvsadm;
+use crate::policy::{ActualState, DesiredItem, Duty, Owned, Role, desired};
+use lvs::table::Ruleset;
+
+/// The owner of a table from a ruleset file. A machine has one table, so one such file replaces
+/// another.
+const RULES: &str = "rules";
+
+/// What the file means for this machine.
+pub(super) enum Input {
+    /// A cluster file, on a machine with these addresses.
+    Cluster { cluster: ClusterSpec, role: Role, own: Vec<IpAddr> },
+    /// A complete table from `ipvsadm -S` output.
+    Table(Ruleset),
+}
+
+impl Input {
+    /// Reads a file, and finds the role of this machine in it.
+    pub(super) fn load(file: &Path, role: Option<Role>) -> Result<Self, Error> {
+        Self::of(file, role, || {
+            let addresses = Machine::new()?.topology()?.addresses;
+            Ok(addresses.into_iter().map(|address| address.address).collect())
+        })
+    }
+
+    /// [`Input::load`] for a machine with these addresses.
+    pub(super) fn of(
+        file: &Path,
+        role: Option<Role>,
+        own: impl FnOnce() -> Result<Vec<IpAddr>, Error>,
+    ) -> Result<Self, Error> {
+        let cluster = match (Content::load(file)?, role) {
+            (Content::Cluster(cluster), _) => cluster,
+            (Content::Ruleset(text), None) => return Ok(Self::Table(text.parse()?)),
+            (Content::Ruleset(_), Some(_)) => {
+                return Err(Error::Usage(format!(
+                    "--role is for cluster files, and {} is ipvsadm -S output",
+                    file.display()
+                )));
+            }
+        };
+        let own = own()?;
+        let role = match role {
+            Some(role) => role,
+            None => cluster.role(&own)?,
+        };
+        Ok(Self::Cluster { cluster, role, own })
+    }
+
+    /// The name of the cluster.
+    pub(super) fn cluster(&self) -> Option<&str> {
+        match self {
+            Self::Cluster { cluster, .. } => Some(cluster.name()),
+            Self::Table(_) => None,
+        }
+    }
+
+    /// The owners that this file is about.
+    pub(super) fn owners(&self) -> Owners {
+        match self {
+            Self::Cluster { cluster, .. } => Owners::Cluster(cluster.name().to_owned()),
+            Self::Table(_) => Owners::Rules,
+        }
+    }
+
+    /// The owner of unmanaged entries of the table; none on a real server.
+    pub(super) fn owner_of_table(&self) -> Option<String> {
+        match self {
+            Self::Cluster { cluster, role: Role::Director, .. } => {
+                Some(format!("cluster {} {}", cluster.name(), Role::Director.name()))
+            }
+            Self::Cluster { .. } => None,
+            Self::Table(_) => Some(RULES.to_owned()),
+        }
+    }
+
+    /// All that the file requires of this machine, in order.
+    pub(super) fn desired(
+        &self,
+        machine: &mut Machine,
+        journal: &Journal<Key, Value>,
+    ) -> Result<Vec<DesiredItem>, Error> {
+        self.desired_by(|duties| desired_of(machine, duties, journal))
+    }
+
+    /// [`Input::desired`] with another source for what duties require.
+    pub(super) fn desired_by(
+        &self,
+        of_duties: impl FnOnce(&[Owned]) -> Result<Vec<DesiredItem>, Error>,
+    ) -> Result<Vec<DesiredItem>, Error> {
+        match self {
+            Self::Cluster { .. } => of_duties(&self.duties()?),
+            Self::Table(table) => {
+                let item = |(_, key, value)| Desired {
+                    key: Key::Table(key),
+                    value: Some(Value::Table(value)),
+                    acceptable: Vec::new(),
+                    owner: RULES.to_owned(),
+                };
+                Ok(table.entries().map(item).collect())
+            }
+        }
+    }
+
+    /// The duties of the machine; a ruleset has none.
+    pub(super) fn duties(&self) -> Result<Vec<Owned>, Error> {
+        match self {
+            Self::Cluster { cluster, role, own } => duties(cluster, *role, own),
+            Self::Table(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The head of the status object.
+    pub(super) fn json(&self) -> Json {
+        match self {
+            Self::Cluster { cluster, role, .. } => {
+                json!({"schema": 1, "cluster": cluster.name(), "role": role.name()})
+            }
+            Self::Table(_) => json!({"schema": 1, "rules": true}),
+        }
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster { cluster, role, .. } => {
+                write!(f, "cluster {} ({})", cluster.name(), role.name())
+            }
+            Self::Table(_) => Owners::Rules.fmt(f),
+        }
+    }
+}
+
+/// The owners that a file is about, whatever its present content: enough to revert.
+pub(super) enum Owners {
+    Cluster(String),
+    Rules,
+}
+
+impl Owners {
+    pub(super) fn load(file: &Path) -> Result<Self, Error> {
+        Ok(match Content::load(file)? {
+            Content::Cluster(cluster) => Self::Cluster(cluster.name().to_owned()),
+            Content::Ruleset(_) => Self::Rules,
+        })
+    }
+
+    pub(super) fn covers(&self, owner: &str) -> bool {
+        match self {
+            Self::Cluster(name) => {
+                let mut words = owner.split(' ');
+                words.next() == Some("cluster") && words.next() == Some(name)
+            }
+            Self::Rules => owner == RULES,
+        }
+    }
+}
+
+impl fmt::Display for Owners {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster(name) => write!(f, "cluster {name}"),
+            Self::Rules => f.write_str("the table of the ruleset"),
+        }
+    }
+}
+
+fn duties(cluster: &ClusterSpec, role: Role, own: &[IpAddr]) -> Result<Vec<Owned>, Error> {
+    let name = cluster.name();
+    let owned = |duty: Duty| {
+        let of = match &duty {
+            Duty::Address(duty) => format!("{} {} {}", duty.role.name(), duty.mode, duty.vip),
+            _ => role.name().to_owned(),
+        };
+        Owned { owner: format!("cluster {name} {of}"), duty }
+    };
+    Ok(cluster.duties(role, own)?.into_iter().map(owned).collect())
+}
+
+/// What the duties require of this machine.
+pub(super) fn desired_of(
+    machine: &mut Machine,
+    duties: &[Owned],
+    journal: &Journal<Key, Value>,
+) -> Result<Vec<DesiredItem>, Error> {
+    let actual = ActualState::gather(machine, duties, journal)?;
+    Ok(desired(duties, &actual)?)
+}
+
+/// A longer file is refused.
+const LONGEST: u64 = 64 << 20;
+
+/// Mistakes that are reported.
+const MOST_REPORTED: usize = 10;
+
+/// Few system calls, few pages of memory.
+const BUFFER: usize = 64 << 10;
+
+/// A file, detected by content, not by name. It is read once: it may be a pipe.
+enum Content {
+    Cluster(ClusterSpec),
+    /// `ipvsadm -S` output, not parsed yet.
+    Ruleset(RulesetText),
+}
+
+/// The text of a ruleset.
+struct RulesetText {
+    path: PathBuf,
+    /// Read to detect it.
+    head: Vec<u8>,
+    rest: BufReader<io::Take<File>>,
+}
+
+impl Content {
+    /// Opens a file, and reads it as its first line with content suggests.
+    fn load(file: &Path) -> Result<Self, Error> {
+        let unread = |source| Error::File { action: "read", path: file.to_owned(), source };
+        let text = File::open(file).map_err(unread)?.take(LONGEST + 1);
+        let mut rest = BufReader::with_capacity(BUFFER, text);
+        let mut head = Vec::new();
+        loop {
+            let start = head.len();
+            rest.read_until(b'\n', &mut head).map_err(unread)?;
+            let line = head.get(start..).unwrap_or_default();
+            // What is not UTF-8 gets the error of a cluster file.
+            let is_rule = str::from_utf8(line).map_or(Some(false), ipvsadm::is_rule);
+            match is_rule {
+                None if !line.is_empty() => {}
+                Some(true) => {
+                    return Ok(Self::Ruleset(RulesetText { path: file.to_owned(), head, rest }));
+                }
+                _ => {
+                    return Ok(Self::Cluster(ClusterSpec::read(
+                        Cursor::new(head).chain(rest),
+                        file,
+                    )?));
+                }
+            }
+        }
+    }
+}
+
+impl RulesetText {
+    fn parse(self) -> Result<Ruleset, Error> {
+        let Self { path, head, rest } = self;
+        let (mut text, mut mistakes) = (Cursor::new(head).chain(rest), Vec::new());
+        let table = ipvsadm::read_ruleset(&mut text, &mut mistakes);
+        if text.get_ref().1.get_ref().limit() == 0 {
+            let reason = format!("it is longer than {LONGEST} bytes");
+            let source = io::Error::new(io::ErrorKind::FileTooLarge, reason);
+            return Err(Error::File { action: "read", path, source });
+        }
+        table.map_err(|_| {
+            let mistakes = String::from_utf8_lossy(&mistakes);
+            let reported: Vec<&str> = mistakes.lines().take(MOST_REPORTED).collect();
+            Error::Ruleset { path, mistakes: reported.join("\n") }
+        })
+    }
+}

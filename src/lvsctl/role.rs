@@ -1,0 +1,75 @@
+//! `director` and `real-server`: `up`, `down` and `status` of one role.
+
+use std::io::Write;
+
+use super::arguments::{DirectorCommand, Options, RealServerCommand, SetupCommand};
+use super::input::desired_of;
+use super::report::{self, Direction};
+use super::{Error, Task, runner, status};
+use crate::engine::Engine;
+use crate::host::machine::Machine;
+
+/// What a command does with its task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Change(Direction),
+    Status,
+}
+
+/// Verb and checked task of a command.
+pub(super) fn task_of(command: SetupCommand) -> Result<(Verb, Task), Error> {
+    let (up, down) = (Verb::Change(Direction::Up), Verb::Change(Direction::Down));
+    Ok(match command {
+        SetupCommand::Director(command) => match command {
+            DirectorCommand::Up(flags) => (up, Task::of_director(flags)?.complete()?),
+            DirectorCommand::Down(flags) => (down, Task::of_director(flags)?),
+            DirectorCommand::Status(flags) => (Verb::Status, Task::of_director(flags)?),
+        },
+        SetupCommand::RealServer(command) => match command {
+            RealServerCommand::Up(flags) => (up, Task::of_real_server(flags)?.complete()?),
+            RealServerCommand::Down(flags) => (down, Task::of_real_server(flags)?),
+            RealServerCommand::Status(flags) => (Verb::Status, Task::of_real_server(flags)?),
+        },
+    })
+}
+
+pub(super) fn run(
+    command: SetupCommand,
+    options: &Options,
+    output: &mut dyn Write,
+) -> Result<u8, Error> {
+    let (verb, task) = task_of(command)?;
+    match verb {
+        Verb::Change(direction) => change(&task, direction, options, output),
+        Verb::Status => compare(&task, options, output),
+    }
+}
+
+fn change(
+    task: &Task,
+    direction: Direction,
+    options: &Options,
+    output: &mut dyn Write,
+) -> Result<u8, Error> {
+    let report = runner::run(
+        options,
+        direction,
+        None,
+        |owner| task.covers(owner),
+        |machine, journal| {
+            task.stays_one_end_of_nat(&journal.owners())?;
+            desired_of(machine, &task.duties(), journal)
+        },
+    )?;
+    report::print(options, output, task, direction, &report)?;
+    Ok(0)
+}
+
+fn compare(task: &Task, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
+    let mut machine = Machine::new()?.read_only();
+    let mut journal = runner::journal(&options.state_dir)?;
+    let mut desired = desired_of(&mut machine, &task.duties(), &journal)?;
+    desired.extend(status::journalled(|owner| task.covers(owner), &journal));
+    let findings = Engine::new(&mut machine, &mut journal).status(&desired)?;
+    Ok(status::print(options, output, task, status::of_task(task), &findings)?)
+}
