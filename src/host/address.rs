@@ -1,17 +1,20 @@
-//! Addresses of interfaces.
+//! Addresses of interfaces; a full address is one with all its attributes: label, scope, broadcast
+//! address, lifetimes.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv6Addr};
 
 use futures_util::TryStreamExt;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{
-    AddressAttribute, AddressHeaderFlags, AddressMessage, CacheInfo,
+    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol,
+    AddressScope, CacheInfo,
 };
 use rtnetlink::{Error, Handle};
 
-use super::link::is;
-use super::{AssignedAddress, InterfaceName};
+use super::link::is_errno;
+use super::{AssignedAddress, InterfaceName, message};
 
 /// The length in bits of the prefix that holds one address only: 32 or 128.
 #[must_use]
@@ -109,7 +112,293 @@ pub(super) async fn delete(
         return Ok(());
     };
     match handle.address().del(message).execute().await {
-        Err(error) if is(&error, libc::EADDRNOTAVAIL) => Ok(()),
+        Err(error) if is_errno(&error, libc::EADDRNOTAVAIL) => Ok(()),
         result => result,
+    }
+}
+
+/// A lifetime without end (`INFINITY_LIFE_TIME`, `net/addrconf.h`).
+const FOREVER: u32 = u32::MAX;
+
+/// The flags that are said when an address is added; the others are the kernel's own findings.
+const SAID: AddressFlags = AddressFlags::Nodad
+    .union(AddressFlags::Homeaddress)
+    .union(AddressFlags::Managetempaddr)
+    .union(AddressFlags::Noprefixroute)
+    .union(AddressFlags::Mcautojoin);
+
+/// The value of an address of an interface.
+pub(super) async fn find_full(
+    handle: &Handle,
+    index: u32,
+    address: IpAddr,
+    prefix: u8,
+    device: &InterfaceName,
+) -> Result<Option<String>, Error> {
+    let found = find(handle, index, address, prefix).await?;
+    Ok(found.map(|message| value(kept(message), device)))
+}
+
+/// The addresses of an interface that someone gave it, each with its prefix and value, in an order
+/// in which they can be taken away: added again in the reverse order, they stand in the kernel's
+/// list as they did. IPv4 lists the newest last, and removes the further addresses of a subnet with
+/// its first one; IPv6 lists the newest first.
+pub(super) async fn list_full(
+    handle: &Handle,
+    index: u32,
+    device: &InterfaceName,
+) -> Result<Vec<(IpAddr, u8, String)>, Error> {
+    let mut request = handle.address().get();
+    request.message_mut().header.index = index;
+    let mut messages = request.execute();
+    let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
+    while let Some(message) = messages.try_next().await? {
+        let Some(address) = address_of(&message) else { continue };
+        if message.header.index != index || is_made_by_kernel(&message, address) {
+            continue;
+        }
+        let prefix = message.header.prefix_len;
+        let list = if address.is_ipv4() { &mut ipv4 } else { &mut ipv6 };
+        list.push((address, prefix, value(kept(message), device)));
+    }
+    ipv4.reverse();
+    Ok(ipv4.into_iter().chain(ipv6).collect())
+}
+
+/// Adds an address as its value says. One that has run out meanwhile is not added.
+pub(super) async fn add_full(handle: &Handle, index: u32, value: &str) -> Result<(), Error> {
+    let unreadable = || Error::InvalidNla(format!("{value:?} is not an address"));
+    let mut message: AddressMessage = message::decode(value).ok_or_else(unreadable)?;
+    let address = address_of(&message).ok_or_else(unreadable)?;
+    message.header.index = index;
+    let now = uptime();
+    for attribute in &mut message.attributes {
+        if let AddressAttribute::CacheInfo(lifetime) = attribute {
+            if ends(lifetime.ifa_valid) && lifetime.ifa_valid <= now {
+                return Ok(());
+            }
+            each_end(lifetime, |end| end.saturating_sub(now));
+        }
+    }
+    let mut request = handle.address().add(index, address, message.header.prefix_len).replace();
+    *request.message_mut() = message;
+    request.execute().await
+}
+
+/// The value of the same address on another interface: its label begins with the name. `None` where
+/// the value has no message.
+pub(crate) fn relabel_address(
+    value: &str,
+    from: &InterfaceName,
+    to: &InterfaceName,
+) -> Option<String> {
+    let mut message: AddressMessage = message::decode(value)?;
+    for attribute in &mut message.attributes {
+        let AddressAttribute::Label(label) = attribute else { continue };
+        let rest = label.strip_prefix(from.as_str());
+        let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with(':'));
+        if let Some(rest) = rest {
+            // A label may be as long as a name (`IFNAMSIZ`, linux/if.h).
+            let labelled = format!("{to}{rest}");
+            *label = if labelled.len() < libc::IFNAMSIZ { labelled } else { to.to_string() };
+        }
+    }
+    Some(self::value(message, to))
+}
+
+/// Link-local addresses and those of router advertisements: the kernel makes them wherever it
+/// finds a link or a router. Before Linux 5.18 it does not say so (`IFA_PROTO`); then a link-local
+/// address is the kernel's if it has the form that it gives to them (RFC 4291, appendix A).
+fn is_made_by_kernel(message: &AddressMessage, address: IpAddr) -> bool {
+    let made = message.attributes.iter().any(|attribute| match attribute {
+        AddressAttribute::Protocol(protocol) => !matches!(protocol, AddressProtocol::Other(_)),
+        AddressAttribute::Flags(flags) => {
+            address.is_ipv6()
+                && flags.intersects(AddressFlags::Secondary | AddressFlags::StablePrivacy)
+        }
+        _ => false,
+    });
+    let formed = |address: Ipv6Addr| {
+        address.is_unicast_link_local() && matches!(address.octets(), [.., 0xff, 0xfe, _, _, _])
+    };
+    made || matches!(address, IpAddr::V6(address) if formed(address))
+}
+
+/// The message without what belongs to the interface or is found out by the kernel; a lifetime
+/// that ends is told by its end, in seconds since the boot, since the rest of it would not stay.
+fn kept(mut message: AddressMessage) -> AddressMessage {
+    let now = uptime();
+    message.header.index = 0;
+    message.header.flags = AddressHeaderFlags::empty();
+    let attributes = message.attributes.into_iter();
+    message.attributes = attributes
+        .filter_map(|attribute| match attribute {
+            AddressAttribute::Flags(flags) => {
+                let said = flags.intersection(SAID);
+                (!said.is_empty()).then_some(AddressAttribute::Flags(said))
+            }
+            AddressAttribute::CacheInfo(found) => {
+                let mut lifetime = CacheInfo::default();
+                (lifetime.ifa_preferred, lifetime.ifa_valid) =
+                    (found.ifa_preferred, found.ifa_valid);
+                each_end(&mut lifetime, |rest| rest.saturating_add(now).min(FOREVER - 1));
+                let ends = (lifetime.ifa_preferred, lifetime.ifa_valid) != (FOREVER, FOREVER);
+                ends.then_some(AddressAttribute::CacheInfo(lifetime))
+            }
+            AddressAttribute::Anycast(_)
+            | AddressAttribute::Multicast(_)
+            | AddressAttribute::TargetNetNsId(_) => None,
+            other => Some(other),
+        })
+        .collect();
+    message
+}
+
+/// Whether a lifetime is neither over nor without end.
+const fn ends(lifetime: u32) -> bool {
+    lifetime != 0 && lifetime != FOREVER
+}
+
+/// Changes those of the two lifetimes that neither are over nor last forever.
+fn each_end(lifetime: &mut CacheInfo, change: impl Fn(u32) -> u32) {
+    for end in [&mut lifetime.ifa_preferred, &mut lifetime.ifa_valid] {
+        if ends(*end) {
+            *end = change(*end);
+        }
+    }
+}
+
+/// Whole seconds since the boot; the kernel's lifetimes are counted in them.
+fn uptime() -> u32 {
+    let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
+    text.split(['.', ' ']).next().and_then(|seconds| seconds.parse().ok()).unwrap_or(0)
+}
+
+/// The options that `ip address add` would take, and the message.
+fn value(message: AddressMessage, device: &InterfaceName) -> String {
+    let mut words = match message.header.scope {
+        AddressScope::Universe => "scope global".to_owned(),
+        scope => format!("scope {scope}"),
+    };
+    let local = address_of(&message);
+    // Writing to a String cannot fail.
+    for attribute in &message.attributes {
+        let _ = match attribute {
+            AddressAttribute::Address(peer) if Some(*peer) != local => {
+                write!(words, " peer {peer}/{}", message.header.prefix_len)
+            }
+            AddressAttribute::Broadcast(address) => write!(words, " brd {address}"),
+            AddressAttribute::Label(label) if label != device.as_str() => {
+                write!(words, " label {label}")
+            }
+            AddressAttribute::RoutePriority(metric) => write!(words, " metric {metric}"),
+            AddressAttribute::CacheInfo(lifetime) => {
+                let (now, mut rest) = (uptime(), *lifetime);
+                each_end(&mut rest, |end| end.saturating_sub(now).max(1));
+                let said =
+                    |rest: u32| if rest == FOREVER { "forever".into() } else { rest.to_string() };
+                let (valid, preferred) = (said(rest.ifa_valid), said(rest.ifa_preferred));
+                write!(words, " valid_lft {valid} preferred_lft {preferred}")
+            }
+            AddressAttribute::Flags(flags) => {
+                for (flag, word) in [
+                    (AddressFlags::Nodad, " nodad"),
+                    (AddressFlags::Homeaddress, " home"),
+                    (AddressFlags::Managetempaddr, " mngtmpaddr"),
+                    (AddressFlags::Noprefixroute, " noprefixroute"),
+                    (AddressFlags::Mcautojoin, " autojoin"),
+                ] {
+                    words.push_str(if flags.contains(flag) { word } else { "" });
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+    }
+    message::value(&words, &message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use rtnetlink::AddressMessageBuilder;
+
+    use super::*;
+
+    fn device(name: &str) -> InterfaceName {
+        name.parse().unwrap()
+    }
+
+    fn of(attributes: Vec<AddressAttribute>) -> AddressMessage {
+        let address = Ipv4Addr::new(192, 0, 2, 1);
+        let mut message =
+            AddressMessageBuilder::<Ipv4Addr>::new().index(7).address(address, 24).build();
+        message.attributes.retain(|own| !matches!(own, AddressAttribute::Broadcast(_)));
+        message.attributes.extend(attributes);
+        message
+    }
+
+    fn lifetime(preferred: u32, valid: u32) -> AddressAttribute {
+        let mut lifetime = CacheInfo::default();
+        (lifetime.ifa_preferred, lifetime.ifa_valid, lifetime.tstamp) = (preferred, valid, 77);
+        AddressAttribute::CacheInfo(lifetime)
+    }
+
+    #[test]
+    fn what_the_kernel_found_out_is_not_kept() {
+        let found = of(vec![
+            AddressAttribute::Flags(AddressFlags::Permanent | AddressFlags::Secondary),
+            lifetime(FOREVER, FOREVER),
+        ]);
+        let value = value(kept(found), &device("eth2"));
+        assert_eq!(message::without_message(&value), "scope global");
+        let mut plain = of(Vec::new());
+        plain.header.index = 0;
+        assert_eq!(message::decode::<AddressMessage>(&value), Some(plain));
+    }
+
+    #[test]
+    fn a_lifetime_is_told_by_its_end() {
+        let said = value(kept(of(vec![lifetime(0, 500)])), &device("eth2"));
+        assert!(message::without_message(&said).ends_with(" preferred_lft 0"), "{said}");
+        let message: AddressMessage = message::decode(&said).unwrap();
+        let Some(AddressAttribute::CacheInfo(lifetime)) = message.attributes.last() else {
+            panic!("{message:?}");
+        };
+        assert_eq!((lifetime.ifa_preferred, lifetime.tstamp), (0, 0));
+        assert!(lifetime.ifa_valid.abs_diff(uptime() + 500) < 60);
+    }
+
+    #[test]
+    fn a_label_goes_along() {
+        let (port, bond) = (device("eth2"), device("bond0"));
+        for (label, desired) in [
+            ("eth2", "scope global"),
+            ("eth2:web", "scope global label bond0:web"),
+            ("eth2:longest-one", "scope global"),
+            ("eth20", "scope global label eth20"),
+        ] {
+            let label = AddressAttribute::Label(label.to_owned());
+            let found = value(kept(of(vec![label])), &port);
+            let moved = relabel_address(&found, &port, &bond).unwrap();
+            assert_eq!(message::without_message(&moved), desired);
+        }
+        assert_eq!(relabel_address("present", &port, &bond), None);
+    }
+
+    #[test]
+    fn what_the_kernel_makes_by_itself_is_known() {
+        let made = |address: &str, attributes| {
+            is_made_by_kernel(&of(attributes), address.parse().unwrap())
+        };
+        let protocol = |protocol| vec![AddressAttribute::Protocol(protocol)];
+        assert!(made("fe80::d4e8:3aff:fe20:2ea6", Vec::new()));
+        assert!(made("fe80::77", protocol(AddressProtocol::LinkLocal)));
+        assert!(made("2001:db8::77", protocol(AddressProtocol::RouterAnnouncement)));
+        assert!(made("2001:db8::77", vec![AddressAttribute::Flags(AddressFlags::Secondary)]));
+        assert!(!made("fe80::1", Vec::new()));
+        assert!(!made("192.0.2.1", vec![AddressAttribute::Flags(AddressFlags::Secondary)]));
+        assert!(!made("2001:db8::1", protocol(AddressProtocol::Other(9))));
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::link::FALLBACK_TUNNELS;
-use super::{FullRoute, InterfaceName, Sysctl, default_route, message};
+use super::{FullRoute, InterfaceName, Sysctl, message};
 use crate::engine::Change;
 use lvs::ipvs::AddressFamily;
 
@@ -92,7 +92,7 @@ impl Key {
     /// Value of a default route through a gateway.
     #[must_use]
     pub fn through(gateway: IpAddr, device: &InterfaceName) -> String {
-        default_route::words(gateway, device)
+        format!("via {gateway} dev {device}")
     }
 
     /// The interface that it is about, and cannot have a value without.

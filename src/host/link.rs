@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::{Error, Handle, LinkMessageBuilder, LinkUnspec};
 
-use super::{InterfaceName, bond_mode, link_kind};
+use super::{InterfaceName, link_kind};
 
 /// Tunnel devices that the kernel makes with a module, for packets from any address to any: name,
 /// kind, module.
@@ -32,7 +32,7 @@ pub(super) struct Link {
 pub(super) async fn find(handle: &Handle, name: &InterfaceName) -> Result<Option<Link>, Error> {
     let mut links = handle.link().get().match_name(name.as_str()).execute();
     let message = match links.try_next().await {
-        Err(error) if is(&error, libc::ENODEV) => return Ok(None),
+        Err(error) if is_errno(&error, libc::ENODEV) => return Ok(None),
         message => message?,
     };
     Ok(message.as_ref().map(of))
@@ -71,7 +71,7 @@ pub(super) async fn names(handle: &Handle) -> Result<HashMap<u32, InterfaceName>
 pub(super) async fn name(handle: &Handle, index: u32) -> Result<Option<InterfaceName>, Error> {
     let mut links = handle.link().get().match_index(index).execute();
     match links.try_next().await {
-        Err(error) if is(&error, libc::ENODEV) => Ok(None),
+        Err(error) if is_errno(&error, libc::ENODEV) => Ok(None),
         message => Ok(message?.and_then(|message| named(&message)).map(|(_, name)| name)),
     }
 }
@@ -89,10 +89,10 @@ pub(super) fn named(message: &LinkMessage) -> Option<(u32, InterfaceName)> {
 /// interface is there, as desired. So does `bonding` with `bond0`, whose options are set then.
 pub(super) async fn add(handle: &Handle, name: &InterfaceName, kind: &str) -> Result<(), Error> {
     match handle.link().add(message(name, kind)).execute().await {
-        Err(error) if is(&error, libc::EEXIST) && bond_mode::options(kind).is_some() => {
+        Err(error) if is_errno(&error, libc::EEXIST) && link_kind::bond_options(kind).is_some() => {
             change(handle, name, kind).await
         }
-        Err(error) if is(&error, libc::EEXIST) => Ok(()),
+        Err(error) if is_errno(&error, libc::EEXIST) => Ok(()),
         result => result,
     }
 }
@@ -123,7 +123,7 @@ pub(super) async fn set_up(handle: &Handle, index: u32, up: bool) -> Result<(), 
     handle.link().set(message.build()).execute().await
 }
 
-/// Makes an interface a port of another, or of none. It must be down to become one of a bond_mode, which
+/// Makes an interface a port of another, or of none. It must be down to become one of a bond, which
 /// brings it up; a bond that gives it back leaves it down.
 pub(super) async fn set_master(
     handle: &Handle,
@@ -142,6 +142,6 @@ pub(super) async fn set_mtu(handle: &Handle, index: u32, mtu: u32) -> Result<(),
 }
 
 /// Whether the kernel answered with that error number.
-pub(super) fn is(error: &Error, errno: i32) -> bool {
+pub(super) fn is_errno(error: &Error, errno: i32) -> bool {
     matches!(error, Error::NetlinkError(message) if message.raw_code() == -errno)
 }

@@ -1,17 +1,26 @@
-//! Routes of the main table.
+//! Routes of the main table, and the default route that the kernel prefers to all others.
+//!
+//! The default route of the smallest metric has one place in the main table for each family, which
+//! holds one route or none. Routes of larger metrics, such as those of DHCP (100 and more) and router
+//! advertisements (1024), stay where they are: whoever maintains them need not know.
+//!
+//! Its value is as in `ip route`, `via 192.168.20.254 dev eth0`. A route with more attributes has the
+//! kernel's message behind these words, so that the journal loses nothing of it.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use futures_util::TryStreamExt;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RoutePreference,
+    RouteProtocol, RouteScope, RouteType,
 };
 use rtnetlink::{Error, Handle, RouteMessageBuilder};
 
-use super::link::is;
-use super::{InterfaceName, KnownRoute};
+use super::link::{self, is_errno};
+use super::{InterfaceName, KnownRoute, message};
 use lvs::ipvs;
 
 /// The kernel's number of a family, in its library's words.
@@ -146,7 +155,182 @@ pub(super) async fn delete(
         return Ok(());
     };
     match handle.route().del(message).execute().await {
-        Err(error) if is(&error, libc::ESRCH) => Ok(()),
+        Err(error) if is_errno(&error, libc::ESRCH) => Ok(()),
         result => result,
+    }
+}
+
+/// The smallest metric. To IPv6 a 0 means "not said", which becomes 1024 (`IP6_RT_PRIO_USER`).
+pub(super) const fn default_metric(family: ipvs::AddressFamily) -> u32 {
+    match family {
+        ipvs::AddressFamily::Ipv4 => 0,
+        ipvs::AddressFamily::Ipv6 => 1,
+    }
+}
+
+/// The route in that place.
+pub(super) async fn find_default(
+    handle: &Handle,
+    family: ipvs::AddressFamily,
+) -> Result<Option<String>, Error> {
+    let Some(message) = default_message(handle, family).await? else {
+        return Ok(None);
+    };
+    let mut value = String::new();
+    if let Some(gateway) = message.attributes.iter().find_map(gateway) {
+        // Writing to a String cannot fail.
+        let _ = write!(value, "via {gateway} ");
+    }
+    if let Some(index) = output(&message)
+        && let Some(name) = link::name(handle, index).await?
+    {
+        let _ = write!(value, "dev {name}");
+    }
+    let words = value.trim_end();
+    Ok(Some(if is_plain(&message) { words.to_owned() } else { message::value(words, &message) }))
+}
+
+/// Puts a route there, in place of the one that was. In one request: there is no moment without.
+pub(super) async fn set_default(
+    handle: &Handle,
+    family: ipvs::AddressFamily,
+    value: &str,
+) -> Result<(), Error> {
+    let unreadable = || Error::InvalidNla(format!("{value:?} is not a default route"));
+    let message = if message::has_message(value) {
+        message::decode(value).ok_or_else(unreadable)?
+    } else {
+        let (gateway, device) = parse_default(value).ok_or_else(unreadable)?;
+        let link = link::find(handle, &device).await?;
+        let index = link.ok_or_else(unreadable)?.index;
+        let mut message = RouteMessageBuilder::<IpAddr>::new()
+            .output_interface(index)
+            .protocol(RouteProtocol::Boot)
+            .build();
+        message.header.address_family = self::family(family);
+        message.attributes.push(RouteAttribute::Gateway(RouteAddress::from(gateway)));
+        message.attributes.push(RouteAttribute::Priority(default_metric(family)));
+        message
+    };
+    handle.route().add(message).replace().execute().await
+}
+
+/// Leaves the place empty.
+pub(super) async fn delete_default(
+    handle: &Handle,
+    family: ipvs::AddressFamily,
+) -> Result<(), Error> {
+    let Some(message) = default_message(handle, family).await? else {
+        return Ok(());
+    };
+    match handle.route().del(message).execute().await {
+        Err(error) if is_errno(&error, libc::ESRCH) => Ok(()),
+        result => result,
+    }
+}
+
+/// The kernel's message, without what it reports but does not take back.
+async fn default_message(
+    handle: &Handle,
+    family: ipvs::AddressFamily,
+) -> Result<Option<RouteMessage>, Error> {
+    let mut filter = RouteMessageBuilder::<IpAddr>::new().protocol(RouteProtocol::Unspec).build();
+    filter.header.address_family = self::family(family);
+    let mut routes = handle.route().get(filter).execute();
+    let mut found = None;
+    // To the end, even after a hit: a socket runs one dump at a time.
+    while let Some(mut message) = routes.try_next().await? {
+        let header = &message.header;
+        if found.is_none()
+            && header.destination_prefix_length == 0
+            && header.source_prefix_length == 0
+            && header.tos == 0
+            && header.table == RouteHeader::RT_TABLE_MAIN
+            && priority(&message) == default_metric(family)
+        {
+            message.header.flags &= RouteFlags::Onlink;
+            message
+                .attributes
+                .retain(|attribute| !matches!(attribute, RouteAttribute::CacheInfo(_)));
+            found = Some(message);
+        }
+    }
+    Ok(found)
+}
+
+fn parse_default(value: &str) -> Option<(IpAddr, InterfaceName)> {
+    let mut words = value.split(' ');
+    match (words.next(), words.next(), words.next(), words.next(), words.next()) {
+        (Some("via"), Some(gateway), Some("dev"), Some(device), None) => {
+            Some((gateway.parse().ok()?, device.parse().ok()?))
+        }
+        _ => None,
+    }
+}
+
+fn gateway(attribute: &RouteAttribute) -> Option<IpAddr> {
+    match attribute {
+        RouteAttribute::Gateway(gateway) => address(gateway),
+        _ => None,
+    }
+}
+
+fn output(message: &RouteMessage) -> Option<u32> {
+    message.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Oif(index) => Some(*index),
+        _ => None,
+    })
+}
+
+/// Whether gateway and device say it all.
+fn is_plain(message: &RouteMessage) -> bool {
+    let RouteMessage { header, attributes, .. } = message;
+    let has = |desired: fn(&RouteAttribute) -> bool| attributes.iter().any(desired);
+    let said = |attribute: &RouteAttribute| match attribute {
+        RouteAttribute::Gateway(_)
+        | RouteAttribute::Oif(_)
+        | RouteAttribute::Table(_)
+        | RouteAttribute::Priority(_) => true,
+        RouteAttribute::Preference(preference) => *preference == RoutePreference::Medium,
+        _ => false,
+    };
+    header.kind == RouteType::Unicast
+        && header.scope == RouteScope::Universe
+        && header.protocol == RouteProtocol::Boot
+        && header.flags.is_empty()
+        && has(|attribute| matches!(attribute, RouteAttribute::Gateway(_)))
+        && has(|attribute| matches!(attribute, RouteAttribute::Oif(_)))
+        && attributes.iter().all(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Key;
+
+    #[test]
+    fn what_words_cannot_say_is_kept_whole() {
+        let mut message = RouteMessageBuilder::<IpAddr>::new()
+            .output_interface(7)
+            .protocol(RouteProtocol::Dhcp)
+            .build();
+        message.header.address_family = family(ipvs::AddressFamily::Ipv4);
+        let gateway = RouteAddress::from(IpAddr::from([192, 0, 2, 1]));
+        message.attributes.push(RouteAttribute::Gateway(gateway));
+        assert!(!is_plain(&message), "its protocol is not boot");
+        let value = message::value("", &message);
+        assert_eq!(message::decode::<RouteMessage>(&value).unwrap(), message);
+        message.header.protocol = RouteProtocol::Boot;
+        assert!(is_plain(&message));
+    }
+
+    #[test]
+    fn what_is_no_route_is_refused() {
+        let device: InterfaceName = "eth0".parse().unwrap();
+        let gateway = IpAddr::from([192, 0, 2, 1]);
+        assert_eq!(parse_default(&Key::through(gateway, &device)), Some((gateway, device)));
+        for bad in ["", "via", "via x dev eth0", "via 192.0.2.1 dev a/b", "via 192.0.2.1 dev a b"] {
+            assert_eq!(parse_default(bad), None, "{bad:?}");
+        }
     }
 }

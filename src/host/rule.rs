@@ -7,7 +7,7 @@ use rtnetlink::packet_route::route::{RouteHeader, RouteProtocol};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
 use rtnetlink::{Error, Handle, IpVersion};
 
-use super::link::is;
+use super::link::is_errno;
 use super::{SourceRule, host_prefix, route};
 
 /// The rule `from SOURCE lookup TABLE` of that priority, as the kernel lists it.
@@ -53,7 +53,7 @@ pub(super) async fn delete(
         return Ok(());
     };
     match handle.rule().del(message).execute().await {
-        Err(error) if is(&error, libc::ENOENT) => Ok(()),
+        Err(error) if is_errno(&error, libc::ENOENT) => Ok(()),
         result => result,
     }
 }
@@ -83,7 +83,9 @@ pub(super) async fn by_source(handle: &Handle) -> Result<Vec<SourceRule>, Error>
 /// All of a family; none on a kernel without policy routing, or without IPv6.
 async fn all(handle: &Handle, version: IpVersion) -> Result<Vec<RuleMessage>, Error> {
     match handle.rule().get(version).execute().try_collect().await {
-        Err(error) if is(&error, libc::EOPNOTSUPP) || is(&error, libc::EAFNOSUPPORT) => {
+        Err(error)
+            if is_errno(&error, libc::EOPNOTSUPP) || is_errno(&error, libc::EAFNOSUPPORT) =>
+        {
             Ok(Vec::new())
         }
         rules => rules,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InterfaceName, Prefix, host_prefix};
+use super::{InterfaceName, host_prefix};
 
 /// The addresses and routes that a machine has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,6 +85,32 @@ impl Topology {
             .iter()
             .filter(|route| route.prefix == 0 && route.destination.is_ipv6() == ipv6);
         default.min_by_key(|route| route.metric).map(|route| &route.device)
+    }
+}
+
+/// Addresses that share their first bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prefix {
+    /// The first of them.
+    pub address: IpAddr,
+    /// How many bits.
+    pub length: u8,
+}
+
+impl Prefix {
+    /// Whether it holds an address.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let shared = match (self.address, address) {
+            (IpAddr::V4(one), IpAddr::V4(other)) => {
+                (one.to_bits() ^ other.to_bits()).leading_zeros()
+            }
+            (IpAddr::V6(one), IpAddr::V6(other)) => {
+                (one.to_bits() ^ other.to_bits()).leading_zeros()
+            }
+            _ => return false,
+        };
+        shared >= u32::from(self.length)
     }
 }
 

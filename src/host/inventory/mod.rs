@@ -1,29 +1,23 @@
-//! All that a diagnosis has to know of this machine's network, read at once.
+//! All that a diagnosis needs to know of this machine's network, read at once.
 
-mod address_state;
-mod further;
-mod link_state;
-mod parameters;
-mod prefix;
-mod source;
+mod dumps;
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::path::Path;
 
+use rtnetlink::Handle;
+use rtnetlink::packet_route::route::RouteHeader;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AssignedAddress, DOWN, Error, Host, InterfaceName, Key, KnownRoute, PRESENT, Sysctl, Topology,
-    UP, default_route, route, rule,
+    AssignedAddress, DOWN, Error, FullRoute, Host, InterfaceName, Key, KnownRoute, PRESENT, Prefix,
+    Sysctl, Topology, UP, fou, full_route, route, rule,
 };
 use lvs::ipvs::AddressFamily;
 
-pub use address_state::AddressState;
-pub use further::{FouPort, SourceRule, TunnelSetup};
-pub use link_state::LinkState;
-pub use prefix::Prefix;
-pub use source::Source;
-
-const BOTH: [AddressFamily; 2] = [AddressFamily::Ipv4, AddressFamily::Ipv6];
+use dumps::BOTH;
+pub use dumps::{AddressState, LinkState, Source};
 
 /// The network of a machine, in one namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,7 +85,7 @@ impl Inventory {
                 let found = routes.find(|route| {
                     route.prefix == 0
                         && AddressFamily::from(route.destination) == *family
-                        && route.metric == default_route::metric(*family)
+                        && route.metric == route::default_metric(*family)
                 });
                 found.and_then(|route| Some(Key::through(route.gateway?, &route.device)))
             }
@@ -119,21 +113,158 @@ impl Host {
     /// Where the kernel refuses to tell.
     pub fn inventory(&self, release: &str) -> Result<Inventory, Error> {
         let handle = &self.handle;
-        let listed = self.wait("listing the interfaces".to_owned(), link_state::list(handle))?;
+        let listed = self.wait("listing the interfaces".to_owned(), dumps::links(handle))?;
         let names: HashMap<u32, InterfaceName> =
             listed.iter().map(|(index, link)| (*index, link.name.clone())).collect();
         let addresses =
-            self.wait("listing the addresses".to_owned(), address_state::list(handle, &names))?;
+            self.wait("listing the addresses".to_owned(), dumps::addresses(handle, &names))?;
         let routes = route::list(handle, &names);
         let routes = self.wait("listing the routes".to_owned(), routes)?;
-        let local = self.wait("listing the local routes".to_owned(), prefix::local(handle))?;
+        let local =
+            self.wait("listing the local routes".to_owned(), dumps::local_prefixes(handle))?;
         let policy_rules =
             self.wait("listing the policy rules".to_owned(), rule::others(handle))?;
-        let sources = source::list(handle, &names, &routes);
+        let sources = dumps::sources(handle, &names, &routes);
         let sources = self.wait("asking for the source address".to_owned(), sources)?;
         let links: Vec<LinkState> = listed.into_iter().map(|(_, link)| link).collect();
-        let tunnels = Some(further::read(self, &names, release)?);
-        let sysctls = parameters::read(&links)?;
+        let tunnels = Some(tunnel_setup(self, &names, release)?);
+        let sysctls = sysctls(&links)?;
         Ok(Inventory { links, addresses, routes, local, policy_rules, sources, tunnels, sysctls })
     }
+}
+
+/// Ports, rules, and routes, with their values.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TunnelSetup {
+    /// The ways by which the machine reaches others, as [`Host::outbound_routes`] tells them.
+    #[serde(rename = "ways_out")]
+    pub outbound_routes: Vec<(FullRoute, String)>,
+    /// Rules that lead what comes from one source to another table.
+    pub rules: Vec<SourceRule>,
+    /// The routes of tables other than the kernel's own.
+    pub routes: Vec<(FullRoute, String)>,
+    /// UDP ports that unpack what comes to them; `None` where it is not known whether there are any.
+    pub ports: Option<Vec<FouPort>>,
+}
+
+/// A rule `from SOURCE lookup TABLE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRule {
+    /// The source.
+    pub source: IpAddr,
+    /// The number of the table.
+    pub table: u32,
+    /// Smaller comes first.
+    pub priority: u32,
+}
+
+/// A UDP port that unpacks what comes to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FouPort {
+    /// Its number.
+    pub port: u16,
+    /// The family of the packets outside.
+    pub family: AddressFamily,
+    /// What it unpacks, as a [`Key::FouPort`] has it.
+    pub kind: String,
+}
+
+impl TunnelSetup {
+    /// As [`Inventory::value`].
+    fn value(&self, key: &Key) -> Option<Option<String>> {
+        match key {
+            Key::FouPort { port, family } => {
+                let mut ports = self.ports.as_ref()?.iter();
+                let found = ports.find(|it| (it.port, it.family) == (*port, *family));
+                Some(found.map(|found| found.kind.clone()))
+            }
+            Key::Rule { source, table, priority } => {
+                let (source, table, priority) = (*source, *table, *priority);
+                let found = self.rules.contains(&SourceRule { source, table, priority });
+                Some(found.then(|| PRESENT.to_owned()))
+            }
+            Key::FullRoute(route) => {
+                let found =
+                    self.routes.iter().chain(&self.outbound_routes).find(|(it, _)| it == route);
+                match found {
+                    Some((_, value)) => Some(Some(value.clone())),
+                    // Of the main table not all are kept.
+                    None if route.table == u32::from(RouteHeader::RT_TABLE_MAIN) => None,
+                    None => Some(None),
+                }
+            }
+            _ => None,
+        }
+    }
+}
+
+fn tunnel_setup(
+    host: &Host,
+    names: &HashMap<u32, InterfaceName>,
+    release: &str,
+) -> Result<TunnelSetup, Error> {
+    let handle: &Handle = &host.handle;
+    let outbound_routes = host.outbound_routes()?;
+    let rules = host.wait("listing the policy rules".to_owned(), rule::by_source(handle))?;
+    let routes = full_route::of_other_tables(handle, names);
+    let routes = host.wait("listing the routes".to_owned(), routes)?;
+    Ok(TunnelSetup { outbound_routes, rules, routes, ports: ports(release) })
+}
+
+/// Asking takes generic netlink, which is opened only where the module is loaded. One that could be
+/// loaded, and is not, has no ports. Who may not ask does not know.
+fn ports(release: &str) -> Option<Vec<FouPort>> {
+    if !Path::new("/sys/module/fou").exists() {
+        let file = format!("/lib/modules/{release}/kernel/net/ipv4/fou.ko");
+        let loadable =
+            ["", ".xz", ".zst", ".gz"].iter().any(|end| Path::new(&(file.clone() + end)).exists());
+        return loadable.then(Vec::new);
+    }
+    fou::list().ok().flatten()
+}
+
+/// Parameters of each interface, and of `all`.
+const OF_INTERFACES: [&str; 7] = [
+    "accept_redirects",
+    "arp_announce",
+    "arp_ignore",
+    "forwarding",
+    "proxy_arp",
+    "rp_filter",
+    "send_redirects",
+];
+
+/// Parameters that each interface has for IPv6.
+const OF_INTERFACES_IPV6: [&str; 2] = ["accept_ra", "accept_redirects"];
+
+/// Parameters of IPVS (`ipvs-sysctl`); of this network namespace.
+const OF_IPVS: [&str; 8] = [
+    "backup_only",
+    "drop_entry",
+    "drop_packet",
+    "expire_nodest_conn",
+    "expire_quiescent_template",
+    "pmtu_disc",
+    "secure_tcp",
+    "sync_version",
+];
+
+fn sysctls(links: &[LinkState]) -> Result<BTreeMap<String, String>, Error> {
+    let mut desired: Vec<Sysctl> = BOTH.map(Sysctl::forwarding).into();
+    for parameter in OF_INTERFACES {
+        desired.push(Sysctl::of_all_interfaces(parameter));
+        desired.extend(links.iter().map(|link| Sysctl::of_interface(&link.name, parameter)));
+    }
+    for parameter in OF_INTERFACES_IPV6 {
+        desired.extend(links.iter().map(|link| Sysctl::of_interface_ipv6(&link.name, parameter)));
+    }
+    desired.push(Sysctl::of_default("rp_filter"));
+    desired.extend(OF_IPVS.map(Sysctl::of_ipvs));
+    let mut values = BTreeMap::new();
+    for sysctl in desired {
+        if let Some(value) = sysctl.read()? {
+            values.insert(sysctl.to_string(), value);
+        }
+    }
+    Ok(values)
 }

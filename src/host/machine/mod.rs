@@ -1,7 +1,5 @@
 //! This machine as the engine sees it: its network and its IPVS table in one map.
 
-mod brief;
-mod half;
 mod key;
 
 use crate::engine::{Change, System};
@@ -10,8 +8,6 @@ use crate::trace::{self, Traced};
 use lvs::ipvs::{self, Client};
 use lvs::netlink::Socket;
 use lvs::table::{self, Tables};
-
-use half::{Half, entry, split};
 
 pub use key::{Key, Value};
 
@@ -229,5 +225,73 @@ impl System for Machine {
             Some(Half::Table(change)) => table::command(&change),
             None => format!("# {}", change.key),
         }
+    }
+}
+
+/// The change as one of the table, if it is.
+fn entry(change: &Change<Key, Value>) -> Option<Change<table::Key, table::Value>> {
+    match split(change) {
+        Some(Half::Table(change)) => Some(change),
+        _ => None,
+    }
+}
+
+enum Half {
+    Host(Change<host::Key, String>),
+    Table(Change<table::Key, table::Value>),
+}
+
+/// The change as one of the half that its key belongs to, if its values do too.
+fn split(change: &Change<Key, Value>) -> Option<Half> {
+    fn both<T>(
+        change: &Change<Key, Value>,
+        of: impl Fn(&Value) -> Option<T>,
+    ) -> Option<(Option<T>, Option<T>)> {
+        let all = |value: &Option<Value>| match value {
+            Some(value) => of(value).map(Some),
+            None => Some(None),
+        };
+        Some((all(&change.from)?, all(&change.to)?))
+    }
+    match &change.key {
+        Key::Host(key) => {
+            let text = |value: &Value| match value {
+                Value::Host(text) => Some(text.clone()),
+                Value::Table(_) => None,
+            };
+            let (from, to) = both(change, text)?;
+            let key = key.clone();
+            Some(Half::Host(Change { key, from, to }))
+        }
+        Key::Table(key) => {
+            let entry = |value: &Value| match value {
+                Value::Table(value) => Some(value.clone()),
+                Value::Host(_) => None,
+            };
+            let (from, to) = both(change, entry)?;
+            let key = *key;
+            Some(Half::Table(Change { key, from, to }))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::{InterfaceName, UP};
+    use lvs::ipvs::Timeouts;
+
+    #[test]
+    fn a_key_has_values_of_its_own_kind_only() {
+        let of_host = Key::Host(host::Key::LinkUp(InterfaceName::tunl0()));
+        let of_table = Key::Table(table::Key::Timeouts);
+        let text = Value::Host(UP.to_owned());
+        let timeouts = Value::Table(table::Value::Timeouts(Timeouts::default()));
+        let is_split = |key: &Key, value: &Value| {
+            let (key, to) = (key.clone(), Some(value.clone()));
+            split(&Change { key, from: None, to }).is_some()
+        };
+        assert!(is_split(&of_host, &text) && is_split(&of_table, &timeouts));
+        assert!(!is_split(&of_host, &timeouts) && !is_split(&of_table, &text));
     }
 }

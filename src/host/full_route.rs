@@ -1,0 +1,483 @@
+//! Routes with all their attributes, in any table.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use netlink_packet_core::Nla;
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::route::{
+    RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope,
+    RouteType,
+};
+use rtnetlink::{Error, Handle, RouteMessageBuilder};
+use serde::{Deserialize, Serialize};
+
+use super::link::is_errno;
+use super::{InterfaceName, host_prefix, message, route};
+
+/// How often a route is tried whose source the kernel still examines, each quarter of a second.
+const ATTEMPTS: u32 = 20;
+
+/// What tells a route from the others through the same interface.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FullRoute {
+    /// The number of the table; 254 is the main one.
+    pub table: u32,
+    /// Where it leads; the unspecified address of its family in a default route.
+    pub destination: IpAddr,
+    /// Length of the prefix in bits; 0 in a default route.
+    pub prefix: u8,
+    /// Type of service; 0 for all.
+    pub tos: u8,
+    /// Smaller is preferred.
+    pub metric: u32,
+    /// The interface that it goes through.
+    pub device: InterfaceName,
+}
+
+impl FullRoute {
+    /// The words that `ip route` would take for it, without the device.
+    pub(super) fn words(&self) -> String {
+        let Self { table, destination, prefix, tos, metric, .. } = self;
+        let mut words = match prefix {
+            0 => "default".to_owned(),
+            _ => format!("{destination}/{prefix}"),
+        };
+        // Writing to a String cannot fail.
+        if *tos != 0 {
+            let _ = write!(words, " tos {tos:#x}");
+        }
+        if *table != u32::from(RouteHeader::RT_TABLE_MAIN) {
+            let _ = write!(words, " table {table}");
+        }
+        if *metric != 0 {
+            let _ = write!(words, " metric {metric}");
+        }
+        words
+    }
+
+    /// The name of the command.
+    pub(super) const fn ip(&self) -> &'static str {
+        if self.destination.is_ipv4() { "ip" } else { "ip -6" }
+    }
+
+    fn of(message: &RouteMessage, device: &InterfaceName) -> Self {
+        let header = &message.header;
+        let (mut table, mut destination) = (
+            u32::from(header.table),
+            match header.address_family {
+                AddressFamily::Inet6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+                _ => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            },
+        );
+        for attribute in &message.attributes {
+            match attribute {
+                RouteAttribute::Table(number) => table = *number,
+                RouteAttribute::Destination(address) => {
+                    destination = route::address(address).unwrap_or(destination);
+                }
+                _ => {}
+            }
+        }
+        let (prefix, tos) = (header.destination_prefix_length, header.tos);
+        let (metric, device) = (route::priority(message), device.clone());
+        Self { table, destination, prefix, tos, metric, device }
+    }
+}
+
+impl fmt::Display for FullRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "route {} dev {}", self.words(), self.device)
+    }
+}
+
+pub(super) async fn find(
+    handle: &Handle,
+    index: u32,
+    identity: &FullRoute,
+) -> Result<Option<String>, Error> {
+    Ok(message(handle, index, identity).await?.map(|message| value(kept(message))))
+}
+
+/// Adds a route as its value says, in place of the one that is there where so said.
+///
+/// To IPv6 an address is no source as long as it is asked for duplicates (`ipv6_chk_addr`, RFC
+/// 4862): after a second or two it is.
+pub(super) async fn add(
+    handle: &Handle,
+    index: u32,
+    value: &str,
+    replace: bool,
+) -> Result<(), Error> {
+    let unreadable = || Error::InvalidNla(format!("{value:?} is not a route"));
+    let mut message: RouteMessage = message::decode(value).ok_or_else(unreadable)?;
+    message.attributes.push(RouteAttribute::Oif(index));
+    let has_source = message
+        .attributes
+        .iter()
+        .any(|attribute| matches!(attribute, RouteAttribute::PrefSource(_)));
+    let patient = has_source && message.header.address_family == AddressFamily::Inet6;
+    let mut attempts = if patient { ATTEMPTS } else { 1 };
+    loop {
+        attempts -= 1;
+        let request = handle.route().add(message.clone());
+        let request = if replace { request.replace() } else { request };
+        match request.execute().await {
+            Err(error) if attempts > 0 && is_errno(&error, libc::EINVAL) => {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+pub(super) async fn delete(handle: &Handle, index: u32, identity: &FullRoute) -> Result<(), Error> {
+    let Some(message) = message(handle, index, identity).await? else {
+        return Ok(());
+    };
+    match handle.route().del(message).execute().await {
+        Err(error) if is_errno(&error, libc::ESRCH) => Ok(()),
+        result => result,
+    }
+}
+
+async fn message(
+    handle: &Handle,
+    index: u32,
+    identity: &FullRoute,
+) -> Result<Option<RouteMessage>, Error> {
+    let (list, _) = dump(handle, index, &identity.device).await?;
+    Ok(list.into_iter().find(|found| found.identity == *identity).map(|found| found.message))
+}
+
+/// The message without the interface, and without what the kernel reports but does not take back,
+/// in one form: the table said by its attribute alone, the attributes in order.
+fn kept(mut message: RouteMessage) -> RouteMessage {
+    message.header.flags &= RouteFlags::Onlink;
+    message.header.table = RouteHeader::RT_TABLE_UNSPEC;
+    message.attributes.retain(|attribute| {
+        !matches!(attribute, RouteAttribute::CacheInfo(_) | RouteAttribute::Oif(_))
+    });
+    message.attributes.sort_by_key(Nla::kind);
+    message
+}
+
+/// The options that `ip route add` would take besides [`FullRoute::words`], and the message.
+pub(crate) fn value(message: RouteMessage) -> String {
+    let header = &message.header;
+    let mut words = format!("proto {}", u8::from(header.protocol));
+    // Writing to a String cannot fail.
+    match header.scope {
+        RouteScope::Universe => {}
+        scope => {
+            let _ = write!(words, " scope {scope}");
+        }
+    }
+    if header.flags.contains(RouteFlags::Onlink) {
+        words.push_str(" onlink");
+    }
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Gateway(address) => {
+                let gateway = route::address(address).map(|address| format!("via {address} "));
+                words.insert_str(0, &gateway.unwrap_or_default());
+            }
+            RouteAttribute::PrefSource(address) => {
+                let source = route::address(address).map(|address| format!(" src {address}"));
+                words.push_str(&source.unwrap_or_default());
+            }
+            RouteAttribute::Metrics(metrics) => {
+                for metric in metrics {
+                    let _ = match metric {
+                        RouteMetric::Mtu(value) => write!(words, " mtu {value}"),
+                        RouteMetric::Advmss(value) => write!(words, " advmss {value}"),
+                        RouteMetric::Window(value) => write!(words, " window {value}"),
+                        _ => Ok(()),
+                    };
+                }
+            }
+            _ => {}
+        }
+    }
+    message::value(&words, &message)
+}
+
+/// The value of the same route in another table, with at most that MSS. It is no longer one that the
+/// kernel made. `None` where the value has no message.
+pub(crate) fn route_with_mss(value: &str, table: u32, mss: u16) -> Option<String> {
+    let mut message: RouteMessage = message::decode(value)?;
+    message.header.protocol = RouteProtocol::Static;
+    let (mut mss, mut metrics) = (u32::from(mss), Vec::new());
+    message.attributes.retain(|attribute| match attribute {
+        RouteAttribute::Metrics(own) => {
+            metrics.clone_from(own);
+            false
+        }
+        RouteAttribute::Table(_) => false,
+        _ => true,
+    });
+    metrics.retain(|metric| match metric {
+        RouteMetric::Advmss(own) => {
+            mss = mss.min(*own);
+            false
+        }
+        _ => true,
+    });
+    metrics.push(RouteMetric::Advmss(mss));
+    message.attributes.push(RouteAttribute::Table(table));
+    message.attributes.push(RouteAttribute::Metrics(metrics));
+    Some(self::value(kept(message)))
+}
+
+/// `RT_TABLE_DEFAULT`, `RT_TABLE_MAIN` and `RT_TABLE_LOCAL`.
+const KERNEL_TABLES: RangeInclusive<u32> = 253..=255;
+
+/// A route as the kernel lists it.
+struct Found {
+    identity: FullRoute,
+    message: RouteMessage,
+}
+
+impl Found {
+    /// What a gateway is behind must be there before it.
+    fn has_gateway(&self) -> bool {
+        let mut attributes = self.message.attributes.iter();
+        attributes.any(|attribute| {
+            matches!(attribute, RouteAttribute::Gateway(_) | RouteAttribute::Via(_))
+        })
+    }
+}
+
+/// Routes of which the interface is not the only way cannot be taken from it.
+pub(super) struct Shared(pub(super) FullRoute);
+
+/// The routes through an interface that someone made, with their values, in an order in which they
+/// can be removed, and in the reverse order added again: those by a gateway first.
+pub(super) async fn list(
+    handle: &Handle,
+    index: u32,
+    device: &InterfaceName,
+) -> Result<Result<Vec<(FullRoute, String)>, Shared>, Error> {
+    let (mut list, shared) = dump(handle, index, device).await?;
+    if let Some(shared) = shared {
+        return Ok(Err(Shared(shared)));
+    }
+    list.sort_by_key(|found| !found.has_gateway());
+    Ok(Ok(list.into_iter().map(|found| (found.identity, value(kept(found.message)))).collect()))
+}
+
+/// The ways by which the machine reaches others: the unicast routes of the main table, those with a
+/// gateway last. Not those to a single address on a link, such as virtual addresses have, nor those
+/// that no client is behind: to link-local addresses, and second to another that is as good.
+pub(super) async fn outbound_routes(
+    handle: &Handle,
+    names: &HashMap<u32, InterfaceName>,
+) -> Result<Vec<(FullRoute, String)>, Error> {
+    let mut ways = Vec::new();
+    each(handle, |message| {
+        let Some(device) = device(&message, names) else { return };
+        let (identity, header) = (FullRoute::of(&message, device), &message.header);
+        let (kind, is_host) = (header.kind, identity.prefix == host_prefix(identity.destination));
+        let is_object =
+            message.attributes.iter().any(|found| matches!(found, RouteAttribute::NhId(_)));
+        let in_main = header.table == RouteHeader::RT_TABLE_MAIN;
+        let found = Found { identity, message };
+        if in_main && !is_object && kind == RouteType::Unicast && (found.has_gateway() || !is_host)
+        {
+            ways.push(found);
+        }
+    })
+    .await?;
+    ways.sort_by_key(Found::has_gateway);
+    let mut seen = HashSet::new();
+    ways.retain(|found| {
+        let FullRoute { destination, prefix, tos, metric, .. } = found.identity;
+        let is_local =
+            matches!(destination, IpAddr::V6(address) if address.is_unicast_link_local());
+        !is_local && seen.insert((destination, prefix, tos, metric))
+    });
+    Ok(ways.into_iter().map(|found| (found.identity, value(kept(found.message)))).collect())
+}
+
+/// The routes through one interface in tables that people made: not those of the kernel's three.
+pub(super) async fn of_other_tables(
+    handle: &Handle,
+    names: &HashMap<u32, InterfaceName>,
+) -> Result<Vec<(FullRoute, String)>, Error> {
+    let mut found = Vec::new();
+    each(handle, |message| {
+        let Some(device) = device(&message, names) else { return };
+        let route = FullRoute::of(&message, device);
+        if !KERNEL_TABLES.contains(&route.table) && !is_made_by_kernel(&message) {
+            found.push((route, value(kept(message))));
+        }
+    })
+    .await?;
+    Ok(found)
+}
+
+/// The routes through an interface that someone made, and one of which it is not the only way.
+async fn dump(
+    handle: &Handle,
+    index: u32,
+    device: &InterfaceName,
+) -> Result<(Vec<Found>, Option<FullRoute>), Error> {
+    let (mut list, mut shared) = (Vec::new(), None);
+    each(handle, |message| {
+        if is_made_by_kernel(&message) {
+            return;
+        }
+        match way(&message, index) {
+            Way::Through => {
+                list.push(Found { identity: FullRoute::of(&message, device), message });
+            }
+            Way::AlsoThrough => shared = Some(FullRoute::of(&message, device)),
+            Way::Elsewhere => {}
+        }
+    })
+    .await?;
+    Ok((list, shared))
+}
+
+/// Hears of every route of both families.
+async fn each(handle: &Handle, mut hear: impl FnMut(RouteMessage)) -> Result<(), Error> {
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        let mut messages = handle.route().get(every(family)).execute();
+        while let Some(message) = messages.try_next().await? {
+            hear(message);
+        }
+    }
+    Ok(())
+}
+
+/// The interface that a route goes through.
+fn device<'a>(
+    message: &RouteMessage,
+    names: &'a HashMap<u32, InterfaceName>,
+) -> Option<&'a InterfaceName> {
+    message.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Oif(index) => names.get(index),
+        _ => None,
+    })
+}
+
+/// Asks for the routes of all tables, for which 0 stands.
+fn every(family: AddressFamily) -> RouteMessage {
+    let mut filter = RouteMessageBuilder::<IpAddr>::new().protocol(RouteProtocol::Unspec).build();
+    filter.header.address_family = family;
+    filter.header.table = RouteHeader::RT_TABLE_UNSPEC;
+    filter.header.kind = RouteType::Unspec;
+    filter
+}
+
+enum Way {
+    Through,
+    AlsoThrough,
+    Elsewhere,
+}
+
+/// A route of several ways, or by an object that others use too (`ip nexthop`), is no business of
+/// one interface.
+fn way(message: &RouteMessage, index: u32) -> Way {
+    let (mut way, mut is_object) = (Way::Elsewhere, false);
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Oif(output) if *output == index => way = Way::Through,
+            RouteAttribute::NhId(_) => is_object = true,
+            RouteAttribute::MultiPath(hops)
+                if hops.iter().any(|hop| hop.interface_index == index) =>
+            {
+                return Way::AlsoThrough;
+            }
+            _ => {}
+        }
+    }
+    match way {
+        Way::Through if is_object => Way::AlsoThrough,
+        way => way,
+    }
+}
+
+/// Those of addresses, of redirects and of router advertisements come again by themselves, and what
+/// runs out belongs to whoever renews it.
+fn is_made_by_kernel(message: &RouteMessage) -> bool {
+    let expires = |attribute: &RouteAttribute| match attribute {
+        RouteAttribute::CacheInfo(info) => info.expires != 0,
+        _ => false,
+    };
+    matches!(
+        message.header.protocol,
+        RouteProtocol::Kernel | RouteProtocol::IcmpRedirect | RouteProtocol::Ra
+    ) || message.header.flags.contains(RouteFlags::Cloned)
+        || message.attributes.iter().any(expires)
+}
+
+#[cfg(test)]
+mod tests {
+    use rtnetlink::packet_route::route::{RouteAddress, RouteNextHop};
+
+    use super::*;
+
+    fn default_route(attributes: Vec<RouteAttribute>) -> RouteMessage {
+        let mut message = RouteMessageBuilder::<IpAddr>::new().output_interface(7).build();
+        message.header.address_family = AddressFamily::Inet;
+        message.attributes.extend(attributes);
+        message
+    }
+
+    fn gateway() -> RouteAttribute {
+        RouteAttribute::Gateway(RouteAddress::from(IpAddr::from([192, 0, 2, 1])))
+    }
+
+    #[test]
+    fn a_route_is_told_without_its_interface() {
+        let device = "eth2".parse().unwrap();
+        let metrics = RouteAttribute::Metrics(vec![RouteMetric::Advmss(1440)]);
+        let found = default_route(vec![
+            gateway(),
+            metrics,
+            RouteAttribute::Table(100),
+            RouteAttribute::Priority(5),
+        ]);
+        let identity = FullRoute::of(&found, &device);
+        assert_eq!(identity.to_string(), "route default table 100 metric 5 dev eth2");
+        let value = value(kept(found.clone()));
+        assert_eq!(message::without_message(&value), "via 192.0.2.1 proto 4 advmss 1440");
+        let told: RouteMessage = message::decode(&value).unwrap();
+        assert_eq!(told.header.table, 0);
+        let kinds: Vec<_> = told.attributes.iter().map(Nla::kind).collect();
+        assert_eq!(kinds, [5, 6, 8, 15], "RTA_GATEWAY, _PRIORITY, _METRICS, _TABLE");
+        assert!(told.attributes.iter().all(|attribute| found.attributes.contains(attribute)));
+    }
+
+    #[test]
+    fn a_route_of_several_ways_is_shared() {
+        assert!(matches!(way(&default_route(vec![gateway()]), 7), Way::Through));
+        assert!(matches!(way(&default_route(vec![gateway()]), 8), Way::Elsewhere));
+        let object = default_route(vec![RouteAttribute::NhId(1)]);
+        assert!(matches!(way(&object, 7), Way::AlsoThrough));
+        let mut hop = RouteNextHop::default();
+        hop.interface_index = 9;
+        let several = default_route(vec![RouteAttribute::MultiPath(vec![hop])]);
+        assert!(matches!(way(&several, 9), Way::AlsoThrough));
+    }
+
+    #[test]
+    fn what_comes_again_by_itself_is_known() {
+        for (protocol, made) in [
+            (RouteProtocol::Kernel, true),
+            (RouteProtocol::Ra, true),
+            (RouteProtocol::Boot, false),
+            (RouteProtocol::Dhcp, false),
+        ] {
+            let mut message = default_route(vec![gateway()]);
+            message.header.protocol = protocol;
+            assert_eq!(is_made_by_kernel(&message), made, "{protocol}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Links, addresses, local prefixes and source addresses, as the kernel dumps them.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use futures_util::TryStreamExt;
+use rtnetlink::packet_route::address::{AddressHeaderFlags, AddressScope};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use rtnetlink::packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteProtocol, RouteType,
+};
+use rtnetlink::{Handle, RouteMessageBuilder};
+use serde::{Deserialize, Serialize};
+
+use crate::host::link::{self, Link};
+use crate::host::{
+    AssignedAddress, InterfaceName, KnownRoute, Prefix, address, host_prefix, route,
+};
+use lvs::ipvs::AddressFamily;
+
+pub(super) const BOTH: [AddressFamily; 2] = [AddressFamily::Ipv4, AddressFamily::Ipv6];
+
+/// An interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkState {
+    /// Its name.
+    pub name: InterfaceName,
+    /// Its number.
+    pub index: u32,
+    /// Its address on the wire, such as `02:00:00:00:00:01`, where it has one.
+    pub hardware: Option<String>,
+    /// As `ip -d link` calls it, with the options of a bond or of a tunnel's end; `device` for
+    /// hardware.
+    pub kind: String,
+    /// Somebody switched it on.
+    pub up: bool,
+    /// It has a carrier.
+    pub carrier: bool,
+    /// It has a link layer on which neighbours are asked for (not `NOARP`, and no loopback).
+    pub arp: bool,
+    /// The bridge or the bond whose port it is, or the VRF that it belongs to.
+    pub master: Option<InterfaceName>,
+    /// How long its packets can be, in bytes.
+    pub mtu: u32,
+    /// Packets that it received and threw away.
+    pub receive_dropped: u64,
+    /// Packets that it could not send.
+    pub transmit_dropped: u64,
+}
+
+/// All of them, by the kernel's numbers.
+pub(super) async fn links(handle: &Handle) -> Result<Vec<(u32, LinkState)>, rtnetlink::Error> {
+    let mut messages = handle.link().get().execute();
+    let (mut links, mut masters) = (Vec::new(), Vec::new());
+    while let Some(message) = messages.try_next().await? {
+        if let Some((index, name)) = link::named(&message) {
+            let link = link::of(&message);
+            masters.push(link.master);
+            links.push((index, state(&message, name, link)));
+        }
+    }
+    let names: HashMap<u32, InterfaceName> =
+        links.iter().map(|(index, link)| (*index, link.name.clone())).collect();
+    for ((_, link), master) in links.iter_mut().zip(masters) {
+        link.master = master.and_then(|master| names.get(&master).cloned());
+    }
+    Ok(links)
+}
+
+fn state(message: &LinkMessage, name: InterfaceName, link: Link) -> LinkState {
+    let flags = message.header.flags;
+    let mut state = LinkState {
+        name,
+        index: link.index,
+        hardware: None,
+        kind: link.kind,
+        up: link.up,
+        carrier: flags.contains(LinkFlags::LowerUp),
+        arp: !flags.intersects(LinkFlags::Noarp | LinkFlags::Loopback),
+        master: None,
+        mtu: link.mtu,
+        receive_dropped: 0,
+        transmit_dropped: 0,
+    };
+    for attribute in &message.attributes {
+        match attribute {
+            LinkAttribute::Address(bytes) => {
+                let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                state.hardware = Some(bytes.join(":"));
+            }
+            LinkAttribute::Stats64(stats) => {
+                state.receive_dropped = stats.rx_dropped;
+                state.transmit_dropped = stats.tx_dropped;
+            }
+            _ => {}
+        }
+    }
+    state
+}
+
+/// An address, with what the kernel says of its state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressState {
+    /// The address, its prefix and its interface.
+    #[serde(flatten)]
+    pub assigned: AssignedAddress,
+    /// Duplicate address detection found it on another machine, so it is not used.
+    pub duplicate: bool,
+    /// It is of scope host.
+    pub host_scope: bool,
+}
+
+pub(super) async fn addresses(
+    handle: &Handle,
+    names: &HashMap<u32, InterfaceName>,
+) -> Result<Vec<AddressState>, rtnetlink::Error> {
+    let mut messages = handle.address().get().execute();
+    let mut addresses = Vec::new();
+    while let Some(message) = messages.try_next().await? {
+        let device = names.get(&message.header.index);
+        if let (Some(address), Some(device)) = (address::address_of(&message), device) {
+            let (prefix, device) = (message.header.prefix_len, device.clone());
+            addresses.push(AddressState {
+                assigned: AssignedAddress { address, prefix, device },
+                duplicate: message.header.flags.contains(AddressHeaderFlags::Dadfailed),
+                host_scope: message.header.scope == AddressScope::Host,
+            });
+        }
+    }
+    Ok(addresses)
+}
+
+/// What is delivered to this machine, by any table.
+pub(super) async fn local_prefixes(handle: &Handle) -> Result<Vec<Prefix>, rtnetlink::Error> {
+    let mut prefixes = Vec::new();
+    for family in BOTH {
+        let mut filter =
+            RouteMessageBuilder::<IpAddr>::new().protocol(RouteProtocol::Unspec).build();
+        filter.header.address_family = route::family(family);
+        filter.header.table = RouteHeader::RT_TABLE_UNSPEC;
+        filter.header.kind = RouteType::Local;
+        let mut messages = handle.route().get(filter).execute();
+        while let Some(message) = messages.try_next().await? {
+            if message.header.kind != RouteType::Local {
+                continue;
+            }
+            let destination = message.attributes.iter().find_map(|attribute| match attribute {
+                RouteAttribute::Destination(address) => route::address(address),
+                _ => None,
+            });
+            let length = message.header.destination_prefix_length;
+            prefixes.extend(destination.map(|address| Prefix { address, length }));
+        }
+    }
+    Ok(prefixes)
+}
+
+/// The kernel's choice of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Where a packet would go; nothing was sent.
+    pub towards: IpAddr,
+    /// The source that it would have.
+    pub source: IpAddr,
+    /// The interface that it would leave by.
+    pub device: InterfaceName,
+}
+
+/// By a default route, a packet to anywhere: the kernel is asked, and sends none.
+pub(super) async fn sources(
+    handle: &Handle,
+    names: &HashMap<u32, InterfaceName>,
+    routes: &[KnownRoute],
+) -> Result<Vec<Source>, rtnetlink::Error> {
+    let anywhere = [
+        IpAddr::V4(Ipv4Addr::new(1, 0, 0, 1)),
+        IpAddr::V6(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 1)),
+    ];
+    let mut sources = Vec::new();
+    for towards in anywhere {
+        let default = |route: &KnownRoute| {
+            route.prefix == 0 && route.destination.is_ipv4() == towards.is_ipv4()
+        };
+        if !routes.iter().any(default) {
+            continue;
+        }
+        let mut question =
+            RouteMessageBuilder::<IpAddr>::new().protocol(RouteProtocol::Unspec).build();
+        let header = &mut question.header;
+        header.address_family = route::family(towards.into());
+        header.table = RouteHeader::RT_TABLE_UNSPEC;
+        header.kind = RouteType::Unspec;
+        header.destination_prefix_length = host_prefix(towards);
+        question.attributes.push(RouteAttribute::Destination(RouteAddress::from(towards)));
+        let mut answers = handle.route().get(question).execute();
+        // An unreachable route is an answer too.
+        let Ok(Some(answer)) = answers.try_next().await else {
+            continue;
+        };
+        let (mut source, mut device) = (None, None);
+        for attribute in &answer.attributes {
+            match attribute {
+                RouteAttribute::PrefSource(address) => source = route::address(address),
+                RouteAttribute::Oif(index) => device = names.get(index).cloned(),
+                _ => {}
+            }
+        }
+        sources.extend(source.zip(device).map(|(source, device)| Source {
+            towards,
+            source,
+            device,
+        }));
+    }
+    Ok(sources)
+}
