@@ -11,10 +11,10 @@ use super::values::{self, Kind, RealServer};
 use crate::host::InterfaceName;
 use lvs::netlink::Namespace;
 
-/// Where the journal is kept.
+/// Default directory of the journal.
 pub(super) const STATE_DIRECTORY: &str = "/run/lvsctl";
 
-/// Sets up Linux Virtual Server directors and real servers, and takes that back without a trace.
+/// Sets up Linux Virtual Server directors and real servers, and reverts all its changes.
 #[derive(Debug, Parser)]
 #[command(name = "lvsctl", version, max_term_width = 100)]
 pub(super) struct Arguments {
@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct Options {
-    /// Print the steps as shell commands, and do nothing.
+    /// Print the steps as shell commands; change nothing.
     #[arg(long, global = true)]
     pub(super) dry_run: bool,
     /// Print one JSON object.
@@ -35,10 +35,10 @@ pub(super) struct Options {
     /// Work in this network namespace: a name of `ip netns`, a path, or the PID of a process.
     #[arg(long, global = true, value_name = "NAME|PATH|PID")]
     pub(super) netns: Option<Namespace>,
-    /// Where the journal of what was changed is kept.
+    /// Directory of the journal.
     #[arg(long, global = true, value_name = "DIR", default_value = STATE_DIRECTORY)]
     pub(super) state_dir: PathBuf,
-    /// Let another lvsctl that is at work finish first, for so many seconds at most.
+    /// Wait for another running lvsctl, for at most this time.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 0)]
     pub(super) wait: u32,
     /// Trace netlink messages and sysctl writes on standard error.
@@ -52,14 +52,14 @@ pub(super) enum Command {
     Setup(SetupCommand),
     #[command(flatten)]
     File(FileCommand),
-    /// Write a systemd unit and drop-ins by which this machine is what a cluster file says at every boot.
+    /// Write a systemd unit and drop-ins that apply a cluster file at every boot.
     Install(InstallFlags),
     /// Remove what `install` wrote.
     Uninstall(UninstallFlags),
     /// Say what is wrong with this machine, why, and what mends it; exit 0 nothing, 1 a failure,
     /// 2 warnings only, 3 something could not be looked at.
     Doctor(DoctorFlags),
-    /// Write all that the doctor looks at to a file, for `doctor --from`.
+    /// Write all facts that the doctor reads to a file, for `doctor --from`.
     Snapshot {
         /// The file.
         file: PathBuf,
@@ -68,31 +68,31 @@ pub(super) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SetupCommand {
-    /// The machine that clients connect to, and that hands connections on.
+    /// The machine that clients connect to, and that forwards connections.
     #[command(subcommand)]
     Director(DirectorCommand),
-    /// A machine that answers the connections.
+    /// A machine that serves the connections.
     #[command(subcommand)]
     RealServer(RealServerCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum FileCommand {
-    /// Make this machine what a cluster file says, or its table what `ipvsadm -S` wrote.
+    /// Set up this machine as a cluster file says, or its table as `ipvsadm -S` wrote it.
     Apply(FileFlags),
-    /// Print what `apply` would do; exit 0 nothing, 2 something.
+    /// Print what `apply` would change; exit 0 if in sync, 2 if it differs.
     Diff(FileFlags),
-    /// Take back what `apply` did.
+    /// Revert what `apply` changed.
     Down {
-        /// Cluster file, or a table as `ipvsadm -S` writes it.
+        /// Cluster file, or `ipvsadm -S` output.
         file: PathBuf,
     },
     /// Compare this machine with a cluster file, or with all that lvsctl ever set here; exit 0 as it
     /// should, 2 not.
     Status {
-        /// Cluster file, or a table as `ipvsadm -S` writes it.
+        /// Cluster file, or `ipvsadm -S` output.
         file: Option<PathBuf>,
-        /// What this machine is; by default its own addresses tell.
+        /// Role of this machine; by default found by its addresses.
         #[arg(long, value_parser = values::role())]
         role: Option<Role>,
     },
@@ -100,18 +100,18 @@ pub(super) enum FileCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct FileFlags {
-    /// Cluster file, or a table as `ipvsadm -S` writes it.
+    /// Cluster file, or `ipvsadm -S` output.
     pub(super) file: PathBuf,
-    /// What this machine is; by default its own addresses tell.
+    /// Role of this machine; by default found by its addresses.
     #[arg(long, value_parser = values::role())]
     pub(super) role: Option<Role>,
-    /// Leave the weights of real servers that are there already: a health checker owns them.
+    /// Keep the weights of existing real servers: a health checker owns them.
     #[arg(long)]
     pub(super) keep_weights: bool,
-    /// Remove every service and destination that the file does not name.
+    /// Remove every service and destination that is not in the file.
     #[arg(long)]
     pub(super) exclusive: bool,
-    /// Kinds of change that may be made; with any other in the plan nothing is. All by default.
+    /// Permitted kinds of change; a plan with any other is refused. All by default.
     #[arg(long, value_name = "KIND[,KIND]...", value_delimiter = ',')]
     pub(super) allow: Option<Vec<Kind>>,
 }
@@ -120,7 +120,7 @@ pub(super) struct FileFlags {
 pub(super) struct InstallFlags {
     /// Cluster file; it is copied to /etc/lvsctl.
     pub(super) file: PathBuf,
-    /// What this machine is; by default its own addresses tell, now and at every boot.
+    /// Role of this machine; by default found by its addresses, now and at every boot.
     #[arg(long, value_parser = values::role())]
     pub(super) role: Option<Role>,
     /// Apply with --keep-weights.
@@ -148,9 +148,9 @@ pub(super) struct UninstallFlags {
 pub(super) enum DirectorCommand {
     /// Make this machine the director of the services.
     Up(DirectorFlags),
-    /// Take that back; without --service, for every service of the addresses.
+    /// Revert that; without --service, for every service of the addresses.
     Down(DirectorFlags),
-    /// Compare this machine with what it should be; exit 0 as it should, 2 not.
+    /// Compare actual and desired state; exit 0 if in sync, 2 if they differ.
     Status(DirectorFlags),
 }
 
@@ -158,9 +158,9 @@ pub(super) enum DirectorCommand {
 pub(super) enum RealServerCommand {
     /// Make this machine a real server of the addresses.
     Up(RealServerFlags),
-    /// Take that back.
+    /// Revert that.
     Down(RealServerFlags),
-    /// Compare this machine with what it should be; exit 0 as it should, 2 not.
+    /// Compare actual and desired state; exit 0 if in sync, 2 if they differ.
     Status(RealServerFlags),
 }
 
@@ -182,7 +182,7 @@ pub(super) struct AddressFlags {
 pub(super) struct RealServerFlags {
     #[command(flatten)]
     pub(super) addresses: AddressFlags,
-    /// The director, through which all answers go (nat); may be repeated, once a family.
+    /// The director, which all replies pass (nat); may be repeated, once per address family.
     #[arg(long = "gateway", value_name = "DIP", value_parser = values::gateway)]
     pub(super) gateways: Vec<IpAddr>,
 }
@@ -194,7 +194,7 @@ pub(super) struct DirectorFlags {
     /// Service on each virtual address, such as tcp:80; may be repeated.
     #[arg(long = "service", value_name = "PROTO:PORT", value_parser = values::listener)]
     pub(super) services: Vec<Listener>,
-    /// Who gets the next connection.
+    /// Scheduler of each service.
     #[arg(long, default_value = "wlc", value_parser = values::scheduler)]
     pub(super) scheduler: String,
     /// Real server of each service, such as 192.168.10.2,weight=3; may be repeated. Only nat may

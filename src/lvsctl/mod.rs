@@ -1,7 +1,7 @@
-//! The companion: makes this machine a director or a real server, and takes that back.
+//! The companion: sets this machine up as a director or a real server, and reverts that.
 //!
-//! The way of one command: flags -> what is asked ([`Task`]) -> what this machine
-//! must have -> the [engine](crate::engine) on this [`Machine`] -> a report.
+//! One command: flags -> task or file -> desired state -> the runner and the
+//! [engine](crate::engine) -> a report.
 
 mod apply;
 mod arguments;
@@ -31,7 +31,7 @@ pub(crate) use error::Error;
 use task::Task;
 use values::RealServer;
 
-/// The whole command line of `lvsctl`, for whoever checks manual pages and completions against it.
+/// The command line of `lvsctl`, to check manual pages and completions against.
 ///
 /// # Examples
 ///
@@ -44,12 +44,11 @@ pub fn command_line() -> clap::Command {
     Arguments::command()
 }
 
-/// Exit code of what could not be done, misuse among it: 2 is an answer, of `diff`, `status` and
-/// `doctor`.
+/// Exit code of failures and misuse; 2 is an answer of `diff`, `status` and `doctor`.
 const FAILED: u8 = 1;
 
-/// Runs one command line (`argv`, the program's name first) and gives the exit code: 0 done or as
-/// desired, 1 failed or misused, 2 not as desired (`diff`, `status`).
+/// Runs one command line (`argv`, the program's name first) and returns the exit code: 0 done or in
+/// sync, 1 failed or misused, 2 differs (`diff`, `status`).
 ///
 /// A reader that closed the pipe is no error.
 pub fn run(
@@ -116,7 +115,7 @@ mod run_tests {
     }
 
     #[test]
-    fn help_goes_to_the_output_and_misuse_to_the_errors() {
+    fn help_goes_to_stdout_and_misuse_to_stderr() {
         let (code, output, errors) = lvsctl("lvsctl --help");
         assert_eq!((code, errors.as_str()), (0, ""));
         assert!(output.contains("real-server"));
@@ -129,7 +128,7 @@ mod run_tests {
     }
 
     #[test]
-    fn a_damaged_journal_stops_everything() {
+    fn damaged_journal_stops_every_command() {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path().display();
         let inode = {
@@ -162,7 +161,7 @@ mod run_tests {
     }
 
     #[test]
-    fn a_closed_pipe_is_a_quiet_end_and_a_full_disk_is_not() {
+    fn closed_pipe_ends_quietly_and_full_disk_fails() {
         let directory = tempfile::tempdir().unwrap();
         let line = format!(
             "lvsctl real-server status --mode tun --vip 192.0.2.1 --state-dir {}",

@@ -1,4 +1,4 @@
-//! What a run did, for people and for programs.
+//! What a run did, as text or JSON.
 
 use crate::host::machine::{self, Key, Machine, Value};
 use std::fmt;
@@ -68,9 +68,9 @@ pub(super) fn write(
     let count = report.steps.len();
     let steps = if count == 1 { "step" } else { "steps" };
     match (direction, count) {
-        (Direction::Up, 0) => writeln!(output, "{title} is up already, nothing to do"),
+        (Direction::Up, 0) => writeln!(output, "{title} is up: no changes needed"),
         (Direction::Up, _) => writeln!(output, "{title} is up: {count} {steps}"),
-        (Direction::Down, 0) => writeln!(output, "{title}: nothing to take back"),
+        (Direction::Down, 0) => writeln!(output, "{title}: nothing to revert"),
         (Direction::Down, _) => writeln!(output, "{title} is down: {count} {steps}"),
     }
 }
@@ -78,7 +78,7 @@ pub(super) fn write(
 /// The commands alone, so that they can be kept as a script.
 pub(super) fn write_dry(output: &mut dyn Write, report: &Report<Key, Value>) -> io::Result<()> {
     if report.steps.is_empty() {
-        writeln!(output, "# nothing to do")?;
+        writeln!(output, "# no changes needed")?;
     }
     write_steps(output, report)
 }
@@ -101,7 +101,7 @@ pub(super) fn write_json(output: &mut dyn Write, report: &Report<Key, Value>) ->
     writeln!(output, "{object}")
 }
 
-/// A failed run, told in full: what was done, what was taken back, what could not be.
+/// A failed run: the changes made, rolled back, and not rolled back.
 #[derive(Debug)]
 pub(crate) struct FailedRun(pub(super) Box<Failure<Key, Value, machine::Error>>);
 
@@ -109,7 +109,7 @@ impl fmt::Display for FailedRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Failure { cause, done, rolled_back, stuck, .. } = &*self.0;
         write!(f, "{cause}")?;
-        for (title, steps) in [("What was done", done), ("What was taken back", rolled_back)] {
+        for (title, steps) in [("Changes made", done), ("Rolled back", rolled_back)] {
             if !steps.is_empty() {
                 write!(f, "\n{title}:")?;
             }
@@ -118,7 +118,7 @@ impl fmt::Display for FailedRun {
             }
         }
         if !stuck.is_empty() {
-            write!(f, "\nWhat could not be taken back:")?;
+            write!(f, "\nCould not be rolled back:")?;
         }
         for (key, cause) in stuck {
             write!(f, "\n  {key}: {cause}")?;
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_run_is_told_in_full() {
+    fn failed_run_lists_changes_and_rollback() {
         let cause = || Cause::System(machine::Error::Mismatch("x".to_owned()));
         let failure = Failure {
             cause: cause(),
@@ -153,8 +153,8 @@ mod tests {
             rolled_back: Vec::new(),
             stuck: Vec::new(),
         };
-        let told = FailedRun(Box::new(failure)).to_string();
-        assert_eq!(told, "x cannot have that value\nNothing was changed.");
+        let text = FailedRun(Box::new(failure)).to_string();
+        assert_eq!(text, "x cannot have that value\nNothing was changed.");
         let failure = Failure {
             cause: cause(),
             done: vec![up("up")],
@@ -164,14 +164,14 @@ mod tests {
         };
         assert_eq!(
             FailedRun(Box::new(failure)).to_string(),
-            "x cannot have that value\nWhat was done:\n  + ip link set tunl0 up\n\
-             What was taken back:\n  + ip link set tunl0 down\n\
-             What could not be taken back:\n  state of tunl0: x cannot have that value"
+            "x cannot have that value\nChanges made:\n  + ip link set tunl0 up\n\
+             Rolled back:\n  + ip link set tunl0 down\n\
+             Could not be rolled back:\n  state of tunl0: x cannot have that value"
         );
     }
 
     #[test]
-    fn the_closing_sentence_counts_the_steps() {
+    fn last_line_counts_the_steps() {
         let task = crate::lvsctl::Task {
             role: crate::policy::Role::RealServer,
             mode: crate::policy::Mode::Tun,
@@ -191,13 +191,13 @@ mod tests {
         };
         let who = "real server for 192.0.2.1 (tun)";
         assert_eq!(last(Direction::Up, 9), format!("{who} is up: 9 steps"));
-        assert_eq!(last(Direction::Up, 0), format!("{who} is up already, nothing to do"));
+        assert_eq!(last(Direction::Up, 0), format!("{who} is up: no changes needed"));
         assert_eq!(last(Direction::Down, 1), format!("{who} is down: 1 step"));
-        assert_eq!(last(Direction::Down, 0), format!("{who}: nothing to take back"));
+        assert_eq!(last(Direction::Down, 0), format!("{who}: nothing to revert"));
     }
 
     #[test]
-    fn a_dry_run_is_a_script() {
+    fn dry_run_is_a_script() {
         let report = Report {
             steps: vec![up("up")],
             notes: vec![Note::Remains {

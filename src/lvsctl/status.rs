@@ -1,4 +1,4 @@
-//! Found against desired, as a table or as JSON.
+//! Actual and desired state, as a table or as JSON.
 
 use crate::host::machine::{Key, Value};
 use std::fmt::Display;
@@ -10,7 +10,7 @@ use super::Task;
 use super::arguments::Options;
 use crate::engine::{Desired, Journal, Status};
 
-/// What the journal holds for such owners: what was once asked for is desired still.
+/// The journalled state of these owners, which is still desired.
 pub(super) fn journalled(
     covers: impl Fn(&str) -> bool,
     journal: &Journal<Key, Value>,
@@ -28,7 +28,7 @@ pub(super) fn journalled(
     covered.collect()
 }
 
-/// What nobody asks for any more, and could not be given back yet.
+/// State without an owner that could not be reverted yet.
 pub(super) fn due(journal: &Journal<Key, Value>) -> impl Iterator<Item = Desired<Key, Value>> {
     journal.entries().filter(|entry| entry.owners.is_empty()).map(|entry| Desired {
         key: entry.key.clone(),
@@ -54,7 +54,7 @@ fn state(finding: &Status<Key, Value>) -> String {
     }
 }
 
-/// Who made it so, as far as we know.
+/// Who set it, as far as the journal says.
 fn origin(finding: &Status<Key, Value>) -> String {
     match &finding.journalled {
         None => String::new(),
@@ -66,8 +66,8 @@ fn origin(finding: &Status<Key, Value>) -> String {
     }
 }
 
-/// Says what was found, in the form that was asked for, and gives the exit code: 2 where anything is
-/// not as desired. `head` is what the JSON object says before that.
+/// Prints the status in the requested format and returns the exit code: 2 if anything differs.
+/// `head` is the start of the JSON object.
 pub(super) fn print(
     options: &Options,
     output: &mut dyn Write,
@@ -87,7 +87,7 @@ fn all_met(findings: &[Status<Key, Value>]) -> bool {
     findings.iter().all(|finding| finding.in_sync)
 }
 
-/// One line an item, and a closing sentence.
+/// One line per item, and a summary.
 fn write(
     output: &mut dyn Write,
     title: &dyn Display,
@@ -100,18 +100,18 @@ fn write(
     }
     let differing = findings.iter().filter(|finding| !finding.in_sync).count();
     match findings.len() {
-        1 if differing == 0 => writeln!(output, "{title} is up: its one item is as desired"),
-        count if differing == 0 => writeln!(output, "{title} is up: all {count} items as desired"),
+        1 if differing == 0 => writeln!(output, "{title} is up: its one item is in sync"),
+        count if differing == 0 => writeln!(output, "{title} is up: all {count} items in sync"),
         count if differing == count => writeln!(output, "{title} is down"),
         // Some of it was there before, as `tunl0` is once its module is loaded.
         count if findings.iter().all(|finding| finding.journalled.is_none()) => {
             writeln!(output, "{title} is not set up: {differing} of {count} items differ")
         }
-        count => writeln!(output, "{title} is not as desired: {differing} of {count} items differ"),
+        count => writeln!(output, "{title} is not in sync: {differing} of {count} items differ"),
     }
 }
 
-/// What a task is, for the object of its status.
+/// The head of the status object of a task.
 pub(super) fn of_task(task: &Task) -> Json {
     json!({
         "schema": 1,
@@ -177,44 +177,44 @@ mod tests {
         }
     }
 
-    fn told(findings: &[Status<Key, Value>]) -> String {
+    fn text_of(findings: &[Status<Key, Value>]) -> String {
         let mut output = Vec::new();
         write(&mut output, &task(), findings).unwrap();
         String::from_utf8(output).unwrap()
     }
 
     #[test]
-    fn each_item_says_what_it_is_and_what_it_should_be() {
+    fn each_item_shows_actual_and_desired_value() {
         let (missing, differing, in_sync) = (
             finding(HostKey::Link, None),
             finding(HostKey::LinkUp, Some("down")),
             finding(HostKey::LinkUp, Some("up")),
         );
         assert_eq!(
-            told(&[missing.clone(), in_sync.clone(), differing.clone()]),
+            text_of(&[missing.clone(), in_sync.clone(), differing.clone()]),
             "link tunl0      missing\n\
              state of tunl0  ok  (set by lvsctl, was down)\n\
              state of tunl0  is down, should be up  (set by lvsctl, was down)\n\
-             real server for 192.0.2.1 (tun) is not as desired: 2 of 3 items differ\n"
+             real server for 192.0.2.1 (tun) is not in sync: 2 of 3 items differ\n"
         );
         assert!(
-            told(std::slice::from_ref(&in_sync))
-                .ends_with("(tun) is up: its one item is as desired\n")
+            text_of(std::slice::from_ref(&in_sync))
+                .ends_with("(tun) is up: its one item is in sync\n")
         );
         assert!(
-            told(&[in_sync.clone(), in_sync.clone()])
-                .ends_with("(tun) is up: all 2 items as desired\n")
+            text_of(&[in_sync.clone(), in_sync.clone()])
+                .ends_with("(tun) is up: all 2 items in sync\n")
         );
-        assert!(told(&[missing.clone(), differing]).ends_with("(tun) is down\n"));
+        assert!(text_of(&[missing.clone(), differing]).ends_with("(tun) is down\n"));
         let gone = Status { desired: None, actual: None, ..in_sync.clone() };
-        assert!(told(&[gone]).starts_with("state of tunl0  gone, as it should be  (removed by"));
+        assert!(text_of(&[gone]).starts_with("state of tunl0  gone, as it should be  (removed by"));
         let there_before = Status { journalled: None, ..in_sync };
-        let told = told(&[missing, there_before]);
-        assert!(told.ends_with("(tun) is not set up: 1 of 2 items differ\n"), "{told}");
+        let text_of = text_of(&[missing, there_before]);
+        assert!(text_of.ends_with("(tun) is not set up: 1 of 2 items differ\n"), "{text_of}");
     }
 
     #[test]
-    fn json_has_every_item() {
+    fn json_lists_every_item() {
         let mut output = Vec::new();
         write_json(&mut output, of_task(&task()), &[finding(HostKey::LinkUp, Some("down"))])
             .unwrap();

@@ -69,7 +69,7 @@ fn one_file_sets_up_and_reverts_every_machine() {
     let up = cluster.everything();
     for host in cluster.servers() {
         let again = host.lvsctl(&file.line("apply")).success();
-        assert!(again.ends_with("is up already, nothing to do\n"), "{again}");
+        assert!(again.ends_with("is up: no changes needed\n"), "{again}");
         assert_eq!(host.lvsctl(&file.line("diff")).visible(), (0, "", ""));
         assert_eq!(host.lvsctl(&file.line("status")).status, 0);
         assert_eq!(host.lvsctl("status").status, 0);

@@ -183,7 +183,7 @@ fn up_explains_and_rolls_back_when_kernel_refuses() {
     ] {
         let refused = host.lvsctl(&format!("{up} {more}"));
         assert_eq!((refused.status, refused.output.as_str()), (1, ""), "{more}: {refused:?}");
-        for words in words.iter().chain(&["What was done:", "What was taken back:"]) {
+        for words in words.iter().chain(&["Changes made:", "Rolled back:"]) {
             assert!(refused.errors.contains(words), "{words}: {refused:?}");
         }
         assert_same(&host.everything(), &before, more);

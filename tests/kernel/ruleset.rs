@@ -120,7 +120,7 @@ fn apply_rolls_back_when_destination_is_refused() {
     assert_eq!((outcome.status, outcome.output.as_str()), (1, ""), "{outcome:?}");
     let first = outcome.errors.lines().next().unwrap();
     assert!(first.contains(refused.trim().trim_end_matches(" -m -w 1")), "{outcome:?}");
-    assert!(outcome.errors.contains("What was taken back:"), "{outcome:?}");
+    assert!(outcome.errors.contains("Rolled back:"), "{outcome:?}");
     assert_same(&host.everything(), &before, "after the refusal");
 }
 

@@ -123,7 +123,7 @@ fn tun_dry_run_prints_commands_that_leave_nothing_to_do() {
         assert_same(&cluster.everything(), &before, "a dry run changes nothing");
         host.shell(&format!("set -e\n{script}")).success();
         let by_hand = host.everything();
-        assert_eq!(host.lvsctl(&format!("--dry-run {line}")).success(), "# nothing to do\n");
+        assert_eq!(host.lvsctl(&format!("--dry-run {line}")).success(), "# no changes needed\n");
         host.lvsctl(line).success();
         assert_same(&host.everything(), &by_hand, "there was nothing left to do");
         assert_ne!(cluster.everything(), before);

@@ -72,8 +72,8 @@ fn installed_clusters_are_applied_at_boot_and_reverted_at_stop() {
 
     for name in ["front", "pool"] {
         let line = format!("lvsctl install /run/{name}.toml");
-        assert!(machine.run(&line).success().contains(": 5 files; now type:"));
-        assert!(machine.run(&line).success().ends_with(": nothing to do\n"));
+        assert!(machine.run(&line).success().contains(": 5 files; next, run:"));
+        assert!(machine.run(&line).success().ends_with(": no changes needed\n"));
         root(&format!("rm /run/{name}.toml"));
     }
     let all = installed(&machine);

@@ -101,7 +101,7 @@ pub(super) fn between(items: Vec<Item>, link: &Path) -> Result<Vec<Change>, Erro
     if foreign.is_empty() { Ok(changes) } else { Err(Error::NotOurs(foreign)) }
 }
 
-/// Makes the changes in their order. Where one fails, those before it are taken back.
+/// Makes the changes in their order. Where one fails, those before it are rolled back.
 pub(super) fn make(changes: &[Change]) -> Result<(), Error> {
     for (at, change) in changes.iter().enumerate() {
         if let Err((action, source)) = put(&change.path, change.after.as_ref()) {

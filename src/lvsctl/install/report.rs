@@ -54,13 +54,13 @@ impl Report<'_> {
             writeln!(output, "note: {hint}")?;
         }
         if let Some(path) = &self.kept {
-            writeln!(output, "note: {} is yours, and stays", path.display())?;
+            writeln!(output, "note: {} was edited and is kept", path.display())?;
         }
         match self.changes.len() {
-            0 => writeln!(output, "{}: nothing to do", self.title),
+            0 => writeln!(output, "{}: no changes needed", self.title),
             count => {
                 let files = if count == 1 { "file" } else { "files" };
-                writeln!(output, "{}: {count} {files}; now type:\n  {}", self.title, self.next)
+                writeln!(output, "{}: {count} {files}; next, run:\n  {}", self.title, self.next)
             }
         }
     }
@@ -72,7 +72,7 @@ impl Report<'_> {
             writeln!(output, "# {}", hint.to_string().replace('\n', "\n# "))?;
         }
         if self.changes.is_empty() {
-            return writeln!(output, "# nothing to do");
+            return writeln!(output, "# no changes needed");
         }
         for Change { path, after, .. } in &self.changes {
             if let (Some(_), Some(directory)) = (after, path.parent()) {

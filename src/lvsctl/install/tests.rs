@@ -87,7 +87,7 @@ fn what_is_installed_is_uninstalled_and_nothing_is_left() {
     let place = Place::new();
     let output = place.install();
     assert!(output.ends_with(
-        "cluster web (director): 4 files; now type:\n  systemctl daemon-reload && systemctl \
+        "cluster web (director): 4 files; next, run:\n  systemctl daemon-reload && systemctl \
          reload-or-restart lvsctl-web.service\n"
     ));
     let read = |path: &str| fs::read_to_string(place.at(&format!("root/etc/{path}"))).unwrap();
@@ -105,7 +105,7 @@ fn what_is_installed_is_uninstalled_and_nothing_is_left() {
     assert!(unit.contains(&down), "{unit}");
 
     let tree = place.tree();
-    assert_eq!(place.install(), "cluster web (director): nothing to do\n");
+    assert_eq!(place.install(), "cluster web (director): no changes needed\n");
     assert_eq!(place.tree(), tree, "not even written again");
     let (code, ..) = place.run("uninstall");
     assert_eq!((code, place.tree()), (0, Vec::new()));
@@ -122,14 +122,14 @@ fn a_new_version_takes_the_place_of_the_old_one() {
     let output = place.install();
     assert!(output.contains("cluster web (director): 2 files"), "{output}");
     let dry = place.run(&place.install_line(" --dry-run"));
-    assert_eq!(dry.1, "# nothing to do\n");
+    assert_eq!(dry.1, "# no changes needed\n");
     // The installed file itself can be edited: it is a person's own then.
     let own = place.at("root/etc/lvsctl/web.toml");
     fs::write(&own, FILE).unwrap();
     let (code, ..) = place.run(&format!("install {} --role director", own.display()));
     assert_eq!(code, 0);
     let (code, output, _) = place.run("uninstall web");
-    assert!(code == 0 && output.contains("web.toml is yours, and stays"), "{output}");
+    assert!(code == 0 && output.contains("web.toml was edited and is kept"), "{output}");
     assert_eq!(place.tree().len(), 1);
     assert_eq!(fs::read_to_string(own).unwrap(), FILE);
 }

@@ -166,7 +166,7 @@ fn cluster_file_sets_up_and_reverts_bond() {
     assert!(vip.contains("inet 192.0.2.10/32") && vip.contains("inet 192.0.2.1/24"), "{vip}");
     let complete = rack.network();
     let again = director.lvsctl(&file.line("apply --role director")).success();
-    assert!(again.contains("nothing to do"), "{again}");
+    assert!(again.contains("no changes needed"), "{again}");
     // What was moved is shown in words, by the file and by the journal.
     for line in [&file.line("status --role director"), "status", "--json status"] {
         let status = director.lvsctl(line);
