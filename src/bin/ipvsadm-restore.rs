@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use programs::ipvsadm::Program;
 
 fn main() -> ExitCode {
-    programs::ipvsadm::main(Some(Program::Restore), std::env::args_os())
+    ExitCode::from(programs::ipvsadm::main(Some(Program::Restore), std::env::args_os()))
 }

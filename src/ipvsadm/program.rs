@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal};
-use std::process::ExitCode;
 
 use lvs::ipvs::{self, Client};
 use lvs::netlink::Namespace;
@@ -52,7 +51,7 @@ impl Program {
 
 /// Runs a program with the arguments and standard streams of this process. Without `program` the first
 /// argument, its name, decides.
-pub fn main(program: Option<Program>, arguments: impl Iterator<Item = OsString>) -> ExitCode {
+pub fn main(program: Option<Program>, arguments: impl Iterator<Item = OsString>) -> u8 {
     trace::from_environment();
     let mut words = arguments.map(|word| word.to_string_lossy().into_owned());
     let name = words.next().unwrap_or_else(|| "ipvsadm".to_owned());
@@ -73,7 +72,7 @@ pub fn main(program: Option<Program>, arguments: impl Iterator<Item = OsString>)
     };
     // Failed writes are reported; to drop the buffer would try again.
     let _ = output.into_parts();
-    ExitCode::from(status)
+    status
 }
 
 /// Runs one command line as the program `program`, and returns the exit status.
