@@ -156,7 +156,7 @@ _lvsctl() {
 
     case "${cmd}" in
         lvsctl)
-            opts="-h -V --dry-run --json --netns --state-dir --wait --help --version director real-server apply diff down status install uninstall doctor snapshot help"
+            opts="-v -h -V --dry-run --json --netns --state-dir --wait --verbose --help --version director real-server apply diff down status install uninstall doctor snapshot help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -191,7 +191,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__apply)
-            opts="-h --role --keep-weights --exclusive --allow --dry-run --json --netns --state-dir --wait --help"
+            opts="-v -h --role --keep-weights --exclusive --allow --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -240,7 +240,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__diff)
-            opts="-h --role --keep-weights --exclusive --allow --dry-run --json --netns --state-dir --wait --help"
+            opts="-v -h --role --keep-weights --exclusive --allow --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -289,7 +289,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__director)
-            opts="-h --dry-run --json --netns --state-dir --wait --help up down status help"
+            opts="-v -h --dry-run --json --netns --state-dir --wait --verbose --help up down status help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -324,7 +324,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__director__subcmd__down)
-            opts="-h --mode --vip --device --service --scheduler --real --dry-run --json --netns --state-dir --wait --help"
+            opts="-v -h --mode --vip --device --service --scheduler --real --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -471,7 +471,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__director__subcmd__status)
-            opts="-h --mode --vip --device --service --scheduler --real --dry-run --json --netns --state-dir --wait --help"
+            opts="-v -h --mode --vip --device --service --scheduler --real --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -548,7 +548,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__director__subcmd__up)
-            opts="-h --mode --vip --device --service --scheduler --real --dry-run --json --netns --state-dir --wait --help"
+            opts="-v -h --mode --vip --device --service --scheduler --real --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -625,7 +625,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__doctor)
-            opts="-h --role --fix --yes --undo --symptom --watch --probe --from --dry-run --json --netns --state-dir --wait --help"
+            opts="-v -h --role --fix --yes --undo --symptom --watch --probe --from --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -696,7 +696,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__down)
-            opts="-h --dry-run --json --netns --state-dir --wait --help"
+            opts="-v -h --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -983,7 +983,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__install)
-            opts="-h --role --keep-weights --exclusive --root --dry-run --json --netns --state-dir --wait --help"
+            opts="-v -h --role --keep-weights --exclusive --root --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1032,7 +1032,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__real__subcmd__server)
-            opts="-h --dry-run --json --netns --state-dir --wait --help up down status help"
+            opts="-v -h --dry-run --json --netns --state-dir --wait --verbose --help up down status help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1067,7 +1067,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__real__subcmd__server__subcmd__down)
-            opts="-h --mode --vip --device --gateway --dry-run --json --netns --state-dir --wait --help"
+            opts="-v -h --mode --vip --device --gateway --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1200,7 +1200,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__real__subcmd__server__subcmd__status)
-            opts="-h --mode --vip --device --gateway --dry-run --json --netns --state-dir --wait --help"
+            opts="-v -h --mode --vip --device --gateway --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1263,7 +1263,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__real__subcmd__server__subcmd__up)
-            opts="-h --mode --vip --device --gateway --dry-run --json --netns --state-dir --wait --help"
+            opts="-v -h --mode --vip --device --gateway --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1326,7 +1326,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__snapshot)
-            opts="-h --dry-run --json --netns --state-dir --wait --help"
+            opts="-v -h --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1361,7 +1361,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__status)
-            opts="-h --role --dry-run --json --netns --state-dir --wait --help"
+            opts="-v -h --role --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1403,7 +1403,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__uninstall)
-            opts="-h --root --dry-run --json --netns --state-dir --wait --help"
+            opts="-v -h --root --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

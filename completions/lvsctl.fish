@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_lvsctl_global_optspecs
-    string join \n dry-run json netns= state-dir= wait= h/help V/version
+    string join \n dry-run json netns= state-dir= wait= v/verbose h/help V/version
 end
 
 function __fish_lvsctl_needs_command
@@ -25,32 +25,34 @@ function __fish_lvsctl_using_subcommand
 end
 
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
-complete -c lvsctl -n "__fish_lvsctl_needs_command" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
-complete -c lvsctl -n "__fish_lvsctl_needs_command" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
-complete -c lvsctl -n "__fish_lvsctl_needs_command" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -s h -l help -d 'Print help'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -s V -l version -d 'Print version'
-complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "director" -d 'The machine that clients connect to, and that hands connections on'
-complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "real-server" -d 'A machine that answers the connections'
-complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "apply" -d 'Make this machine what a cluster file says, or its table what `ipvsadm -S` wrote'
-complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "diff" -d 'Print what `apply` would do; exit 0 nothing, 2 something'
-complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "down" -d 'Take back what `apply` did'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "director" -d 'The machine that clients connect to, and that forwards connections'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "real-server" -d 'A machine that serves the connections'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "apply" -d 'Set up this machine as a cluster file says, or its table as `ipvsadm -S` wrote it'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "diff" -d 'Print what `apply` would change; exit 0 if in sync, 2 if it differs'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "down" -d 'Revert what `apply` changed'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "status" -d 'Compare this machine with a cluster file, or with all that lvsctl ever set here; exit 0 as it should, 2 not'
-complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "install" -d 'Write a systemd unit and drop-ins by which this machine is what a cluster file says at every boot'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "install" -d 'Write a systemd unit and drop-ins that apply a cluster file at every boot'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "uninstall" -d 'Remove what `install` wrote'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "doctor" -d 'Say what is wrong with this machine, why, and what mends it; exit 0 nothing, 1 a failure, 2 warnings only, 3 something could not be looked at'
-complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "snapshot" -d 'Write all that the doctor looks at to a file, for `doctor --from`'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "snapshot" -d 'Write all facts that the doctor reads to a file, for `doctor --from`'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -s h -l help -d 'Print help'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -f -a "up" -d 'Make this machine the director of the services'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -f -a "down" -d 'Take that back; without --service, for every service of the addresses'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -f -a "status" -d 'Compare this machine with what it should be; exit 0 as it should, 2 not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -f -a "down" -d 'Revert that; without --service, for every service of the addresses'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -f -a "status" -d 'Compare actual and desired state; exit 0 if in sync, 2 if they differ'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
 tun\t'IP tunnelling'
@@ -58,13 +60,14 @@ dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l service -d 'Service on each virtual address, such as tcp:80; may be repeated' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l scheduler -d 'Who gets the next connection' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l scheduler -d 'Scheduler of each service' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l real -d 'Real server of each service, such as 192.168.10.2,weight=3; may be repeated. Only nat may have another port than the service' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
 tun\t'IP tunnelling'
@@ -72,13 +75,14 @@ dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l service -d 'Service on each virtual address, such as tcp:80; may be repeated' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l scheduler -d 'Who gets the next connection' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l scheduler -d 'Scheduler of each service' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l real -d 'Real server of each service, such as 192.168.10.2,weight=3; may be repeated. Only nat may have another port than the service' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
 tun\t'IP tunnelling'
@@ -86,169 +90,182 @@ dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l service -d 'Service on each virtual address, such as tcp:80; may be repeated' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l scheduler -d 'Who gets the next connection' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l scheduler -d 'Scheduler of each service' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l real -d 'Real server of each service, such as 192.168.10.2,weight=3; may be repeated. Only nat may have another port than the service' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from help" -f -a "up" -d 'Make this machine the director of the services'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from help" -f -a "down" -d 'Take that back; without --service, for every service of the addresses'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from help" -f -a "status" -d 'Compare this machine with what it should be; exit 0 as it should, 2 not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from help" -f -a "down" -d 'Revert that; without --service, for every service of the addresses'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from help" -f -a "status" -d 'Compare actual and desired state; exit 0 if in sync, 2 if they differ'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -s h -l help -d 'Print help'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -f -a "up" -d 'Make this machine a real server of the addresses'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -f -a "down" -d 'Take that back'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -f -a "status" -d 'Compare this machine with what it should be; exit 0 as it should, 2 not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -f -a "down" -d 'Revert that'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -f -a "status" -d 'Compare actual and desired state; exit 0 if in sync, 2 if they differ'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
 tun\t'IP tunnelling'
 dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l gateway -d 'The director, through which all answers go (nat); may be repeated, once a family' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l gateway -d 'The director, which all replies pass (nat); may be repeated, once per address family' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
 tun\t'IP tunnelling'
 dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l gateway -d 'The director, through which all answers go (nat); may be repeated, once a family' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l gateway -d 'The director, which all replies pass (nat); may be repeated, once per address family' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
 tun\t'IP tunnelling'
 dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l gateway -d 'The director, through which all answers go (nat); may be repeated, once a family' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l gateway -d 'The director, which all replies pass (nat); may be repeated, once per address family' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from help" -f -a "up" -d 'Make this machine a real server of the addresses'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from help" -f -a "down" -d 'Take that back'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from help" -f -a "status" -d 'Compare this machine with what it should be; exit 0 as it should, 2 not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from help" -f -a "down" -d 'Revert that'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from help" -f -a "status" -d 'Compare actual and desired state; exit 0 if in sync, 2 if they differ'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l role -d 'What this machine is; by default its own addresses tell' -r -f -a "director\t'Forwards connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l role -d 'Role of this machine; by default found by its addresses' -r -f -a "director\t'Forwards connections'
 real-server\t'Answers them'"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l allow -d 'Kinds of change that may be made; with any other in the plan nothing is. All by default' -r -f -a "add\t'Something new'
-edit\t'Another value'
-quiesce\t'A real server gets no new connections any more: its weight becomes 0, and nothing else'
-delete\t'Something goes'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l allow -d 'Permitted kinds of change; a plan with any other is refused. All by default' -r -f -a "add\t'Add something'
+edit\t'Change a value'
+quiesce\t'Set the weight of a real server to 0, and nothing else: no new connections'
+delete\t'Remove something'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l keep-weights -d 'Leave the weights of real servers that are there already: a health checker owns them'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l exclusive -d 'Remove every service and destination that the file does not name'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l keep-weights -d 'Keep the weights of existing real servers: a health checker owns them'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l exclusive -d 'Remove every service and destination that is not in the file'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l role -d 'What this machine is; by default its own addresses tell' -r -f -a "director\t'Forwards connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l role -d 'Role of this machine; by default found by its addresses' -r -f -a "director\t'Forwards connections'
 real-server\t'Answers them'"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l allow -d 'Kinds of change that may be made; with any other in the plan nothing is. All by default' -r -f -a "add\t'Something new'
-edit\t'Another value'
-quiesce\t'A real server gets no new connections any more: its weight becomes 0, and nothing else'
-delete\t'Something goes'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l allow -d 'Permitted kinds of change; a plan with any other is refused. All by default' -r -f -a "add\t'Add something'
+edit\t'Change a value'
+quiesce\t'Set the weight of a real server to 0, and nothing else: no new connections'
+delete\t'Remove something'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l keep-weights -d 'Leave the weights of real servers that are there already: a health checker owns them'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l exclusive -d 'Remove every service and destination that the file does not name'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l keep-weights -d 'Keep the weights of existing real servers: a health checker owns them'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l exclusive -d 'Remove every service and destination that is not in the file'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -s h -l help -d 'Print help'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l role -d 'What this machine is; by default its own addresses tell' -r -f -a "director\t'Forwards connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l role -d 'Role of this machine; by default found by its addresses' -r -f -a "director\t'Forwards connections'
 real-server\t'Answers them'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l role -d 'What this machine is; by default its own addresses tell, now and at every boot' -r -f -a "director\t'Forwards connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l role -d 'Role of this machine; by default found by its addresses, now and at every boot' -r -f -a "director\t'Forwards connections'
 real-server\t'Answers them'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l root -d 'Write below this directory' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l keep-weights -d 'Apply with --keep-weights'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l exclusive -d 'Apply with --exclusive'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -l root -d 'Remove below this directory' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -s h -l help -d 'Print help'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l role -d 'What this machine is; by default its own addresses tell' -r -f -a "director\t'Forwards connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l role -d 'Role of this machine; by default, its addresses decide' -r -f -a "director\t'Forwards connections'
 real-server\t'Answers them'"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l symptom -d 'What is seen; the checks that explain it come first' -r -f -a "no-syn\t'No request reaches the real server'
-no-synack\t'Requests reach the real server, and no answer leaves it'
-client-reset\t'Answers leave the real server, and the client resets or does not heed them'
-some-clients\t'It works from some clients only'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l symptom -d 'What you observe; the checks that explain it come first' -r -f -a "no-syn\t'No request reaches the real server'
+no-synack\t'Requests reach the real server, and no reply leaves it'
+client-reset\t'Replies leave the real server, and the client resets or ignores them'
+some-clients\t'It works for some clients only'
 uploads-hang\t'Small pages work, uploads hang'
 after-minutes\t'It works, and stops after minutes'
-after-reboot\t'It worked before the machine was started again'"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l watch -d 'Read the counters twice, so many seconds apart, and show those that moved' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l from -d 'Read what `lvsctl snapshot` wrote, here or on another machine' -r -F
+after-reboot\t'It worked before the machine was rebooted'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l watch -d 'Read the counters twice, SECONDS apart, and show those that increased' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l from -d 'Read a file written by `lvsctl snapshot`, here or on another machine' -r -F
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l fix -d 'Make the repairs that lvsctl can make itself, after showing them'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l yes -d 'Do not ask before the repairs are made'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l undo -d 'Take back every repair that --fix made'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l probe -d 'Send a few packets, to see who else has a virtual address, and whether large packets reach the real servers of tunnelling'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l yes -d 'Do not ask before making repairs'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l undo -d 'Revert all repairs of --fix'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l probe -d 'Probe for duplicate VIPs (ARP/ND) and for the path MTU to tunnel real servers'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l state-dir -d 'Where the journal of what was changed is kept' -r -f -a "(__fish_complete_directories)"
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l wait -d 'Let another lvsctl that is at work finish first, for so many seconds at most' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l dry-run -d 'Print the steps as shell commands, and do nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -s h -l help -d 'Print help'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "director" -d 'The machine that clients connect to, and that hands connections on'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "real-server" -d 'A machine that answers the connections'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "apply" -d 'Make this machine what a cluster file says, or its table what `ipvsadm -S` wrote'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "diff" -d 'Print what `apply` would do; exit 0 nothing, 2 something'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "down" -d 'Take back what `apply` did'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "director" -d 'The machine that clients connect to, and that forwards connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "real-server" -d 'A machine that serves the connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "apply" -d 'Set up this machine as a cluster file says, or its table as `ipvsadm -S` wrote it'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "diff" -d 'Print what `apply` would change; exit 0 if in sync, 2 if it differs'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "down" -d 'Revert what `apply` changed'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "status" -d 'Compare this machine with a cluster file, or with all that lvsctl ever set here; exit 0 as it should, 2 not'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "install" -d 'Write a systemd unit and drop-ins by which this machine is what a cluster file says at every boot'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "install" -d 'Write a systemd unit and drop-ins that apply a cluster file at every boot'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "uninstall" -d 'Remove what `install` wrote'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "doctor" -d 'Say what is wrong with this machine, why, and what mends it; exit 0 nothing, 1 a failure, 2 warnings only, 3 something could not be looked at'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "snapshot" -d 'Write all that the doctor looks at to a file, for `doctor --from`'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "snapshot" -d 'Write all facts that the doctor reads to a file, for `doctor --from`'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "up" -d 'Make this machine the director of the services'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "down" -d 'Take that back; without --service, for every service of the addresses'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "status" -d 'Compare this machine with what it should be; exit 0 as it should, 2 not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "down" -d 'Revert that; without --service, for every service of the addresses'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "status" -d 'Compare actual and desired state; exit 0 if in sync, 2 if they differ'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from real-server" -f -a "up" -d 'Make this machine a real server of the addresses'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from real-server" -f -a "down" -d 'Take that back'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from real-server" -f -a "status" -d 'Compare this machine with what it should be; exit 0 as it should, 2 not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from real-server" -f -a "down" -d 'Revert that'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from real-server" -f -a "status" -d 'Compare actual and desired state; exit 0 if in sync, 2 if they differ'
