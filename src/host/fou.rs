@@ -142,7 +142,7 @@ pub(super) fn list() -> Result<Option<Vec<FouPort>>, Error> {
         return Ok(None);
     };
     let all = Request { command: GET, attributes: Vec::new() };
-    let ports = connection.list(id, all, |Port { number, family, kind }| {
+    let ports = connection.dump(id, all, |Port { number, family, kind }| {
         Ok(FouPort { port: number, family, kind: name(kind) })
     })?;
     Ok(Some(ports))

@@ -1,29 +1,23 @@
-//! The connection synchronization daemon of a director.
+//! The daemons that synchronize connections between directors.
 
 use std::net::IpAddr;
 
-/// Which half of the synchronization a daemon does (`IP_VS_STATE_*`). Both may run at once.
+/// Role of a synchronization daemon (`IP_VS_STATE_*`). Both may run at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "lowercase")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum DaemonState {
-    /// Sends the state of connections (`IP_VS_STATE_MASTER`, 1).
-    Master,
-    /// Receives it (`IP_VS_STATE_BACKUP`, 2).
-    Backup,
+    /// Sends connections (`IP_VS_STATE_MASTER`, 1).
+    Master = 1,
+    /// Receives connections (`IP_VS_STATE_BACKUP`, 2).
+    Backup = 2,
 }
 
 impl DaemonState {
     /// The kernel's number.
     #[must_use]
     pub const fn number(self) -> u32 {
-        match self {
-            Self::Master => 1,
-            Self::Backup => 2,
-        }
+        self as u32
     }
 
     /// The state with that number.
@@ -46,32 +40,32 @@ impl DaemonState {
     }
 }
 
-/// A synchronization daemon, as it is started and as the kernel lists it.
+/// A synchronization daemon.
 ///
-/// What is `None` is the kernel's choice when a daemon is started, and not known (kernels before
-/// 4.3) when it is listed.
+/// `None` leaves the choice to the kernel when a daemon is started. In a dump it means that the
+/// kernel is older than 4.3 and does not report the value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Daemon {
-    /// Sender or receiver.
+    /// Master or backup.
     pub state: DaemonState,
-    /// Interface that messages go through, at most 15 bytes.
+    /// Name of the interface for the multicast messages, at most 15 bytes.
     pub interface: String,
-    /// Group of directors that understand each other, 0 to 255.
+    /// Id of the group of directors, 0 to 255.
     pub sync_id: u32,
-    /// Longest message in bytes, without headers.
+    /// Maximum message length in bytes, without headers.
     pub maximum_length: Option<u16>,
-    /// Multicast group.
+    /// Multicast group address.
     pub group: Option<IpAddr>,
-    /// UDP port, in host byte order.
+    /// UDP port.
     pub port: Option<u16>,
     /// Time to live of the messages.
     pub time_to_live: Option<u8>,
 }
 
 impl Daemon {
-    /// A daemon that leaves everything else to the kernel.
+    /// A daemon with the kernel's choice of everything else.
     #[must_use]
     pub fn new(state: DaemonState, interface: impl Into<String>, sync_id: u32) -> Self {
         Self {
@@ -85,31 +79,14 @@ impl Daemon {
         }
     }
 
-    /// Sets the length of the longest message in bytes.
-    #[must_use]
-    pub const fn with_maximum_length(mut self, bytes: u16) -> Self {
-        self.maximum_length = Some(bytes);
-        self
-    }
-
-    /// Sets the multicast group.
-    #[must_use]
-    pub fn with_group(mut self, group: impl Into<IpAddr>) -> Self {
-        self.group = Some(group.into());
-        self
-    }
-
-    /// Sets the UDP port, in host byte order.
-    #[must_use]
-    pub const fn with_port(mut self, port: u16) -> Self {
-        self.port = Some(port);
-        self
-    }
-
-    /// Sets the time to live of the messages.
-    #[must_use]
-    pub const fn with_time_to_live(mut self, hops: u8) -> Self {
-        self.time_to_live = Some(hops);
-        self
+    setters! {
+        /// Sets the maximum message length in bytes.
+        with_maximum_length(bytes: u16) => maximum_length = Some(bytes);
+        /// Sets the multicast group address.
+        with_group(group: impl Into<IpAddr>) => group = Some(group.into());
+        /// Sets the UDP port.
+        with_port(port: u16) => port = Some(port);
+        /// Sets the time to live (hop limit) of the messages.
+        with_time_to_live(hops: u8) => time_to_live = Some(hops);
     }
 }

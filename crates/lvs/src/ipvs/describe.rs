@@ -1,6 +1,4 @@
-//! Datagrams in words, for a trace of what a client sends and receives.
-
-use std::borrow::Cow;
+//! Datagrams as text, to trace what a client sends and receives.
 
 use netlink_packet_core::{DecodeError, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_MULTIPART};
 use netlink_packet_core::{NLM_F_REQUEST, NlasIterator, ParseableParametrized};
@@ -8,16 +6,16 @@ use netlink_packet_generic::GenlHeader;
 use netlink_packet_generic::constants::{CTRL_ATTR_FAMILY_NAME, GENL_ID_CTRL};
 
 use super::wire::IpvsMessage;
-use crate::netlink::{Content, Error, Incoming, Messages};
+use crate::netlink::{Content, Incoming, Messages};
 
-/// Bytes of a line at most; a name in a message may have 64 KiB.
+/// Maximum length of a line in bytes; a name in a message may have 64 KiB.
 const LONGEST_LINE: usize = 1024;
 
 /// Describes a datagram that a [`Client`](super::Client) sends or receives: one line per message,
 /// of at most 1 KiB, with control characters escaped.
 ///
-/// A line has the sequence number, the flags, and the command with its attributes or the outcome.
-/// Messages of any other family than the controller are taken for those of IPVS. No bytes panic.
+/// A line has the sequence number, the flags, and the command with its attributes or the result.
+/// Messages of any family but the controller are decoded as IPVS messages.
 ///
 /// # Examples
 ///
@@ -27,7 +25,7 @@ const LONGEST_LINE: usize = 1024;
 /// assert_eq!(lvs::ipvs::describe(&noop).collect::<Vec<_>>(), ["seq 7 request,ack: NOOP"]);
 /// ```
 pub fn describe(datagram: &[u8]) -> impl Iterator<Item = String> {
-    Messages::new(datagram).map(|message| {
+    Messages(datagram).map(|message| {
         let mut line =
             message.map_or_else(|error| error.to_string(), |message| describe_one(&message));
         if line.len() > LONGEST_LINE {
@@ -43,51 +41,49 @@ fn describe_one(message: &Incoming<'_>) -> String {
     let header = &message.header;
     let content = match message.content() {
         Content::Payload(payload) if header.message_type == GENL_ID_CTRL => controller(payload),
-        Content::Payload(payload) => match ipvs(payload) {
-            Ok(message) => message.to_string().into(),
-            Err(error) => format!("{} bytes that cannot be read: {error}", payload.len()).into(),
-        },
-        Content::Outcome(Ok(())) => "ACK".into(),
-        Content::End(Ok(())) => "DONE".into(),
-        Content::Outcome(Err(error)) => outcome("ERROR", &error),
-        Content::End(Err(error)) => outcome("DONE", &error),
-        Content::Nothing => "NOOP".into(),
+        Content::Payload(payload) => ipvs(payload).map_or_else(
+            |error| format!("{} malformed bytes: {error}", payload.len()),
+            |message| message.to_string(),
+        ),
+        Content::Outcome(Ok(())) => "ACK".to_owned(),
+        Content::End(Ok(())) => "DONE".to_owned(),
+        // The kernel's text is untrusted.
+        Content::Outcome(Err(error)) => format!("ERROR {}", error.to_string().escape_debug()),
+        Content::End(Err(error)) => format!("DONE {}", error.to_string().escape_debug()),
+        Content::Nothing => "NOOP".to_owned(),
     };
     format!("seq {} {}: {content}", header.sequence_number, flags(header.flags))
 }
 
-fn outcome(name: &str, error: &Error) -> Cow<'static, str> {
-    // The text comes from the kernel.
-    format!("{name} {}", error.to_string().escape_debug()).into()
-}
-
 fn flags(bits: u16) -> String {
-    let is_request = bits & NLM_F_REQUEST != 0;
     let names = [
-        ("request", is_request),
-        ("multipart", bits & NLM_F_MULTIPART != 0),
-        ("ack", bits & NLM_F_ACK != 0),
-        ("interrupted", bits & NLM_F_DUMP_INTR != 0),
-        ("dump", is_request && bits & NLM_F_DUMP == NLM_F_DUMP),
+        ("request", NLM_F_REQUEST),
+        ("multipart", NLM_F_MULTIPART),
+        ("ack", NLM_F_ACK),
+        ("interrupted", NLM_F_DUMP_INTR),
+        // In a reply these bits have another meaning.
+        ("dump", NLM_F_DUMP | NLM_F_REQUEST),
     ];
-    let set: Vec<_> = names.iter().filter(|(_, set)| *set).map(|(name, _)| *name).collect();
+    let set = names.iter().filter(|(_, mask)| bits & mask == *mask).map(|(name, _)| *name);
+    let set: Vec<_> = set.collect();
     if set.is_empty() { format!("flags {bits:#x}") } else { set.join(",") }
 }
 
-/// A message of the generic netlink controller, which looks a family up.
-fn controller(payload: &[u8]) -> Cow<'static, str> {
-    let attributes = payload.get(4..).unwrap_or_default();
-    let name = NlasIterator::new(attributes)
-        .map_while(Result::ok)
-        .find(|attribute| attribute.kind() == CTRL_ATTR_FAMILY_NAME)
-        .map(|attribute| {
-            String::from_utf8_lossy(attribute.value()).trim_end_matches('\0').to_owned()
-        });
-    match (payload.first(), name) {
-        (Some(3), Some(name)) => format!("CTRL GETFAMILY {name:?}").into(),
-        (Some(1), Some(name)) => format!("CTRL NEWFAMILY {name:?}").into(),
-        _ => "CTRL".into(),
+/// A message of the generic netlink controller.
+fn controller(payload: &[u8]) -> String {
+    let command = match payload.first() {
+        Some(3) => "GETFAMILY",
+        Some(1) => "NEWFAMILY",
+        _ => return "CTRL".to_owned(),
+    };
+    let attributes = NlasIterator::new(payload.get(4..).unwrap_or_default());
+    for attribute in attributes.map_while(Result::ok) {
+        if attribute.kind() == CTRL_ATTR_FAMILY_NAME {
+            let name = String::from_utf8_lossy(attribute.value());
+            return format!("CTRL {command} {:?}", name.trim_end_matches('\0'));
+        }
     }
+    "CTRL".to_owned()
 }
 
 fn ipvs(payload: &[u8]) -> Result<IpvsMessage, DecodeError> {
@@ -152,8 +148,8 @@ mod tests {
             command: u8, kind in 0_u16..40, bytes in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
             let payload = [&[command, 1, 0, 0], &bytes[..]].concat();
-            let whole = crate::netlink::fake_kernel::message(kind, 0, 1, &payload);
-            for datagram in [&whole, &bytes] {
+            let full = crate::netlink::fake_kernel::message(kind, 0, 1, &payload);
+            for datagram in [&full, &bytes] {
                 let lines: Vec<_> = describe(datagram).collect();
                 prop_assert!(lines.len() <= datagram.len().div_ceil(16));
                 prop_assert!(lines.iter().all(|line| line.len() <= LONGEST_LINE));

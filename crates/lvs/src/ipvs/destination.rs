@@ -1,27 +1,24 @@
-//! A destination: a real server as one service knows it.
+//! Destinations: the real servers of a service.
 
 use std::net::IpAddr;
 
 use super::{AddressFamily, Stats};
 
-/// How a packet reaches the real server; the low three bits of `IP_VS_CONN_F_FWD_MASK`.
+/// Forwarding method: how packets reach the real server (`IP_VS_CONN_F_FWD_MASK`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "lowercase")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Forwarding {
     /// Network address translation (`IP_VS_CONN_F_MASQ`, 0).
     Masquerade,
-    /// Delivered on the director itself (`IP_VS_CONN_F_LOCALNODE`, 1). Kernels since 2.6.37 do not
-    /// set this on their own.
+    /// Local delivery on the director (`IP_VS_CONN_F_LOCALNODE`, 1). Kernels since 2.6.37 do not
+    /// choose this by themselves.
     Local,
     /// IP tunnelling (`IP_VS_CONN_F_TUNNEL`, 2).
     Tunnel,
     /// Direct routing (`IP_VS_CONN_F_DROUTE`, 3).
     DirectRouting,
-    /// Another number, which current kernels do not hand out.
+    /// Another number, which current kernels do not use.
     Other(u32),
 }
 
@@ -51,111 +48,89 @@ impl Forwarding {
     }
 }
 
-/// How the checksum of the outer packet is treated by GUE and GRE tunnels
-/// (`IP_VS_TUNNEL_ENCAP_FLAG_*`).
+/// Checksum in the outer header of GUE and GRE tunnels (`IP_VS_TUNNEL_ENCAP_FLAG_*`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "lowercase")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Checksum {
     /// No checksum (flag 0).
     #[default]
-    None,
+    None = 0,
     /// A checksum (flag 1).
-    Full,
+    Full = 1,
     /// Remote checksum offload (flag 2); GUE only.
-    Remote,
+    Remote = 2,
 }
 
 impl Checksum {
     /// The kernel's flag.
     #[must_use]
     pub const fn number(self) -> u16 {
-        match self {
-            Self::None => 0,
-            Self::Full => 1,
-            Self::Remote => 2,
-        }
+        self as u16
     }
 
-    /// The treatment that flags ask for. Where both are set, remote offload wins.
+    /// The checksum with these flags. If both are set, remote offload wins.
     #[must_use]
     pub const fn from_number(flags: u16) -> Self {
-        match flags {
-            flags if flags & 2 != 0 => Self::Remote,
-            flags if flags & 1 != 0 => Self::Full,
-            _ => Self::None,
+        match flags & 3 {
+            0 => Self::None,
+            1 => Self::Full,
+            _ => Self::Remote,
         }
     }
 }
 
-/// Encapsulation of a destination that is reached by [`Forwarding::Tunnel`].
+/// Encapsulation for [`Forwarding::Tunnel`].
 ///
-/// The kernel keeps one for every destination, [`Tunnel::Ipip`] where nothing was said.
+/// The kernel keeps one for every destination, [`Tunnel::Ipip`] by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "lowercase")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Tunnel {
     /// IP in IP (`IP_VS_CONN_F_TUNNEL_TYPE_IPIP`, 0).
     #[default]
     Ipip,
     /// Generic UDP encapsulation (1, since Linux 5.2).
     Gue {
-        /// UDP port of the real server, in host byte order; never 0.
+        /// UDP port of the real server; never 0.
         port: u16,
-        /// Checksum of the outer packet.
+        /// Checksum in the outer header.
         checksum: Checksum,
     },
     /// Generic routing encapsulation (2, since Linux 5.3).
     Gre {
-        /// Checksum of the outer packet.
+        /// Checksum in the outer header.
         checksum: Checksum,
     },
-    /// A type that this crate does not know, with its number.
+    /// Another type, by its number.
     Other(u8),
 }
 
-/// A destination, as it is added or edited.
+/// Configuration of a destination.
 ///
-/// Address, port and family tell it from the others of its service; the rest can be edited.
-///
-/// # Examples
-///
-/// ```
-/// use std::net::Ipv4Addr;
-/// use lvs::ipvs::{Destination, Forwarding};
-///
-/// let address = Ipv4Addr::new(198, 51, 100, 2);
-/// let real_server = Destination::new(address, 80, Forwarding::Tunnel).with_weight(3);
-/// assert_eq!(real_server.upper_threshold, 0);
-/// ```
+/// Address and port identify it within its service; the rest can be edited.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Destination {
-    /// Address of the real server. Only tunnelling allows another family than the service's.
+    /// Address of the real server. Another family than the service's needs [`Forwarding::Tunnel`].
     pub address: IpAddr,
-    /// Port in host byte order; equals the service's unless packets are masqueraded.
+    /// Port of the real server; that of the service unless packets are masqueraded.
     pub port: u16,
-    /// How a packet reaches the real server.
+    /// Forwarding method.
     pub forwarding: Forwarding,
-    /// Share of new connections; 0 takes none and lets the old ones end.
+    /// Share of new connections. With 0 the server gets no new ones; existing ones continue.
     pub weight: u32,
-    /// Number of connections from which the server gets no new ones; 0 is no limit.
+    /// Number of connections at which the server stops to get new ones; 0 is no limit.
     pub upper_threshold: u32,
-    /// Number of connections below which it gets new ones again; 0 lets the kernel choose.
+    /// Number of connections below which it gets new ones again; 0 is the kernel's choice.
     pub lower_threshold: u32,
-    /// Encapsulation, where packets are tunnelled.
+    /// Encapsulation, used with [`Forwarding::Tunnel`].
     pub tunnel: Tunnel,
 }
 
 impl Destination {
-    /// A destination of weight 1, without thresholds, with IPIP encapsulation if it is tunnelled.
+    /// A destination with weight 1, no thresholds and IPIP encapsulation.
     #[must_use]
     pub fn new(address: impl Into<IpAddr>, port: u16, forwarding: Forwarding) -> Self {
         Self {
@@ -169,26 +144,13 @@ impl Destination {
         }
     }
 
-    /// Sets the weight, the share of new connections.
-    #[must_use]
-    pub const fn with_weight(mut self, weight: u32) -> Self {
-        self.weight = weight;
-        self
-    }
-
-    /// Sets the numbers of connections from which the server gets no new ones, and below which it
-    /// gets new ones again.
-    #[must_use]
-    pub const fn with_thresholds(mut self, upper: u32, lower: u32) -> Self {
-        (self.upper_threshold, self.lower_threshold) = (upper, lower);
-        self
-    }
-
-    /// Sets the encapsulation.
-    #[must_use]
-    pub const fn with_tunnel(mut self, tunnel: Tunnel) -> Self {
-        self.tunnel = tunnel;
-        self
+    setters! {
+        /// Sets the weight.
+        with_weight(weight: u32) => weight = weight;
+        /// Sets the upper and the lower threshold of connections.
+        with_thresholds(upper: u32, lower: u32) => upper_threshold = upper, lower_threshold = lower;
+        /// Sets the encapsulation.
+        with_tunnel(tunnel: Tunnel) => tunnel = tunnel;
     }
 
     /// Address family of the real server.
@@ -198,20 +160,20 @@ impl Destination {
     }
 }
 
-/// A destination as the kernel lists it.
+/// A destination in a dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct DestinationEntry {
-    /// What was configured.
+    /// Configuration.
     pub destination: Destination,
-    /// Connections that are established (protocol states counted as active).
+    /// Connections in an active state, such as established.
     pub active_connections: u32,
     /// All other connections.
     pub inactive_connections: u32,
-    /// Persistence templates that point here.
+    /// Persistence templates with this destination.
     pub persistent_connections: u32,
-    /// What went to it.
+    /// Counters and rates.
     pub stats: Stats,
 }
 

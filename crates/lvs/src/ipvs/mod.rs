@@ -1,8 +1,23 @@
-//! The IPVS generic netlink family: what the kernel keeps, and a typed verb for every command.
+//! The IPVS generic netlink family: services, destinations, sync daemons, and [`Client`] with one
+//! typed method per command.
 //!
-//! The values ([`Service`], [`Destination`], [`Daemon`], [`Timeouts`], [`Stats`]) are plain data and
-//! know nothing of the wire. Numbers and layouts are those of the kernel's public header
-//! `linux/ip_vs.h`.
+//! Values are plain data, independent of the wire format. Names in capitals in the documentation are
+//! those of the kernel's header `linux/ip_vs.h`; ports are in host byte order throughout.
+
+/// Makes builder methods from lines of name, arguments, and the fields that they replace.
+macro_rules! setters {
+    ($(
+        $(#[$documentation:meta])*
+        $name:ident($($argument:ident: $type:ty),*) => $($field:ident = $value:expr),*;
+    )*) => {$(
+        $(#[$documentation])*
+        #[must_use]
+        pub fn $name(mut self, $($argument: $type),*) -> Self {
+            $(self.$field = $value;)*
+            self
+        }
+    )*};
+}
 
 mod client;
 mod daemon;

@@ -1,13 +1,12 @@
-//! Everything that changes a table, as plain data.
+//! Changes of the table as plain data.
 
 use std::net::IpAddr;
 
 use super::{Daemon, DaemonState, Destination, Service, ServiceIdentity, Timeouts};
 use crate::netlink::ErrorKind;
 
-/// A change of the kernel's table: one message, answered by success or an error number.
-///
-/// [`Client`](super::Client) has a method for each; as data, many can be sent in one go.
+/// A change of the kernel's table. [`Client`](super::Client) has a method for each, and
+/// [`execute_all`](super::Client::execute_all) for many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Request {
@@ -19,30 +18,30 @@ pub enum Request {
     DeleteService(ServiceIdentity),
     /// Adds a destination (`IPVS_CMD_NEW_DEST`).
     AddDestination {
-        /// The service that gets the destination.
+        /// The service.
         service: ServiceIdentity,
         /// The new destination.
         destination: Destination,
     },
     /// Replaces every attribute of a destination but its address and port (`IPVS_CMD_SET_DEST`).
     EditDestination {
-        /// The service of the destination.
+        /// The service.
         service: ServiceIdentity,
-        /// The destination as it is to be.
+        /// The destination with its new attributes.
         destination: Destination,
     },
     /// Deletes a destination (`IPVS_CMD_DEL_DEST`).
     DeleteDestination {
-        /// The service of the destination.
+        /// The service.
         service: ServiceIdentity,
         /// Address of the real server.
         address: IpAddr,
-        /// Port of the real server, in host byte order.
+        /// Port of the real server.
         port: u16,
     },
     /// Deletes every service (`IPVS_CMD_FLUSH`).
     Flush,
-    /// Zeroes the counters of one service and its destinations, or of all (`IPVS_CMD_ZERO`).
+    /// Zeroes the counters of one service with its destinations, or of all (`IPVS_CMD_ZERO`).
     Zero(Option<ServiceIdentity>),
     /// Sets the timeouts that are not 0 (`IPVS_CMD_SET_CONFIG`).
     SetTimeouts(Timeouts),
@@ -50,15 +49,15 @@ pub enum Request {
     StartDaemon(Daemon),
     /// Stops a synchronization daemon (`IPVS_CMD_DEL_DAEMON`).
     StopDaemon {
-        /// Which daemon stops.
+        /// Role of the daemon.
         state: DaemonState,
-        /// Its sync id, which the kernel ignores.
+        /// Sync id; the kernel ignores it.
         sync_id: u32,
     },
 }
 
 impl Request {
-    /// What the kernel means by an error number in answer to this request.
+    /// What an error number means in reply to this request.
     pub(super) const fn error_kind(&self, errno: i32) -> ErrorKind {
         match (self, errno) {
             // Of the scheduler, or of the persistence engine.

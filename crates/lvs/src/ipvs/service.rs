@@ -1,4 +1,4 @@
-//! A virtual service: what clients connect to, and how connections are handed out.
+//! Virtual services: what clients connect to, and how connections are scheduled.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -9,29 +9,23 @@ use super::Stats;
 ///
 /// The order is that of the kernel's numbers: IPv4 (2) before IPv6 (10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "lowercase")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum AddressFamily {
     /// `AF_INET`.
-    Ipv4,
+    Ipv4 = libc::AF_INET as isize,
     /// `AF_INET6`.
-    Ipv6,
+    Ipv6 = libc::AF_INET6 as isize,
 }
 
 impl AddressFamily {
-    /// The kernel's number for the family (`linux/socket.h`).
+    /// The kernel's number (`linux/socket.h`).
     #[must_use]
     pub const fn number(self) -> u16 {
-        match self {
-            Self::Ipv4 => libc::AF_INET as u16,
-            Self::Ipv6 => libc::AF_INET6 as u16,
-        }
+        self as u16
     }
 
-    /// The family with that number, if IPVS knows it.
+    /// The family with that number, if IPVS supports it.
     #[must_use]
     pub const fn from_number(number: u16) -> Option<Self> {
         match number as i32 {
@@ -50,7 +44,7 @@ impl From<IpAddr> for AddressFamily {
 
 /// Transport protocol of a service, by its IP protocol number.
 ///
-/// The kernel does not check the number, so a table may hold others than the three named here.
+/// The kernel does not check the number, so a table may have others than the three named here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct Protocol(pub u16);
@@ -63,8 +57,7 @@ impl Protocol {
     /// Stream Control Transmission Protocol, 132.
     pub const SCTP: Self = Self(libc::IPPROTO_SCTP as u16);
 
-    /// The lower-case name used by `/etc/services`, or `None` for a protocol that IPVS does not
-    /// balance.
+    /// The name in `/etc/protocols`, or `None` for a protocol that IPVS does not balance.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
         match self {
@@ -76,28 +69,25 @@ impl Protocol {
     }
 }
 
-/// What tells one service from another: the kernel allows one service an identity.
+/// Identity of a service. The kernel allows one service per identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "lowercase")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum ServiceIdentity {
-    /// A protocol, an address and a port; port 0 with persistence means every port.
+    /// Protocol, address and port. Port 0 with persistence stands for every port.
     Address {
         /// Transport protocol.
         protocol: Protocol,
         /// Virtual address (VIP).
         address: IpAddr,
-        /// Port, in host byte order.
+        /// Port.
         port: u16,
     },
-    /// Packets that a firewall rule marked.
+    /// Firewall mark.
     Mark {
         /// The mark; never 0.
         mark: u32,
-        /// Family of the marked packets. Marks of both families are apart.
+        /// Family of the marked packets. One mark can identify one service per family.
         family: AddressFamily,
     },
 }
@@ -124,7 +114,7 @@ impl ServiceIdentity {
         }
     }
 
-    /// Protocol of the service; TCP for a mark, which has none, as the kernel assumes too.
+    /// Protocol of the service. A mark has none; as in the kernel, this is TCP then.
     #[must_use]
     pub const fn protocol(&self) -> Protocol {
         match self {
@@ -133,7 +123,7 @@ impl ServiceIdentity {
         }
     }
 
-    /// Port of the service in host byte order; 0 for a mark.
+    /// Port of the service; 0 for a mark.
     #[must_use]
     pub const fn port(&self) -> u16 {
         match self {
@@ -143,18 +133,17 @@ impl ServiceIdentity {
     }
 }
 
-/// Flags of a service (`IP_VS_SVC_F_*` of `linux/ip_vs.h`), without those that are not for users to
-/// set: `IP_VS_SVC_F_PERSISTENT` is [`Service::persistence`], and the kernel's `IP_VS_SVC_F_HASHED`
-/// is removed when a service is read.
+/// Flags of a service (`IP_VS_SVC_F_*`). Bits without a name are kept.
 ///
-/// Bits without a name are kept.
+/// Two are missing: `IP_VS_SVC_F_PERSISTENT` is [`Service::persistence`], and `IP_VS_SVC_F_HASHED` is
+/// internal to the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct ServiceFlags(u32);
 
 bitflags::bitflags! {
     impl ServiceFlags: u32 {
-        /// Every packet is scheduled on its own (`IP_VS_SVC_F_ONEPACKET`).
+        /// One-packet scheduling: each packet by itself (`IP_VS_SVC_F_ONEPACKET`).
         const ONE_PACKET = 0x0004;
         /// First flag of the scheduler: `sh-fallback`, `mh-fallback` (`IP_VS_SVC_F_SCHED1`).
         const SCHEDULER_1 = 0x0008;
@@ -169,13 +158,10 @@ bitflags::bitflags! {
 }
 
 /// The part of a client's address that counts for persistence.
-///
-/// On the wire an IPv4 mask is in network byte order and an IPv6 mask is a prefix length in host byte
-/// order, in the same 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(untagged))]
 pub enum Netmask {
-    /// Any bit pattern; the kernel does not ask for leading ones.
+    /// Any bit pattern; the kernel does not require leading ones.
     Ipv4(Ipv4Addr),
     /// A prefix length, 1 to 128.
     Ipv6(u32),
@@ -210,59 +196,44 @@ impl fmt::Display for Netmask {
     }
 }
 
-/// Persistence: a client's connections go to the same destination.
+/// Persistence: connections of a client go to the same destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Persistence {
-    /// Seconds that a client stays with its destination after its last connection ended.
+    /// Seconds for which a client keeps its destination after the last connection ends.
     pub timeout: u32,
-    /// The part of a client's address that counts: clients that agree in it share a destination.
+    /// Clients whose addresses agree in this part share a destination.
     pub netmask: Netmask,
 }
 
 impl Persistence {
-    /// Persistence with a timeout in seconds. The netmask is of the service's address family.
+    /// Persistence with a timeout in seconds, and a netmask of the service's address family.
     #[must_use]
     pub const fn new(timeout: u32, netmask: Netmask) -> Self {
         Self { timeout, netmask }
     }
 }
 
-/// A virtual service, as it is added or edited.
-///
-/// # Examples
-///
-/// ```
-/// use std::net::Ipv4Addr;
-/// use lvs::ipvs::{AddressFamily, Netmask, Persistence, Service, ServiceIdentity};
-///
-/// let web = ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 10), 80);
-/// let persistence = Persistence::new(300, Netmask::host(AddressFamily::Ipv4));
-/// let service = Service::new(web, "rr").with_persistence(persistence);
-/// assert!(service.is_persistent());
-/// ```
+/// Configuration of a virtual service.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(from = "Fields", into = "Fields")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "Fields", into = "Fields"))]
 #[non_exhaustive]
 pub struct Service {
     /// Protocol, address and port, or firewall mark.
     pub identity: ServiceIdentity,
-    /// Name of the scheduler, at most 15 bytes; `none` is a service without one.
+    /// Name of the scheduler, at most 15 bytes; `none` for a service without one.
     pub scheduler: String,
-    /// One-packet and scheduler flags.
+    /// One-packet scheduling and flags of the scheduler.
     pub flags: ServiceFlags,
-    /// Whether and how long a client stays with its destination.
+    /// Persistence, if connections of a client stay together.
     pub persistence: Option<Persistence>,
     /// Name of the persistence engine, at most 16 bytes.
     pub persistence_engine: Option<String>,
 }
 
 impl Service {
-    /// A service that is not persistent, with no flags set.
+    /// A service without flags and persistence.
     #[must_use]
     pub fn new(identity: ServiceIdentity, scheduler: impl Into<String>) -> Self {
         Self {
@@ -274,35 +245,24 @@ impl Service {
         }
     }
 
-    /// Sets the flags, in place of those set before.
-    #[must_use]
-    pub const fn with_flags(mut self, flags: ServiceFlags) -> Self {
-        self.flags = flags;
-        self
+    setters! {
+        /// Sets the flags, replacing those set before.
+        with_flags(flags: ServiceFlags) => flags = flags;
+        /// Makes the service persistent.
+        with_persistence(persistence: Persistence) => persistence = Some(persistence);
+        /// Sets the persistence engine, such as `sip`.
+        with_persistence_engine(engine: impl Into<String>) =>
+            persistence_engine = Some(engine.into());
     }
 
-    /// Makes the service persistent.
-    #[must_use]
-    pub const fn with_persistence(mut self, persistence: Persistence) -> Self {
-        self.persistence = Some(persistence);
-        self
-    }
-
-    /// Sets the persistence engine, such as `sip`.
-    #[must_use]
-    pub fn with_persistence_engine(mut self, engine: impl Into<String>) -> Self {
-        self.persistence_engine = Some(engine.into());
-        self
-    }
-
-    /// Whether a client stays with its destination.
+    /// Whether connections of a client stay together.
     #[must_use]
     pub const fn is_persistent(&self) -> bool {
         self.persistence.is_some()
     }
 
-    /// Flags, timeout and netmask as the kernel has them, which has all three of every service.
-    /// The journal of lvsctl holds them so.
+    /// Flags, timeout and netmask as the kernel has them for every service, and the journal of lvsctl
+    /// too.
     #[doc(hidden)]
     #[must_use]
     pub fn kernel_fields(&self) -> (u32, u32, Netmask) {
@@ -313,8 +273,8 @@ impl Service {
         }
     }
 
-    /// Sets what [`Service::kernel_fields`] gives. Without `IP_VS_SVC_F_PERSISTENT` timeout and
-    /// netmask mean nothing.
+    /// The inverse of [`Service::kernel_fields`]. Without `IP_VS_SVC_F_PERSISTENT` timeout and netmask
+    /// have no meaning.
     pub(super) fn with_kernel_fields(mut self, flags: u32, timeout: u32, netmask: Netmask) -> Self {
         self.flags = ServiceFlags::from_bits_retain(flags & !(PERSISTENT | HASHED));
         self.persistence = (flags & PERSISTENT != 0).then_some(Persistence { timeout, netmask });
@@ -325,10 +285,10 @@ impl Service {
 /// `IP_VS_SVC_F_PERSISTENT`.
 const PERSISTENT: u32 = 0x0001;
 
-/// `IP_VS_SVC_F_HASHED`, which the kernel sets on every service in its table.
+/// `IP_VS_SVC_F_HASHED`, which the kernel sets for every service in its table.
 const HASHED: u32 = 0x0002;
 
-/// A service in its serialized form, whose fields are the kernel's.
+/// The serialized form of a service, with the fields of the kernel.
 #[cfg(feature = "serde")]
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(rename = "Service")]
@@ -361,19 +321,19 @@ impl From<Service> for Fields {
     }
 }
 
-/// A service as the kernel lists it.
+/// A service in a dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct ServiceEntry {
-    /// What was configured.
+    /// Configuration.
     pub service: Service,
-    /// What went through it.
+    /// Counters and rates.
     pub stats: Stats,
 }
 
 impl ServiceEntry {
-    /// A service with its counters, as a test of a program needs it.
+    /// A service with its counters.
     #[must_use]
     pub const fn new(service: Service, stats: Stats) -> Self {
         Self { service, stats }
@@ -401,7 +361,7 @@ mod tests {
             assert_eq!(serde_json::to_string(service).unwrap(), text);
             assert_eq!(&serde_json::from_str::<Service>(&text).unwrap(), service);
         }
-        // Without the flag timeout and netmask mean nothing; HASHED is the kernel's.
+        // Without the flag timeout and netmask have no meaning; HASHED is the kernel's.
         let odd: Service = serde_json::from_str(&named(2, 300, 64)).unwrap();
         assert_eq!(odd, plain);
     }

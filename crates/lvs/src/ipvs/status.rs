@@ -1,10 +1,10 @@
-//! What the kernel says about IPVS as a whole, and what it counts.
+//! Version, timeouts and counters.
 
 use std::fmt;
 
 use crate::netlink::proc_net;
 
-/// Version of IPVS in the kernel, as `0x00MMmmpp` on the wire.
+/// Version of IPVS in the kernel, in the form `0x00MMmmpp`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u32);
 
@@ -15,26 +15,24 @@ impl fmt::Display for Version {
     }
 }
 
-/// The answer to `IPVS_CMD_GET_INFO`.
+/// Reply to `IPVS_CMD_GET_INFO`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Info {
     /// Version of IPVS.
     pub version: Version,
-    /// Number of buckets of the connection table. Newer kernels say 0 until a service exists.
+    /// Number of buckets of the connection table. Newer kernels report 0 until there is a service.
     pub table_size: u32,
 }
 
-/// Whether the kernel has IPVS already, told without loading it: it shows its table there since its
-/// beginning, in every network namespace.
+/// Whether the kernel has IPVS loaded: then every network namespace has `/proc/net/ip_vs`. Does not
+/// load it.
 #[must_use]
 pub fn is_loaded() -> bool {
     proc_net().join("ip_vs").exists()
 }
 
-/// How long the kernel keeps an idle connection, in seconds.
-///
-/// When they are set, 0 leaves a value as it is.
+/// Timeouts of idle connections, in seconds. When set, 0 leaves a value unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -48,17 +46,14 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
-    /// Timeouts of established TCP connections, of TCP connections after a FIN, and of UDP, in
-    /// seconds.
+    /// Timeouts in the order of `ipvsadm --set`.
     #[must_use]
     pub const fn new(tcp: u32, tcp_fin: u32, udp: u32) -> Self {
         Self { tcp, tcp_fin, udp }
     }
 }
 
-/// Totals since the entry was made or zeroed, and the estimated rates.
-///
-/// Kernels before 4.1 keep 32-bit counters; they are widened here.
+/// Totals since the entry was added or zeroed, and rates. Kernels before 4.1 have 32-bit counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -67,29 +62,29 @@ pub struct Stats {
     pub connections: u64,
     /// Packets from clients.
     pub packets_in: u64,
-    /// Packets to clients, as far as the director sees them (NAT only).
+    /// Packets to clients that pass the director (NAT).
     pub packets_out: u64,
     /// Bytes from clients.
     pub bytes_in: u64,
-    /// Bytes to clients, as far as the director sees them (NAT only).
+    /// Bytes to clients that pass the director (NAT).
     pub bytes_out: u64,
-    /// Moving averages.
+    /// Rates.
     pub rates: Rates,
 }
 
-/// Moving averages, each a second, as the kernel estimates them.
+/// Per-second moving averages, as the kernel estimates them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Rates {
-    /// Connections a second.
+    /// Connections per second.
     pub connections: u64,
-    /// Packets a second from clients.
+    /// Packets per second from clients.
     pub packets_in: u64,
-    /// Packets a second to clients.
+    /// Packets per second to clients.
     pub packets_out: u64,
-    /// Bytes a second from clients.
+    /// Bytes per second from clients.
     pub bytes_in: u64,
-    /// Bytes a second to clients.
+    /// Bytes per second to clients.
     pub bytes_out: u64,
 }

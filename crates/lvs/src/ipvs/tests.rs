@@ -1,4 +1,4 @@
-//! The client's verbs against a played kernel.
+//! The client against a fake kernel.
 
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -9,7 +9,7 @@ use crate::netlink::fake_kernel::{
 };
 use crate::netlink::{Error, ErrorKind};
 
-/// Attributes that a kernel sends, as bytes: kind and value.
+/// The bytes of an attribute.
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let mut bytes = ((4 + value.len()) as u16).to_ne_bytes().to_vec();
     bytes.extend(kind.to_ne_bytes());
@@ -35,7 +35,7 @@ fn real_server() -> Destination {
 }
 
 #[test]
-fn a_kernel_without_ipvs_is_named() {
+fn kernel_without_ipvs_is_no_family() {
     let mut kernel = FakeKernel::new(|_: &[Seen]| vec![]);
     kernel.knows_family = false;
     let Err(Error::NoFamily(name)) = Client::new(kernel) else { panic!() };
@@ -43,7 +43,7 @@ fn a_kernel_without_ipvs_is_named() {
 }
 
 #[test]
-fn each_verb_sends_its_command() {
+fn each_method_sends_its_command() {
     let commands = RefCell::new(Vec::new());
     let mut ipvs = client(|seen: &[Seen]| {
         let [request, _barrier] = seen else { panic!() };
@@ -51,15 +51,7 @@ fn each_verb_sends_its_command() {
         vec![acknowledged(seen)]
     });
     let service = Service::new(web(), "rr");
-    let daemon = Daemon {
-        state: DaemonState::Master,
-        interface: "eth0".into(),
-        sync_id: 0,
-        maximum_length: None,
-        group: None,
-        port: None,
-        time_to_live: None,
-    };
+    let daemon = Daemon::new(DaemonState::Master, "eth0", 0);
     ipvs.add_service(&service).unwrap();
     ipvs.edit_service(&service).unwrap();
     ipvs.delete_service(&web()).unwrap();
@@ -77,7 +69,7 @@ fn each_verb_sends_its_command() {
 }
 
 #[test]
-fn a_refusal_keeps_its_number() {
+fn refusal_keeps_its_number() {
     let mut ipvs = client(|seen: &[Seen]| {
         let refusal = Ok(outcome(seen[0].sequence(), libc::ESRCH));
         let barrier = seen.iter().filter(|seen| seen.is_barrier());
@@ -90,7 +82,7 @@ fn a_refusal_keeps_its_number() {
 }
 
 #[test]
-fn settings_are_read() {
+fn info_and_timeouts_are_decoded() {
     let mut ipvs = client(|seen: &[Seen]| {
         let sequence = seen[0].sequence();
         let reply = match seen[0].payload[0] {
@@ -105,7 +97,7 @@ fn settings_are_read() {
 }
 
 #[test]
-fn a_destination_without_a_family_has_that_of_its_service() {
+fn destination_without_family_has_that_of_its_service() {
     let mut ipvs = client(|seen: &[Seen]| {
         let sequence = seen[0].sequence();
         assert_eq!(seen[0].payload[0], 8);
@@ -120,28 +112,28 @@ fn a_destination_without_a_family_has_that_of_its_service() {
 }
 
 #[test]
-fn what_is_listed_again_counts_once() {
+fn repeated_entries_of_a_dump_are_removed() {
     let mut ipvs = client(|seen: &[Seen]| {
         let sequence = seen[0].sequence();
-        let listed = |last: u8| {
+        let entry = |last: u8| {
             let mut address = [0; 16];
             address[..4].copy_from_slice(&[198, 51, 100, last]);
             let nest = [attribute(1, &address), attribute(2, &80_u16.to_be_bytes())].concat();
             answer(sequence, 5, &attribute(2, &nest))
         };
-        vec![listed(2), listed(1), listed(1), listed(2), Ok(end(sequence, 0))]
+        vec![entry(2), entry(1), entry(1), entry(2), Ok(end(sequence, 0))]
     });
-    let wanted = [2, 1].map(|last| IpAddr::from([198, 51, 100, last]));
+    let expected = [2, 1].map(|last| IpAddr::from([198, 51, 100, last]));
     let found = ipvs.destinations(&web()).unwrap();
     let addresses: Vec<_> = found.iter().map(|entry| entry.destination.address).collect();
-    assert_eq!(addresses, wanted);
+    assert_eq!(addresses, expected);
     let found = ipvs.bare_destinations(&web()).unwrap();
     let addresses: Vec<_> = found.iter().map(|destination| destination.address).collect();
-    assert_eq!(addresses, wanted);
+    assert_eq!(addresses, expected);
 }
 
 #[test]
-fn an_answer_that_tells_nothing_is_malformed() {
+fn reply_without_value_is_malformed() {
     let mut ipvs = client(|seen: &[Seen]| {
         let sequence = seen[0].sequence();
         vec![answer(sequence, 1, &[]), Ok(outcome(sequence, 0)), Ok(end(sequence, 0))]
@@ -152,7 +144,7 @@ fn an_answer_that_tells_nothing_is_malformed() {
 }
 
 #[test]
-fn many_changes_share_a_datagram_and_keep_their_results() {
+fn execute_all_sends_one_datagram_and_keeps_results_apart() {
     let mut ipvs = client(|seen: &[Seen]| {
         let [first, _, _, _barrier] = seen else { panic!() };
         vec![Ok(outcome(first.sequence(), libc::EEXIST)), acknowledged(seen)]

@@ -6,48 +6,40 @@ use std::ops::{ControlFlow, RangeInclusive};
 use std::time::{Duration, Instant};
 
 use netlink_packet_core::{
-    DecodeError, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable, ParseableParametrized,
+    DecodeError, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable,
 };
-use netlink_packet_generic::{GenlHeader, GenlMessage};
+use netlink_packet_generic::GenlMessage;
 
-use super::message::{Content, Incoming, Messages, Payload, append_barrier, append_request};
+use super::message::{Content, Incoming, Messages, Payload, Reply, append_barrier, append_request};
 use super::{Error, Transport};
 
-/// How long to wait for something that belongs to the request, whatever else arrives.
+/// How long to wait for a reply to the current request, whatever else arrives.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// The kernel puts as much of a listing into one datagram as the largest buffer it has been offered
-/// holds, 32 KiB at most (`max_recvmsg_len` of net/netlink). From 128 KiB on the C library maps memory
-/// of its own for a buffer, of which only what is used has to be there.
+/// The kernel fills a datagram of a dump up to the largest buffer that it was offered, 32 KiB at
+/// most (`max_recvmsg_len` of net/netlink). From 128 KiB on the C library maps separate memory for
+/// a buffer, whose pages cost nothing until they are used.
 const RECEIVE_BUFFER: usize = 128 << 10;
 
-/// How often an interrupted listing is tried before giving up.
+/// Attempts at a dump that changes interrupt.
 const ATTEMPTS: u32 = 5;
 
-/// Entries of a listing above which the answer is not believed.
-const LONGEST_LISTING: usize = 1 << 20;
+/// Entries of a dump above which it is malformed.
+const MOST_ENTRIES: usize = 1 << 20;
 
-/// The usual receive buffer of 208 KiB holds about 250 refusals; what comes beyond is lost. Half
+/// The usual receive buffer of 208 KiB holds about 250 refusals; the kernel drops the rest. Half
 /// of that is safe wherever a larger buffer is not allowed.
 const MOST_REQUESTS: u32 = 128;
 
 /// Far below the usual send buffer of 208 KiB, which no datagram may exceed.
 const MOST_BYTES: usize = 48 << 10;
 
-/// A conversation over a [`Transport`], for any generic netlink family.
+/// A connection over a [`Transport`], for any generic netlink family.
 ///
-/// Answers that do not carry the number of the current request are skipped, so a conversation goes
-/// on after an error, and after an answer that came too late.
-///
-/// # Examples
-///
-/// ```no_run
-/// use lvs::netlink::{Connection, Socket};
-///
-/// let mut connection = Connection::new(Socket::new()?);
-/// let family = connection.family("IPVS")?;
-/// # Ok::<(), lvs::netlink::Error>(())
-/// ```
+/// Messages without the sequence number of the current request are skipped, so the connection
+/// stays usable after an error and after a late reply. Every method can fail with an error of the
+/// exchange ([`Error::Socket`], [`Error::TimedOut`], [`Error::Overrun`], [`Error::Malformed`]) and,
+/// unless it says otherwise, with [`Error::Refused`] if the kernel refuses the request.
 pub struct Connection<T> {
     transport: T,
     next_sequence: u32,
@@ -57,7 +49,7 @@ pub struct Connection<T> {
 }
 
 impl<T: Transport> Connection<T> {
-    /// Starts a conversation.
+    /// Makes a connection. Nothing is sent yet.
     pub fn new(transport: T) -> Self {
         Self {
             transport,
@@ -68,37 +60,24 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Sends one request to the family of that id and waits until the kernel has done it.
+    /// Sends one request to the family with that id and waits for its outcome.
     ///
-    /// The kernel tells no outcome at all of a request that ends with `EINTR` (`netlink_rcv_skb` of
-    /// net/netlink), as stopping a daemon that has just been started does; that counts as done.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Refused`] where the kernel answers with an error number; the others where the
-    /// conversation failed.
+    /// The kernel sends no outcome for a request that ends with `EINTR` (`netlink_rcv_skb` of
+    /// net/netlink), such as stopping a daemon that has just been started; that counts as success.
     pub fn execute(&mut self, family: u16, request: impl Payload) -> Result<(), Error> {
         let mut result = Ok(());
         self.execute_all(family, [request], |outcome| result = outcome)?;
         result
     }
 
-    /// Sends one request and gives its one answer.
-    ///
-    /// # Errors
-    ///
-    /// As [`Connection::execute`], and [`Error::Malformed`] where there is no answer, more than
-    /// one, or one that cannot be read.
-    pub fn query<R>(&mut self, family: u16, request: impl Payload) -> Result<R, Error>
-    where
-        R: ParseableParametrized<[u8], GenlHeader> + fmt::Debug,
-    {
+    /// Sends one request and returns its one reply. More or fewer replies are [`Error::Malformed`].
+    pub fn query<R: Reply>(&mut self, family: u16, request: impl Payload) -> Result<R, Error> {
         let sequence = self.send_one(family, NLM_F_ACK, request)?;
-        let mut answer = None;
+        let mut reply = None;
         self.receive(sequence..=sequence, |message, content| {
             match content {
-                Content::Payload(payload) if answer.is_none() => {
-                    answer = Some(decode(family, message, payload)?);
+                Content::Payload(payload) if reply.is_none() => {
+                    reply = Some(decode(family, message, payload)?);
                 }
                 Content::Outcome(outcome) => return outcome.map(ControlFlow::Break),
                 Content::Nothing => {}
@@ -106,47 +85,41 @@ impl<T: Transport> Connection<T> {
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        answer.ok_or_else(|| Error::Malformed("an acknowledgement without the answer".into()))
+        reply.ok_or_else(|| Error::Malformed("an acknowledgement without a reply".into()))
     }
 
-    /// Asks for a listing and gives its entries, each turned by `convert` into what the caller
-    /// keeps. A listing that the kernel marks as interrupted by a change is asked for again.
+    /// Dumps a table and returns its entries, each converted by `convert`. A dump that the kernel
+    /// marks as interrupted by a change is repeated.
     ///
-    /// # Errors
-    ///
-    /// As [`Connection::execute`], [`Error::Interrupted`] after five interrupted listings in a row,
-    /// and [`Error::Malformed`] for an entry that cannot be read and for a listing of more than 2^20
-    /// entries. After one that is longer, or whose end did not come, the kernel may refuse the next
-    /// listing of this connection with `EBUSY`.
-    pub fn list<R, E>(
+    /// Fails with [`Error::Interrupted`] after five interrupted dumps in a row, and with
+    /// [`Error::Malformed`] if an entry cannot be decoded or there are more than 2^20 of them.
+    /// After a longer dump, and after one whose end is missing, the kernel may refuse the next dump
+    /// of this connection with `EBUSY`.
+    pub fn dump<R: Reply, E>(
         &mut self,
         family: u16,
         request: impl Payload + Clone,
         mut convert: impl FnMut(R) -> Result<E, DecodeError>,
-    ) -> Result<Vec<E>, Error>
-    where
-        R: ParseableParametrized<[u8], GenlHeader> + fmt::Debug,
-    {
+    ) -> Result<Vec<E>, Error> {
         for _ in 0..ATTEMPTS {
             let sequence = self.send_one(family, NLM_F_DUMP, request.clone())?;
-            let mut heard = 0;
+            let mut count = 0;
             let mut entries = Ok(Vec::new());
             let mut interrupted = false;
-            let ended = self.receive(sequence..=sequence, |message, content| {
+            let end = self.receive(sequence..=sequence, |message, content| {
                 interrupted |= message.is_interrupted();
                 match content {
-                    Content::Payload(_) if heard == LONGEST_LISTING => {
-                        return Err(Error::Malformed(format!(
-                            "a listing of more than {LONGEST_LISTING} entries"
-                        )));
+                    Content::Payload(_) if count == MOST_ENTRIES => {
+                        let text = format!("a dump of more than {MOST_ENTRIES} entries");
+                        return Err(Error::Malformed(text));
                     }
                     Content::Payload(payload) => {
-                        heard += 1;
-                        // After a bad entry the rest is only heard: until it is, the kernel refuses
-                        // the socket's next listing (`__netlink_dump_start` of net/netlink).
+                        count += 1;
+                        // The rest is received after a bad entry too: until then the kernel refuses
+                        // the next dump of this socket (`__netlink_dump_start` of net/netlink).
                         if let Ok(kept) = &mut entries {
-                            let answer = decode(family, message, payload);
-                            match answer.and_then(|answer| convert(answer).map_err(malformed)) {
+                            let entry = decode(family, message, payload);
+                            match entry.and_then(|entry| convert(entry).map_err(malformed)) {
                                 Ok(entry) => kept.push(entry),
                                 Err(error) => entries = Err(error),
                             }
@@ -160,7 +133,7 @@ impl<T: Transport> Connection<T> {
                 Ok(ControlFlow::Continue(()))
             });
             let entries = entries?;
-            ended?;
+            end?;
             if !interrupted {
                 return Ok(entries);
             }
@@ -168,22 +141,90 @@ impl<T: Transport> Connection<T> {
         Err(Error::Interrupted(ATTEMPTS))
     }
 
+    /// Sends many requests and passes the result of each to `outcome`, in order.
+    ///
+    /// Requests are taken, encoded and sent as they come, at most 128 at a time, so any number
+    /// needs the same memory. The kernel executes them in order and continues after a refusal. No
+    /// request asks for an acknowledgement: the kernel reports refusals in any case. The barrier
+    /// at the end of the datagram, a message without effect, is acknowledged after all of them.
+    ///
+    /// The returned error is one of the exchange. Then the results of the current datagram are
+    /// unknown, and later requests were not sent.
+    pub fn execute_all<P: Payload>(
+        &mut self,
+        family: u16,
+        requests: impl IntoIterator<Item = P>,
+        mut outcome: impl FnMut(Result<(), Error>),
+    ) -> Result<(), Error> {
+        let mut requests = requests.into_iter().peekable();
+        while requests.peek().is_some() {
+            let first = self.reserve(MOST_REQUESTS + 1);
+            let mut sequence = first;
+            self.outgoing.clear();
+            while sequence - first < MOST_REQUESTS && self.outgoing.len() < MOST_BYTES {
+                let Some(request) = requests.next() else { break };
+                append_request(&mut self.outgoing, family, NLM_F_REQUEST, sequence, request);
+                sequence += 1;
+            }
+            append_barrier(&mut self.outgoing, sequence);
+            self.send()?;
+            self.outcomes(first, sequence, &mut outcome)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the acknowledgement of the barrier and reports the results of the requests before.
+    fn outcomes(
+        &mut self,
+        first: u32,
+        barrier: u32,
+        outcome: &mut impl FnMut(Result<(), Error>),
+    ) -> Result<(), Error> {
+        let mut refusals: Vec<(u32, Error)> = Vec::new();
+        self.receive(first..=barrier, |message, content| {
+            let sequence = message.header.sequence_number;
+            let problem = match content {
+                Content::Nothing => return Ok(ControlFlow::Continue(())),
+                Content::Outcome(Ok(())) if sequence == barrier => {
+                    return Ok(ControlFlow::Break(()));
+                }
+                Content::Outcome(Ok(())) => "an acknowledgement without a request for it",
+                Content::Outcome(Err(error @ Error::Refused { .. })) => {
+                    let last = refusals.last().map_or(0, |&(sequence, _)| sequence);
+                    if last < sequence && sequence < barrier {
+                        refusals.push((sequence, error));
+                        return Ok(ControlFlow::Continue(()));
+                    }
+                    // The kernel replies in the order of the requests, and once to each.
+                    "a refusal of the barrier, or refusals out of order"
+                }
+                Content::Outcome(Err(error)) => return Err(error),
+                content => return Err(unexpected(&content)),
+            };
+            Err(Error::Malformed(problem.into()))
+        })?;
+        let mut refusals = refusals.into_iter().peekable();
+        for sequence in first..barrier {
+            let refusal = refusals.next_if(|&(refused, _)| refused == sequence);
+            outcome(refusal.map_or(Ok(()), |(_, error)| Err(error)));
+        }
+        Ok(())
+    }
+
     fn send_one(&mut self, family: u16, flags: u16, request: impl Payload) -> Result<u32, Error> {
         let sequence = self.reserve(1);
         self.outgoing.clear();
-        let flags = NLM_F_REQUEST | flags;
-        append_request(&mut self.outgoing, family, flags, sequence, request);
+        append_request(&mut self.outgoing, family, NLM_F_REQUEST | flags, sequence, request);
         self.send()?;
         Ok(sequence)
     }
 
-    /// Sends what stands in `outgoing`.
     fn send(&mut self) -> Result<(), Error> {
         self.transport.send(&self.outgoing).map_err(|error| self.failure(error))
     }
 
-    /// The first of that many sequence numbers in a row. Never 0, which the kernel uses for what
-    /// nobody asked for.
+    /// The first of `count` consecutive sequence numbers. Never 0, which the kernel uses for
+    /// notifications.
     pub(super) fn reserve(&mut self, count: u32) -> u32 {
         let (first, next) = match self.next_sequence.checked_add(count) {
             Some(next) => (self.next_sequence, next),
@@ -193,36 +234,35 @@ impl<T: Transport> Connection<T> {
         first
     }
 
-    /// Receives until `handle` has what it wants of the messages with these sequence numbers.
+    /// Passes messages with these sequence numbers to `handle` until it breaks.
     fn receive(
         &mut self,
         sequences: RangeInclusive<u32>,
         mut handle: impl FnMut(&Incoming<'_>, Content<'_>) -> Result<ControlFlow<()>, Error>,
     ) -> Result<(), Error> {
-        // The clock runs only while foreign messages arrive; in silence the transport keeps time.
-        let mut astray_since = None;
+        // The clock runs only while unrelated messages arrive; otherwise the transport keeps time.
+        let mut unrelated_since = None;
         loop {
-            let length = match self.transport.receive(&mut self.received) {
-                Ok(length) => length,
-                Err(error) => return Err(self.failure(error)),
-            };
+            let length = self.transport.receive(&mut self.received);
+            let length = length.map_err(|error| self.failure(error))?;
             let datagram = self.received.get(..length).ok_or_else(|| {
-                Error::Malformed(format!("a datagram of {length} bytes, too long to be read"))
+                Error::Malformed(format!("a datagram of {length} bytes, longer than the buffer"))
             })?;
-            let mut astray = true;
-            for message in Messages::new(datagram) {
+            let mut unrelated = true;
+            for message in Messages(datagram) {
                 let message = message?;
                 if sequences.contains(&message.header.sequence_number) {
                     let content = message.content();
-                    astray &= matches!(content, Content::Nothing);
+                    unrelated &= matches!(content, Content::Nothing);
                     if handle(&message, content)?.is_break() {
                         return Ok(());
                     }
                 }
             }
-            if !astray {
-                astray_since = None;
-            } else if astray_since.get_or_insert_with(Instant::now).elapsed() >= self.time_limit {
+            if !unrelated {
+                unrelated_since = None;
+            } else if unrelated_since.get_or_insert_with(Instant::now).elapsed() >= self.time_limit
+            {
                 return Err(self.timed_out());
             }
         }
@@ -241,104 +281,17 @@ impl<T: Transport> Connection<T> {
     }
 }
 
-impl<T: Transport> Connection<T> {
-    /// Sends many requests and tells `outcome` what became of each, in their order.
-    ///
-    /// Requests are taken, encoded and sent as they come, at most 128 at a time, so that any number
-    /// needs the same memory. The kernel does them one after the other and goes on after a refusal.
-    /// No request asks for an acknowledgement: refusals are told in any case, and a barrier at the
-    /// end of the datagram, a message that does nothing, is acknowledged after all of them.
-    ///
-    /// # Errors
-    ///
-    /// An error of the conversation itself, after which nothing is known of the datagram that was
-    /// under way, and nothing behind it was sent. Refusals go to `outcome`.
-    pub fn execute_all<P: Payload>(
-        &mut self,
-        family: u16,
-        requests: impl IntoIterator<Item = P>,
-        mut outcome: impl FnMut(Result<(), Error>),
-    ) -> Result<(), Error> {
-        let mut requests = requests.into_iter().peekable();
-        while requests.peek().is_some() {
-            let first = self.reserve(MOST_REQUESTS + 1);
-            let mut sequence = first;
-            self.outgoing.clear();
-            while sequence - first < MOST_REQUESTS && self.outgoing.len() < MOST_BYTES {
-                let Some(request) = requests.next() else {
-                    break;
-                };
-                append_request(&mut self.outgoing, family, NLM_F_REQUEST, sequence, request);
-                sequence += 1;
-            }
-            append_barrier(&mut self.outgoing, sequence);
-            self.send()?;
-            self.outcomes(first, sequence, &mut outcome)?;
-        }
-        Ok(())
-    }
-
-    /// Waits for the acknowledgement of the barrier and tells what became of the requests before.
-    fn outcomes(
-        &mut self,
-        first: u32,
-        barrier: u32,
-        outcome: &mut impl FnMut(Result<(), Error>),
-    ) -> Result<(), Error> {
-        let mut refusals: Vec<(u32, Error)> = Vec::new();
-        self.receive(first..=barrier, |message, content| {
-            let sequence = message.header.sequence_number;
-            match content {
-                Content::Outcome(Ok(())) if sequence == barrier => {
-                    return Ok(ControlFlow::Break(()));
-                }
-                Content::Outcome(Err(Error::Refused { .. })) if sequence == barrier => {
-                    return Err(Error::Malformed("a refusal of the barrier".into()));
-                }
-                Content::Outcome(Err(error @ Error::Refused { .. })) => {
-                    // The kernel answers in the order of the requests, and each once.
-                    if refusals.last().is_some_and(|&(before, _)| before >= sequence) {
-                        return Err(Error::Malformed("refusals out of order".into()));
-                    }
-                    refusals.push((sequence, error));
-                }
-                Content::Outcome(Err(error)) => return Err(error),
-                Content::Nothing => {}
-                Content::Outcome(Ok(())) => {
-                    return Err(Error::Malformed(
-                        "an acknowledgement that was not asked for".into(),
-                    ));
-                }
-                content => return Err(unexpected(&content)),
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-        let mut refusals = refusals.into_iter().peekable();
-        for sequence in first..barrier {
-            let refusal = refusals.next_if(|&(refused, _)| refused == sequence);
-            outcome(refusal.map_or(Ok(()), |(_, error)| Err(error)));
-        }
-        Ok(())
-    }
-}
-
 impl<T: fmt::Debug> fmt::Debug for Connection<T> {
-    // Without the buffer.
+    // Without the buffers.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("transport", &self.transport)
-            .field("next_sequence", &self.next_sequence)
-            .finish_non_exhaustive()
+        f.debug_struct("Connection").field("transport", &self.transport).finish_non_exhaustive()
     }
 }
 
-fn decode<R>(family: u16, message: &Incoming<'_>, payload: &[u8]) -> Result<R, Error>
-where
-    R: ParseableParametrized<[u8], GenlHeader> + fmt::Debug,
-{
+fn decode<R: Reply>(family: u16, message: &Incoming<'_>, payload: &[u8]) -> Result<R, Error> {
     let kind = message.header.message_type;
     if kind != family {
-        return Err(Error::Malformed(format!("an answer of type {kind}, not {family}")));
+        return Err(Error::Malformed(format!("a reply of type {kind}, not {family}")));
     }
     let message = GenlMessage::deserialize(&message.header, payload).map_err(malformed)?;
     Ok(message.payload)
@@ -350,9 +303,9 @@ fn malformed(error: DecodeError) -> Error {
 
 fn unexpected(content: &Content<'_>) -> Error {
     let what = match content {
-        Content::Payload(_) => "a payload where none, or no second one, was asked for",
-        Content::Outcome(_) => "an acknowledgement instead of a listing",
-        Content::End(_) => "the end of a listing that was not asked for",
+        Content::Payload(_) => "an unexpected payload",
+        Content::Outcome(_) => "an acknowledgement in place of a dump",
+        Content::End(_) => "the end of a dump without a dump",
         Content::Nothing => "nothing",
     };
     Error::Malformed(what.into())

@@ -1,4 +1,4 @@
-//! What can go wrong between a program and the kernel.
+//! Errors of an exchange with the kernel.
 
 use std::io;
 
@@ -12,85 +12,69 @@ pub enum Error {
     Refused {
         /// Positive error number (`errno.h`).
         errno: i32,
-        /// The kernel's own words, where it gave any (extended acknowledgement).
+        /// The kernel's explanation, if it sent one (extended acknowledgement).
         message: Option<String>,
-        /// What the number means as the answer to this request.
+        /// What the number means in reply to this request.
         kind: ErrorKind,
     },
-    /// The kernel has no generic netlink family of that name, and could not load a module for it.
+    /// The kernel has no generic netlink family of that name, and cannot load a module for it.
     #[error("the kernel has no generic netlink family {0:?}")]
     NoFamily(String),
     /// The socket failed.
     #[error("netlink socket: {0}")]
     Socket(#[from] io::Error),
-    /// No answer within the time limit.
-    #[error("no answer from the kernel within {0} seconds")]
+    /// No reply within the time limit, in seconds.
+    #[error("no reply from the kernel within {0} seconds")]
     TimedOut(u64),
     /// The receive buffer overflowed (`ENOBUFS`): replies were lost.
     #[error("replies were lost because the receive buffer overflowed")]
     Overrun,
-    /// The table kept changing while it was listed.
-    #[error("the listing was interrupted by changes, {0} times in a row")]
+    /// Changes interrupted the dump, that many times in a row.
+    #[error("the dump was interrupted by changes, {0} times in a row")]
     Interrupted(u32),
     /// A reply that does not follow the protocol.
     #[error("malformed reply from the kernel: {0}")]
     Malformed(String),
 }
 
-/// Groups of errors that a program can tell apart without error numbers.
-///
-/// # Examples
-///
-/// ```no_run
-/// use lvs::ipvs::{Client, Service};
-/// use lvs::netlink::{Error, ErrorKind};
-///
-/// fn ensure(ipvs: &mut Client, service: &Service) -> Result<(), Error> {
-///     match ipvs.add_service(service) {
-///         Err(error) if error.kind() == ErrorKind::AlreadyExists => ipvs.edit_service(service),
-///         result => result,
-///     }
-/// }
-/// ```
+/// What an [`Error`] means, without error numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// There is such a service, destination or daemon already (`EEXIST`).
+    /// The service, destination or daemon exists already (`EEXIST`).
     AlreadyExists,
     /// There is no such destination (`ENOENT`), or no daemon to stop (`ESRCH`).
     NotFound,
     /// There is no such service (`ESRCH`).
     NoSuchService,
-    /// The kernel has no such scheduler or persistence engine, not as a module either (`ENOENT` in
-    /// answer to a service).
+    /// The kernel has no such scheduler or persistence engine, nor a module for it (`ENOENT` for a
+    /// service).
     NoScheduler,
     /// There is no such interface (`ENODEV`).
     NoSuchInterface,
-    /// The caller lacks `CAP_NET_ADMIN` in the first user namespace (`EPERM`, `EACCES`).
+    /// The caller lacks `CAP_NET_ADMIN` in the initial user namespace (`EPERM`, `EACCES`).
     NotPermitted,
-    /// The kernel does not accept a value (`EINVAL`, `ERANGE`), such as a destination address that
-    /// is not routable.
+    /// The kernel does not accept a value (`EINVAL`, `ERANGE`), such as an unroutable destination
+    /// address.
     InvalidInput,
-    /// The kernel does not support what was asked for (`EOPNOTSUPP`, `EAFNOSUPPORT`,
-    /// `EPROTONOSUPPORT`).
+    /// The kernel does not support the request (`EOPNOTSUPP`, `EAFNOSUPPORT`, `EPROTONOSUPPORT`).
     NotSupported,
-    /// Something else uses it now (`EBUSY`); a later attempt may succeed.
+    /// The object is in use (`EBUSY`); a later attempt may succeed.
     Busy,
     /// The kernel has no such generic netlink family: no IPVS.
     NoFamily,
-    /// No answer came within the time limit.
+    /// No reply came within the time limit.
     TimedOut,
     /// The table changed during every attempt to dump it.
     Interrupted,
-    /// The kernel broke the protocol or lost replies, or the socket failed; the state of the table
-    /// is not known.
+    /// The socket failed, or replies were lost or malformed; the state of the table is unknown.
     Exchange,
     /// Any other error number; see [`Error::errno`].
     Other,
 }
 
 impl ErrorKind {
-    /// What an error number means in general.
+    /// What an error number means in reply to most requests.
     pub(crate) const fn of_errno(errno: i32) -> Self {
         match errno {
             libc::EEXIST => Self::AlreadyExists,
@@ -107,14 +91,14 @@ impl ErrorKind {
 }
 
 impl Error {
-    /// A refusal with a positive error number (`errno.h`) and, where there is one, the kernel's
-    /// text. For tests, and for other implementations of [`Transport`](super::Transport).
+    /// A refusal with a positive error number (`errno.h`) and the kernel's explanation. For tests,
+    /// and for other implementations of [`Transport`](super::Transport).
     #[must_use]
     pub const fn refused(errno: i32, message: Option<String>) -> Self {
         Self::Refused { errno, message, kind: ErrorKind::of_errno(errno) }
     }
 
-    /// The group of this error.
+    /// What this error means.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
@@ -126,7 +110,7 @@ impl Error {
         }
     }
 
-    /// The kernel's error number, where it answered with one.
+    /// The kernel's error number, if it refused the request.
     #[must_use]
     pub const fn errno(&self) -> Option<i32> {
         match self {

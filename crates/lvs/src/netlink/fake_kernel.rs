@@ -1,5 +1,4 @@
-//! A kernel in memory for tests, of this crate and of the programs: it answers a datagram as the test
-//! says.
+//! A kernel in memory for the tests of this crate and of the programs. The test decides the replies.
 
 // Only tests run this: a wrong datagram must fail them.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
@@ -13,10 +12,10 @@ use netlink_packet_generic::constants::GENL_ID_CTRL;
 use super::Transport;
 use super::message::{Content, Messages};
 
-/// The id that a fake kernel gives to every family.
+/// The id of every family.
 pub const FAMILY: u16 = 28;
 
-/// One message as the fake kernel sees it: a request, or the barrier behind the requests.
+/// A message as the fake kernel receives it: a request, or the barrier after the requests.
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub header: NetlinkHeader,
@@ -33,33 +32,33 @@ impl Seen {
         self.header.message_type == NLMSG_NOOP
     }
 
-    const fn is_listing(&self) -> bool {
+    const fn is_dump(&self) -> bool {
         self.header.flags & NLM_F_DUMP == NLM_F_DUMP
     }
 }
 
-/// What comes back: a datagram or an error of the socket.
+/// A datagram from the kernel, or an error of the socket.
 pub type Answer = io::Result<Vec<u8>>;
 
 pub struct FakeKernel<F> {
     answer: F,
     queue: VecDeque<Answer>,
-    /// Whether a listing has begun of which not all has been received.
-    listing: bool,
-    /// What arrives for ever when nothing else does.
+    /// Whether a dump has begun and not all of it has been received.
+    dumping: bool,
+    /// A datagram that arrives for ever once the replies are used up.
     pub chatter: Option<Vec<u8>>,
     pub knows_family: bool,
 }
 
 impl<F: FnMut(&[Seen]) -> Vec<Answer>> FakeKernel<F> {
     pub fn new(answer: F) -> Self {
-        Self { answer, queue: VecDeque::new(), listing: false, chatter: None, knows_family: true }
+        Self { answer, queue: VecDeque::new(), dumping: false, chatter: None, knows_family: true }
     }
 }
 
 impl<F: FnMut(&[Seen]) -> Vec<Answer>> Transport for FakeKernel<F> {
     fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
-        let seen: Vec<_> = Messages::new(datagram)
+        let seen: Vec<_> = Messages(datagram)
             .map(|message| {
                 let message = message.unwrap();
                 let payload = match message.content() {
@@ -82,21 +81,21 @@ impl<F: FnMut(&[Seen]) -> Vec<Answer>> Transport for FakeKernel<F> {
             let id = [1, 2, 0, 0, 6, 0, 1, 0, low, high, 0, 0];
             self.queue.push_back(Ok(message(GENL_ID_CTRL, 0, sequence, &id)));
             self.queue.push_back(Ok(outcome(sequence, 0)));
-        } else if self.listing && seen.iter().any(Seen::is_listing) {
-            // One listing a socket, and receiving is what carries it on (`__netlink_dump_start` and
+        } else if self.dumping && seen.iter().any(Seen::is_dump) {
+            // One dump per socket, and receiving continues it (`__netlink_dump_start` and
             // `netlink_recvmsg` of net/netlink).
             let busy = outcome(seen[0].sequence(), libc::EBUSY);
             self.queue.push_back(Ok(busy));
         } else {
             self.queue.extend((self.answer)(&seen));
-            self.listing |= seen.iter().any(Seen::is_listing);
+            self.dumping |= seen.iter().any(Seen::is_dump);
         }
         Ok(())
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let answer = self.queue.pop_front();
-        self.listing &= !self.queue.is_empty();
+        self.dumping &= !self.queue.is_empty();
         let datagram = match (answer, &self.chatter) {
             (Some(answer), _) => answer?,
             (None, Some(chatter)) => chatter.clone(),
@@ -108,7 +107,6 @@ impl<F: FnMut(&[Seen]) -> Vec<Answer>> Transport for FakeKernel<F> {
     }
 }
 
-/// A netlink message.
 pub fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
     let length = (16 + payload.len()) as u32;
     [
@@ -122,18 +120,18 @@ pub fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> 
     .concat()
 }
 
-/// An acknowledgement (0) or a refusal (an `errno`), with the header of the request echoed.
+/// An acknowledgement (0) or a refusal (a positive `errno`), with an echo of the request's header.
 pub fn outcome(sequence: u32, errno: i32) -> Vec<u8> {
     let echo = message(FAMILY, 0, sequence, &[]);
     message(NLMSG_ERROR, 0, sequence, &[&(-errno).to_ne_bytes()[..], &echo].concat())
 }
 
-/// The acknowledgement of the message that asks for one: the last of a datagram.
+/// The acknowledgement of the last message, which asks for one.
 pub fn acknowledged(seen: &[Seen]) -> Answer {
     Ok(outcome(seen.last().unwrap().sequence(), 0))
 }
 
-/// The end of a listing.
+/// The end of a dump.
 pub fn end(sequence: u32, errno: i32) -> Vec<u8> {
     message(NLMSG_DONE, 2, sequence, &(-errno).to_ne_bytes())
 }

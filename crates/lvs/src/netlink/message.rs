@@ -1,22 +1,25 @@
-//! Messages: a request as bytes, what a datagram from the kernel holds, and the kernel's own text
-//! about a refused request (`NLMSGERR_ATTR_*` of `linux/netlink.h`).
+//! Messages: requests as bytes, the messages of a datagram, and the kernel's explanation of a refusal
+//! (`NLMSGERR_ATTR_*` of `linux/netlink.h`).
 
 use std::fmt::Debug;
 
 use netlink_packet_core::{
     Emitable, NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE,
     NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
-    NlaBuffer, NlasIterator, Parseable, parse_u32,
+    NlasIterator, Parseable, ParseableParametrized, parse_u32,
 };
-use netlink_packet_generic::{GenlFamily, GenlMessage};
+use netlink_packet_generic::{GenlFamily, GenlHeader, GenlMessage};
 
 use super::Error;
 
-/// A payload that can be sent: the traits that `netlink-packet-generic` asks of a family.
+/// A payload of a request: the traits that `netlink-packet-generic` requires.
 pub trait Payload: GenlFamily + Emitable + Debug {}
 impl<P: GenlFamily + Emitable + Debug> Payload for P {}
 
-/// Appends a request to a datagram.
+/// A payload of a reply.
+pub trait Reply: ParseableParametrized<[u8], GenlHeader> + Debug {}
+impl<R: ParseableParametrized<[u8], GenlHeader> + Debug> Reply for R {}
+
 pub(super) fn append_request<P: Payload>(
     datagram: &mut Vec<u8>,
     family: u16,
@@ -30,25 +33,24 @@ pub(super) fn append_request<P: Payload>(
     message.header.flags = flags;
     message.header.sequence_number = sequence;
     message.finalize();
-    let start = datagram.len();
-    datagram.resize(start + message.header.length as usize, 0);
-    if let Some(room) = datagram.get_mut(start..) {
-        message.serialize(room);
-    }
+    message.serialize(grown(datagram, message.header.length as usize));
 }
 
-/// Appends a message that does nothing and is acknowledged (`NLMSG_NOOP` with `NLM_F_ACK`).
+/// Appends a barrier: a message without effect that is acknowledged (`NLMSG_NOOP` with `NLM_F_ACK`).
 pub(super) fn append_barrier(datagram: &mut Vec<u8>, sequence: u32) {
     let mut header = NetlinkHeader::default();
     header.message_type = NLMSG_NOOP;
     header.flags = NLM_F_REQUEST | NLM_F_ACK;
     header.sequence_number = sequence;
-    let start = datagram.len();
-    datagram.resize(start + header.buffer_len(), 0);
     header.length = header.buffer_len() as u32;
-    if let Some(room) = datagram.get_mut(start..) {
-        header.emit(room);
-    }
+    header.emit(grown(datagram, header.buffer_len()));
+}
+
+/// Appends that many zeros and returns them.
+fn grown(datagram: &mut Vec<u8>, length: usize) -> &mut [u8] {
+    let start = datagram.len();
+    datagram.resize(start + length, 0);
+    datagram.get_mut(start..).unwrap_or_default()
 }
 
 /// A message from the kernel.
@@ -58,21 +60,19 @@ pub(crate) struct Incoming<'a> {
     body: &'a [u8],
 }
 
-/// What a message says.
 #[derive(Debug)]
 pub(crate) enum Content<'a> {
-    /// A payload of the family.
     Payload(&'a [u8]),
-    /// The outcome of a request (`NLMSG_ERROR`; number 0 is success).
+    /// Result of a request (`NLMSG_ERROR`; number 0 is success).
     Outcome(Result<(), Error>),
-    /// The end of a listing (`NLMSG_DONE`), which may be a bad one.
+    /// End of a dump (`NLMSG_DONE`), and its result.
     End(Result<(), Error>),
-    /// Nothing (`NLMSG_NOOP`).
+    /// `NLMSG_NOOP`.
     Nothing,
 }
 
 impl<'a> Incoming<'a> {
-    /// Whether the table changed during the listing that this message is part of.
+    /// Whether the table changed during the dump that this message belongs to.
     pub(crate) const fn is_interrupted(&self) -> bool {
         self.header.flags & NLM_F_DUMP_INTR != 0
     }
@@ -88,25 +88,17 @@ impl<'a> Incoming<'a> {
     }
 }
 
-/// The messages of a datagram, one after the other; ends after the first that makes no sense.
-pub(crate) struct Messages<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Messages<'a> {
-    pub(crate) const fn new(datagram: &'a [u8]) -> Self {
-        Self { rest: datagram }
-    }
-}
+/// The messages of a datagram. Ends after the first malformed one.
+pub(crate) struct Messages<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Iterator for Messages<'a> {
     type Item = Result<Incoming<'a>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.rest.is_empty() {
+        if self.0.is_empty() {
             return None;
         }
-        let datagram = std::mem::take(&mut self.rest);
+        let datagram = std::mem::take(&mut self.0);
         let message = NetlinkBuffer::new_checked(datagram).and_then(|buffer| {
             let header = NetlinkHeader::parse(&buffer)?;
             Ok(Incoming { header, body: buffer.payload() })
@@ -114,12 +106,13 @@ impl<'a> Iterator for Messages<'a> {
         if let Ok(message) = &message {
             // The last message of a datagram may come without its padding.
             let next = (message.header.length as usize).next_multiple_of(4);
-            self.rest = datagram.get(next..).unwrap_or_default();
+            self.0 = datagram.get(next..).unwrap_or_default();
         }
         Some(message.map_err(|error| Error::Malformed(error.to_string())))
     }
 }
 
+// NLMSGERR_ATTR_*.
 const MESSAGE: u16 = 1;
 const OFFSET: u16 = 2;
 const MISSING_TYPE: u16 = 5;
@@ -127,8 +120,8 @@ const MISSING_TYPE: u16 = 5;
 /// Length of `struct nlmsghdr`.
 const HEADER_LENGTH: usize = 16;
 
-/// The outcome that the body of an `NLMSG_ERROR` tells: error number, echo of the request (all of
-/// it, or its header alone if the acknowledgement is capped), attributes.
+/// The result in the body of an `NLMSG_ERROR`: error number, echo of the request (full, or only its
+/// header if the acknowledgement is capped), attributes.
 pub(super) fn acknowledgement(header: &NetlinkHeader, body: &[u8]) -> Result<(), Error> {
     let (code, echo) = split_code(body)?;
     let attributes = if header.flags & NLM_F_CAPPED != 0 {
@@ -141,8 +134,8 @@ pub(super) fn acknowledgement(header: &NetlinkHeader, body: &[u8]) -> Result<(),
     outcome(header, code, attributes)
 }
 
-/// The outcome that the body of an `NLMSG_DONE` tells: error number, attributes. A listing without
-/// a number ended well.
+/// The result in the body of an `NLMSG_DONE`: error number, attributes. Without a number the dump
+/// is complete.
 pub(super) fn done(header: &NetlinkHeader, body: &[u8]) -> Result<(), Error> {
     if body.is_empty() {
         return Ok(());
@@ -154,7 +147,7 @@ pub(super) fn done(header: &NetlinkHeader, body: &[u8]) -> Result<(), Error> {
 fn split_code(body: &[u8]) -> Result<(i32, &[u8]), Error> {
     let (code, rest) = body
         .split_first_chunk()
-        .ok_or_else(|| Error::Malformed(format!("an outcome of {} bytes", body.len())))?;
+        .ok_or_else(|| Error::Malformed(format!("a result of {} bytes", body.len())))?;
     Ok((i32::from_ne_bytes(*code), rest))
 }
 
@@ -169,25 +162,23 @@ fn outcome(header: &NetlinkHeader, code: i32, attributes: Option<&[u8]>) -> Resu
     }
 }
 
-/// The explanation in the attributes, as far as they can be read: a bad explanation must not hide
-/// the error itself.
+/// The explanation in the attributes, as far as they can be parsed: a malformed explanation must not
+/// hide the error.
 fn explanation(attributes: &[u8]) -> Option<String> {
-    let number = |attribute: &NlaBuffer<&[u8]>| parse_u32(attribute.value()).ok();
     let mut parts = Vec::new();
     for attribute in NlasIterator::new(attributes).map_while(Result::ok) {
-        match attribute.kind() {
+        let value = attribute.value();
+        parts.extend(match attribute.kind() {
             MESSAGE => {
-                let text = attribute.value().split(|&byte| byte == 0).next()?;
-                parts.push(String::from_utf8_lossy(text).into_owned());
+                let text = value.split(|&byte| byte == 0).next()?;
+                Some(String::from_utf8_lossy(text).into_owned())
             }
-            OFFSET => {
-                parts.extend(number(&attribute).map(|at| format!("at byte {at} of the request")))
-            }
+            OFFSET => parse_u32(value).ok().map(|at| format!("at byte {at} of the request")),
             MISSING_TYPE => {
-                parts.extend(number(&attribute).map(|kind| format!("attribute {kind} is missing")));
+                parse_u32(value).ok().map(|kind| format!("attribute {kind} is missing"))
             }
-            _ => {}
-        }
+            _ => None,
+        });
     }
     (!parts.is_empty()).then(|| parts.join(", "))
 }
@@ -201,12 +192,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_follow_each_other_on_four_byte_borders() {
+    fn messages_are_aligned_to_four_bytes() {
         let mut datagram = message(30, 0, 1, &[1, 2, 3]);
         datagram.push(0);
         datagram.extend(outcome(2, 0));
         datagram.extend(message(30, NLM_F_DUMP_INTR, 3, &[9]));
-        let messages: Vec<_> = Messages::new(&datagram).map(Result::unwrap).collect();
+        let messages: Vec<_> = Messages(&datagram).map(Result::unwrap).collect();
         let sequences: Vec<_> = messages.iter().map(|m| m.header.sequence_number).collect();
         assert_eq!(sequences, [1, 2, 3]);
         assert!(matches!(messages[0].content(), Content::Payload([1, 2, 3])));
@@ -215,10 +206,10 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_is_cut_ends_the_datagram() {
+    fn truncated_message_ends_the_datagram() {
         let datagram = message(30, 0, 1, &[0; 8]);
         for length in 1..datagram.len() {
-            let mut messages = Messages::new(&datagram[..length]);
+            let mut messages = Messages(&datagram[..length]);
             assert!(matches!(messages.next(), Some(Err(Error::Malformed(_)))));
             assert!(messages.next().is_none());
         }
@@ -226,8 +217,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic_or_run_on(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let count = Messages::new(&bytes).inspect(|message| {
+        fn messages_never_panic_and_end(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let count = Messages(&bytes).inspect(|message| {
                 if let Ok(message) = message {
                     let _ = message.content();
                 }
@@ -275,27 +266,27 @@ mod tests {
     const TEXT: &str = "Unsupported flags, at byte 24 of the request, attribute 7 is missing";
 
     #[test]
-    fn the_text_is_found_behind_a_capped_and_a_whole_echo() {
+    fn explanation_is_found_after_capped_and_full_echo() {
         let capped = body(-22, &request()[..16], &attributes());
-        let told = refused(acknowledgement(&header(NLM_F_ACK_TLVS | NLM_F_CAPPED), &capped));
-        assert_eq!(told, (22, Some(TEXT.into())));
+        let found = refused(acknowledgement(&header(NLM_F_ACK_TLVS | NLM_F_CAPPED), &capped));
+        assert_eq!(found, (22, Some(TEXT.into())));
 
-        let whole = body(-22, &request(), &attributes());
-        let told = refused(acknowledgement(&header(NLM_F_ACK_TLVS), &whole));
-        assert_eq!(told, (22, Some(TEXT.into())));
+        let full = body(-22, &request(), &attributes());
+        let found = refused(acknowledgement(&header(NLM_F_ACK_TLVS), &full));
+        assert_eq!(found, (22, Some(TEXT.into())));
 
         let end = body(-19, &[], &attributes());
         assert_eq!(refused(done(&header(NLM_F_ACK_TLVS), &end)), (19, Some(TEXT.into())));
     }
 
     #[test]
-    fn without_the_flag_there_is_no_text() {
-        let whole = body(-22, &request(), &attributes());
-        assert_eq!(refused(acknowledgement(&header(0), &whole)), (22, None));
+    fn explanation_without_flag_is_ignored() {
+        let full = body(-22, &request(), &attributes());
+        assert_eq!(refused(acknowledgement(&header(0), &full)), (22, None));
     }
 
     #[test]
-    fn zero_is_success_and_a_positive_number_is_nonsense() {
+    fn zero_is_success_and_positive_number_is_malformed() {
         acknowledgement(&header(NLM_F_CAPPED), &body(0, &request()[..16], &[])).unwrap();
         done(&header(0), &[]).unwrap();
         let error = acknowledgement(&header(0), &body(22, &request(), &[])).unwrap_err();
@@ -305,16 +296,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(flags: u16, bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+        fn outcome_never_panics(flags: u16, bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
             let _ = acknowledgement(&header(flags), &bytes);
             let _ = done(&header(flags), &bytes);
         }
 
         #[test]
-        fn a_bad_explanation_does_not_hide_the_error(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let whole = body(-17, &request()[..16], &bytes);
-            let told = refused(acknowledgement(&header(NLM_F_ACK_TLVS | NLM_F_CAPPED), &whole));
-            prop_assert_eq!(told.0, 17);
+        fn malformed_explanation_does_not_hide_the_error(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let full = body(-17, &request()[..16], &bytes);
+            let found = refused(acknowledgement(&header(NLM_F_ACK_TLVS | NLM_F_CAPPED), &full));
+            prop_assert_eq!(found.0, 17);
         }
     }
 }

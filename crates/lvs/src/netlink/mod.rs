@@ -1,8 +1,7 @@
-//! Bytes to and from the kernel over netlink. Knows nothing of IPVS.
+//! Generic netlink, independent of IPVS: datagrams to and from the kernel, network namespaces, and
+//! the errors of an exchange.
 //!
-//! [`Socket`] carries datagrams; a `Connection` makes a conversation of them: one request and its
-//! acknowledgement or answer, a whole listing, or many requests in few datagrams. A family's
-//! payloads are plain types with the traits of `netlink-packet-generic`.
+//! [`Socket`] is the real [`Transport`]; a test or a trace can put another in its place.
 
 mod connection;
 mod error;
@@ -19,8 +18,8 @@ mod tests;
 #[doc(hidden)]
 pub use connection::Connection;
 pub use error::{Error, ErrorKind};
-#[doc(hidden)]
-pub use message::Payload;
 pub(crate) use message::{Content, Incoming, Messages};
+#[doc(hidden)]
+pub use message::{Payload, Reply};
 pub use namespace::{Namespace, NamespaceError, proc_net};
 pub use socket::{Socket, Transport};

@@ -1,4 +1,4 @@
-//! Network namespaces: a socket belongs to the one in which its thread was when it was opened.
+//! Network namespaces. A socket belongs to the namespace in which its thread opened it.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -9,7 +9,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// A network namespace, by what it is called on a command line.
+/// A network namespace as a command line names it: a word with a slash is a path, a number is a PID,
+/// anything else is a name.
 ///
 /// # Examples
 ///
@@ -22,9 +23,9 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Namespace {
-    /// A name of ip-netns(8), which is a file in `/run/netns`.
+    /// A name of ip-netns(8): a file in `/run/netns`.
     Named(String),
-    /// A file that holds a namespace.
+    /// A namespace file, such as `/proc/1/ns/net`.
     Path(PathBuf),
     /// The namespace of a process, by its PID.
     Process(u32),
@@ -33,32 +34,26 @@ pub enum Namespace {
 /// A namespace that cannot be entered.
 #[derive(Debug, thiserror::Error)]
 pub enum NamespaceError {
-    /// The name or the path leads nowhere.
+    /// There is no such name or path.
     #[error("no network namespace {0}; `ip netns list` shows those with a name")]
     Missing(Namespace),
     /// No process has that PID.
     #[error("no process {0}: it has ended, or its PID is of another PID namespace")]
     NoProcess(u32),
-    /// Entering asks for `CAP_SYS_ADMIN`, in the user namespace of the target too (setns(2)).
-    #[error("not permitted to enter the network namespace {0}: it takes root (CAP_SYS_ADMIN)")]
+    /// The caller lacks `CAP_SYS_ADMIN`, which the user namespace of the target needs too (setns(2)).
+    #[error("not permitted to enter the network namespace {0}: it needs root (CAP_SYS_ADMIN)")]
     NotPermitted(Namespace),
-    /// The path leads to something else.
+    /// The path is something else.
     #[error("{0} is not a network namespace")]
     Other(Namespace),
     /// Anything else.
-    #[error("cannot enter the network namespace {namespace}: {source}")]
-    Failed {
-        /// Which one.
-        namespace: Namespace,
-        /// Why.
-        source: io::Error,
-    },
+    #[error("cannot enter the network namespace {0}: {1}")]
+    Failed(Namespace, #[source] io::Error),
 }
 
 impl FromStr for Namespace {
     type Err = Infallible;
 
-    /// A text with a slash is a path, a number is a PID, and anything else a name.
     fn from_str(text: &str) -> Result<Self, Infallible> {
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
         Ok(match text.parse() {
@@ -80,15 +75,7 @@ impl fmt::Display for Namespace {
 }
 
 impl Namespace {
-    /// What it is called on a command line.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use lvs::netlink::Namespace;
-    ///
-    /// assert_eq!(Namespace::Process(4711).word(), "4711");
-    /// ```
+    /// The word that names it on a command line, such as `4711` for a process.
     #[must_use]
     pub fn word(&self) -> String {
         match self {
@@ -98,19 +85,15 @@ impl Namespace {
         }
     }
 
-    /// Moves the calling thread there; its sockets, and what it reads below [`proc_net`], are then
-    /// of that namespace. Threads that it starts later start there.
-    ///
-    /// # Errors
-    ///
-    /// Where there is no such namespace, or no right to enter it.
+    /// Moves the calling thread into the namespace, for sockets that it opens and files that it reads
+    /// below [`proc_net`] from then on. Threads that it starts later start there.
     pub fn enter(&self) -> Result<(), NamespaceError> {
         self.open().and_then(|file| set(&file)).map_err(|source| self.failed(source))
     }
 
     fn open(&self) -> io::Result<File> {
         let path = match self {
-            // Would be the directory itself.
+            // These would name the directory.
             Self::Named(name) if matches!(name.as_str(), "" | "." | "..") => {
                 return Err(io::ErrorKind::NotFound.into());
             }
@@ -118,35 +101,33 @@ impl Namespace {
             Self::Path(path) => path.clone(),
             Self::Process(process) => PathBuf::from(format!("/proc/{process}/ns/net")),
         };
-        // A FIFO must not make us wait.
+        // Opening a FIFO must not block.
         OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
     }
 
     fn failed(&self, source: io::Error) -> NamespaceError {
+        use io::ErrorKind::{InvalidInput, NotADirectory, NotFound, PermissionDenied};
+        let namespace = self.clone();
         match (self, source.kind()) {
-            (Self::Process(process), io::ErrorKind::NotFound) => {
-                NamespaceError::NoProcess(*process)
-            }
-            (_, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                NamespaceError::Missing(self.clone())
-            }
-            (_, io::ErrorKind::PermissionDenied) => NamespaceError::NotPermitted(self.clone()),
-            (_, io::ErrorKind::InvalidInput) => NamespaceError::Other(self.clone()),
-            _ => NamespaceError::Failed { namespace: self.clone(), source },
+            (Self::Process(process), NotFound) => NamespaceError::NoProcess(*process),
+            (_, NotFound | NotADirectory) => NamespaceError::Missing(namespace),
+            (_, PermissionDenied) => NamespaceError::NotPermitted(namespace),
+            (_, InvalidInput) => NamespaceError::Other(namespace),
+            _ => NamespaceError::Failed(namespace, source),
         }
     }
 }
 
 #[allow(unsafe_code)]
 fn set(namespace: &File) -> io::Result<()> {
-    // SAFETY: a bare system call on a descriptor that is open as long as `namespace` is borrowed;
-    // it changes nothing but the network namespace of this thread.
+    // SAFETY: a system call on a descriptor that is open as long as `namespace` is borrowed; it only
+    // changes the network namespace of this thread.
     let result = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Where the kernel shows the network namespace of this thread. `/proc/net` is that of the
-/// process' first thread, which is another one where only this thread has moved.
+/// The directory with the network files of the calling thread's namespace. `/proc/net` is that of
+/// the main thread, which [`Namespace::enter`] on another thread does not move.
 #[must_use]
 pub fn proc_net() -> &'static Path {
     // Since Linux 3.17.
@@ -164,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_told_apart() {
+    fn namespace_is_parsed_from_name_path_or_pid() {
         let read = |text: &str| text.parse::<Namespace>().unwrap();
         assert_eq!(read("0"), Namespace::Process(0));
         assert_eq!(read("99999999999"), Namespace::Named("99999999999".to_owned()));
@@ -174,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_entered_is_named() {
+    fn enter_names_the_namespace_in_errors() {
         assert!(refused("no-such-name").starts_with("no network namespace 'no-such-name'; "));
         assert!(refused("..").starts_with("no network namespace '..'; "));
         assert!(refused("").starts_with("no network namespace ''; "));
@@ -185,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_namespace_of_this_thread_is_shown() {
+    fn proc_net_of_this_thread_exists() {
         assert!(proc_net().join("dev").exists());
     }
 }

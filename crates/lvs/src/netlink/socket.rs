@@ -1,5 +1,5 @@
-//! What carries datagrams to the kernel: a trait, so that a test can replace the kernel, and a
-//! generic netlink socket.
+//! Transport of datagrams: a trait, so that a test can replace the kernel, and a generic netlink
+//! socket.
 
 use std::ffi::{c_int, c_void};
 use std::fmt;
@@ -14,84 +14,61 @@ use netlink_sys::protocols::NETLINK_GENERIC;
 use super::Error;
 use super::connection::TIME_LIMIT;
 
-/// Carries datagrams to a kernel and back.
+/// Sends datagrams to the kernel and receives its replies, as [`Socket`] does.
 ///
-/// [`Socket`] is the real one. An error of kind [`io::ErrorKind::WouldBlock`] from
-/// [`Transport::receive`] means that the time limit passed; `ENOBUFS` means that replies were lost.
+/// An error of kind [`io::ErrorKind::WouldBlock`] means that the time limit has passed, and
+/// `ENOBUFS` that replies were lost.
 pub trait Transport {
     /// Sends one datagram, which may hold any number of messages.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the socket says.
     fn send(&mut self, datagram: &[u8]) -> io::Result<()>;
 
-    /// Receives one datagram into `buffer` and gives its length, which is larger than the buffer
-    /// where the datagram did not fit.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the socket says.
+    /// Receives one datagram into `buffer` and returns its length, which is larger than the buffer
+    /// if the datagram does not fit.
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 }
 
-/// Room for about a thousand answers. With the usual 208 KiB the kernel drops those after the
-/// 250th or so, and says only that some are lost (`ENOBUFS`).
+/// Room for about a thousand replies. With the usual 208 KiB the kernel drops those after about the
+/// 250th, and reports only that some are lost (`ENOBUFS`).
 const RECEIVE_BUFFER: c_int = 4 << 20;
 
-/// A generic netlink socket that talks to the kernel and nobody else.
+/// A generic netlink socket, connected to the kernel.
 ///
-/// The network namespace is the one in which the calling thread was when it opened the socket.
-///
-/// # Examples
-///
-/// ```no_run
-/// let socket = lvs::netlink::Socket::new()?;
-/// let client = lvs::ipvs::Client::new(socket)?;
-/// # Ok::<(), lvs::netlink::Error>(())
-/// ```
-#[derive(Debug)]
+/// It belongs to the network namespace in which the calling thread opened it. After ten seconds
+/// without a datagram [`receive`](Transport::receive) fails.
 pub struct Socket {
-    // Never cloned: a clone closes the same descriptor once more when it is dropped.
+    // Never cloned: dropping a clone closes the descriptor of both.
     socket: netlink_sys::Socket,
-    ahead: Ahead,
+    /// Buffer for a datagram received together with the one before, and its length if there is one.
+    /// The end of a dump is a datagram of its own, as is the acknowledgement of a query, and a
+    /// system call is most of what either costs.
+    ahead: Vec<u8>,
+    ahead_length: Option<usize>,
 }
 
-/// A datagram that came with the one before. The end of a listing is a datagram of its own, as is
-/// the acknowledgement of a query, and a system call is most of what either costs.
-#[derive(Default)]
-struct Ahead {
-    bytes: Vec<u8>,
-    length: Option<usize>,
-}
-
-impl fmt::Debug for Ahead {
+impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ahead").field("length", &self.length).finish_non_exhaustive()
+        f.debug_struct("Socket").field("socket", &self.socket).finish_non_exhaustive()
     }
 }
 
 impl Socket {
-    /// Opens a socket that waits at most ten seconds for an answer.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Socket`] where the kernel has no generic netlink or no more descriptors.
+    /// Opens a socket. Fails with [`Error::Socket`] if the kernel has no generic netlink, or the
+    /// process no more descriptors.
     pub fn new() -> Result<Self, Error> {
         let mut socket = netlink_sys::Socket::new(NETLINK_GENERIC)?;
         socket.bind_auto()?;
-        // Connected, the socket takes nothing that another process sends (linux/net/netlink).
+        // A connected socket rejects what other processes send (net/netlink).
         socket.connect(&SocketAddr::new(0, 0))?;
         // Since Linux 4.12 and 4.3. Without them errors carry no text, or echo the whole request.
         let _ = socket.set_ext_ack(true);
         let _ = socket.set_cap_ack(true);
-        // Forcing wants CAP_NET_ADMIN of the first user namespace; IPVS wants it too, but a caller
-        // without it shall learn that from the request.
+        // Forcing needs CAP_NET_ADMIN in the initial user namespace. So does IPVS, but a caller
+        // without it must learn that from the request.
         if set_option(&socket, libc::SO_RCVBUFFORCE, &RECEIVE_BUFFER).is_err() {
             socket.set_rx_buf_sz(RECEIVE_BUFFER)?;
         }
         set_option(&socket, libc::SO_RCVTIMEO, &time_value(TIME_LIMIT))?;
-        Ok(Self { socket, ahead: Ahead::default() })
+        Ok(Self { socket, ahead: Vec::new(), ahead_length: None })
     }
 }
 
@@ -102,26 +79,26 @@ impl Transport for Socket {
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let ahead = &mut self.ahead;
-        if let Some(length) = ahead.length.take() {
-            // Both are cut where the datagram is longer than its buffer was.
-            for (to, from) in buffer.iter_mut().zip(ahead.bytes.iter().take(length)) {
+        if let Some(length) = self.ahead_length.take() {
+            // A datagram that is longer than its buffer is truncated in both.
+            for (to, from) in buffer.iter_mut().zip(self.ahead.iter().take(length)) {
                 *to = *from;
             }
             return Ok(length);
         }
-        if ahead.bytes.len() != buffer.len() {
-            // Fresh zeros are not touched, so they take no memory until a datagram fills them.
-            ahead.bytes = vec![0; buffer.len()];
+        if self.ahead.len() != buffer.len() {
+            // Fresh zeros take no memory until a datagram overwrites them.
+            self.ahead = vec![0; buffer.len()];
         }
-        let (first, second) = retried(|| receive_two(&self.socket, buffer, &mut ahead.bytes))?;
-        ahead.length = second;
+        let first;
+        (first, self.ahead_length) =
+            retried(|| receive_two(&self.socket, buffer, &mut self.ahead))?;
         Ok(first)
     }
 }
 
-/// Waits for a datagram, and takes another one along where there is one. Lengths are those of the
-/// datagrams, also where one does not fit (`MSG_TRUNC`).
+/// Waits for a datagram, and receives a second one if it is there already. Lengths are those of the
+/// datagrams, even if one does not fit (`MSG_TRUNC`).
 #[allow(unsafe_code)]
 fn receive_two(
     socket: &netlink_sys::Socket,
@@ -138,7 +115,7 @@ fn receive_two(
         message
     });
     // SAFETY: the descriptor is open as long as `socket` is borrowed; both messages are live, and
-    // lead to places that lead to buffers of the lengths told, borrowed exclusively.
+    // point to places that point to exclusively borrowed buffers of the stated lengths.
     let count = unsafe {
         libc::recvmmsg(
             socket.as_raw_fd(),
@@ -156,7 +133,7 @@ fn receive_two(
     }
 }
 
-/// A signal is no reason to give up a call.
+/// Repeats a call that a signal interrupts.
 fn retried<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
     loop {
         match call() {
@@ -173,7 +150,7 @@ fn time_value(duration: Duration) -> libc::timeval {
     }
 }
 
-/// Sets an option of level `SOL_SOCKET` that netlink-sys has no name for.
+/// Sets an option of level `SOL_SOCKET`, which netlink-sys does not offer.
 #[allow(unsafe_code)]
 fn set_option<V>(socket: &netlink_sys::Socket, option: c_int, value: &V) -> io::Result<()> {
     // SAFETY: the descriptor is open as long as `socket` is borrowed; pointer and length are those
@@ -195,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_socket_waits_no_longer_than_its_limit() {
+    fn receive_times_out_after_its_limit() {
         let mut socket = Socket::new().unwrap();
         let limit = time_value(Duration::from_millis(20));
         set_option(&socket.socket, libc::SO_RCVTIMEO, &limit).unwrap();
@@ -204,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_is_not_an_error() {
+    fn call_interrupted_by_signal_is_repeated() {
         let mut calls = 0;
         let result = retried(|| {
             calls += 1;

@@ -1,4 +1,4 @@
-//! Conversations with a played kernel: as it should be, and every way in which it can go wrong.
+//! Connections to a fake kernel: correct exchanges, and every way in which one can fail.
 
 use std::io;
 
@@ -51,18 +51,18 @@ fn connect<F: FnMut(&[Seen]) -> Vec<Answer>>(answer: F) -> Connection<FakeKernel
     Connection::new(FakeKernel::new(answer))
 }
 
-/// A kernel that gives one list of answers, made from the sequence number of the first message, to
-/// whatever is asked.
+/// A kernel with the same replies to every datagram, made from the sequence number of its first
+/// message.
 fn answering(
     answers: impl Fn(u32) -> Vec<Answer>,
 ) -> Connection<FakeKernel<impl FnMut(&[Seen]) -> Vec<Answer>>> {
     connect(move |seen: &[Seen]| answers(seen[0].sequence()))
 }
 
-fn list<F: FnMut(&[Seen]) -> Vec<Answer>>(
+fn dump<F: FnMut(&[Seen]) -> Vec<Answer>>(
     connection: &mut Connection<FakeKernel<F>>,
 ) -> Result<Vec<u8>, Error> {
-    connection.list(FAMILY, ask(), |Bytes(bytes)| {
+    connection.dump(FAMILY, ask(), |Bytes(bytes)| {
         bytes.first().copied().ok_or_else(|| "an empty entry".into())
     })
 }
@@ -73,7 +73,7 @@ fn query<F: FnMut(&[Seen]) -> Vec<Answer>>(
     connection.query(FAMILY, ask())
 }
 
-/// What became of each request, as its error number.
+/// The error number of each request, 0 for success.
 fn execute_all<F: FnMut(&[Seen]) -> Vec<Answer>>(
     connection: &mut Connection<FakeKernel<F>>,
     requests: impl IntoIterator<Item = Bytes>,
@@ -85,8 +85,8 @@ fn execute_all<F: FnMut(&[Seen]) -> Vec<Answer>>(
     Ok(results)
 }
 
-/// Does what a kernel does with a datagram: `refuses` gives the error number of a request, and what
-/// asks for an acknowledgement gets one.
+/// Replies as a kernel does: `refuses` returns the error number of a request, and a message that asks
+/// for an acknowledgement gets one.
 fn obedient(refuses: impl Fn(&Seen) -> i32) -> impl FnMut(&[Seen]) -> Vec<Answer> {
     move |seen: &[Seen]| {
         let errno = |seen: &Seen| {
@@ -108,7 +108,7 @@ fn lost() -> Answer {
     Err(io::Error::from_raw_os_error(libc::ENOBUFS))
 }
 
-/// One question and its answer; the look-up of a family.
+/// One request with a reply; family lookup.
 mod query {
     use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST};
 
@@ -117,18 +117,18 @@ mod query {
     use super::{Bytes, answer, answering, connect, query};
 
     #[test]
-    fn a_question_asks_for_an_acknowledgement_and_has_no_barrier() {
+    fn query_asks_for_acknowledgement_without_barrier() {
         let mut connection = connect(|seen: &[Seen]| {
-            let [question] = seen else { panic!() };
-            assert_eq!(question.header.flags, NLM_F_REQUEST | NLM_F_ACK);
-            assert_eq!(question.payload, [1, 1, 0, 0, 0, 0, 0, 0]);
-            vec![Ok(answer(question.sequence(), 7)), acknowledged(seen)]
+            let [request] = seen else { panic!() };
+            assert_eq!(request.header.flags, NLM_F_REQUEST | NLM_F_ACK);
+            assert_eq!(request.payload, [1, 1, 0, 0, 0, 0, 0, 0]);
+            vec![Ok(answer(request.sequence(), 7)), acknowledged(seen)]
         });
         assert_eq!(query(&mut connection).unwrap(), Bytes(vec![7]));
     }
 
     #[test]
-    fn a_question_gets_its_one_answer() {
+    fn query_returns_its_one_reply() {
         let mut apart = answering(|s| vec![Ok(answer(s, 7)), Ok(outcome(s, 0))]);
         assert_eq!(query(&mut apart).unwrap(), Bytes(vec![7]));
 
@@ -144,7 +144,7 @@ mod query {
     }
 
     #[test]
-    fn no_answer_or_two_or_a_foreign_one_is_malformed() {
+    fn query_with_none_two_or_foreign_replies_is_malformed() {
         let mut none = answering(|s| vec![Ok(outcome(s, 0))]);
         assert!(matches!(query(&mut none), Err(Error::Malformed(_))));
         let mut two = answering(|s| vec![Ok(answer(s, 1)), Ok(answer(s, 2)), Ok(outcome(s, 0))]);
@@ -156,7 +156,7 @@ mod query {
     }
 
     #[test]
-    fn a_family_is_found_or_named_in_the_error() {
+    fn family_is_found_or_named_in_the_error() {
         let mut kernel = FakeKernel::new(|_: &[Seen]| vec![]);
         kernel.knows_family = false;
         let mut connection = Connection::new(kernel);
@@ -178,7 +178,7 @@ mod execute {
     use super::{answering, ask, connect};
 
     #[test]
-    fn a_request_is_done_or_refused() {
+    fn execute_reports_success_or_refusal() {
         let refused = Cell::new(0);
         let mut connection = connect(|seen: &[Seen]| {
             let [request, barrier] = seen else { panic!() };
@@ -202,7 +202,7 @@ mod execute {
     }
 
     #[test]
-    fn a_refusal_and_the_acknowledgement_may_share_a_datagram() {
+    fn refusal_and_acknowledgement_in_one_datagram_are_read() {
         let mut connection = connect(|seen: &[Seen]| {
             let refusal = outcome(seen[0].sequence(), libc::ESRCH);
             vec![Ok([refusal, acknowledged(seen).unwrap()].concat())]
@@ -212,36 +212,36 @@ mod execute {
     }
 
     #[test]
-    fn a_request_whose_answer_the_kernel_swallows_is_done() {
-        let told = Cell::new(0);
+    fn request_without_outcome_is_done() {
+        let sent = Cell::new(0);
         let mut connection = connect(|seen: &[Seen]| {
-            told.set(told.get() + 1);
+            sent.set(sent.get() + 1);
             assert_eq!(seen.len(), 2);
             vec![acknowledged(seen)]
         });
         connection.execute(FAMILY, ask()).unwrap();
-        assert_eq!(told.get(), 1);
+        assert_eq!(sent.get(), 1);
     }
 
     #[test]
-    fn a_refusal_alone_does_not_end_the_wait() {
+    fn refusal_without_acknowledgement_times_out() {
         let mut connection = answering(|s| vec![Ok(outcome(s, libc::EEXIST))]);
         let result = connection.execute(FAMILY, ask());
         assert!(matches!(result, Err(Error::TimedOut(10))), "{result:?}");
     }
 
     #[test]
-    fn a_refused_barrier_is_no_refusal_of_the_request() {
+    fn refused_barrier_is_malformed() {
         let mut connection = answering(|s| vec![Ok(outcome(s + 1, libc::EEXIST))]);
         let result = connection.execute(FAMILY, ask());
         assert!(matches!(result, Err(Error::Malformed(_))), "{result:?}");
     }
 
     #[test]
-    fn a_conversation_goes_on_after_silence() {
+    fn connection_continues_after_timeout() {
         let mut connection = connect(|seen: &[Seen]| match seen[0].sequence() {
             1 => vec![],
-            // The answers to the first datagram come now, before those to the second.
+            // The replies to the first datagram arrive late, before those to the second.
             _ => vec![Ok(outcome(1, libc::EEXIST)), Ok(outcome(2, 0)), acknowledged(seen)],
         });
         assert!(matches!(connection.execute(FAMILY, ask()), Err(Error::TimedOut(10))));
@@ -249,7 +249,7 @@ mod execute {
     }
 
     #[test]
-    fn other_errors_of_the_socket_are_told() {
+    fn other_socket_errors_are_returned() {
         let mut connection =
             answering(|_| vec![Err(io::Error::from_raw_os_error(libc::ECONNREFUSED))]);
         let Err(Error::Socket(error)) = connection.execute(FAMILY, ask()) else { panic!() };
@@ -257,18 +257,18 @@ mod execute {
     }
 }
 
-/// Listings.
-mod listing {
+/// Dumps.
+mod dump {
     use std::cell::Cell;
 
     use netlink_packet_core::{NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_NOOP};
 
     use super::super::Error;
     use super::super::fake_kernel::{Answer, FAMILY, Seen, end, message, outcome};
-    use super::{answer, answering, connect, list};
+    use super::{answer, answering, connect, dump};
 
     #[test]
-    fn a_listing_runs_to_its_end() {
+    fn dump_returns_all_entries() {
         let flags = Cell::new(0);
         let mut connection = connect(|seen: &[Seen]| {
             flags.set(seen[0].header.flags);
@@ -278,26 +278,26 @@ mod listing {
             two.extend(answer(s, 2));
             vec![Ok(two), Ok(answer(s, 3)), Ok(end(s, 0))]
         });
-        assert_eq!(list(&mut connection).unwrap(), [1, 2, 3]);
+        assert_eq!(dump(&mut connection).unwrap(), [1, 2, 3]);
         assert_eq!(flags.get(), NLM_F_REQUEST | NLM_F_DUMP);
         let mut empty = answering(|s| vec![Ok(message(3, 2, s, &[]))]);
-        assert_eq!(list(&mut empty).unwrap(), [0_u8; 0]);
+        assert_eq!(dump(&mut empty).unwrap(), [0_u8; 0]);
     }
 
     #[test]
-    fn a_listing_that_fails_is_no_short_listing() {
+    fn failed_dump_returns_no_entries() {
         let mut at_once = answering(|s| vec![Ok(outcome(s, libc::EPERM))]);
-        assert_eq!(list(&mut at_once).unwrap_err().errno(), Some(libc::EPERM));
+        assert_eq!(dump(&mut at_once).unwrap_err().errno(), Some(libc::EPERM));
         let mut at_the_end = answering(|s| vec![Ok(answer(s, 1)), Ok(end(s, libc::ENODEV))]);
-        assert_eq!(list(&mut at_the_end).unwrap_err().errno(), Some(libc::ENODEV));
+        assert_eq!(dump(&mut at_the_end).unwrap_err().errno(), Some(libc::ENODEV));
         let mut unfinished = answering(|s| vec![Ok(answer(s, 1))]);
-        assert!(matches!(list(&mut unfinished), Err(Error::TimedOut(10))));
+        assert!(matches!(dump(&mut unfinished), Err(Error::TimedOut(10))));
         let mut acknowledged = answering(|s| vec![Ok(outcome(s, 0))]);
-        assert!(matches!(list(&mut acknowledged), Err(Error::Malformed(_))));
+        assert!(matches!(dump(&mut acknowledged), Err(Error::Malformed(_))));
     }
 
     #[test]
-    fn an_interrupted_listing_is_asked_for_again() {
+    fn interrupted_dump_is_repeated() {
         let tries = Cell::new(0);
         let mut connection = answering(|s| {
             tries.set(tries.get() + 1);
@@ -305,19 +305,19 @@ mod listing {
             let entry = message(FAMILY, flags, s, &[1, 1, 0, 0, tries.get()]);
             vec![Ok(entry), Ok(end(s, 0))]
         });
-        assert_eq!(list(&mut connection).unwrap(), [3]);
+        assert_eq!(dump(&mut connection).unwrap(), [3]);
 
         let tries = Cell::new(0);
         let mut never_at_rest = answering(|s| {
             tries.set(tries.get() + 1);
             vec![Ok(answer(s, 1)), Ok(message(3, NLM_F_DUMP_INTR, s, &[0; 4]))]
         });
-        assert!(matches!(list(&mut never_at_rest), Err(Error::Interrupted(5))));
+        assert!(matches!(dump(&mut never_at_rest), Err(Error::Interrupted(5))));
         assert_eq!(tries.get(), 5);
     }
 
     #[test]
-    fn foreign_and_late_messages_are_skipped() {
+    fn unrelated_messages_are_skipped() {
         let mut connection = answering(|s| {
             vec![
                 Ok(outcome(s.wrapping_sub(1), libc::EINVAL)),
@@ -328,12 +328,12 @@ mod listing {
                 Ok(end(s, 0)),
             ]
         });
-        assert_eq!(list(&mut connection).unwrap(), [1]);
-        assert_eq!(list(&mut connection).unwrap(), [1]);
+        assert_eq!(dump(&mut connection).unwrap(), [1]);
+        assert_eq!(dump(&mut connection).unwrap(), [1]);
     }
 
     #[test]
-    fn a_listing_with_a_bad_entry_is_heard_to_its_end() {
+    fn dump_with_malformed_entry_is_received_to_its_end() {
         // No value, no generic header, another family.
         let bad: [fn(u32) -> Vec<u8>; 3] = [
             |s| message(FAMILY, 2, s, &[1, 1, 0, 0]),
@@ -341,30 +341,30 @@ mod listing {
             |s| message(99, 2, s, &[1, 1, 0, 0, 5]),
         ];
         for bad in bad {
-            let listings = Cell::new(0);
+            let dumps = Cell::new(0);
             let mut connection = answering(|s| {
-                listings.set(listings.get() + 1);
-                let second: Answer = match listings.get() {
+                dumps.set(dumps.get() + 1);
+                let second: Answer = match dumps.get() {
                     1 => Ok(bad(s)),
                     _ => Ok(answer(s, 2)),
                 };
                 vec![Ok(answer(s, 1)), second, Ok(answer(s, 3)), Ok(end(s, 0))]
             });
-            assert!(matches!(list(&mut connection), Err(Error::Malformed(_))));
-            // While the first was under way, the kernel would refuse this one.
-            assert_eq!(list(&mut connection).unwrap(), [1, 2, 3]);
+            assert!(matches!(dump(&mut connection), Err(Error::Malformed(_))));
+            // The kernel refuses a second dump while the first is in progress.
+            assert_eq!(dump(&mut connection).unwrap(), [1, 2, 3]);
         }
     }
 
     #[test]
-    fn a_bad_entry_is_told_whatever_follows_it() {
+    fn malformed_entry_is_reported_whatever_follows() {
         for follows in [None, Some(libc::ENODEV)] {
             let mut connection = answering(|s| {
                 let entry = Ok(message(FAMILY, 2, s, &[1, 1, 0, 0]));
                 let end = follows.map(|errno| Ok(end(s, errno)));
                 [entry].into_iter().chain(end).collect()
             });
-            let Err(Error::Malformed(text)) = list(&mut connection) else { panic!() };
+            let Err(Error::Malformed(text)) = dump(&mut connection) else { panic!() };
             assert!(text.contains("an empty entry"), "{text}");
         }
     }
@@ -385,7 +385,7 @@ mod batch {
     }
 
     #[test]
-    fn errors_come_back_to_their_request() {
+    fn refusals_are_assigned_to_their_requests() {
         // The first and the last of a datagram, and one in the middle.
         let refused = [0, 50, 127, 128, 299];
         let errno = |n| {
@@ -397,7 +397,7 @@ mod batch {
     }
 
     #[test]
-    fn only_the_barrier_of_a_datagram_asks_for_an_acknowledgement() {
+    fn only_the_barrier_asks_for_acknowledgement() {
         let datagrams = Cell::new(0);
         let mut connection = connect(|seen: &[Seen]| {
             datagrams.set(datagrams.get() + 1);
@@ -420,7 +420,7 @@ mod batch {
     }
 
     #[test]
-    fn a_datagram_stays_below_the_send_buffer() {
+    fn datagram_stays_below_the_send_buffer() {
         let bytes = Cell::new(0);
         let mut connection = connect(|seen: &[Seen]| {
             bytes.set(bytes.get().max(seen.iter().map(|seen| 16 + seen.payload.len()).sum()));
@@ -432,7 +432,7 @@ mod batch {
     }
 
     #[test]
-    fn a_batch_takes_requests_as_it_sends_them() {
+    fn batch_takes_requests_as_it_sends_them() {
         let taken = Cell::new(0);
         let done = Cell::new(0);
         let mut connection = connect(obedient(|_| 0));
@@ -448,7 +448,7 @@ mod batch {
     }
 
     #[test]
-    fn sequence_numbers_start_over_without_zero() {
+    fn sequence_numbers_wrap_without_zero() {
         let mut connection = connect(|seen: &[Seen]| {
             assert!(seen.iter().all(|seen| seen.sequence() != 0));
             obedient(|_| 0)(seen)
@@ -460,7 +460,7 @@ mod batch {
     }
 
     #[test]
-    fn requests_whose_answers_the_kernel_swallows_are_done() {
+    fn requests_without_outcome_are_done() {
         let mut connection = connect(|seen: &[Seen]| {
             let refusal = outcome(seen[1].sequence(), libc::EEXIST);
             vec![Ok(refusal), acknowledged(seen)]
@@ -470,7 +470,7 @@ mod batch {
     }
 
     #[test]
-    fn a_refusal_behind_the_barrier_belongs_to_no_later_batch() {
+    fn refusal_after_the_barrier_does_not_reach_a_later_batch() {
         let mut connection = connect(|seen: &[Seen]| {
             let late = outcome(seen[2].sequence(), libc::EEXIST);
             vec![acknowledged(seen), Ok(late)]
@@ -482,7 +482,7 @@ mod batch {
     }
 
     #[test]
-    fn a_batch_that_is_answered_wrongly_is_broken() {
+    fn batch_with_wrong_replies_is_malformed() {
         // Five requests: the barrier is the sixth message.
         let wrong: [fn(u32) -> Vec<Answer>; 7] = [
             |s| vec![Ok(outcome(s + 1, 1)), Ok(outcome(s, 1))],
@@ -509,7 +509,7 @@ mod batch {
     }
 
     #[test]
-    fn a_broken_batch_sends_no_more_and_tells_no_outcome() {
+    fn broken_batch_stops_and_reports_no_outcome() {
         let breaks: [fn(u32) -> Answer; 2] = [|_| lost(), |s| Ok(outcome(s + 128, libc::EPERM))];
         for breaks in breaks {
             let datagrams = Cell::new(0);
@@ -525,7 +525,7 @@ mod batch {
     }
 }
 
-/// Answers that never end, are lost, cut, or make no sense.
+/// Replies that never end, are lost, truncated or malformed.
 mod hostile {
     use std::time::Duration;
 
@@ -534,11 +534,11 @@ mod hostile {
 
     use super::super::fake_kernel::{FAMILY, FakeKernel, Seen, message, outcome};
     use super::super::{Connection, Error};
-    use super::{Bytes, answer, answering, ask, connect, execute_all, list, lost, numbered, query};
+    use super::{Bytes, answer, answering, ask, connect, dump, execute_all, lost, numbered, query};
 
     #[test]
-    fn endless_chatter_ends() {
-        // Foreign; of the request and of the barrier, but saying nothing; empty.
+    fn endless_unrelated_messages_time_out() {
+        // Unrelated; NOOPs with the numbers of the request and of the barrier; empty.
         let nothing = |sequence| message(NLMSG_NOOP, 0, sequence, &[]);
         for chatter in [answer(777, 1), nothing(1), nothing(2), vec![]] {
             let mut kernel = FakeKernel::new(|_: &[Seen]| vec![]);
@@ -550,37 +550,37 @@ mod hostile {
     }
 
     #[test]
-    fn an_endless_listing_ends() {
-        // Good entries and bad ones, which have no value.
+    fn endless_dump_is_malformed() {
+        // Valid entries, and malformed ones without a value.
         for payload in [&[1, 1, 0, 0, 1, 0, 0, 0][..], &[1, 1, 0, 0]] {
             let mut kernel = FakeKernel::new(|_: &[Seen]| vec![]);
             kernel.chatter = Some(message(FAMILY, 2, 1, payload).repeat(1024));
             let mut connection = Connection::new(kernel);
-            assert!(matches!(list(&mut connection), Err(Error::Malformed(_))));
+            assert!(matches!(dump(&mut connection), Err(Error::Malformed(_))));
         }
     }
 
     #[test]
-    fn lost_answers_are_an_error() {
+    fn lost_replies_are_an_overrun() {
         let mut connection = answering(|_| vec![lost()]);
         assert!(matches!(connection.execute(FAMILY, ask()), Err(Error::Overrun)));
         assert!(matches!(query(&mut connection), Err(Error::Overrun)));
-        assert!(matches!(list(&mut connection), Err(Error::Overrun)));
+        assert!(matches!(dump(&mut connection), Err(Error::Overrun)));
         let batch = connection.execute_all(FAMILY, [ask()], |_| panic!("nothing is known"));
         assert!(matches!(batch, Err(Error::Overrun)));
     }
 
     #[test]
-    fn datagrams_that_are_cut_are_malformed() {
+    fn truncated_datagrams_are_malformed() {
         let mut short = answering(|s| vec![Ok(outcome(s, 0)[..18].to_vec())]);
         assert!(matches!(short.execute(FAMILY, ask()), Err(Error::Malformed(_))));
         let mut long = answering(|s| vec![Ok(answer(s, 1).repeat(4000))]);
-        assert!(matches!(list(&mut long), Err(Error::Malformed(_))));
+        assert!(matches!(dump(&mut long), Err(Error::Malformed(_))));
     }
 
     proptest! {
         #[test]
-        fn no_answer_makes_it_panic_or_hang(
+        fn replies_never_panic_or_hang(
             flags: u16,
             kinds in proptest::collection::vec(0_u16..32, 0..6),
             offsets in proptest::collection::vec(0_u32..6, 6),
@@ -589,7 +589,7 @@ mod hostile {
         ) {
             let mut connection = connect(|seen: &[Seen]| {
                 let made = kinds.iter().zip(&offsets).map(|(&kind, &offset)| {
-                    // From the one before to some behind the barrier.
+                    // From the one before the request to some after the barrier.
                     let sequence = seen[0].sequence() + offset - 1;
                     let mut datagram = message(kind, flags, sequence, &bytes);
                     datagram.truncate(datagram.len().saturating_sub(cut / 4));
@@ -600,7 +600,7 @@ mod hostile {
             connection.time_limit = Duration::ZERO;
             let _ = connection.execute(FAMILY, ask());
             let _ = query(&mut connection);
-            let _ = connection.list(FAMILY, ask(), |bytes: Bytes| Ok(bytes));
+            let _ = connection.dump(FAMILY, ask(), |bytes: Bytes| Ok(bytes));
             let _ = execute_all(&mut connection, numbered(3));
         }
     }

@@ -1,70 +1,58 @@
-//! Attributes: the types of their values, and a macro that makes an enum with the traits of netlink
-//! out of one table.
+//! Attributes: the types of their values, and a macro that makes an enum with the netlink traits from
+//! one table.
 
 use std::fmt::{self, Display, Formatter};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_core::{
     DecodeError, Emitable, Nla, NlaBuffer, NlasIterator, Parseable, parse_u8, parse_u16,
-    parse_u16_be, parse_u32, parse_u64,
+    parse_u16_be, parse_u32,
 };
 
 /// A value of an attribute.
 pub(super) trait Value: Sized {
     /// Whether the value is itself a list of attributes.
     const NESTED: bool = false;
-    /// Its length in bytes.
+    /// Length in bytes.
     fn length(&self) -> usize;
-    /// Writes it to a buffer of that length.
+    /// Writes the value to a buffer of that length.
     fn emit(&self, buffer: &mut [u8]);
-    /// Reads it from all of `bytes`.
+    /// Reads the value from all of `bytes`.
     fn parse(bytes: &[u8]) -> Result<Self, DecodeError>;
-    /// Writes it for a person.
+    /// Writes the value as text.
     fn show(&self, f: &mut Formatter<'_>) -> fmt::Result;
 }
 
+/// A 16-bit number in network byte order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::ipvs) struct NetworkU16(pub(super) u16);
+
 macro_rules! number {
-    ($($number:ty, $parse:ident;)*) => {$(
-        impl Value for $number {
+    ($($type:ty, $parse:expr, |$self:ident| $number:expr, $bytes:ident;)*) => {$(
+        impl Value for $type {
             fn length(&self) -> usize {
-                size_of::<$number>()
+                size_of::<$type>()
             }
             fn emit(&self, buffer: &mut [u8]) {
-                buffer.copy_from_slice(&self.to_ne_bytes());
+                let $self = self;
+                buffer.copy_from_slice(&$number.$bytes());
             }
             fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
                 $parse(bytes)
             }
             fn show(&self, f: &mut Formatter<'_>) -> fmt::Result {
-                self.fmt(f)
+                let $self = self;
+                $number.fmt(f)
             }
         }
     )*};
 }
 
 number! {
-    u8, parse_u8;
-    u16, parse_u16;
-    u32, parse_u32;
-}
-
-/// A 16-bit number in network byte order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NetworkU16(pub(super) u16);
-
-impl Value for NetworkU16 {
-    fn length(&self) -> usize {
-        2
-    }
-    fn emit(&self, buffer: &mut [u8]) {
-        buffer.copy_from_slice(&self.0.to_be_bytes());
-    }
-    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
-        parse_u16_be(bytes).map(Self)
-    }
-    fn show(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+    u8, parse_u8, |value| value, to_ne_bytes;
+    u16, parse_u16, |value| value, to_ne_bytes;
+    u32, parse_u32, |value| value, to_ne_bytes;
+    NetworkU16, |bytes| parse_u16_be(bytes).map(Self), |value| value.0, to_be_bytes;
 }
 
 /// Bytes whose meaning depends on the address family, which is another attribute: an address
@@ -81,7 +69,7 @@ impl<const N: usize> Value for [u8; N] {
     }
     fn show(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.split_first_chunk::<4>() {
-            // IPv4, or an IPv6 address that no host has.
+            // IPv4, or an IPv6 address that no host can have.
             Some((ipv4, rest)) if rest.iter().all(|byte| *byte == 0) => {
                 Ipv4Addr::from(*ipv4).fmt(f)
             }
@@ -93,49 +81,9 @@ impl<const N: usize> Value for [u8; N] {
     }
 }
 
-/// A counter or a rate: 32 bits in `STATS`, 64 in `STATS64`, but bytes are 64 in both.
+/// `struct ip_vs_flags`: bits, and which of them count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Counter {
-    Narrow(u32),
-    Wide(u64),
-}
-
-impl Counter {
-    pub(super) fn get(self) -> u64 {
-        match self {
-            Self::Narrow(value) => value.into(),
-            Self::Wide(value) => value,
-        }
-    }
-}
-
-impl Value for Counter {
-    fn length(&self) -> usize {
-        match self {
-            Self::Narrow(_) => 4,
-            Self::Wide(_) => 8,
-        }
-    }
-    fn emit(&self, buffer: &mut [u8]) {
-        match self {
-            Self::Narrow(value) => buffer.copy_from_slice(&value.to_ne_bytes()),
-            Self::Wide(value) => buffer.copy_from_slice(&value.to_ne_bytes()),
-        }
-    }
-    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
-        match bytes.len() {
-            4 => parse_u32(bytes).map(Self::Narrow),
-            _ => parse_u64(bytes).map(Self::Wide),
-        }
-    }
-    fn show(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        self.get().fmt(f)
-    }
-}
-
-/// `struct ip_vs_flags`: bits, and which of them are meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct MaskedFlags {
+pub(in crate::ipvs) struct MaskedFlags {
     pub(super) flags: u32,
     pub(super) mask: u32,
 }
@@ -160,8 +108,8 @@ impl Value for MaskedFlags {
     }
 }
 
-/// Bytes of a name that are sent at most. The kernel takes 15 or 16 and refuses longer ones
-/// (`EINVAL`), so this only keeps an endless name from overflowing the 16-bit length.
+/// Maximum length of a name in bytes. The kernel accepts 15 or 16 and refuses longer ones (`EINVAL`),
+/// so this only keeps the 16-bit length of the attribute from overflowing.
 const LONGEST_NAME: usize = 255;
 
 impl Value for String {
@@ -182,12 +130,12 @@ impl Value for String {
     }
 }
 
-/// A list of attributes as the value of one.
+/// A list of attributes as the value of an attribute.
 ///
-/// It is measured once: the traits of netlink-packet-core ask for the length of every attribute
-/// at every level again, which in a batch of thousands is half of the work.
+/// Its length is computed once: the traits of netlink-packet-core ask for the length of every
+/// attribute at every level, which in a batch of thousands is half of the work.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Nest<A> {
+pub(in crate::ipvs) struct Nest<A> {
     pub(super) attributes: Vec<A>,
     length: usize,
 }
@@ -215,7 +163,7 @@ where
         }
     }
     fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
-        // Room for all that IPVS has in one list; hardly an attribute takes less than 8 bytes.
+        // IPVS has at most 15 in one list, and hardly any takes less than 8 bytes.
         let mut attributes = Vec::with_capacity((bytes.len() / 8).min(16));
         for attribute in NlasIterator::new(bytes) {
             attributes.push(A::parse(&attribute?)?);
@@ -231,39 +179,8 @@ where
     }
 }
 
-/// A list of attributes that is parsed only where it is used: the kernel sends all counters twice,
-/// and in a listing of thousands their parsing takes most of the time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Unparsed(pub(super) Vec<u8>);
-
-impl Unparsed {
-    /// Its attributes, in their order.
-    pub(super) fn attributes<A>(&self) -> impl Iterator<Item = Result<A, DecodeError>>
-    where
-        A: for<'a> Parseable<NlaBuffer<&'a [u8]>>,
-    {
-        NlasIterator::new(self.0.as_slice()).map(|attribute| A::parse(&attribute?))
-    }
-}
-
-impl Value for Unparsed {
-    const NESTED: bool = true;
-    fn length(&self) -> usize {
-        self.0.len()
-    }
-    fn emit(&self, buffer: &mut [u8]) {
-        buffer.copy_from_slice(&self.0);
-    }
-    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
-        Ok(Self(bytes.to_owned()))
-    }
-    fn show(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{{{} bytes}}", self.0.len())
-    }
-}
-
-/// Makes an enum of attributes from lines of number, name and [type](Value). Numbers
-/// that are not listed become `Other`.
+/// Makes an enum of attributes from lines of number, name and [type](Value). Other numbers become
+/// `Other`.
 macro_rules! attributes {
     (
         $(#[$documentation:meta])*
@@ -271,69 +188,65 @@ macro_rules! attributes {
     ) => {
         $(#[$documentation])*
         #[derive(Clone, Debug, PartialEq, Eq)]
-        pub(in crate::ipvs::wire) enum $name {
+        pub(in crate::ipvs) enum $name {
             $($variant($value),)*
             Other(netlink_packet_core::DefaultNla),
         }
 
-        impl netlink_packet_core::Nla for $name {
-            fn value_len(&self) -> usize {
-                match self {
-                    $(Self::$variant(value) => $crate::ipvs::wire::attribute::Value::length(value),)*
-                    Self::Other(attribute) => attribute.value_len(),
-                }
-            }
-            fn kind(&self) -> u16 {
-                match self {
-                    $(Self::$variant(_) => {
-                        if <$value as $crate::ipvs::wire::attribute::Value>::NESTED {
-                            netlink_packet_core::NLA_F_NESTED | $number
-                        } else {
-                            $number
-                        }
-                    })*
-                    Self::Other(attribute) => attribute.kind(),
-                }
-            }
-            fn emit_value(&self, buffer: &mut [u8]) {
-                match self {
-                    $(Self::$variant(value) => {
-                        $crate::ipvs::wire::attribute::Value::emit(value, buffer);
-                    })*
-                    Self::Other(attribute) => attribute.emit_value(buffer),
-                }
-            }
-        }
+        const _: () = {
+            use netlink_packet_core::{
+                DecodeError, DefaultNla, ErrorContext as _, NLA_F_NESTED, Nla, NlaBuffer, Parseable,
+            };
+            use $crate::ipvs::wire::attribute::Value;
 
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                match self {
-                    $(Self::$variant(value) => {
-                        f.write_str(concat!(stringify!($variant), " "))?;
-                        $crate::ipvs::wire::attribute::Value::show(value, f)
-                    })*
-                    Self::Other(attribute) => {
-                        use netlink_packet_core::Nla as _;
-                        write!(f, "#{} {{{} bytes}}", attribute.kind(), attribute.value_len())
+            impl Nla for $name {
+                fn value_len(&self) -> usize {
+                    match self {
+                        $(Self::$variant(value) => value.length(),)*
+                        Self::Other(attribute) => attribute.value_len(),
+                    }
+                }
+                fn kind(&self) -> u16 {
+                    match self {
+                        $(Self::$variant(_) if <$value>::NESTED => NLA_F_NESTED | $number,)*
+                        $(Self::$variant(_) => $number,)*
+                        Self::Other(attribute) => attribute.kind(),
+                    }
+                }
+                fn emit_value(&self, buffer: &mut [u8]) {
+                    match self {
+                        $(Self::$variant(value) => Value::emit(value, buffer),)*
+                        Self::Other(attribute) => attribute.emit_value(buffer),
                     }
                 }
             }
-        }
 
-        impl netlink_packet_core::Parseable<netlink_packet_core::NlaBuffer<&[u8]>> for $name {
-            fn parse(
-                attribute: &netlink_packet_core::NlaBuffer<&[u8]>,
-            ) -> Result<Self, netlink_packet_core::DecodeError> {
-                use netlink_packet_core::ErrorContext as _;
-                Ok(match attribute.kind() {
-                    $($number => Self::$variant(
-                        $crate::ipvs::wire::attribute::Value::parse(attribute.value())
-                            .context(concat!(stringify!($name), "::", stringify!($variant)))?,
-                    ),)*
-                    _ => Self::Other(netlink_packet_core::DefaultNla::parse(attribute)?),
-                })
+            impl std::fmt::Display for $name {
+                fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    match self {
+                        $(Self::$variant(value) => {
+                            f.write_str(concat!(stringify!($variant), " "))?;
+                            value.show(f)
+                        })*
+                        Self::Other(attribute) => {
+                            write!(f, "#{} {{{} bytes}}", attribute.kind(), attribute.value_len())
+                        }
+                    }
+                }
             }
-        }
+
+            impl Parseable<NlaBuffer<&[u8]>> for $name {
+                fn parse(attribute: &NlaBuffer<&[u8]>) -> Result<Self, DecodeError> {
+                    Ok(match attribute.kind() {
+                        $($number => Self::$variant(
+                            <$value as Value>::parse(attribute.value())
+                                .context(concat!(stringify!($name), "::", stringify!($variant)))?,
+                        ),)*
+                        _ => Self::Other(DefaultNla::parse(attribute)?),
+                    })
+                }
+            }
+        };
     };
 }
 

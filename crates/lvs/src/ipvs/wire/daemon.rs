@@ -8,7 +8,7 @@ use super::attribute::attributes;
 use crate::ipvs::{Daemon, DaemonState};
 
 attributes! {
-    /// Attributes of a daemon (`IPVS_DAEMON_ATTR_*`). The port is in host byte order.
+    /// Attributes of a daemon (`IPVS_DAEMON_ATTR_*`). The port is in host byte order here.
     DaemonAttribute {
         1 => State(u32),
         2 => Interface(String),
@@ -21,7 +21,7 @@ attributes! {
     }
 }
 
-/// The attributes of a daemon that is started, in the order in which ipvsadm 1.31 sends them.
+/// The attributes to start a daemon, in the order in which ipvsadm 1.31 sends them.
 pub(super) fn daemon_attributes(daemon: &Daemon) -> Vec<DaemonAttribute> {
     let mut attributes = identity_attributes(daemon.state, &daemon.interface, daemon.sync_id);
     attributes.extend(daemon.maximum_length.map(DaemonAttribute::MaximumLength));
@@ -34,7 +34,7 @@ pub(super) fn daemon_attributes(daemon: &Daemon) -> Vec<DaemonAttribute> {
     attributes
 }
 
-/// The attributes without which the kernel neither starts nor stops a daemon.
+/// The attributes that the kernel requires to start or stop a daemon.
 pub(super) fn identity_attributes(
     state: DaemonState,
     interface: &str,
@@ -47,18 +47,9 @@ pub(super) fn identity_attributes(
     ]
 }
 
-/// A daemon as the kernel lists it.
 pub(super) fn daemon(attributes: Vec<DaemonAttribute>) -> Result<Daemon, DecodeError> {
     let mut state = None;
-    let mut daemon = Daemon {
-        state: DaemonState::Master,
-        interface: String::new(),
-        sync_id: 0,
-        maximum_length: None,
-        group: None,
-        port: None,
-        time_to_live: None,
-    };
+    let mut daemon = Daemon::new(DaemonState::Master, "", 0);
     for attribute in attributes {
         match attribute {
             DaemonAttribute::State(number) => state = DaemonState::from_number(number),
@@ -72,6 +63,6 @@ pub(super) fn daemon(attributes: Vec<DaemonAttribute>) -> Result<Daemon, DecodeE
             DaemonAttribute::Other(_) => {}
         }
     }
-    daemon.state = state.ok_or("a daemon that is neither master nor backup")?;
+    daemon.state = state.ok_or("a daemon with an unknown state")?;
     Ok(daemon)
 }

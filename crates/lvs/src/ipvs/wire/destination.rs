@@ -4,12 +4,10 @@ use std::net::IpAddr;
 
 use netlink_packet_core::DecodeError;
 
-use super::attribute::{NetworkU16, Unparsed, attributes};
+use super::attribute::{NetworkU16, attributes};
 use super::service::{address_bytes, typed_address};
-use super::status::stats;
-use crate::ipvs::{
-    AddressFamily, Checksum, Destination, DestinationEntry, Forwarding, Stats, Tunnel,
-};
+use super::status::Counters;
+use crate::ipvs::{AddressFamily, Checksum, Destination, DestinationEntry, Forwarding, Tunnel};
 
 attributes! {
     /// Attributes of a destination (`IPVS_DEST_ATTR_*`).
@@ -23,21 +21,21 @@ attributes! {
         7 => ActiveConnections(u32),
         8 => InactiveConnections(u32),
         9 => PersistentConnections(u32),
-        10 => Stats(Unparsed),
+        10 => Stats(Counters),
         11 => Family(u16),
-        12 => Stats64(Unparsed),
+        12 => Stats64(Counters),
         13 => TunnelType(u8),
         14 => TunnelPort(NetworkU16),
         15 => TunnelFlags(u16),
     }
 }
 
-/// The other bits of the connection flags say nothing about forwarding.
+/// `IP_VS_CONN_F_FWD_MASK`. The other connection flags do not concern forwarding.
 const FORWARDING_MASK: u32 = 7;
 
-/// The attributes that name a destination within its service.
+/// The attributes that identify a destination within its service.
 pub(super) fn identity_attributes(address: IpAddr, port: u16) -> Vec<DestinationAttribute> {
-    // Room for the rest of a destination too.
+    // Room for all attributes of a destination.
     let mut attributes = Vec::with_capacity(10);
     attributes.extend([
         DestinationAttribute::Family(AddressFamily::from(address).number()),
@@ -68,21 +66,13 @@ pub(super) fn destination_attributes(destination: &Destination) -> Vec<Destinati
     attributes
 }
 
-/// A destination as the kernel lists it, of a service of that family.
-///
-/// A kernel before 4.1 has no `STATS64`.
-pub(super) fn destination_entry(
+/// A destination in a dump. A kernel before 4.1 has no `STATS64`.
+pub(in crate::ipvs) fn destination_entry(
     attributes: &[DestinationAttribute],
     service_family: AddressFamily,
 ) -> Result<DestinationEntry, DecodeError> {
     let (mut narrow, mut wide) = (None, None);
-    let mut entry = DestinationEntry {
-        destination: destination(attributes, service_family)?,
-        active_connections: 0,
-        inactive_connections: 0,
-        persistent_connections: 0,
-        stats: Stats::default(),
-    };
+    let mut entry = DestinationEntry::new(destination(attributes, service_family)?);
     for attribute in attributes {
         match attribute {
             DestinationAttribute::ActiveConnections(count) => entry.active_connections = *count,
@@ -95,15 +85,13 @@ pub(super) fn destination_entry(
             _ => {}
         }
     }
-    entry.stats = wide.or(narrow).map(stats).transpose()?.unwrap_or_default();
+    entry.stats = wide.or(narrow).map(Counters::stats).transpose()?.unwrap_or_default();
     Ok(entry)
 }
 
-/// What of it somebody configured.
-///
-/// Older kernels do not send the family (before 3.18; it is the service's) and the tunnel (5.2; it
-/// is IPIP).
-pub(super) fn destination(
+/// The configuration of a destination. Kernels before 3.18 do not send the family, which is then
+/// that of the service, and kernels before 5.2 not the tunnel, which is then IPIP.
+pub(in crate::ipvs) fn destination(
     attributes: &[DestinationAttribute],
     service_family: AddressFamily,
 ) -> Result<Destination, DecodeError> {

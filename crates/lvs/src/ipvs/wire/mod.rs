@@ -1,9 +1,8 @@
 //! IPVS values as netlink messages and back (`linux/ip_vs.h`).
 //!
-//! Each attribute table is a list of number, name and type, as the header has it. Numbers are in
-//! host byte order unless their type says otherwise. An attribute that is not in a table is kept
-//! as it is and not looked at, so a newer kernel does no harm; one that an older kernel does not
-//! send has a stated meaning, unless nothing makes sense without it.
+//! Each attribute table lists number, name and type. Numbers are in host byte order unless their type
+//! says otherwise. Attributes that a newer kernel adds are ignored; those that an older kernel does
+//! not send have a default, unless they are essential.
 
 mod attribute;
 mod daemon;
@@ -20,15 +19,14 @@ use netlink_packet_generic::{GenlFamily, GenlHeader};
 
 use self::attribute::{Nest, Value, attributes};
 use self::daemon::DaemonAttribute;
-use self::destination::DestinationAttribute;
+pub(super) use self::destination::{DestinationAttribute, destination, destination_entry};
 use self::service::ServiceAttribute;
-use self::status::InfoAttribute;
 use super::{
-    AddressFamily, Daemon, Destination, DestinationEntry, Info, Request, Service, ServiceEntry,
-    ServiceIdentity, Timeouts,
+    AddressFamily, Daemon, Destination, Info, Request, Service, ServiceEntry, ServiceIdentity,
+    Timeouts, Version,
 };
 
-/// What a message asks for or answers.
+/// Commands of requests (`IPVS_CMD_*`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Command {
@@ -50,36 +48,14 @@ pub(super) enum Command {
     Flush = 17,
 }
 
-/// `IPVS_CMD_SET_INFO`: only ever the answer to [`Command::GetInfo`], and the only message whose
-/// attributes have numbers of their own.
+/// `IPVS_CMD_SET_INFO`: the reply to [`Command::GetInfo`], and the only message with attribute numbers
+/// of its own.
 const SET_INFO: u8 = 14;
 
-/// The names of the commands, by their numbers.
-const COMMANDS: [&str; 18] = [
-    "UNSPEC",
-    "NEW_SERVICE",
-    "SET_SERVICE",
-    "DEL_SERVICE",
-    "GET_SERVICE",
-    "NEW_DEST",
-    "SET_DEST",
-    "DEL_DEST",
-    "GET_DEST",
-    "NEW_DAEMON",
-    "DEL_DAEMON",
-    "GET_DAEMON",
-    "SET_CONFIG",
-    "GET_CONFIG",
-    "SET_INFO",
-    "GET_INFO",
-    "ZERO",
-    "FLUSH",
-];
-
-/// `IPVS_GENL_NAME`.
-const NAME: &str = "IPVS";
-/// `IPVS_GENL_VERSION`.
-const VERSION: u8 = 1;
+/// Names of the commands, in the order of their numbers.
+const COMMANDS: &str = "UNSPEC NEW_SERVICE SET_SERVICE DEL_SERVICE GET_SERVICE \
+    NEW_DEST SET_DEST DEL_DEST GET_DEST NEW_DAEMON DEL_DAEMON GET_DAEMON \
+    SET_CONFIG GET_CONFIG SET_INFO GET_INFO ZERO FLUSH";
 
 attributes! {
     /// Attributes of a message (`IPVS_CMD_ATTR_*`). Timeouts are in seconds.
@@ -97,130 +73,89 @@ attributes! {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct IpvsMessage {
     command: u8,
-    attributes: Attributes,
-}
-
-/// The attributes of a message. Those of one command are numbered apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Attributes {
-    Usual(Nest<Attribute>),
-    /// The answer to [`Command::GetInfo`].
-    Info(Nest<InfoAttribute>),
-}
-
-impl IpvsMessage {
-    fn new(command: Command, attributes: Vec<Attribute>) -> Self {
-        Self { command: command as u8, attributes: Attributes::Usual(attributes.into()) }
-    }
+    attributes: Nest<Attribute>,
+    /// The content of a `SET_INFO`, which has no other attributes. Never sent.
+    info: Info,
 }
 
 impl Display for IpvsMessage {
-    /// For a person: the command and the attributes.
+    /// Writes the command and the attributes, for a trace.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match COMMANDS.get(usize::from(self.command)) {
-            Some(name) => f.write_str(name)?,
-            None => write!(f, "command {}", self.command)?,
+        match COMMANDS.split(' ').nth(self.command.into()) {
+            Some(name) => write!(f, "{name} ")?,
+            None => write!(f, "command {} ", self.command)?,
         }
-        f.write_str(" ")?;
-        match &self.attributes {
-            Attributes::Usual(attributes) => attributes.show(f),
-            Attributes::Info(attributes) => attributes.show(f),
+        match self.info {
+            Info { version: Version(version), table_size } if self.command == SET_INFO => {
+                write!(f, "{{Version {version}, TableSize {table_size}}}")
+            }
+            _ => self.attributes.show(f),
         }
     }
 }
 
 impl GenlFamily for IpvsMessage {
     fn family_name() -> &'static str {
-        NAME
+        "IPVS" // IPVS_GENL_NAME
     }
     fn command(&self) -> u8 {
         self.command
     }
     fn version(&self) -> u8 {
-        VERSION
+        1 // IPVS_GENL_VERSION
     }
 }
 
 impl Emitable for IpvsMessage {
     fn buffer_len(&self) -> usize {
-        match &self.attributes {
-            Attributes::Usual(attributes) => attributes.length(),
-            Attributes::Info(attributes) => attributes.length(),
-        }
+        self.attributes.length()
     }
     fn emit(&self, buffer: &mut [u8]) {
-        match &self.attributes {
-            Attributes::Usual(attributes) => attributes.emit(buffer),
-            Attributes::Info(attributes) => attributes.emit(buffer),
-        }
+        self.attributes.emit(buffer);
     }
 }
 
 impl ParseableParametrized<[u8], GenlHeader> for IpvsMessage {
     fn parse_with_param(bytes: &[u8], header: GenlHeader) -> Result<Self, DecodeError> {
-        let attributes = match header.cmd {
-            SET_INFO => Attributes::Info(Value::parse(bytes)?),
-            _ => Attributes::Usual(Value::parse(bytes)?),
+        let (info, bytes) = match header.cmd {
+            SET_INFO => (status::info(bytes)?, &[][..]),
+            _ => (Info::default(), bytes),
         };
-        Ok(Self { command: header.cmd, attributes })
+        Ok(Self { command: header.cmd, attributes: Value::parse(bytes)?, info })
     }
 }
 
 impl From<&Request> for IpvsMessage {
     fn from(request: &Request) -> Self {
-        match request {
-            Request::AddService(added) => Self::new(Command::NewService, vec![whole(added)]),
-            Request::EditService(edited) => Self::new(Command::SetService, vec![whole(edited)]),
-            Request::DeleteService(service) => Self::about(Command::DeleteService, service),
-            Request::AddDestination { service, destination: added } => {
-                let added = destination::destination_attributes(added);
-                Self::new(
-                    Command::NewDestination,
-                    vec![named(service), Attribute::Destination(added.into())],
-                )
+        let (command, attributes) = match request {
+            Request::AddService(service) => (Command::NewService, vec![full_service(service)]),
+            Request::EditService(service) => (Command::SetService, vec![full_service(service)]),
+            Request::DeleteService(service) => (Command::DeleteService, vec![named(service)]),
+            Request::AddDestination { service, destination } => {
+                (Command::NewDestination, vec![named(service), full_destination(destination)])
             }
-            Request::EditDestination { service, destination: edited } => {
-                let edited = destination::destination_attributes(edited);
-                Self::new(
-                    Command::SetDestination,
-                    vec![named(service), Attribute::Destination(edited.into())],
-                )
+            Request::EditDestination { service, destination } => {
+                (Command::SetDestination, vec![named(service), full_destination(destination)])
             }
             Request::DeleteDestination { service, address, port } => {
-                let deleted = destination::identity_attributes(*address, *port);
-                Self::new(
-                    Command::DeleteDestination,
-                    vec![named(service), Attribute::Destination(deleted.into())],
-                )
+                let destination = destination::identity_attributes(*address, *port);
+                let destination = Attribute::Destination(destination.into());
+                (Command::DeleteDestination, vec![named(service), destination])
             }
-            Request::Flush => Self::bare(Command::Flush),
-            Request::Zero(None) => Self::bare(Command::Zero),
-            Request::Zero(Some(service)) => Self::about(Command::Zero, service),
-            Request::SetTimeouts(timeouts) => {
-                Self::new(Command::SetConfig, timeout_attributes(timeouts))
-            }
-            Request::StartDaemon(started) => {
-                let started = daemon::daemon_attributes(started);
-                Self::new(Command::NewDaemon, vec![Attribute::Daemon(started.into())])
+            Request::Flush => (Command::Flush, Vec::new()),
+            Request::Zero(service) => (Command::Zero, service.iter().map(named).collect()),
+            Request::SetTimeouts(timeouts) => (Command::SetConfig, timeout_attributes(timeouts)),
+            Request::StartDaemon(daemon) => {
+                let daemon = daemon::daemon_attributes(daemon);
+                (Command::NewDaemon, vec![Attribute::Daemon(daemon.into())])
             }
             Request::StopDaemon { state, sync_id } => {
-                // The kernel wants an interface, and does not look at it.
-                let stopped = daemon::identity_attributes(*state, "", *sync_id);
-                Self::new(Command::DeleteDaemon, vec![Attribute::Daemon(stopped.into())])
+                // The kernel requires an interface, and ignores it.
+                let daemon = daemon::identity_attributes(*state, "", *sync_id);
+                (Command::DeleteDaemon, vec![Attribute::Daemon(daemon.into())])
             }
-        }
-    }
-}
-
-impl IpvsMessage {
-    /// A message that says all by its command.
-    pub(super) fn bare(command: Command) -> Self {
-        Self::new(command, Vec::new())
-    }
-
-    /// A message that names a service; the kernel needs no more of it than to tell it from others.
-    pub(super) fn about(command: Command, service: &ServiceIdentity) -> Self {
-        Self::new(command, vec![named(service)])
+        };
+        Self::new(command, attributes)
     }
 }
 
@@ -228,11 +163,30 @@ fn named(service: &ServiceIdentity) -> Attribute {
     Attribute::Service(service::identity_attributes(service).into())
 }
 
-fn whole(service: &Service) -> Attribute {
+fn full_service(service: &Service) -> Attribute {
     Attribute::Service(service::service_attributes(service).into())
 }
 
+fn full_destination(destination: &Destination) -> Attribute {
+    Attribute::Destination(destination::destination_attributes(destination).into())
+}
+
 impl IpvsMessage {
+    fn new(command: Command, attributes: Vec<Attribute>) -> Self {
+        let info = Info::default();
+        Self { command: command as u8, attributes: attributes.into(), info }
+    }
+
+    /// A message without attributes.
+    pub(super) fn bare(command: Command) -> Self {
+        Self::new(command, Vec::new())
+    }
+
+    /// A message that identifies a service.
+    pub(super) fn about(command: Command, service: &ServiceIdentity) -> Self {
+        Self::new(command, vec![named(service)])
+    }
+
     pub(super) fn into_service(self) -> Result<ServiceEntry, DecodeError> {
         self.value(|attribute| match attribute {
             Attribute::Service(nest) => Some(service::service_entry(nest.attributes)),
@@ -240,20 +194,16 @@ impl IpvsMessage {
         })
     }
 
-    /// A destination of a service of that family.
-    pub(super) fn into_destination(
+    /// A destination of a service of that family: [`destination`] or [`destination_entry`].
+    pub(super) fn into_destination<D>(
         self,
+        decode: fn(&[DestinationAttribute], AddressFamily) -> Result<D, DecodeError>,
         service_family: AddressFamily,
-    ) -> Result<DestinationEntry, DecodeError> {
-        self.destination(|attributes| destination::destination_entry(attributes, service_family))
-    }
-
-    /// The same without its connections and counters.
-    pub(super) fn into_bare_destination(
-        self,
-        service_family: AddressFamily,
-    ) -> Result<Destination, DecodeError> {
-        self.destination(|attributes| destination::destination(attributes, service_family))
+    ) -> Result<D, DecodeError> {
+        self.value(|attribute| match attribute {
+            Attribute::Destination(nest) => Some(decode(&nest.attributes, service_family)),
+            _ => None,
+        })
     }
 
     pub(super) fn into_daemon(self) -> Result<Daemon, DecodeError> {
@@ -263,44 +213,33 @@ impl IpvsMessage {
         })
     }
 
+    /// Timeouts; 0 for a protocol that the kernel lacks.
     pub(super) fn timeouts(&self) -> Timeouts {
-        match &self.attributes {
-            Attributes::Usual(nest) => timeouts(&nest.attributes),
-            Attributes::Info(_) => Timeouts::default(),
+        let mut timeouts = Timeouts::default();
+        for attribute in &self.attributes.attributes {
+            match *attribute {
+                Attribute::TimeoutTcp(seconds) => timeouts.tcp = seconds,
+                Attribute::TimeoutTcpFin(seconds) => timeouts.tcp_fin = seconds,
+                Attribute::TimeoutUdp(seconds) => timeouts.udp = seconds,
+                _ => {}
+            }
         }
+        timeouts
     }
 
     pub(super) fn into_info(self) -> Result<Info, DecodeError> {
-        match self.attributes {
-            Attributes::Info(nest) => Ok(status::info(&nest.attributes)),
-            Attributes::Usual(_) => Err(NOT_ASKED_FOR.into()),
-        }
-    }
-
-    fn destination<D>(
-        self,
-        of: impl Fn(&[DestinationAttribute]) -> Result<D, DecodeError>,
-    ) -> Result<D, DecodeError> {
-        self.value(|attribute| match attribute {
-            Attribute::Destination(nest) => Some(of(&nest.attributes)),
-            _ => None,
-        })
+        if self.command == SET_INFO { Ok(self.info) } else { Err(NO_VALUE.into()) }
     }
 
     fn value<V>(
         self,
-        of: impl FnMut(Attribute) -> Option<Result<V, DecodeError>>,
+        decode: impl FnMut(Attribute) -> Option<Result<V, DecodeError>>,
     ) -> Result<V, DecodeError> {
-        match self.attributes {
-            Attributes::Usual(nest) => {
-                nest.attributes.into_iter().find_map(of).ok_or(NOT_ASKED_FOR)?
-            }
-            Attributes::Info(_) => Err(NOT_ASKED_FOR.into()),
-        }
+        self.attributes.attributes.into_iter().find_map(decode).ok_or(NO_VALUE)?
     }
 }
 
-const NOT_ASKED_FOR: &str = "an answer without what was asked for";
+const NO_VALUE: &str = "a reply without the requested value";
 
 fn timeout_attributes(timeouts: &Timeouts) -> Vec<Attribute> {
     vec![
@@ -308,18 +247,4 @@ fn timeout_attributes(timeouts: &Timeouts) -> Vec<Attribute> {
         Attribute::TimeoutTcpFin(timeouts.tcp_fin),
         Attribute::TimeoutUdp(timeouts.udp),
     ]
-}
-
-/// A kernel built without one of the protocols does not tell its timeouts; they are 0.
-fn timeouts(attributes: &[Attribute]) -> Timeouts {
-    let mut timeouts = Timeouts::default();
-    for attribute in attributes {
-        match *attribute {
-            Attribute::TimeoutTcp(seconds) => timeouts.tcp = seconds,
-            Attribute::TimeoutTcpFin(seconds) => timeouts.tcp_fin = seconds,
-            Attribute::TimeoutUdp(seconds) => timeouts.udp = seconds,
-            _ => {}
-        }
-    }
-    timeouts
 }

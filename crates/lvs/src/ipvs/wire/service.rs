@@ -1,11 +1,11 @@
-//! Services and what tells them apart.
+//! Services, and addresses.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_core::DecodeError;
 
-use super::attribute::{MaskedFlags, NetworkU16, Unparsed, attributes};
-use super::status::stats;
+use super::attribute::{MaskedFlags, NetworkU16, attributes};
+use super::status::Counters;
 use crate::ipvs::{AddressFamily, Netmask, Protocol, Service, ServiceEntry, ServiceIdentity};
 
 attributes! {
@@ -20,15 +20,15 @@ attributes! {
         7 => Flags(MaskedFlags),
         8 => Timeout(u32),
         9 => Netmask([u8; 4]),
-        10 => Stats(Unparsed),
+        10 => Stats(Counters),
         11 => PersistenceEngine(String),
-        12 => Stats64(Unparsed),
+        12 => Stats64(Counters),
     }
 }
 
-/// The attributes that name a service, which is all that most commands need of it.
+/// The attributes that identify a service, which are enough for most commands.
 pub(super) fn identity_attributes(identity: &ServiceIdentity) -> Vec<ServiceAttribute> {
-    // Room for the rest of a service too.
+    // Room for all attributes of a service.
     let mut attributes = Vec::with_capacity(9);
     attributes.push(ServiceAttribute::Family(identity.family().number()));
     match *identity {
@@ -46,7 +46,7 @@ pub(super) fn identity_attributes(identity: &ServiceIdentity) -> Vec<ServiceAttr
 pub(super) fn service_attributes(service: &Service) -> Vec<ServiceAttribute> {
     let mut attributes = identity_attributes(&service.identity);
     attributes.push(ServiceAttribute::Scheduler(service.scheduler.clone()));
-    // An empty name is none, and ipvsadm does not send it.
+    // An empty name stands for none; ipvsadm does not send it.
     if let Some(engine) = service.persistence_engine.as_ref().filter(|name| !name.is_empty()) {
         attributes.push(ServiceAttribute::PersistenceEngine(engine.clone()));
     }
@@ -62,16 +62,13 @@ pub(super) fn service_attributes(service: &Service) -> Vec<ServiceAttribute> {
     attributes
 }
 
-/// A service as the kernel lists it.
-///
-/// A kernel before 4.1 has no `STATS64`. A service of a mark comes without protocol, address and
-/// port; without a scheduler it is listed as `none`.
+/// A service in a dump. A kernel before 4.1 has no `STATS64`. With a mark the kernel sends no
+/// protocol, address and port.
 pub(super) fn service_entry(
     attributes: Vec<ServiceAttribute>,
 ) -> Result<ServiceEntry, DecodeError> {
     let (mut family, mut protocol, mut address, mut port, mut mark) = (None, None, None, None, 0);
-    let mut scheduler = None;
-    let mut persistence_engine = None;
+    let (mut scheduler, mut persistence_engine) = (None, None);
     let (mut flags, mut timeout, mut netmask) = (0, 0, None);
     let (mut narrow, mut wide) = (None, None);
     for attribute in attributes {
@@ -112,28 +109,23 @@ pub(super) fn service_entry(
     };
     Ok(ServiceEntry {
         service: service.with_kernel_fields(flags, timeout, netmask),
-        stats: wide.or(narrow).as_ref().map(stats).transpose()?.unwrap_or_default(),
+        stats: wide.or(narrow).as_ref().map(Counters::stats).transpose()?.unwrap_or_default(),
     })
 }
 
 /// An address as `union nf_inet_addr`: IPv4 in the first four bytes, the rest 0.
 pub(super) fn address_bytes(address: IpAddr) -> [u8; 16] {
     match address {
-        IpAddr::V4(address) => {
-            let [a, b, c, d] = address.octets();
-            [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-        }
+        IpAddr::V4(address) => (u128::from(address.to_bits()) << 96).to_be_bytes(),
         IpAddr::V6(address) => address.octets(),
     }
 }
 
 /// The address in a `union nf_inet_addr`.
 pub(super) fn typed_address(bytes: [u8; 16], family: AddressFamily) -> IpAddr {
+    let [a, b, c, d, ..] = bytes;
     match family {
-        AddressFamily::Ipv4 => {
-            let [a, b, c, d, ..] = bytes;
-            Ipv4Addr::new(a, b, c, d).into()
-        }
+        AddressFamily::Ipv4 => Ipv4Addr::new(a, b, c, d).into(),
         AddressFamily::Ipv6 => Ipv6Addr::from(bytes).into(),
     }
 }

@@ -1,66 +1,70 @@
-//! The answer to `IPVS_CMD_GET_INFO`, and counters and rates.
+//! Counters and rates, and the reply to `IPVS_CMD_GET_INFO`.
 
-use netlink_packet_core::DecodeError;
+use std::fmt::{self, Formatter};
 
-use super::attribute::{Counter, Unparsed, attributes};
-use crate::ipvs::{Info, Rates, Stats, Version};
+use netlink_packet_core::{DecodeError, NlasIterator, parse_u32, parse_u64};
 
-attributes! {
-    /// Attributes of the answer to `IPVS_CMD_GET_INFO` (`IPVS_INFO_ATTR_*`).
-    InfoAttribute {
-        1 => Version(u32),
-        2 => TableSize(u32),
+use super::attribute::Value;
+use crate::ipvs::{Info, Stats, Version};
+
+/// Nested `IPVS_STATS_ATTR_*`, decoded only where they are used: the kernel sends all counters twice,
+/// and in a dump of thousands their decoding takes most of the time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::ipvs) struct Counters(pub(super) Vec<u8>);
+
+impl Counters {
+    /// The counters and rates; what the kernel does not send is 0. They have 32 bits in `STATS` and
+    /// 64 in `STATS64`, but bytes have 64 in both.
+    pub(super) fn stats(&self) -> Result<Stats, DecodeError> {
+        let mut stats = Stats::default();
+        for attribute in NlasIterator::new(self.0.as_slice()) {
+            let attribute = attribute?;
+            let place = match attribute.kind() {
+                1 => &mut stats.connections,
+                2 => &mut stats.packets_in,
+                3 => &mut stats.packets_out,
+                4 => &mut stats.bytes_in,
+                5 => &mut stats.bytes_out,
+                6 => &mut stats.rates.connections,
+                7 => &mut stats.rates.packets_in,
+                8 => &mut stats.rates.packets_out,
+                9 => &mut stats.rates.bytes_in,
+                10 => &mut stats.rates.bytes_out,
+                _ => continue,
+            };
+            let value = attribute.value();
+            *place = if value.len() == 4 { parse_u32(value)?.into() } else { parse_u64(value)? };
+        }
+        Ok(stats)
     }
 }
 
-/// What a kernel does not tell is 0.
-pub(super) fn info(attributes: &[InfoAttribute]) -> Info {
-    let mut info = Info { version: Version(0), table_size: 0 };
-    for attribute in attributes {
-        match *attribute {
-            InfoAttribute::Version(version) => info.version = Version(version),
-            InfoAttribute::TableSize(size) => info.table_size = size,
-            InfoAttribute::Other(_) => {}
+impl Value for Counters {
+    const NESTED: bool = true;
+    fn length(&self) -> usize {
+        self.0.len()
+    }
+    fn emit(&self, buffer: &mut [u8]) {
+        buffer.copy_from_slice(&self.0);
+    }
+    fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Ok(Self(bytes.to_owned()))
+    }
+    fn show(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{{{} bytes}}", self.0.len())
+    }
+}
+
+/// Decodes `IPVS_INFO_ATTR_*`. What the kernel does not send is 0.
+pub(super) fn info(attributes: &[u8]) -> Result<Info, DecodeError> {
+    let mut info = Info::default();
+    for attribute in NlasIterator::new(attributes) {
+        let attribute = attribute?;
+        match attribute.kind() {
+            1 => info.version = Version(parse_u32(attribute.value())?),
+            2 => info.table_size = parse_u32(attribute.value())?,
+            _ => {}
         }
     }
-    info
-}
-
-attributes! {
-    /// Attributes of statistics (`IPVS_STATS_ATTR_*`).
-    StatsAttribute {
-        1 => Connections(Counter),
-        2 => PacketsIn(Counter),
-        3 => PacketsOut(Counter),
-        4 => BytesIn(Counter),
-        5 => BytesOut(Counter),
-        6 => ConnectionRate(Counter),
-        7 => PacketRateIn(Counter),
-        8 => PacketRateOut(Counter),
-        9 => ByteRateIn(Counter),
-        10 => ByteRateOut(Counter),
-    }
-}
-
-/// What a kernel does not tell is 0.
-pub(super) fn stats(list: &Unparsed) -> Result<Stats, DecodeError> {
-    let mut stats = Stats::default();
-    let Rates { connections, packets_in, packets_out, bytes_in, bytes_out } = &mut stats.rates;
-    for attribute in list.attributes() {
-        let (place, counter) = match attribute? {
-            StatsAttribute::Connections(counter) => (&mut stats.connections, counter),
-            StatsAttribute::PacketsIn(counter) => (&mut stats.packets_in, counter),
-            StatsAttribute::PacketsOut(counter) => (&mut stats.packets_out, counter),
-            StatsAttribute::BytesIn(counter) => (&mut stats.bytes_in, counter),
-            StatsAttribute::BytesOut(counter) => (&mut stats.bytes_out, counter),
-            StatsAttribute::ConnectionRate(counter) => (&mut *connections, counter),
-            StatsAttribute::PacketRateIn(counter) => (&mut *packets_in, counter),
-            StatsAttribute::PacketRateOut(counter) => (&mut *packets_out, counter),
-            StatsAttribute::ByteRateIn(counter) => (&mut *bytes_in, counter),
-            StatsAttribute::ByteRateOut(counter) => (&mut *bytes_out, counter),
-            StatsAttribute::Other(_) => continue,
-        };
-        *place = counter.get();
-    }
-    Ok(stats)
+    Ok(info)
 }

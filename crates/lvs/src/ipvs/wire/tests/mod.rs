@@ -1,4 +1,4 @@
-//! Values through the wire and back; bytes of the reference and of a real kernel.
+//! The wire format beside the bytes of ipvsadm 1.31 and of Linux 6.1; round trips.
 
 use netlink_packet_core::{
     DecodeError, Emitable, NetlinkBuffer, NetlinkDeserializable, NetlinkHeader, Parseable,
@@ -23,12 +23,12 @@ fn parse(bytes: &[u8]) -> Result<IpvsMessage, DecodeError> {
 
 /// Messages (without the netlink header) below the heads that begin with `head`.
 fn messages(fixture: &str, head: &str) -> Vec<Vec<u8>> {
-    let mut wanted = false;
+    let mut matches = false;
     let mut messages = Vec::new();
     for line in fixture.lines() {
         if let Some(title) = line.strip_prefix("# ") {
-            wanted = title.starts_with(head);
-        } else if wanted {
+            matches = title.starts_with(head);
+        } else if matches {
             let datagram: Vec<u8> = (0..line.len() / 2)
                 .map(|at| u8::from_str_radix(&line[at * 2..at * 2 + 2], 16).unwrap())
                 .collect();
@@ -48,7 +48,7 @@ fn replies(head: &str) -> Vec<Vec<u8>> {
     messages(include_str!("../fixtures/replies.txt"), head)
 }
 
-/// What is sent, beside what ipvsadm 1.31 sends.
+/// Requests beside those of ipvsadm 1.31.
 mod reference {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -99,7 +99,7 @@ mod reference {
     }
 
     #[test]
-    fn services_are_sent_as_the_reference_sends_them() {
+    fn service_requests_equal_the_reference() {
         let none = ServiceFlags::default();
         let web = Service::new(ServiceIdentity::tcp(V4, 80), "wlc");
         let second = Service::new(ServiceIdentity::tcp(V4, 81), "rr");
@@ -157,7 +157,7 @@ mod reference {
     }
 
     #[test]
-    fn destinations_are_sent_as_the_reference_sends_them() {
+    fn destination_requests_equal_the_reference() {
         let first = ServiceIdentity::tcp(V4, 80);
         let second = ServiceIdentity::tcp(V4, 81);
         let secure = ServiceIdentity::tcp(V6, 443);
@@ -218,7 +218,7 @@ mod reference {
             let (ours, reference) = (ours(request), reference(command_line));
             assert_eq!(ours[..4], reference[..4], "{command_line}");
             assert_eq!(nest(&ours, 2), nest(&reference, 2), "{command_line}");
-            // The reference adds settings of the service here, which the kernel does not look at.
+            // The reference adds settings of the service here, which the kernel ignores.
             assert!(nest(&reference, 1).starts_with(&nest(&ours, 1)), "{command_line}");
         };
         for (command_line, service, destination) in cases {
@@ -233,7 +233,7 @@ mod reference {
     }
 
     #[test]
-    fn what_names_a_service_or_destination_is_sent_alone() {
+    fn delete_and_zero_requests_send_only_the_identity() {
         let compare = |command_line: &str, request: &Request, kinds: &[u16]| {
             let (ours, reference) = (ours(request), reference(command_line));
             assert_eq!(ours[..4], reference[..4], "{command_line}");
@@ -261,7 +261,7 @@ mod reference {
     }
 
     #[test]
-    fn questions_are_those_of_the_reference() {
+    fn dump_and_query_requests_equal_the_reference() {
         let asked = messages(REQUESTS, "ipvsadm -L -n --stats");
         assert_eq!(bytes(IpvsMessage::bare(Command::GetService)), asked[0]);
         let web = ServiceIdentity::tcp(V4, 80);
@@ -300,7 +300,7 @@ mod reference {
     }
 
     #[test]
-    fn the_rest_is_sent_as_the_reference_sends_it() {
+    fn daemon_timeout_and_flush_requests_equal_the_reference() {
         let master = Daemon { state: DaemonState::Master, ..backup(7) };
         let six: Ipv6Addr = "ff02::99".parse().unwrap();
         let timeouts = Timeouts { tcp: 900, tcp_fin: 120, udp: 300 };
@@ -336,11 +336,11 @@ mod reference {
     }
 }
 
-/// What Linux 6.1 answered, as values.
+/// Replies of Linux 6.1 as values.
 mod kernel {
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-    use super::super::IpvsMessage;
+    use super::super::{IpvsMessage, destination_entry};
     use super::{parse, replies};
     use crate::ipvs::{
         AddressFamily, Checksum, Daemon, DaemonState, Destination, DestinationEntry, Forwarding,
@@ -348,7 +348,7 @@ mod kernel {
         Timeouts, Tunnel, Version,
     };
 
-    /// Answers with that command below that head.
+    /// Replies with that command below that head.
     fn answers(head: &str, command: u8) -> Vec<IpvsMessage> {
         replies(head)
             .iter()
@@ -357,7 +357,7 @@ mod kernel {
             .collect()
     }
 
-    /// The counters of the one destination that had visitors, and of its service: eight connections.
+    /// The counters of the one destination with connections, and of its service.
     fn busy() -> Stats {
         Stats {
             connections: 8,
@@ -392,7 +392,7 @@ mod kernel {
     }
 
     #[test]
-    fn services() {
+    fn services_of_linux_6_1_are_decoded() {
         let v4 = Ipv4Addr::new(10, 0, 0, 1);
         let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
         let discard =
@@ -419,7 +419,7 @@ mod kernel {
     }
 
     #[test]
-    fn destinations() {
+    fn destinations_of_linux_6_1_are_decoded() {
         let v4 = |last| Ipv4Addr::new(10, 0, 0, last);
         let v6 = |last| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last);
         let idle = |destination| DestinationEntry {
@@ -448,13 +448,13 @@ mod kernel {
         let answers = answers("ipvsadm -L -n --stats", 5);
         let found: Vec<_> = answers
             .into_iter()
-            .map(|one| one.into_destination(AddressFamily::Ipv4).unwrap())
+            .map(|one| one.into_destination(destination_entry, AddressFamily::Ipv4).unwrap())
             .collect();
         assert_eq!(found, expected);
     }
 
     #[test]
-    fn daemons() {
+    fn daemons_of_linux_6_1_are_decoded() {
         let daemon = |state, sync_id, length, group: IpAddr, port, time_to_live| Daemon {
             state,
             interface: "veth0".into(),
@@ -479,7 +479,7 @@ mod kernel {
     }
 
     #[test]
-    fn settings() {
+    fn timeouts_and_info_of_linux_6_1_are_decoded() {
         let answer = answers("ipvsadm -L -n --timeout", 12).remove(0);
         assert_eq!(answer.timeouts(), Timeouts { tcp: 900, tcp_fin: 120, udp: 300 });
         let answer = answers("ipvsadm (every start)", 14).remove(0);

@@ -1,15 +1,14 @@
-//! What goes out comes back the same, and nothing that comes back does harm.
+//! Values survive encoding and decoding, and no bytes make the decoder panic.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use netlink_packet_core::DefaultNla;
+use netlink_packet_core::{DefaultNla, Emitable};
 use proptest::prelude::*;
 
 use super::super::Attribute;
-use super::super::attribute::{Counter, Nest, Unparsed, Value};
 use super::super::destination::{DestinationAttribute, destination_attributes, destination_entry};
 use super::super::service::{ServiceAttribute, service_attributes};
-use super::super::status::{InfoAttribute, StatsAttribute};
+use super::super::status::Counters;
 use super::super::{Command, IpvsMessage, service, timeout_attributes};
 use super::{bytes, parse, replies};
 use crate::ipvs::{
@@ -18,7 +17,7 @@ use crate::ipvs::{
     Tunnel, Version,
 };
 
-/// The message as it comes out at the other end.
+/// The message, encoded and decoded.
 fn sent(message: IpvsMessage) -> IpvsMessage {
     parse(&bytes(message)).unwrap()
 }
@@ -30,7 +29,7 @@ fn decode_everything(bytes: &[u8]) {
         let _ = message.clone().into_service();
         let _ = message.clone().into_daemon();
         for family in [AddressFamily::Ipv4, AddressFamily::Ipv6] {
-            let _ = message.clone().into_destination(family);
+            let _ = message.clone().into_destination(destination_entry, family);
         }
     }
 }
@@ -136,29 +135,33 @@ fn stats_of([a, b, c, d, e, f, g, h, i, j]: [u64; 10]) -> Stats {
     }
 }
 
-/// Statistics as a kernel sends them: `narrow` makes 32-bit numbers of all but the bytes.
-fn stats_attributes(stats: &Stats, narrow: bool) -> Unparsed {
-    let wide = Counter::Wide;
-    let usual = |value| {
-        if narrow { Counter::Narrow(value as u32) } else { Counter::Wide(value) }
-    };
-    let attributes = Nest::from(vec![
-        StatsAttribute::Connections(usual(stats.connections)),
-        StatsAttribute::PacketsIn(usual(stats.packets_in)),
-        StatsAttribute::PacketsOut(usual(stats.packets_out)),
-        // IPVS_STATS_ATTR_PAD, which aligns the next.
-        StatsAttribute::Other(DefaultNla::new(11, vec![])),
-        StatsAttribute::BytesIn(wide(stats.bytes_in)),
-        StatsAttribute::BytesOut(wide(stats.bytes_out)),
-        StatsAttribute::ConnectionRate(usual(stats.rates.connections)),
-        StatsAttribute::PacketRateIn(usual(stats.rates.packets_in)),
-        StatsAttribute::PacketRateOut(usual(stats.rates.packets_out)),
-        StatsAttribute::ByteRateIn(usual(stats.rates.bytes_in)),
-        StatsAttribute::ByteRateOut(usual(stats.rates.bytes_out)),
-    ]);
-    let mut bytes = vec![0; attributes.length()];
+fn number(kind: u16, value: u64, narrow: bool) -> DefaultNla {
+    let (wide, narrow_value) = (value.to_ne_bytes(), (value as u32).to_ne_bytes());
+    DefaultNla::new(kind, if narrow { narrow_value.to_vec() } else { wide.to_vec() })
+}
+
+fn emitted(attributes: &[DefaultNla]) -> Vec<u8> {
+    let mut bytes = vec![0; attributes.buffer_len()];
     attributes.emit(&mut bytes);
-    Unparsed(bytes)
+    bytes
+}
+
+/// Statistics as a kernel sends them: `narrow` makes 32-bit numbers of all but the bytes.
+fn stats_attributes(stats: &Stats, narrow: bool) -> Counters {
+    Counters(emitted(&[
+        number(1, stats.connections, narrow),
+        number(2, stats.packets_in, narrow),
+        number(3, stats.packets_out, narrow),
+        // IPVS_STATS_ATTR_PAD, which aligns the next.
+        DefaultNla::new(11, vec![]),
+        number(4, stats.bytes_in, false),
+        number(5, stats.bytes_out, false),
+        number(6, stats.rates.connections, narrow),
+        number(7, stats.rates.packets_in, narrow),
+        number(8, stats.rates.packets_out, narrow),
+        number(9, stats.rates.bytes_in, narrow),
+        number(10, stats.rates.bytes_out, narrow),
+    ]))
 }
 
 fn truncated(stats: &Stats) -> Stats {
@@ -177,14 +180,14 @@ fn truncated(stats: &Stats) -> Stats {
     ])
 }
 
-/// An attribute that no kernel sends yet.
+/// An attribute of a future kernel.
 fn unknown() -> DefaultNla {
     DefaultNla::new(4000, vec![1, 2, 3])
 }
 
 proptest! {
     #[test]
-    fn a_service_survives(service in service(), stats in stats()) {
+    fn service_survives_round_trip(service in service(), stats in stats()) {
         let mut attributes = service_attributes(&service);
         attributes.push(ServiceAttribute::Stats(stats_attributes(&stats, true)));
         attributes.push(ServiceAttribute::Other(unknown()));
@@ -201,7 +204,7 @@ proptest! {
     }
 
     #[test]
-    fn a_destination_survives(
+    fn destination_survives_round_trip(
         destination in destination(), counts: [u32; 3], stats in stats(), family in family(),
     ) {
         let [active_connections, inactive_connections, persistent_connections] = counts;
@@ -211,7 +214,7 @@ proptest! {
             DestinationAttribute::InactiveConnections(inactive_connections),
             DestinationAttribute::PersistentConnections(persistent_connections),
             DestinationAttribute::Stats64(stats_attributes(&stats, false)),
-            // The narrow ones do not win by coming last.
+            // 64-bit counters win, whatever comes last.
             DestinationAttribute::Stats(stats_attributes(&Stats::default(), true)),
             DestinationAttribute::Other(unknown()),
         ]);
@@ -220,25 +223,23 @@ proptest! {
         let entry = DestinationEntry {
             destination, active_connections, inactive_connections, persistent_connections, stats,
         };
-        prop_assert_eq!(sent(message).into_destination(family).unwrap(), entry);
+        prop_assert_eq!(sent(message).into_destination(destination_entry, family).unwrap(), entry);
     }
 
     #[test]
-    fn a_daemon_survives(daemon in daemon()) {
+    fn daemon_survives_round_trip(daemon in daemon()) {
         let message = IpvsMessage::from(&Request::StartDaemon(daemon.clone()));
         prop_assert_eq!(sent(message).into_daemon().unwrap(), daemon);
     }
 
     #[test]
-    fn settings_survive(tcp: u32, tcp_fin: u32, udp: u32) {
+    fn timeouts_and_info_survive_round_trip(tcp: u32, tcp_fin: u32, udp: u32) {
         let timeouts = Timeouts { tcp, tcp_fin, udp };
         let message = IpvsMessage::new(Command::SetConfig, timeout_attributes(&timeouts));
         prop_assert_eq!(sent(message).timeouts(), timeouts);
-        let info = Nest::from(vec![InfoAttribute::Version(tcp), InfoAttribute::TableSize(udp)]);
+        let info = emitted(&[number(1, tcp.into(), true), number(2, udp.into(), true)]);
         // Command 14, IPVS_CMD_SET_INFO.
-        let mut message = vec![14, 1, 0, 0];
-        message.resize(4 + info.length(), 0);
-        info.emit(&mut message[4..]);
+        let message = [&[14, 1, 0, 0], &info[..]].concat();
         prop_assert_eq!(
             parse(&message).unwrap().into_info().unwrap(),
             Info { version: Version(tcp), table_size: udp }
@@ -246,41 +247,41 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic(command in 0_u8..20, bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+    fn decoder_never_panics(command in 0_u8..20, bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         decode_everything(&[&[command, 1, 0, 0], &bytes[..]].concat());
     }
 
     #[test]
-    fn no_change_of_a_real_answer_makes_it_panic(
+    fn decoder_never_panics_on_changed_replies(
         which in any::<prop::sample::Index>(),
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
         cut in any::<prop::sample::Index>(),
         cuts: bool,
     ) {
-        let answers = replies("");
-        let mut answer = which.get(&answers).clone();
+        let replies = replies("");
+        let mut reply = which.get(&replies).clone();
         for (index, byte) in changes {
-            let place = index.index(answer.len());
-            answer[place] = byte;
+            let place = index.index(reply.len());
+            reply[place] = byte;
         }
         if cuts {
-            answer.truncate(cut.index(answer.len()));
+            reply.truncate(cut.index(reply.len()));
         }
-        decode_everything(&answer);
+        decode_everything(&reply);
     }
 
     #[test]
-    fn a_name_of_any_length_is_sent_without_panic(length in 0_usize..100_000) {
+    fn name_of_any_length_is_sent(length in 0_usize..100_000) {
         let mut service = Service::new(ServiceIdentity::tcp([10, 0, 0, 1], 80), "x".repeat(length));
         service.persistence_engine = Some("y".repeat(length));
         let sent = sent((&Request::AddService(service)).into()).into_service().unwrap();
-        // Longer than the 15 and 16 bytes that the kernel takes, so that it refuses, too.
+        // Longer than the 15 and 16 bytes that the kernel accepts, so it refuses the name.
         prop_assert_eq!(sent.service.scheduler.len(), length.min(255));
     }
 }
 
 #[test]
-fn what_an_older_kernel_leaves_out_has_its_meaning() {
+fn attributes_missing_from_old_kernels_have_defaults() {
     let identity = ServiceIdentity::tcp([10, 0, 0, 1], 80);
     let message = IpvsMessage::about(Command::NewService, &identity);
     let entry = sent(message).into_service().unwrap();
@@ -305,7 +306,7 @@ fn what_an_older_kernel_leaves_out_has_its_meaning() {
 }
 
 #[test]
-fn without_an_identity_there_is_no_value() {
+fn reply_without_identity_is_malformed() {
     let identity = ServiceIdentity::udp([10, 0, 0, 1], 53);
     let service = service::identity_attributes(&identity);
     for left_out in 0..service.len() {
@@ -318,6 +319,6 @@ fn without_an_identity_there_is_no_value() {
     let message = IpvsMessage::bare(Command::NewService);
     assert!(message.clone().into_service().is_err());
     assert!(message.clone().into_daemon().is_err());
-    assert!(message.into_destination(AddressFamily::Ipv4).is_err());
+    assert!(message.into_destination(destination_entry, AddressFamily::Ipv4).is_err());
     assert!(destination_entry(&[], AddressFamily::Ipv4).is_err());
 }
