@@ -5,50 +5,47 @@ use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
 
 use super::Error;
-use super::text::{address, decimal, fields, port, read_line};
+use super::text::{address, fields, parsed, port, protocol, read_line};
 use crate::ipvs::Protocol;
 use crate::netlink::proc_net;
 
-/// Where the documentation of the kernel says that the table is.
+/// The path for error texts; the file that is read is that of the thread.
 const PATH: &str = "/proc/net/ip_vs_conn";
 
-/// A connection, or a template of persistence, as a line of `/proc/net/ip_vs_conn`.
+/// A connection or a persistence template: a line of `/proc/net/ip_vs_conn`.
 ///
-/// Texts are bytes: the data of a persistence engine comes from packets.
+/// Texts are bytes, because the data of a persistence engine comes from packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Connection<'a> {
-    /// The kernel's name of the protocol: `TCP`, `UDP`, `SCTP`, or `IP` for a template of a mark.
+    /// Protocol: `TCP`, `UDP`, `SCTP`, or `IP` for a template of a mark.
     pub protocol: &'a [u8],
-    /// Address and port of the client; a template has port 0.
+    /// Address and port of the client; port 0 in a template.
     pub client: SocketAddr,
-    /// Virtual address and port; a template of a mark has the mark as an IPv4 address.
+    /// Virtual address and port; in a template of a mark the mark as an IPv4 address.
     pub service: SocketAddr,
     /// Address and port of the real server.
     pub destination: SocketAddr,
-    /// The kernel's name of the state, such as `ESTABLISHED`.
+    /// State, such as `ESTABLISHED`.
     pub state: &'a [u8],
-    /// Seconds until the kernel forgets the connection, unless a packet comes.
+    /// Seconds until the connection expires, unless a packet comes.
     pub seconds: u32,
     /// Name of the persistence engine and its data, up to the first blank.
     pub engine: Option<(&'a [u8], &'a [u8])>,
 }
 
 impl<'a> Connection<'a> {
-    /// Reads a line, with its newline or without.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::EmptyLine`] or [`Error::UnexpectedLine`].
+    /// Parses a line, with or without its newline. Fails with [`Error::EmptyLine`] or
+    /// [`Error::UnexpectedLine`].
     pub fn parse(line: &'a [u8]) -> Result<Self, Error> {
-        match Self::of_line(line) {
+        match Self::parse_line(line) {
             Some(connection) => Ok(connection),
             None if line.trim_ascii().is_empty() => Err(Error::EmptyLine { path: PATH }),
             None => Err(Error::UnexpectedLine { path: PATH }),
         }
     }
 
-    fn of_line(line: &'a [u8]) -> Option<Self> {
+    fn parse_line(line: &'a [u8]) -> Option<Self> {
         let mut fields = fields(line);
         let protocol = fields.next()?;
         let mut endpoint =
@@ -59,45 +56,36 @@ impl<'a> Connection<'a> {
             service: endpoint()?,
             destination: endpoint()?,
             state: fields.next()?,
-            seconds: decimal(fields.next()?)?,
+            seconds: parsed(fields.next()?)?,
             engine: fields.next().zip(fields.next()),
         })
     }
 
-    /// The protocol as a number, where it is one that has ports; `None` for `IP`, `AH` and `ESP`.
+    /// The number of a protocol with ports; `None` for `IP`, `AH` and `ESP`.
     #[must_use]
     pub const fn transport(&self) -> Option<Protocol> {
-        match self.protocol {
-            b"TCP" => Some(Protocol::TCP),
-            b"UDP" => Some(Protocol::UDP),
-            b"SCTP" => Some(Protocol::SCTP),
-            _ => None,
-        }
+        protocol(self.protocol)
     }
 }
 
-/// Reads the connection table one line at a time: a table of millions takes no more memory than one
-/// of ten.
+/// Reads the connection table one line at a time, in constant memory.
 ///
-/// Before Linux 6.14 the time to read it grows with the square of the connections.
+/// Before Linux 6.14 the time grows with the square of the number of connections.
 pub struct ConnectionTable<R = Box<dyn BufRead>> {
     input: R,
     line: Vec<u8>,
 }
 
 impl ConnectionTable {
-    /// Opens the table of the calling thread's network namespace.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Open`], [`Error::Read`], or [`Error::UnexpectedLine`] for a table without a title.
+    /// Opens the table of the calling thread's network namespace. Fails with [`Error::Open`], or as
+    /// [`ConnectionTable::new`].
     pub fn open() -> Result<Self, Error> {
         let file = File::open(proc_net().join("ip_vs_conn"))
             .map_err(|source| Error::Open { path: PATH, source })?;
         Self::new(Box::new(BufReader::new(file)))
     }
 
-    /// A table without connections, as a kernel without IPVS would have it.
+    /// A table without connections, for a kernel without IPVS.
     #[must_use]
     pub fn empty() -> Self {
         Self { input: Box::new(io::empty()), line: Vec::new() }
@@ -105,11 +93,8 @@ impl ConnectionTable {
 }
 
 impl<R: BufRead> ConnectionTable<R> {
-    /// Reads a table from its title on.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Read`], or [`Error::UnexpectedLine`] for an input without a title.
+    /// Reads the header of a table. Fails with [`Error::Read`], or with [`Error::UnexpectedLine`] if
+    /// there is none.
     pub fn new(input: R) -> Result<Self, Error> {
         let mut table = Self { input, line: Vec::new() };
         match table.next_line()? {
@@ -118,21 +103,14 @@ impl<R: BufRead> ConnectionTable<R> {
         }
     }
 
-    /// The next connection, in the kernel's order; `None` after the last.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Read`], or as [`Connection::parse`]. The line after a wrong one can still be read.
+    /// The next connection, in the kernel's order; `None` after the last. Fails with [`Error::Read`],
+    /// or as [`Connection::parse`]; then the next line can still be read.
     #[allow(clippy::should_implement_trait)] // A connection borrows from the table.
     pub fn next(&mut self) -> Result<Option<Connection<'_>>, Error> {
         self.next_line()?.map(Connection::parse).transpose()
     }
 
-    /// The next line, for [`Connection::parse`]; `None` after the last.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Read`].
+    /// The next line, for [`Connection::parse`]; `None` after the last. Fails with [`Error::Read`].
     pub fn next_line(&mut self) -> Result<Option<&[u8]>, Error> {
         match read_line(&mut self.input, &mut self.line) {
             Ok(true) => Ok(Some(&self.line)),

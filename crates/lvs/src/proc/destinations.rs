@@ -1,34 +1,32 @@
 //! The table of services and destinations, `/proc/net/ip_vs`.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 
-use super::text::{address, decimal, fields, hexadecimal, port, read_line};
-use crate::ipvs::{
-    Destination, DestinationEntry, Forwarding, Protocol, ServiceEntry, ServiceIdentity, Stats,
-};
+use super::text::{address, fields, hexadecimal, parsed, port, protocol, read_line};
+use crate::ipvs::{Destination, DestinationEntry, Forwarding, ServiceEntry, ServiceIdentity};
 use crate::netlink::proc_net;
 
 /// Name of the file in `/proc/net`.
 const NAME: &str = "ip_vs";
 
-/// Lines above the first service.
-const TITLE: usize = 3;
+/// Header lines above the first service.
+const HEADER_LINES: usize = 3;
 
-/// More destinations than this are not believed.
+/// Destinations above which the file is malformed.
 const MOST_ROWS: usize = 1 << 20;
 
-/// The destinations of all services as `/proc/net/ip_vs` shows them: one read of the file, where
-/// netlink takes one dump for each service.
+/// The destinations of all services from one read of `/proc/net/ip_vs`, where netlink takes one dump
+/// per service.
 ///
-/// The file has addresses, forwarding methods, weights and numbers of connections. It has too
-/// little of a service: neither its scheduler flags, nor its persistence engine, nor the family of a
-/// mark. So it goes with a dump of the services, and is used only where it has the same services in
-/// the same order. Both walk through one hash table (`ip_vs_info_seq_ops` and
-/// `ip_vs_genl_dump_services` of the kernel's ip_vs_ctl.c), so they differ only where a service came
-/// or went in between, or where a change in another network namespace makes Linux 6.1 leave some out
-/// of the file.
+/// The file has addresses, forwarding methods, weights and numbers of connections. It lacks the
+/// scheduler flags and the persistence engine of a service, and the family of a mark. So it
+/// complements a dump of the services, and is used only if it has the same services in the same
+/// order. Both walk the same hash table (`ip_vs_info_seq_ops` and `ip_vs_genl_dump_services` of the
+/// kernel's ip_vs_ctl.c). They differ if a service was added or deleted in between, or if a change
+/// in another network namespace makes Linux 6.1 skip some in the file.
 pub struct DestinationTable {
     rows: Vec<Row>,
     /// Index of the first row of each service.
@@ -38,9 +36,9 @@ pub struct DestinationTable {
 impl DestinationTable {
     /// Reads the file of the calling thread's network namespace.
     ///
-    /// `services` is a dump ([`Client::services`](crate::ipvs::Client::services)), in its order.
-    /// `None` where the file cannot be read or does not agree with the dump; then
-    /// [`Client::destinations`](crate::ipvs::Client::destinations) has the answer.
+    /// `services` is the dump of [`Client::services`](crate::ipvs::Client::services). `None` if the
+    /// file cannot be read or does not agree with it; use
+    /// [`Client::destinations`](crate::ipvs::Client::destinations) then.
     #[must_use]
     pub fn open(services: &[ServiceEntry]) -> Option<Self> {
         let file = File::open(proc_net().join(NAME)).ok()?;
@@ -52,7 +50,7 @@ impl DestinationTable {
             return None;
         }
         let mut line = Vec::new();
-        for _ in 0..TITLE {
+        for _ in 0..HEADER_LINES {
             read_line(&mut input, &mut line).ok()?;
         }
         let mut table = Self { rows: Vec::new(), starts: Vec::with_capacity(services.len()) };
@@ -73,9 +71,8 @@ impl DestinationTable {
         services.next().is_none().then_some(table)
     }
 
-    /// The destinations of the service at that index of the dump, in the kernel's order, with
-    /// address, port, forwarding method, weight, active and inactive connections. Everything else
-    /// has its default.
+    /// The destinations of the service with that index in the dump, in the kernel's order. What the
+    /// file lacks (thresholds, tunnel, persistent connections, counters) has its default.
     #[must_use]
     pub fn destinations(&self, service: usize) -> Vec<DestinationEntry> {
         let Some(&start) = self.starts.get(service) else { return Vec::new() };
@@ -84,17 +81,13 @@ impl DestinationTable {
     }
 }
 
-/// The file shows no family, so it does not distinguish two services of one mark.
+/// The file has no family, so it does not distinguish two services of one mark.
 fn has_mark_of_both_families(services: &[ServiceEntry]) -> bool {
-    let mark = |entry: &ServiceEntry| match entry.service.identity {
-        ServiceIdentity::Mark { mark, .. } => Some(mark),
-        ServiceIdentity::Address { .. } => None,
-    };
-    let mut marks: Vec<u32> = services.iter().filter_map(mark).collect();
-    marks.sort_unstable();
-    let count = marks.len();
-    marks.dedup();
-    marks.len() != count
+    let mut marks = HashSet::new();
+    services.iter().any(|entry| match entry.service.identity {
+        ServiceIdentity::Mark { mark, .. } => !marks.insert(mark),
+        ServiceIdentity::Address { .. } => false,
+    })
 }
 
 /// Whether a line such as `TCP  C0000201:0050 wlc ` or `FWM  00000005 rr ` is about that service.
@@ -103,14 +96,8 @@ fn is_line_of(line: &[u8], identity: &ServiceIdentity) -> Option<bool> {
     let (title, name) = (fields.next()?, fields.next()?);
     Some(match *identity {
         ServiceIdentity::Mark { mark, .. } => title == b"FWM" && hexadecimal(name)? == mark,
-        ServiceIdentity::Address { protocol, address, port } => {
-            let expected: &[u8] = match protocol {
-                Protocol::TCP => b"TCP",
-                Protocol::UDP => b"UDP",
-                Protocol::SCTP => b"SCTP",
-                _ => return None,
-            };
-            title == expected && endpoint(name)? == (address, port)
+        ServiceIdentity::Address { protocol: number, address, port } => {
+            protocol(title) == Some(number) && endpoint(name)? == (address, port)
         }
     })
 }
@@ -123,7 +110,7 @@ fn endpoint(field: &[u8]) -> Option<(IpAddr, u16)> {
     Some((address(host)?, port(number.strip_prefix(b":")?)?))
 }
 
-/// A destination, in as few bytes as may be: there are many.
+/// A destination, without the defaults of an entry: there may be many.
 struct Row {
     address: IpAddr,
     port: u16,
@@ -138,7 +125,7 @@ impl Row {
     fn parse(line: &[u8]) -> Option<Self> {
         let mut fields = fields(line);
         let (address, port) = endpoint(fields.next()?)?;
-        // `ip_vs_fwd_name`: it says `Masq` of what it does not know, but nothing else can be added.
+        // `ip_vs_fwd_name` also prints `Masq` for an unknown method, which cannot be added.
         let forwarding = match fields.next()? {
             b"Masq" => Forwarding::Masquerade,
             b"Local" => Forwarding::Local,
@@ -146,28 +133,22 @@ impl Row {
             b"Route" => Forwarding::DirectRouting,
             _ => return None,
         };
-        // All printed with %d; the dumps have the same 32 bits.
-        let mut number = || decimal::<i32>(fields.next()?).map(i32::cast_unsigned);
+        // The kernel prints these 32 bits with %d.
+        let mut number = || parsed::<i32>(fields.next()?).map(i32::cast_unsigned);
         let (weight, active, inactive) = (number()?, number()?, number()?);
         Some(Self { address, port, forwarding, weight, active, inactive })
     }
 
     fn entry(&self) -> DestinationEntry {
-        let mut destination = Destination::new(self.address, self.port, self.forwarding);
-        destination.weight = self.weight;
-        DestinationEntry {
-            destination,
-            active_connections: self.active,
-            inactive_connections: self.inactive,
-            persistent_connections: 0,
-            stats: Stats::default(),
-        }
+        let destination = Destination::new(self.address, self.port, self.forwarding);
+        let mut entry = DestinationEntry::new(destination.with_weight(self.weight));
+        (entry.active_connections, entry.inactive_connections) = (self.active, self.inactive);
+        entry
     }
 }
 
-/// The connections of all destinations, active and inactive, as `/proc/net/ip_vs` counts them.
-///
-/// `None` where the file cannot be read, as without IPVS.
+/// The number of active and inactive connections of all destinations, from `/proc/net/ip_vs`. `None`
+/// if it cannot be read, as without IPVS.
 #[must_use]
 pub fn connection_count() -> Option<u64> {
     let file = File::open(proc_net().join(NAME)).ok()?;
@@ -179,8 +160,8 @@ fn sum_connections(mut table: impl BufRead) -> Option<u64> {
     let mut sum = 0_u64;
     while read_line(&mut table, &mut line).ok()? {
         if let Some(row) = line.strip_prefix(b"  -> ") {
-            // Address, method and weight come first. The title has words there.
-            let counts = fields(row).skip(3).filter_map(decimal::<u32>);
+            // After address, method and weight. The header has words there.
+            let counts = fields(row).skip(3).filter_map(parsed::<u32>);
             sum = counts.fold(sum, |sum, count| sum.saturating_add(count.into()));
         }
     }
@@ -194,9 +175,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ipvs::{AddressFamily, Service};
+    use crate::ipvs::{AddressFamily, Service, Stats};
 
-    /// As Linux 6.1 wrote it, but for two numbers.
+    /// From Linux 6.1, except two numbers.
     const TABLE: &str = "\
 IP Virtual Server version 1.2.1 (size=4096)
 Prot LocalAddress:Port Scheduler Flags
@@ -223,7 +204,7 @@ FWM  B2D05E00 sh ops
     }
 
     #[test]
-    fn destinations_have_every_kind_of_row() {
+    fn destinations_are_read_from_every_kind_of_row() {
         let table = DestinationTable::read(TABLE.as_bytes(), &dumped()).unwrap();
         let rows = |service| -> Vec<_> {
             let row = |entry: &DestinationEntry| {
@@ -254,11 +235,11 @@ FWM  B2D05E00 sh ops
         for place in 0..3 {
             let mut services = dumped();
             let gone = services.remove(place);
-            assert!(!agrees(&services), "one has come");
+            assert!(!agrees(&services), "added since");
             services.push(gone);
-            assert_eq!(agrees(&services), place == 2, "another order");
+            assert_eq!(agrees(&services), place == 2, "reordered");
             services.push(entry(ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 9), 80)));
-            assert!(!agrees(&services), "one is gone");
+            assert!(!agrees(&services), "deleted since");
         }
         let mut services = dumped();
         services[0] = entry(ServiceIdentity::tcp(Ipv4Addr::new(192, 0, 2, 1), 81));

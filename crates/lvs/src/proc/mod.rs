@@ -1,20 +1,14 @@
-//! Readers of the IPVS files in `/proc/net`: what generic netlink does not dump, or dumps slower.
+//! Readers of the IPVS files in `/proc/net`, for what generic netlink does not dump, or dumps slower:
+//! `ip_vs_conn` with [`ConnectionTable`], `ip_vs` with [`DestinationTable`] and [`connection_count`].
 //!
-//! | file | reader |
-//! |---|---|
-//! | `ip_vs_conn` | [`ConnectionTable`]: one [`Connection`] at a time |
-//! | `ip_vs` | [`DestinationTable`]: the destinations of all services at once; [`connection_count`] |
-//!
-//! All of them read the network namespace of the calling thread (see
-//! [`proc_net`](crate::netlink::proc_net)), and text from the kernel is untrusted: no input panics,
-//! and no line takes more than 64 KiB.
+//! They read the files of the calling thread's network namespace
+//! ([`proc_net`](crate::netlink::proc_net)). No input makes them panic, and no line takes more than
+//! 64 KiB.
 //!
 //! # Examples
 //!
 //! ```no_run
-//! use lvs::proc::ConnectionTable;
-//!
-//! let mut table = ConnectionTable::open()?;
+//! let mut table = lvs::proc::ConnectionTable::open()?;
 //! while let Some(connection) = table.next()? {
 //!     println!("{} -> {}", connection.client, connection.destination);
 //! }
@@ -29,46 +23,31 @@ use std::io;
 
 pub use connections::{Connection, ConnectionTable};
 pub use destinations::{DestinationTable, connection_count};
-// For the programs, which read other untrusted text with it.
+// For the programs, which read other untrusted text with it too.
 #[doc(hidden)]
 pub use text::read_line;
 
-/// A file of the kernel that cannot be read.
+/// A file of the kernel cannot be read. `path` is its path.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs)] // `path` and `source` say what they are.
 pub enum Error {
-    /// The file cannot be opened: IPVS is not loaded, or the right to read it is missing.
+    /// The file cannot be opened: IPVS is not loaded, or the caller lacks the permission.
     #[error("cannot open {path}: {source}")]
-    Open {
-        /// Path of the file.
-        path: &'static str,
-        /// The error of open(2).
-        source: io::Error,
-    },
-    /// Reading failed, or a line is too long.
+    Open { path: &'static str, source: io::Error },
+    /// Reading failed, or a line is too long ([`io::ErrorKind::InvalidData`]).
     #[error("cannot read {path}: {source}")]
-    Read {
-        /// Path of the file.
-        path: &'static str,
-        /// The error of read(2), or one of kind [`io::ErrorKind::InvalidData`].
-        source: io::Error,
-    },
-    /// A line has only blanks.
+    Read { path: &'static str, source: io::Error },
+    /// A line is blank.
     #[error("empty line in {path}")]
-    EmptyLine {
-        /// Path of the file.
-        path: &'static str,
-    },
-    /// A line does not have the expected fields, or the title is missing.
+    EmptyLine { path: &'static str },
+    /// A line does not have the expected fields, or the header is missing.
     #[error("unexpected line in {path}")]
-    UnexpectedLine {
-        /// Path of the file.
-        path: &'static str,
-    },
+    UnexpectedLine { path: &'static str },
 }
 
 impl Error {
-    /// Path of the file that cannot be read.
+    /// Path of the file.
     #[must_use]
     pub const fn path(&self) -> &'static str {
         match self {

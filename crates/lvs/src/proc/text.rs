@@ -1,18 +1,16 @@
-//! Lines of untrusted text, and the fields that the kernel writes to its files in `/proc/net`.
+//! Lines of untrusted text, and the fields of the kernel's files in `/proc/net`.
 
 use std::io::{self, BufRead, Read};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
-/// Longest line in bytes, its newline included. The reference reads 255 of a connection and splits
-/// words of a restore at 4096.
+use crate::ipvs::Protocol;
+
+/// Maximum length of a line in bytes, with its newline. ipvsadm 1.31 reads 255 bytes of a connection,
+/// and splits words of a restore at 4096.
 const LONGEST_LINE: usize = 64 * 1024;
 
-/// Reads the next line, without its newline, into a buffer that is reused. False at the end of the
-/// input.
-///
-/// # Errors
-///
-/// The error of the input, or [`io::ErrorKind::InvalidData`] for a line longer than 64 KiB.
+/// Reads the next line, without its newline, into a buffer. Returns false at the end of the input, and
+/// fails with [`io::ErrorKind::InvalidData`] if the line is longer than 64 KiB.
 pub fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
     input.take(LONGEST_LINE as u64).read_until(b'\n', line)?;
@@ -27,34 +25,36 @@ pub fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<boo
     Ok(!line.is_empty())
 }
 
-/// The fields of a line, with any number of blanks between them.
+/// The fields of a line, separated by any number of blanks.
 pub(super) fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(u8::is_ascii_whitespace).filter(|field| !field.is_empty())
 }
 
-/// An address: IPv6 as eight groups; IPv4 as eight hexadecimal digits or as a dotted quad.
+/// The kernel's name of a protocol with ports.
+pub(super) const fn protocol(name: &[u8]) -> Option<Protocol> {
+    match name {
+        b"TCP" => Some(Protocol::TCP),
+        b"UDP" => Some(Protocol::UDP),
+        b"SCTP" => Some(Protocol::SCTP),
+        _ => None,
+    }
+}
+
+/// An address: IPv6 as eight groups; IPv4 as hexadecimal digits or as a dotted quad.
 pub(super) fn address(field: &[u8]) -> Option<IpAddr> {
     if field.len() == 8
         && let Some(bits) = hexadecimal(field)
     {
         return Some(Ipv4Addr::from_bits(bits).into());
     }
-    let text = text(field)?;
-    if let Ok(address) = text.parse::<Ipv6Addr>() {
-        return Some(address.into());
-    }
-    if let Ok(address) = text.parse::<Ipv4Addr>() {
-        return Some(address.into());
-    }
-    Some(Ipv4Addr::from_bits(hexadecimal(field)?).into())
+    parsed(field).or_else(|| Some(Ipv4Addr::from_bits(hexadecimal(field)?).into()))
 }
 
-/// A port in hexadecimal.
+/// A hexadecimal port.
 pub(super) fn port(field: &[u8]) -> Option<u16> {
     u16::try_from(hexadecimal(field)?).ok()
 }
 
-/// A number in hexadecimal.
 pub(super) fn hexadecimal(field: &[u8]) -> Option<u32> {
     if field.is_empty() {
         return None;
@@ -65,13 +65,8 @@ pub(super) fn hexadecimal(field: &[u8]) -> Option<u32> {
     })
 }
 
-/// A decimal number.
-pub(super) fn decimal<N: std::str::FromStr>(field: &[u8]) -> Option<N> {
-    text(field)?.parse().ok()
-}
-
-fn text(field: &[u8]) -> Option<&str> {
-    str::from_utf8(field).ok()
+pub(super) fn parsed<N: std::str::FromStr>(field: &[u8]) -> Option<N> {
+    str::from_utf8(field).ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -102,7 +97,7 @@ mod tests {
             assert_eq!(hexadecimal(wrong.as_bytes()), None, "{wrong}");
         }
         assert_eq!((port(b"0050"), port(b"10000")), (Some(80), None));
-        assert_eq!((decimal::<i32>(b"-7"), decimal::<u32>(b"-7")), (Some(-7), None));
+        assert_eq!((parsed::<i32>(b"-7"), parsed::<u32>(b"-7")), (Some(-7), None));
     }
 
     fn lines(mut input: &[u8]) -> io::Result<Vec<Vec<u8>>> {
