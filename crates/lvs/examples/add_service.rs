@@ -1,4 +1,4 @@
-//! Adds a service with two real servers and lists the table.
+//! Adds a service with two real servers and prints the table.
 //!
 //! Needs root: `cargo run --example add_service`.
 

@@ -65,7 +65,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// A daemon with the kernel's choice of everything else.
+    /// A daemon that leaves everything else to the kernel.
     #[must_use]
     pub fn new(state: DaemonState, interface: impl Into<String>, sync_id: u32) -> Self {
         Self {

@@ -121,7 +121,7 @@ pub struct Destination {
     pub forwarding: Forwarding,
     /// Share of new connections. With 0 the server gets no new ones; existing ones continue.
     pub weight: u32,
-    /// Number of connections at which the server stops to get new ones; 0 is no limit.
+    /// Number of connections at which the server gets no new ones; 0 is no limit.
     pub upper_threshold: u32,
     /// Number of connections below which it gets new ones again; 0 is the kernel's choice.
     pub lower_threshold: u32,

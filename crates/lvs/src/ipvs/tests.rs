@@ -18,12 +18,12 @@ fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn answer(sequence: u32, command: u8, attributes: &[u8]) -> Answer {
+fn reply(sequence: u32, command: u8, attributes: &[u8]) -> Answer {
     Ok(message(FAMILY, 0, sequence, &[&[command, 1, 0, 0], attributes].concat()))
 }
 
-fn client<F: FnMut(&[Seen]) -> Vec<Answer>>(answer: F) -> Client<FakeKernel<F>> {
-    Client::new(FakeKernel::new(answer)).unwrap()
+fn client<F: FnMut(&[Seen]) -> Vec<Answer>>(reply: F) -> Client<FakeKernel<F>> {
+    Client::new(FakeKernel::new(reply)).unwrap()
 }
 
 fn web() -> ServiceIdentity {
@@ -86,8 +86,8 @@ fn info_and_timeouts_are_decoded() {
     let mut ipvs = client(|seen: &[Seen]| {
         let sequence = seen[0].sequence();
         let reply = match seen[0].payload[0] {
-            15 => answer(sequence, 14, &attribute(1, &0x010201_u32.to_ne_bytes())),
-            13 => answer(sequence, 12, &attribute(6, &300_u32.to_ne_bytes())),
+            15 => reply(sequence, 14, &attribute(1, &0x010201_u32.to_ne_bytes())),
+            13 => reply(sequence, 12, &attribute(6, &300_u32.to_ne_bytes())),
             command => panic!("{command}"),
         };
         vec![reply, Ok(outcome(sequence, 0))]
@@ -103,7 +103,7 @@ fn destination_without_family_has_that_of_its_service() {
         assert_eq!(seen[0].payload[0], 8);
         let address = Ipv6Addr::LOCALHOST.octets();
         let nest = [attribute(1, &address), attribute(2, &443_u16.to_be_bytes())].concat();
-        vec![answer(sequence, 5, &attribute(2, &nest)), Ok(end(sequence, 0))]
+        vec![reply(sequence, 5, &attribute(2, &nest)), Ok(end(sequence, 0))]
     });
     let mark = ServiceIdentity::Mark { mark: 7, family: AddressFamily::Ipv6 };
     let found = ipvs.destinations(&mark).unwrap();
@@ -119,7 +119,7 @@ fn repeated_entries_of_a_dump_are_removed() {
             let mut address = [0; 16];
             address[..4].copy_from_slice(&[198, 51, 100, last]);
             let nest = [attribute(1, &address), attribute(2, &80_u16.to_be_bytes())].concat();
-            answer(sequence, 5, &attribute(2, &nest))
+            reply(sequence, 5, &attribute(2, &nest))
         };
         vec![entry(2), entry(1), entry(1), entry(2), Ok(end(sequence, 0))]
     });
@@ -136,7 +136,7 @@ fn repeated_entries_of_a_dump_are_removed() {
 fn reply_without_value_is_malformed() {
     let mut ipvs = client(|seen: &[Seen]| {
         let sequence = seen[0].sequence();
-        vec![answer(sequence, 1, &[]), Ok(outcome(sequence, 0)), Ok(end(sequence, 0))]
+        vec![reply(sequence, 1, &[]), Ok(outcome(sequence, 0)), Ok(end(sequence, 0))]
     });
     assert!(matches!(ipvs.service(&web()), Err(Error::Malformed(_))));
     assert!(matches!(ipvs.info(), Err(Error::Malformed(_))));

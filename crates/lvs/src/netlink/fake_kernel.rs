@@ -41,18 +41,18 @@ impl Seen {
 pub type Answer = io::Result<Vec<u8>>;
 
 pub struct FakeKernel<F> {
-    answer: F,
+    reply: F,
     queue: VecDeque<Answer>,
     /// Whether a dump has begun and not all of it has been received.
     dumping: bool,
     /// A datagram that arrives for ever once the replies are used up.
-    pub chatter: Option<Vec<u8>>,
+    pub endless: Option<Vec<u8>>,
     pub knows_family: bool,
 }
 
 impl<F: FnMut(&[Seen]) -> Vec<Answer>> FakeKernel<F> {
-    pub fn new(answer: F) -> Self {
-        Self { answer, queue: VecDeque::new(), dumping: false, chatter: None, knows_family: true }
+    pub fn new(reply: F) -> Self {
+        Self { reply, queue: VecDeque::new(), dumping: false, endless: None, knows_family: true }
     }
 }
 
@@ -87,18 +87,18 @@ impl<F: FnMut(&[Seen]) -> Vec<Answer>> Transport for FakeKernel<F> {
             let busy = outcome(seen[0].sequence(), libc::EBUSY);
             self.queue.push_back(Ok(busy));
         } else {
-            self.queue.extend((self.answer)(&seen));
+            self.queue.extend((self.reply)(&seen));
             self.dumping |= seen.iter().any(Seen::is_dump);
         }
         Ok(())
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let answer = self.queue.pop_front();
+        let reply = self.queue.pop_front();
         self.dumping &= !self.queue.is_empty();
-        let datagram = match (answer, &self.chatter) {
-            (Some(answer), _) => answer?,
-            (None, Some(chatter)) => chatter.clone(),
+        let datagram = match (reply, &self.endless) {
+            (Some(reply), _) => reply?,
+            (None, Some(endless)) => endless.clone(),
             (None, None) => return Err(io::ErrorKind::WouldBlock.into()),
         };
         let length = datagram.len().min(buffer.len());

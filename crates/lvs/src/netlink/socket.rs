@@ -59,7 +59,7 @@ impl Socket {
         socket.bind_auto()?;
         // A connected socket rejects what other processes send (net/netlink).
         socket.connect(&SocketAddr::new(0, 0))?;
-        // Since Linux 4.12 and 4.3. Without them errors carry no text, or echo the whole request.
+        // Since Linux 4.12 and 4.3. Without them errors carry no text, or echo the full request.
         let _ = socket.set_ext_ack(true);
         let _ = socket.set_cap_ack(true);
         // Forcing needs CAP_NET_ADMIN in the initial user namespace. So does IPVS, but a caller
@@ -90,9 +90,8 @@ impl Transport for Socket {
             // Fresh zeros take no memory until a datagram overwrites them.
             self.ahead = vec![0; buffer.len()];
         }
-        let first;
-        (first, self.ahead_length) =
-            retried(|| receive_two(&self.socket, buffer, &mut self.ahead))?;
+        let (first, second) = retried(|| receive_two(&self.socket, buffer, &mut self.ahead))?;
+        self.ahead_length = second;
         Ok(first)
     }
 }

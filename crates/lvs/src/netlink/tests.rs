@@ -43,20 +43,20 @@ fn ask() -> Bytes {
     Bytes(vec![0; 4])
 }
 
-fn answer(sequence: u32, value: u8) -> Vec<u8> {
+fn reply(sequence: u32, value: u8) -> Vec<u8> {
     message(FAMILY, 2, sequence, &[1, 1, 0, 0, value])
 }
 
-fn connect<F: FnMut(&[Seen]) -> Vec<Answer>>(answer: F) -> Connection<FakeKernel<F>> {
-    Connection::new(FakeKernel::new(answer))
+fn connect<F: FnMut(&[Seen]) -> Vec<Answer>>(reply: F) -> Connection<FakeKernel<F>> {
+    Connection::new(FakeKernel::new(reply))
 }
 
 /// A kernel with the same replies to every datagram, made from the sequence number of its first
 /// message.
-fn answering(
-    answers: impl Fn(u32) -> Vec<Answer>,
+fn replying(
+    replies: impl Fn(u32) -> Vec<Answer>,
 ) -> Connection<FakeKernel<impl FnMut(&[Seen]) -> Vec<Answer>>> {
-    connect(move |seen: &[Seen]| answers(seen[0].sequence()))
+    connect(move |seen: &[Seen]| replies(seen[0].sequence()))
 }
 
 fn dump<F: FnMut(&[Seen]) -> Vec<Answer>>(
@@ -114,7 +114,7 @@ mod query {
 
     use super::super::fake_kernel::{FAMILY, FakeKernel, Seen, acknowledged, message, outcome};
     use super::super::{Connection, Error};
-    use super::{Bytes, answer, answering, connect, query};
+    use super::{Bytes, connect, query, reply, replying};
 
     #[test]
     fn query_asks_for_acknowledgement_without_barrier() {
@@ -122,36 +122,36 @@ mod query {
             let [request] = seen else { panic!() };
             assert_eq!(request.header.flags, NLM_F_REQUEST | NLM_F_ACK);
             assert_eq!(request.payload, [1, 1, 0, 0, 0, 0, 0, 0]);
-            vec![Ok(answer(request.sequence(), 7)), acknowledged(seen)]
+            vec![Ok(reply(request.sequence(), 7)), acknowledged(seen)]
         });
         assert_eq!(query(&mut connection).unwrap(), Bytes(vec![7]));
     }
 
     #[test]
     fn query_returns_its_one_reply() {
-        let mut apart = answering(|s| vec![Ok(answer(s, 7)), Ok(outcome(s, 0))]);
+        let mut apart = replying(|s| vec![Ok(reply(s, 7)), Ok(outcome(s, 0))]);
         assert_eq!(query(&mut apart).unwrap(), Bytes(vec![7]));
 
-        let mut together = answering(|s| {
-            let mut datagram = answer(s, 7);
+        let mut together = replying(|s| {
+            let mut datagram = reply(s, 7);
             datagram.resize(datagram.len().next_multiple_of(4), 0);
             vec![Ok([datagram, outcome(s, 0)].concat())]
         });
         assert_eq!(query(&mut together).unwrap(), Bytes(vec![7]));
 
-        let mut refused = answering(|s| vec![Ok(outcome(s, libc::ESRCH))]);
+        let mut refused = replying(|s| vec![Ok(outcome(s, libc::ESRCH))]);
         assert_eq!(query(&mut refused).unwrap_err().errno(), Some(libc::ESRCH));
     }
 
     #[test]
     fn query_with_none_two_or_foreign_replies_is_malformed() {
-        let mut none = answering(|s| vec![Ok(outcome(s, 0))]);
+        let mut none = replying(|s| vec![Ok(outcome(s, 0))]);
         assert!(matches!(query(&mut none), Err(Error::Malformed(_))));
-        let mut two = answering(|s| vec![Ok(answer(s, 1)), Ok(answer(s, 2)), Ok(outcome(s, 0))]);
+        let mut two = replying(|s| vec![Ok(reply(s, 1)), Ok(reply(s, 2)), Ok(outcome(s, 0))]);
         assert!(matches!(query(&mut two), Err(Error::Malformed(_))));
-        let mut foreign = answering(|s| vec![Ok(message(99, 0, s, &[1, 1, 0, 0, 5]))]);
+        let mut foreign = replying(|s| vec![Ok(message(99, 0, s, &[1, 1, 0, 0, 5]))]);
         assert!(matches!(query(&mut foreign), Err(Error::Malformed(_))));
-        let mut headless = answering(|s| vec![Ok(message(FAMILY, 0, s, &[1, 1]))]);
+        let mut headless = replying(|s| vec![Ok(message(FAMILY, 0, s, &[1, 1]))]);
         assert!(matches!(query(&mut headless), Err(Error::Malformed(_))));
     }
 
@@ -162,7 +162,7 @@ mod query {
         let mut connection = Connection::new(kernel);
         let Err(Error::NoFamily(name)) = connection.family("IPVS") else { panic!() };
         assert_eq!(name, "IPVS");
-        assert_eq!(answering(|_| vec![]).family("IPVS").unwrap(), FAMILY);
+        assert_eq!(replying(|_| vec![]).family("IPVS").unwrap(), FAMILY);
     }
 }
 
@@ -175,7 +175,7 @@ mod execute {
 
     use super::super::Error;
     use super::super::fake_kernel::{FAMILY, Seen, acknowledged, outcome};
-    use super::{answering, ask, connect};
+    use super::{ask, connect, replying};
 
     #[test]
     fn execute_reports_success_or_refusal() {
@@ -225,14 +225,14 @@ mod execute {
 
     #[test]
     fn refusal_without_acknowledgement_times_out() {
-        let mut connection = answering(|s| vec![Ok(outcome(s, libc::EEXIST))]);
+        let mut connection = replying(|s| vec![Ok(outcome(s, libc::EEXIST))]);
         let result = connection.execute(FAMILY, ask());
         assert!(matches!(result, Err(Error::TimedOut(10))), "{result:?}");
     }
 
     #[test]
     fn refused_barrier_is_malformed() {
-        let mut connection = answering(|s| vec![Ok(outcome(s + 1, libc::EEXIST))]);
+        let mut connection = replying(|s| vec![Ok(outcome(s + 1, libc::EEXIST))]);
         let result = connection.execute(FAMILY, ask());
         assert!(matches!(result, Err(Error::Malformed(_))), "{result:?}");
     }
@@ -251,7 +251,7 @@ mod execute {
     #[test]
     fn other_socket_errors_are_returned() {
         let mut connection =
-            answering(|_| vec![Err(io::Error::from_raw_os_error(libc::ECONNREFUSED))]);
+            replying(|_| vec![Err(io::Error::from_raw_os_error(libc::ECONNREFUSED))]);
         let Err(Error::Socket(error)) = connection.execute(FAMILY, ask()) else { panic!() };
         assert_eq!(error.raw_os_error(), Some(libc::ECONNREFUSED));
     }
@@ -265,7 +265,7 @@ mod dump {
 
     use super::super::Error;
     use super::super::fake_kernel::{Answer, FAMILY, Seen, end, message, outcome};
-    use super::{answer, answering, connect, dump};
+    use super::{connect, dump, reply, replying};
 
     #[test]
     fn dump_returns_all_entries() {
@@ -273,33 +273,33 @@ mod dump {
         let mut connection = connect(|seen: &[Seen]| {
             flags.set(seen[0].header.flags);
             let s = seen[0].sequence();
-            let mut two = answer(s, 1);
+            let mut two = reply(s, 1);
             two.resize(two.len().next_multiple_of(4), 0);
-            two.extend(answer(s, 2));
-            vec![Ok(two), Ok(answer(s, 3)), Ok(end(s, 0))]
+            two.extend(reply(s, 2));
+            vec![Ok(two), Ok(reply(s, 3)), Ok(end(s, 0))]
         });
         assert_eq!(dump(&mut connection).unwrap(), [1, 2, 3]);
         assert_eq!(flags.get(), NLM_F_REQUEST | NLM_F_DUMP);
-        let mut empty = answering(|s| vec![Ok(message(3, 2, s, &[]))]);
+        let mut empty = replying(|s| vec![Ok(message(3, 2, s, &[]))]);
         assert_eq!(dump(&mut empty).unwrap(), [0_u8; 0]);
     }
 
     #[test]
     fn failed_dump_returns_no_entries() {
-        let mut at_once = answering(|s| vec![Ok(outcome(s, libc::EPERM))]);
+        let mut at_once = replying(|s| vec![Ok(outcome(s, libc::EPERM))]);
         assert_eq!(dump(&mut at_once).unwrap_err().errno(), Some(libc::EPERM));
-        let mut at_the_end = answering(|s| vec![Ok(answer(s, 1)), Ok(end(s, libc::ENODEV))]);
+        let mut at_the_end = replying(|s| vec![Ok(reply(s, 1)), Ok(end(s, libc::ENODEV))]);
         assert_eq!(dump(&mut at_the_end).unwrap_err().errno(), Some(libc::ENODEV));
-        let mut unfinished = answering(|s| vec![Ok(answer(s, 1))]);
+        let mut unfinished = replying(|s| vec![Ok(reply(s, 1))]);
         assert!(matches!(dump(&mut unfinished), Err(Error::TimedOut(10))));
-        let mut acknowledged = answering(|s| vec![Ok(outcome(s, 0))]);
+        let mut acknowledged = replying(|s| vec![Ok(outcome(s, 0))]);
         assert!(matches!(dump(&mut acknowledged), Err(Error::Malformed(_))));
     }
 
     #[test]
     fn interrupted_dump_is_repeated() {
         let tries = Cell::new(0);
-        let mut connection = answering(|s| {
+        let mut connection = replying(|s| {
             tries.set(tries.get() + 1);
             let flags = if tries.get() < 3 { NLM_F_DUMP_INTR } else { 0 };
             let entry = message(FAMILY, flags, s, &[1, 1, 0, 0, tries.get()]);
@@ -308,9 +308,9 @@ mod dump {
         assert_eq!(dump(&mut connection).unwrap(), [3]);
 
         let tries = Cell::new(0);
-        let mut never_at_rest = answering(|s| {
+        let mut never_at_rest = replying(|s| {
             tries.set(tries.get() + 1);
-            vec![Ok(answer(s, 1)), Ok(message(3, NLM_F_DUMP_INTR, s, &[0; 4]))]
+            vec![Ok(reply(s, 1)), Ok(message(3, NLM_F_DUMP_INTR, s, &[0; 4]))]
         });
         assert!(matches!(dump(&mut never_at_rest), Err(Error::Interrupted(5))));
         assert_eq!(tries.get(), 5);
@@ -318,12 +318,12 @@ mod dump {
 
     #[test]
     fn unrelated_messages_are_skipped() {
-        let mut connection = answering(|s| {
+        let mut connection = replying(|s| {
             vec![
                 Ok(outcome(s.wrapping_sub(1), libc::EINVAL)),
                 Ok(message(NLMSG_NOOP, 0, s, &[])),
-                Ok(answer(0, 8)),
-                Ok(answer(s, 1)),
+                Ok(reply(0, 8)),
+                Ok(reply(s, 1)),
                 Ok(end(s + 1, 0)),
                 Ok(end(s, 0)),
             ]
@@ -342,13 +342,13 @@ mod dump {
         ];
         for bad in bad {
             let dumps = Cell::new(0);
-            let mut connection = answering(|s| {
+            let mut connection = replying(|s| {
                 dumps.set(dumps.get() + 1);
                 let second: Answer = match dumps.get() {
                     1 => Ok(bad(s)),
-                    _ => Ok(answer(s, 2)),
+                    _ => Ok(reply(s, 2)),
                 };
-                vec![Ok(answer(s, 1)), second, Ok(answer(s, 3)), Ok(end(s, 0))]
+                vec![Ok(reply(s, 1)), second, Ok(reply(s, 3)), Ok(end(s, 0))]
             });
             assert!(matches!(dump(&mut connection), Err(Error::Malformed(_))));
             // The kernel refuses a second dump while the first is in progress.
@@ -359,7 +359,7 @@ mod dump {
     #[test]
     fn malformed_entry_is_reported_whatever_follows() {
         for follows in [None, Some(libc::ENODEV)] {
-            let mut connection = answering(|s| {
+            let mut connection = replying(|s| {
                 let entry = Ok(message(FAMILY, 2, s, &[1, 1, 0, 0]));
                 let end = follows.map(|errno| Ok(end(s, errno)));
                 [entry].into_iter().chain(end).collect()
@@ -378,7 +378,7 @@ mod batch {
 
     use super::super::Error;
     use super::super::fake_kernel::{Answer, FAMILY, Seen, acknowledged, outcome};
-    use super::{Bytes, answer, answering, connect, execute_all, lost, numbered, obedient};
+    use super::{Bytes, connect, execute_all, lost, numbered, obedient, reply, replying};
 
     fn number(seen: &Seen) -> u32 {
         u32::from_ne_bytes(seen.payload[4..].try_into().unwrap())
@@ -489,12 +489,12 @@ mod batch {
             |s| vec![Ok(outcome(s, 1)), Ok(outcome(s, 1))],
             |s| vec![Ok(outcome(s, 0))],
             |s| vec![Ok(outcome(s + 4, 0))],
-            |s| vec![Ok(answer(s, 1))],
-            |s| vec![Ok(answer(s + 5, 1))],
+            |s| vec![Ok(reply(s, 1))],
+            |s| vec![Ok(reply(s + 5, 1))],
             |s| vec![Ok(outcome(s, 1)), Ok(outcome(s + 5, 1))],
         ];
-        for answers in wrong {
-            let result = execute_all(&mut answering(answers), numbered(5));
+        for replies in wrong {
+            let result = execute_all(&mut replying(replies), numbered(5));
             assert!(matches!(result, Err(Error::Malformed(_))), "{result:?}");
         }
         let unended: [fn(u32) -> Vec<Answer>; 3] = [
@@ -502,8 +502,8 @@ mod batch {
             |s| vec![Ok(outcome(s + 4, 1))],
             |s| vec![Ok(outcome(s + 6, 0))],
         ];
-        for answers in unended {
-            let result = execute_all(&mut answering(answers), numbered(5));
+        for replies in unended {
+            let result = execute_all(&mut replying(replies), numbered(5));
             assert!(matches!(result, Err(Error::TimedOut(10))), "{result:?}");
         }
     }
@@ -534,15 +534,15 @@ mod hostile {
 
     use super::super::fake_kernel::{FAMILY, FakeKernel, Seen, message, outcome};
     use super::super::{Connection, Error};
-    use super::{Bytes, answer, answering, ask, connect, dump, execute_all, lost, numbered, query};
+    use super::{Bytes, ask, connect, dump, execute_all, lost, numbered, query, reply, replying};
 
     #[test]
     fn endless_unrelated_messages_time_out() {
         // Unrelated; NOOPs with the numbers of the request and of the barrier; empty.
         let nothing = |sequence| message(NLMSG_NOOP, 0, sequence, &[]);
-        for chatter in [answer(777, 1), nothing(1), nothing(2), vec![]] {
+        for endless in [reply(777, 1), nothing(1), nothing(2), vec![]] {
             let mut kernel = FakeKernel::new(|_: &[Seen]| vec![]);
-            kernel.chatter = Some(chatter);
+            kernel.endless = Some(endless);
             let mut connection = Connection::new(kernel);
             connection.time_limit = Duration::from_millis(20);
             assert!(matches!(connection.execute(FAMILY, ask()), Err(Error::TimedOut(0))));
@@ -554,7 +554,7 @@ mod hostile {
         // Valid entries, and malformed ones without a value.
         for payload in [&[1, 1, 0, 0, 1, 0, 0, 0][..], &[1, 1, 0, 0]] {
             let mut kernel = FakeKernel::new(|_: &[Seen]| vec![]);
-            kernel.chatter = Some(message(FAMILY, 2, 1, payload).repeat(1024));
+            kernel.endless = Some(message(FAMILY, 2, 1, payload).repeat(1024));
             let mut connection = Connection::new(kernel);
             assert!(matches!(dump(&mut connection), Err(Error::Malformed(_))));
         }
@@ -562,7 +562,7 @@ mod hostile {
 
     #[test]
     fn lost_replies_are_an_overrun() {
-        let mut connection = answering(|_| vec![lost()]);
+        let mut connection = replying(|_| vec![lost()]);
         assert!(matches!(connection.execute(FAMILY, ask()), Err(Error::Overrun)));
         assert!(matches!(query(&mut connection), Err(Error::Overrun)));
         assert!(matches!(dump(&mut connection), Err(Error::Overrun)));
@@ -572,9 +572,9 @@ mod hostile {
 
     #[test]
     fn truncated_datagrams_are_malformed() {
-        let mut short = answering(|s| vec![Ok(outcome(s, 0)[..18].to_vec())]);
+        let mut short = replying(|s| vec![Ok(outcome(s, 0)[..18].to_vec())]);
         assert!(matches!(short.execute(FAMILY, ask()), Err(Error::Malformed(_))));
-        let mut long = answering(|s| vec![Ok(answer(s, 1).repeat(4000))]);
+        let mut long = replying(|s| vec![Ok(reply(s, 1).repeat(4000))]);
         assert!(matches!(dump(&mut long), Err(Error::Malformed(_))));
     }
 

@@ -349,7 +349,7 @@ mod kernel {
     };
 
     /// Replies with that command below that head.
-    fn answers(head: &str, command: u8) -> Vec<IpvsMessage> {
+    fn decoded(head: &str, command: u8) -> Vec<IpvsMessage> {
         replies(head)
             .iter()
             .filter(|payload| payload[0] == command)
@@ -375,12 +375,7 @@ mod kernel {
         }
     }
 
-    fn listed(
-        identity: ServiceIdentity,
-        scheduler: &str,
-        flags: u32,
-        timeout: u32,
-    ) -> ServiceEntry {
+    fn entry(identity: ServiceIdentity, scheduler: &str, flags: u32, timeout: u32) -> ServiceEntry {
         // The kernel sets IP_VS_SVC_F_HASHED (2) on every service in its table.
         let service = Service::new(identity, scheduler).with_kernel_fields(
             flags | 2,
@@ -399,22 +394,22 @@ mod kernel {
             ServiceIdentity::Address { protocol: Protocol::SCTP, address: v4.into(), port: 9 };
         let mark = |mark, family| ServiceIdentity::Mark { mark, family };
         let mut expected = [
-            listed(ServiceIdentity::tcp(v4, 81), "rr", 1, 600),
-            listed(ServiceIdentity::tcp(v4, 80), "sed", 1, 90),
-            listed(ServiceIdentity::udp(v4, 53), "sh", 4 | 8 | 16, 0),
-            listed(ServiceIdentity::tcp(v6, 443), "wrr", 1, 300),
-            listed(ServiceIdentity::udp(v4, 5060), "wlc", 1 | 4, 120),
-            listed(discard, "nq", 0, 0),
-            listed(mark(7, AddressFamily::Ipv4), "mh", 1 | 16, 360),
-            listed(mark(8, AddressFamily::Ipv6), "wlc", 0, 0),
+            entry(ServiceIdentity::tcp(v4, 81), "rr", 1, 600),
+            entry(ServiceIdentity::tcp(v4, 80), "sed", 1, 90),
+            entry(ServiceIdentity::udp(v4, 53), "sh", 4 | 8 | 16, 0),
+            entry(ServiceIdentity::tcp(v6, 443), "wrr", 1, 300),
+            entry(ServiceIdentity::udp(v4, 5060), "wlc", 1 | 4, 120),
+            entry(discard, "nq", 0, 0),
+            entry(mark(7, AddressFamily::Ipv4), "mh", 1 | 16, 360),
+            entry(mark(8, AddressFamily::Ipv6), "wlc", 0, 0),
         ];
         let mask = Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
         expected[0].service.persistence = Some(Persistence::new(600, mask));
         expected[1].stats = busy();
         expected[3].service.persistence = Some(Persistence::new(300, Netmask::Ipv6(64)));
         expected[4].service.persistence_engine = Some("sip".into());
-        let answers = answers("ipvsadm -L -n --stats", 1);
-        let found: Vec<_> = answers.into_iter().map(|one| one.into_service().unwrap()).collect();
+        let replies = decoded("ipvsadm -L -n --stats", 1);
+        let found: Vec<_> = replies.into_iter().map(|one| one.into_service().unwrap()).collect();
         assert_eq!(found, expected);
     }
 
@@ -445,8 +440,8 @@ mod kernel {
         expected[2].inactive_connections = 8;
         expected[2].persistent_connections = 1;
         expected[2].stats = busy();
-        let answers = answers("ipvsadm -L -n --stats", 5);
-        let found: Vec<_> = answers
+        let replies = decoded("ipvsadm -L -n --stats", 5);
+        let found: Vec<_> = replies
             .into_iter()
             .map(|one| one.into_destination(destination_entry, AddressFamily::Ipv4).unwrap())
             .collect();
@@ -473,17 +468,17 @@ mod kernel {
             master,
             daemon(DaemonState::Backup, 4, 1452, v6, 8848, 1),
         ];
-        let answers = answers("ipvsadm -L -n --daemon", 9);
-        let found: Vec<_> = answers.into_iter().map(|one| one.into_daemon().unwrap()).collect();
+        let replies = decoded("ipvsadm -L -n --daemon", 9);
+        let found: Vec<_> = replies.into_iter().map(|one| one.into_daemon().unwrap()).collect();
         assert_eq!(found, expected);
     }
 
     #[test]
     fn timeouts_and_info_of_linux_6_1_are_decoded() {
-        let answer = answers("ipvsadm -L -n --timeout", 12).remove(0);
-        assert_eq!(answer.timeouts(), Timeouts { tcp: 900, tcp_fin: 120, udp: 300 });
-        let answer = answers("ipvsadm (every start)", 14).remove(0);
+        let reply = decoded("ipvsadm -L -n --timeout", 12).remove(0);
+        assert_eq!(reply.timeouts(), Timeouts { tcp: 900, tcp_fin: 120, udp: 300 });
+        let reply = decoded("ipvsadm (every start)", 14).remove(0);
         let info = Info { version: Version(0x01_02_01), table_size: 4096 };
-        assert_eq!(answer.into_info().unwrap(), info);
+        assert_eq!(reply.into_info().unwrap(), info);
     }
 }
