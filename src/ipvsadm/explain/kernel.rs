@@ -313,6 +313,6 @@ mod tests {
         assert!(explain(false, true).contains("--cap-add NET_ADMIN"));
         assert!(explain(false, false).contains("lacks CAP_NET_ADMIN, and is in a user namespace"));
         assert!(explain(true, false).contains("in a user namespace only"));
-        assert!(explain(true, true).contains("something else forbids it"));
+        assert!(explain(true, true).contains("something else forbids the change"));
     }
 }
