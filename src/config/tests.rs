@@ -306,7 +306,7 @@ fn unreadable_file_is_named() {
 }
 
 #[test]
-fn examples_are_valid() {
+fn example_files_are_valid() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/examples");
     let files: Vec<_> =
         std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();

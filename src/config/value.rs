@@ -313,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_take_a_unit() {
+    fn seconds_with_a_unit_are_converted() {
         let read = |text: &str| text.parse().map(|seconds: Seconds| seconds.0);
         assert_eq!(read("300"), Ok(300));
         assert_eq!(read("300s"), Ok(300));

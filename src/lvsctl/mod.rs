@@ -29,7 +29,6 @@ use arguments::{Arguments, Command};
 
 pub(crate) use error::Error;
 use task::Task;
-use values::RealServer;
 
 /// The command line of `lvsctl`, to check manual pages and completions against.
 ///
@@ -98,80 +97,5 @@ fn execute(arguments: Arguments, output: &mut dyn Write) -> Result<u8, Error> {
         Command::Uninstall(flags) => install::uninstall(&flags, &options, output),
         Command::Doctor(flags) => doctor::run(&flags, &options, output),
         Command::Snapshot { file } => doctor::snapshot(&file, &options, output),
-    }
-}
-
-#[cfg(test)]
-mod run_tests {
-    use super::*;
-
-    /// Exit code, standard output, standard error.
-    fn lvsctl(line: &str) -> (u8, String, String) {
-        let (mut output, mut errors) = (Vec::new(), Vec::new());
-        let words = line.split_whitespace().map(OsString::from);
-        let code = run(words, &mut output, &mut errors);
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (code, text(output), text(errors))
-    }
-
-    #[test]
-    fn help_goes_to_stdout_and_misuse_to_stderr() {
-        let (code, output, errors) = lvsctl("lvsctl --help");
-        assert_eq!((code, errors.as_str()), (0, ""));
-        assert!(output.contains("real-server"));
-        let (code, output, errors) = lvsctl("lvsctl director up --mode tun --vip 192.0.2.1/32");
-        assert_eq!((code, output.as_str()), (1, ""));
-        assert!(errors.contains("write 192.0.2.1"), "{errors}");
-        let (code, _, errors) = lvsctl("lvsctl director up --mode nat --vip 192.0.2.1");
-        assert_eq!(code, 1);
-        assert!(errors.starts_with("lvsctl: director up needs at least one --service"), "{errors}");
-    }
-
-    #[test]
-    fn damaged_journal_stops_every_command() {
-        let directory = tempfile::tempdir().unwrap();
-        let place = directory.path().display();
-        let inode = {
-            use std::os::unix::fs::MetadataExt;
-            std::fs::metadata("/proc/self/ns/net").unwrap().ino()
-        };
-        let path = directory.path().join(format!("net-{inode}.journal"));
-        std::fs::write(&path, "{").unwrap();
-        for verb in ["up", "up --dry-run", "down", "status"] {
-            let line =
-                format!("lvsctl real-server {verb} --mode tun --vip 192.0.2.1 --state-dir {place}");
-            let (code, output, errors) = lvsctl(&line);
-            assert_eq!((code, output.as_str()), (1, ""));
-            assert!(errors.contains("is damaged"), "{errors}");
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), "{");
-        }
-    }
-
-    /// A pipe whose reader is gone.
-    struct Closed(io::ErrorKind);
-
-    impl Write for Closed {
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            Err(self.0.into())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn closed_pipe_ends_quietly_and_full_disk_fails() {
-        let directory = tempfile::tempdir().unwrap();
-        let line = format!(
-            "lvsctl real-server status --mode tun --vip 192.0.2.1 --state-dir {}",
-            directory.path().display()
-        );
-        for (kind, expected) in [(io::ErrorKind::BrokenPipe, 0), (io::ErrorKind::StorageFull, 1)] {
-            let mut errors = Vec::new();
-            let words = line.split_whitespace().map(OsString::from);
-            assert_eq!(run(words, &mut Closed(kind), &mut errors), expected);
-            assert_eq!(errors.is_empty(), expected == 0);
-        }
     }
 }

@@ -1,19 +1,179 @@
-//! Each mode as the script that it comes to.
+//! Command lines: exit codes and streams, what is refused, and each mode as a shell script.
 
-use clap::Parser;
-
+use super::role::task_of;
+use super::*;
 use crate::engine::Change;
 use crate::host::machine::{Key, Value};
 use crate::host::{AssignedAddress, KnownRoute};
-use crate::lvsctl::arguments::{Arguments, Command};
-use crate::lvsctl::role::task_of;
-use crate::lvsctl::{Task, report};
-use crate::policy::*;
+use crate::policy::{ActualState, Duty, desired};
 
-fn task(line: &str) -> Task {
+/// Exit code, standard output, standard error.
+fn lvsctl(line: &str) -> (u8, String, String) {
+    let (mut output, mut errors) = (Vec::new(), Vec::new());
+    let words = line.split_whitespace().map(OsString::from);
+    let code = run(words, &mut output, &mut errors);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (code, text(output), text(errors))
+}
+
+#[test]
+fn help_goes_to_stdout_and_misuse_to_stderr() {
+    let (code, output, errors) = lvsctl("lvsctl --help");
+    assert_eq!((code, errors.as_str()), (0, ""));
+    assert!(output.contains("real-server"));
+    let (code, output, errors) = lvsctl("lvsctl director up --mode tun --vip 192.0.2.1/32");
+    assert_eq!((code, output.as_str()), (1, ""));
+    assert!(errors.contains("write 192.0.2.1"), "{errors}");
+    let (code, _, errors) = lvsctl("lvsctl director up --mode nat --vip 192.0.2.1");
+    assert_eq!(code, 1);
+    assert!(errors.starts_with("lvsctl: director up needs at least one --service"), "{errors}");
+}
+
+#[test]
+fn damaged_journal_stops_every_command() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().display();
+    let inode = {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata("/proc/self/ns/net").unwrap().ino()
+    };
+    let path = directory.path().join(format!("net-{inode}.journal"));
+    std::fs::write(&path, "{").unwrap();
+    for verb in ["up", "up --dry-run", "down", "status"] {
+        let line =
+            format!("lvsctl real-server {verb} --mode tun --vip 192.0.2.1 --state-dir {place}");
+        let (code, output, errors) = lvsctl(&line);
+        assert_eq!((code, output.as_str()), (1, ""));
+        assert!(errors.contains("is damaged"), "{errors}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{");
+    }
+}
+
+#[test]
+fn missing_file_is_named_with_the_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cluster.toml");
+    for verb in ["apply", "diff", "down", "status"] {
+        let (code, output, errors) = lvsctl(&format!("lvsctl {verb} {}", path.display()));
+        assert_eq!((code, output.as_str()), (1, ""));
+        let expected = format!("lvsctl: cannot read {}: No such file or directory", path.display());
+        assert!(errors.starts_with(&expected), "{errors}");
+    }
+}
+
+/// A pipe whose reader is gone.
+struct Closed(io::ErrorKind);
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(self.0.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn closed_pipe_ends_quietly_and_full_disk_fails() {
+    let directory = tempfile::tempdir().unwrap();
+    let line = format!(
+        "lvsctl real-server status --mode tun --vip 192.0.2.1 --state-dir {}",
+        directory.path().display()
+    );
+    for (kind, expected) in [(io::ErrorKind::BrokenPipe, 0), (io::ErrorKind::StorageFull, 1)] {
+        let mut errors = Vec::new();
+        let words = line.split_whitespace().map(OsString::from);
+        assert_eq!(run(words, &mut Closed(kind), &mut errors), expected);
+        assert_eq!(errors.is_empty(), expected == 0);
+    }
+}
+
+fn try_task(line: &str) -> Result<Task, Error> {
     let arguments = Arguments::try_parse_from(line.split_whitespace()).unwrap();
     let Command::Setup(command) = arguments.command else { panic!("{line} sets nothing up") };
-    task_of(command).unwrap().1
+    task_of(command).map(|(_, task)| task)
+}
+
+fn task(line: &str) -> Task {
+    try_task(line).unwrap()
+}
+
+fn refusal(line: &str) -> String {
+    try_task(line).unwrap_err().to_string()
+}
+
+#[test]
+fn impossible_director_is_refused_with_a_fix() {
+    let director = "lvsctl director up --mode tun --vip 192.0.2.1 --service tcp:80";
+    let real = |more: &str| refusal(&format!("{director} {more}"));
+    assert!(real("--real 192.0.2.1").contains("is also a --vip"));
+    assert!(real("--real 192.0.2.2:81").contains("leave :81 out"));
+    assert!(real("--real 192.0.2.2 --real 192.0.2.2,weight=2").contains("given twice"));
+    assert!(real("--real 192.0.2.2:80 --service tcp:443").contains("--service tcp:443"));
+    assert!(real("").contains("--real"));
+    let none = refusal("lvsctl director up --mode tun --vip 192.0.2.1 --real 192.0.2.2");
+    assert!(none.contains("--service"));
+}
+
+#[test]
+fn impossible_gateway_or_device_is_refused() {
+    let server = |more: &str| refusal(&format!("lvsctl real-server up --vip 192.0.2.1 {more}"));
+    assert!(server("--mode nat").contains("needs --gateway"));
+    assert!(server("--mode dr --gateway 192.0.2.9").contains("is for --mode nat"));
+    assert!(server("--mode nat --gateway 192.0.2.1").contains("is also a --vip"));
+    assert!(server("--mode nat --gateway 2001:db8::9").contains("another family"));
+    assert!(
+        server("--mode nat --gateway 192.0.2.8 --gateway 192.0.2.9").contains("not the only one")
+    );
+    assert!(server("--mode tun --device eth0").contains("no meaning"));
+    assert!(try_task("lvsctl real-server down --mode nat --vip 192.0.2.1").is_ok());
+}
+
+#[test]
+fn vip_gets_the_real_servers_of_its_family() {
+    let director = "lvsctl director up --mode nat --vip 192.0.2.1 --vip 2001:db8::1 \
+                    --service tcp:80 --real 192.0.2.2:80 --real 192.0.2.2:8080";
+    assert!(refusal(director).contains("the family of --vip 2001:db8::1"));
+    let task = task(&format!("{director} --real [2001:db8::2]:81"));
+    let ports = |vip: usize| {
+        let duties = task.duties();
+        let services = duties.iter().filter_map(|owned| match &owned.duty {
+            Duty::Service(_, destinations) => Some(destinations),
+            _ => None,
+        });
+        let services: Vec<_> = services.collect();
+        services[vip].iter().map(|destination| destination.port).collect::<Vec<u16>>()
+    };
+    assert_eq!((ports(0), ports(1)), (vec![80, 8080], vec![81]));
+}
+
+#[test]
+fn repeated_option_counts_once() {
+    let line = "lvsctl director up --mode tun --vip 192.0.2.1 --vip 192.0.2.1 \
+                --service tcp:80 --service tcp:80 --real 192.0.2.2 --real 192.0.2.2";
+    let task = task(line);
+    assert_eq!((task.vips.len(), task.listeners.len(), task.reals.len()), (1, 1, 1));
+    assert_eq!(task.scheduler, "wlc");
+}
+
+#[test]
+fn task_covers_its_own_owners_only() {
+    let all = task("lvsctl director down --mode tun --vip 192.0.2.1");
+    assert!(all.covers("director tun 192.0.2.1"));
+    assert!(all.covers("director tun 192.0.2.1 tcp:80"));
+    assert!(!all.covers("director tun 192.0.2.10 tcp:80"));
+    assert!(!all.covers("director tun 192.0.2.10"));
+    assert!(!all.covers("director dr 192.0.2.1 tcp:80"));
+    assert!(!all.covers("real-server tun 192.0.2.1"));
+    let one = task("lvsctl director down --mode tun --vip 192.0.2.1 --service tcp:80");
+    assert!(one.covers("director tun 192.0.2.1 tcp:80"));
+    assert!(!one.covers("director tun 192.0.2.1 tcp:8080"));
+    assert!(!one.covers("director tun 192.0.2.1 udp:80"));
+    assert!(!one.covers("director tun 192.0.2.1"));
+    let server = task("lvsctl real-server down --mode tun --vip 192.0.2.1");
+    assert!(server.covers("real-server tun 192.0.2.1"));
+    assert!(!server.covers("real-server tun 192.0.2.10"));
 }
 
 /// A machine whose `all/rp_filter` is that.
@@ -57,7 +217,7 @@ fn script(task: &Task, found: &ActualState) -> Vec<String> {
 }
 
 #[test]
-fn a_real_server_is_silent_before_it_has_the_address() {
+fn tun_real_server_suppresses_arp_before_it_gets_the_vip() {
     let task = task("lvsctl real-server up --mode tun --vip 192.168.10.10");
     assert_eq!(
         script(&task, &filtering("0")),
@@ -76,7 +236,7 @@ fn a_real_server_is_silent_before_it_has_the_address() {
 }
 
 #[test]
-fn clients_of_a_tunnel_are_told_smaller_segments_before_the_address_is_there() {
+fn tun_real_server_lowers_the_mss_before_it_gets_the_vip() {
     let mut found = two_legs();
     found.mtus = [("inside", 9000), ("outside", 1500)]
         .map(|(name, mtu)| (name.parse().unwrap(), mtu))
@@ -95,7 +255,7 @@ fn clients_of_a_tunnel_are_told_smaller_segments_before_the_address_is_there() {
 }
 
 #[test]
-fn a_director_has_the_address_and_the_services() {
+fn tun_director_gets_the_vip_before_the_services() {
     let task = task(
         "lvsctl director up --mode tun --vip 192.168.10.10 --service tcp:80 --scheduler rr \
          --real 192.168.10.2 --real 192.168.10.3,weight=2",
@@ -115,7 +275,7 @@ fn a_director_has_the_address_and_the_services() {
 }
 
 #[test]
-fn each_address_and_service_is_a_claim_of_its_own() {
+fn each_vip_and_service_has_its_own_owner() {
     let line = "lvsctl director up --mode tun --vip 192.0.2.1 --vip 192.0.2.2 \
                 --service tcp:80 --service udp:53 --real 192.0.2.9";
     let task = task(line);
@@ -135,7 +295,7 @@ fn each_address_and_service_is_a_claim_of_its_own() {
 }
 
 #[test]
-fn a_nat_director_forwards_before_all_else() {
+fn nat_director_enables_forwarding_first() {
     let line = "lvsctl director up --mode nat --vip 198.51.100.17 --service tcp:80 --scheduler rr \
                 --real 192.168.20.1 --real 192.168.20.2:4002";
     assert_eq!(
@@ -154,7 +314,7 @@ fn a_nat_director_forwards_before_all_else() {
 }
 
 #[test]
-fn a_nat_director_of_ipv6_keeps_its_own_way_out() {
+fn ipv6_nat_director_keeps_its_default_route() {
     let line = "lvsctl director up --mode nat --vip 2001:db8:1::17 --service tcp:80 --scheduler rr \
                 --real [2001:db8:2::1]:8080";
     assert_eq!(
@@ -171,7 +331,7 @@ fn a_nat_director_of_ipv6_keeps_its_own_way_out() {
 }
 
 #[test]
-fn a_nat_real_server_answers_through_the_director() {
+fn nat_real_server_replies_through_the_director() {
     let line = "lvsctl real-server up --mode nat --vip 198.51.100.17 --vip 2001:db8:1::17 \
                 --gateway 192.168.20.254 --gateway 2001:db8:2::fe";
     assert_eq!(
@@ -187,7 +347,7 @@ fn a_nat_real_server_answers_through_the_director() {
 }
 
 #[test]
-fn direct_routing_hides_the_address_on_lo() {
+fn dr_real_server_suppresses_arp_and_has_the_vip_on_lo() {
     let line = "lvsctl real-server up --mode dr --vip 192.168.20.10 --vip 2001:db8:2::10";
     assert_eq!(
         script(&task(line), &two_legs()),
@@ -205,7 +365,7 @@ fn direct_routing_hides_the_address_on_lo() {
 }
 
 #[test]
-fn a_director_has_the_address_where_clients_find_it() {
+fn dr_director_gets_the_vip_on_the_interface_of_its_subnet() {
     let up = |more: &str| {
         task(&format!(
             "lvsctl director up --mode dr --vip 198.51.100.17 --service tcp:80 --real \
@@ -232,7 +392,7 @@ fn a_director_has_the_address_where_clients_find_it() {
 }
 
 #[test]
-fn tunnels_of_ipv6_need_no_silence() {
+fn ipv6_tunnel_needs_no_arp_suppression() {
     let server = task("lvsctl real-server up --mode tun --vip 2001:db8:2::10");
     assert_eq!(
         script(&server, &two_legs()),

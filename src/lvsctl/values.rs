@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vip_is_one_unicast_address() {
+    fn vip_that_is_not_one_unicast_address_is_refused() {
         assert_eq!(virtual_address("192.168.10.10").unwrap(), IpAddr::from([192, 168, 10, 10]));
         assert!(refusal(virtual_address("192.168.10.10/24")).contains("write 192.168.10.10"));
         assert!(refusal(virtual_address("www")).contains("not an IP address"));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_is_a_protocol_and_a_port() {
+    fn service_takes_a_protocol_and_a_port() {
         let web = listener("tcp:80").unwrap();
         assert_eq!((web.protocol, web.port), (Protocol::TCP, 80));
         assert_eq!(listener("sctp:2905").unwrap().protocol, Protocol::SCTP);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_real_server_may_have_a_port_and_a_weight() {
+    fn real_server_takes_a_port_and_a_weight() {
         let read =
             |text| real_server(text).map(|real| (real.address.to_string(), real.port, real.weight));
         let address = "192.168.10.2".to_owned();
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scheduler_has_a_short_plain_name() {
+    fn scheduler_with_an_invalid_name_is_refused() {
         assert_eq!(scheduler("rr").unwrap(), "rr");
         for bad in ["", "sixteen-letters-", "r r", "../x"] {
             assert!(scheduler(bad).is_err(), "{bad}");

@@ -1,7 +1,6 @@
 //! `lvsctl doctor` and `lvsctl snapshot`.
 
 mod fix;
-pub(super) mod flags;
 mod report;
 
 use std::fs::File;
@@ -10,7 +9,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use super::arguments::{Options, STATE_DIRECTORY};
+use super::arguments::{DoctorFlags, Options, STATE_DIRECTORY};
 use super::input::Input;
 use super::{Error, runner};
 use crate::doctor::{
@@ -22,8 +21,6 @@ use crate::host::machine::{Key, Machine, Value};
 use crate::policy::{ActualState, DesiredItem, Duty, Owned, Role, desired};
 use lvs::ipvs::Forwarding;
 use report::quoted;
-
-use flags::DoctorFlags;
 
 /// Runs `lvsctl doctor` and returns its exit code.
 pub(super) fn run(

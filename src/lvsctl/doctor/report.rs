@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_name_their_namespace() {
+    fn command_enters_its_namespace() {
         let of = |command: &str, namespace: &str| {
             let Ok(namespace) = namespace.parse();
             in_namespace(command.to_owned(), Some(&namespace))

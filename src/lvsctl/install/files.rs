@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_wanted_is_left_and_what_others_wrote_stops_everything() {
+    fn files_in_sync_stay_and_edited_files_are_refused() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         let link = Path::new("/etc/one");
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn where_one_fails_nothing_is_done() {
+    fn failed_write_rolls_back_the_others() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         let link = Path::new("/etc/one");
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_is_seen_wherever_it_is() {
+    fn edit_anywhere_in_a_file_is_detected() {
         // The sum of FNV-1a's own test suite.
         assert_eq!(sum(b"foobar"), 0x8594_4171_f739_67e8);
         let file = marked(b"one\ntwo");
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_of_a_copy_has_one_mark() {
+    fn copy_of_a_copy_has_one_mark() {
         let file = marked(b"one\n");
         assert_eq!(marked(&file), file);
         let mut edited = b"zero\n".to_vec();

@@ -6,25 +6,22 @@
 //! again; what a person has changed is never written over or removed.
 
 mod files;
-mod paths;
 mod report;
 #[cfg(test)]
 mod tests;
 mod texts;
 
-use crate::host::machine::Machine;
-use std::io;
+use std::fs;
+use std::io::{self, Write};
 use std::path::{self, Path, PathBuf};
 
-use std::io::Write;
-
 use self::files::{Content, Found, Item, marked};
-use self::paths::Paths;
 use self::report::{Hint, Report};
 use self::texts::Commands;
 use super::arguments::{InstallFlags, Options, STATE_DIRECTORY, UninstallFlags};
 use super::input::{Input, Owners};
 use super::{Error, runner};
+use crate::host::machine::Machine;
 
 /// For how long a unit lets another finish, in seconds.
 const WAIT: u32 = 120;
@@ -66,7 +63,7 @@ pub(super) fn install(
         ),
         changes: files::between(items, &paths.own_unit())?,
         kept: None,
-        hints: Hint::all(&desired, &paths),
+        hints: Hint::all(&desired, paths.name(), &paths.unit_name()),
     };
     report.carry_out(options)?;
     report.tell(options, output)?;
@@ -114,7 +111,7 @@ pub(super) fn uninstall(
     if !options.dry_run
         && let Some(directory) = paths.file().parent()
     {
-        let _ = std::fs::remove_dir(directory);
+        let _ = fs::remove_dir(directory);
     }
     report.tell(options, output)?;
     Ok(0)
@@ -219,5 +216,79 @@ fn meant(flags: &UninstallFlags) -> Result<String, Error> {
             "several clusters are installed: name one of {}",
             names.join(", ")
         ))),
+    }
+}
+
+/// The paths of the files of one cluster, below a root.
+struct Paths {
+    root: PathBuf,
+    name: String,
+}
+
+impl Paths {
+    fn new(root: &Path, name: &str) -> Self {
+        Self { root: root.to_owned(), name: name.to_owned() }
+    }
+
+    /// The name of the cluster.
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn unit_name(&self) -> String {
+        format!("lvsctl-{}.service", self.name)
+    }
+
+    /// The cluster file, where the installed machine finds it.
+    fn own_file(&self) -> String {
+        format!("/etc/lvsctl/{}.toml", self.name)
+    }
+
+    /// The unit, where the installed machine finds it.
+    fn own_unit(&self) -> PathBuf {
+        Path::new("/etc/systemd/system").join(self.unit_name())
+    }
+
+    fn file(&self) -> PathBuf {
+        self.below(&self.own_file())
+    }
+
+    fn unit(&self) -> PathBuf {
+        self.below(&format!("/etc/systemd/system/{}", self.unit_name()))
+    }
+
+    /// What `systemctl enable` would link.
+    fn wanted_at_boot(&self) -> PathBuf {
+        self.below(&format!("/etc/systemd/system/multi-user.target.wants/{}", self.unit_name()))
+    }
+
+    fn modules(&self) -> PathBuf {
+        self.below(&format!("/etc/modules-load.d/lvsctl-{}.conf", self.name))
+    }
+
+    /// Letters come behind digits, so that `99-sysctl.conf` and its like have no last word.
+    fn sysctls(&self) -> PathBuf {
+        self.below(&format!("/etc/sysctl.d/zz-lvsctl-{}.conf", self.name))
+    }
+
+    fn below(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+
+    /// The names of the clusters that are installed below a root, sorted.
+    fn installed(root: &Path) -> io::Result<Vec<String>> {
+        let directory = root.join("etc/systemd/system");
+        let mut names = Vec::new();
+        let entries = match fs::read_dir(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
+            entries => entries?,
+        };
+        for entry in entries {
+            let unit = entry?.file_name().into_string().unwrap_or_default();
+            let name = unit.strip_prefix("lvsctl-").and_then(|rest| rest.strip_suffix(".service"));
+            names.extend(name.map(str::to_owned));
+        }
+        names.sort();
+        Ok(names)
     }
 }

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use serde_json::{Value as Json, json};
 
 use super::files::{self, Change, Content};
-use super::paths::Paths;
 use crate::host::machine::{Key, Value};
 use crate::host::{self, InterfaceName, Manager};
 use crate::lvsctl::Error;
@@ -130,19 +129,18 @@ pub(super) struct Hint {
 
 impl Hint {
     /// One for each interface that the plan gives addresses or routes to, and that a program manages.
-    pub(super) fn all(desired: &[DesiredItem], paths: &Paths) -> Vec<Self> {
+    pub(super) fn all(desired: &[DesiredItem], name: &str, unit: &str) -> Vec<Self> {
         let mut interfaces: Vec<InterfaceName> = Vec::new();
         for interface in desired.iter().filter_map(interface) {
             if !interfaces.contains(&interface) {
                 interfaces.push(interface);
             }
         }
-        let hint = |interface| Some(Self::new(Manager::of(&interface)?, interface, paths));
+        let hint = |interface| Some(Self::new(Manager::of(&interface)?, interface, name, unit));
         interfaces.into_iter().filter_map(hint).collect()
     }
 
-    fn new(manager: Manager, interface: InterfaceName, paths: &Paths) -> Self {
-        let (name, unit) = (paths.name(), paths.unit_name());
+    fn new(manager: Manager, interface: InterfaceName, name: &str, unit: &str) -> Self {
         match manager {
             Manager::Networkd { file } => {
                 let base = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -203,14 +201,14 @@ fn interface(want: &DesiredItem) -> Option<InterfaceName> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]
-    fn each_manager_is_told_in_its_own_words() {
-        let paths = Paths::new(Path::new("/"), "web");
-        let told = |manager| Hint::new(manager, "eth0".parse().unwrap(), &paths).to_string();
+    fn hint_is_a_configuration_of_its_manager() {
+        let told = |manager| {
+            let interface = "eth0".parse().unwrap();
+            Hint::new(manager, interface, "web", "lvsctl-web.service").to_string()
+        };
         let file = "/run/systemd/network/10-netplan-eth0.network".into();
         assert_eq!(
             told(Manager::Networkd { file }),

@@ -83,7 +83,7 @@ fn walk(directory: &Path, found: &mut Vec<(String, String, u64)>) {
 }
 
 #[test]
-fn what_is_installed_is_uninstalled_and_nothing_is_left() {
+fn uninstall_removes_everything_that_install_wrote() {
     let place = Place::new();
     let output = place.install();
     assert!(output.ends_with(
@@ -115,7 +115,7 @@ fn what_is_installed_is_uninstalled_and_nothing_is_left() {
 }
 
 #[test]
-fn a_new_version_takes_the_place_of_the_old_one() {
+fn install_replaces_an_earlier_version() {
     let place = Place::new();
     place.install();
     fs::write(place.file(), FILE.replace("\"mh\"", "\"rr\"")).unwrap();
@@ -135,7 +135,7 @@ fn a_new_version_takes_the_place_of_the_old_one() {
 }
 
 #[test]
-fn what_a_person_changed_is_left_alone() {
+fn edited_file_is_refused_and_kept() {
     for path in
         ["systemd/system/lvsctl-web.service", "modules-load.d/lvsctl-web.conf", "lvsctl/web.toml"]
     {
@@ -159,7 +159,7 @@ fn what_a_person_changed_is_left_alone() {
 }
 
 #[test]
-fn a_dry_run_is_the_script_that_does_it() {
+fn dry_run_of_install_is_a_script_that_installs() {
     let place = Place::new();
     let line = place.install_line(" --keep-weights --exclusive");
     let (code, script, _) = place.run(&format!("{line} --dry-run"));
@@ -178,7 +178,7 @@ fn a_dry_run_is_the_script_that_does_it() {
 }
 
 #[test]
-fn which_cluster_is_meant_must_be_clear() {
+fn uninstall_of_an_ambiguous_or_unknown_cluster_is_refused() {
     let place = Place::new();
     place.install();
     fs::write(place.file(), FILE.replace("\"web\"", "\"mail\"")).unwrap();
@@ -196,7 +196,7 @@ fn which_cluster_is_meant_must_be_clear() {
 }
 
 #[test]
-fn a_mistake_in_the_file_leaves_everything_as_it_is() {
+fn install_of_an_invalid_file_changes_nothing() {
     let place = Place::new();
     place.install();
     let tree = place.tree();
