@@ -38,8 +38,7 @@ fn apply(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result
 
 fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let input = Input::load(&flags.file, flags.role)?;
-    let looking = Options { dry_run: true, ..options.clone() };
-    let report = up(&input, flags, &looking)?;
+    let report = up(&input, flags, &Options { dry_run: true, ..options.clone() })?;
     if options.json {
         report::write_json(output, &report)?;
     } else {
@@ -75,7 +74,6 @@ fn status(
     Ok(status::print(options, output, &input, input.json(), &findings)?)
 }
 
-/// Journalled state is desired, and what could not be reverted yet should be as it was.
 fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let mut machine = Machine::new()?.read_only();
     let mut journal = runner::journal(&options.state_dir)?;
@@ -119,7 +117,7 @@ fn desired(
     Ok(desired)
 }
 
-/// A health checker owns the weights.
+/// `--keep-weights`: a health checker manages the weights.
 fn keep_weights(desired: &mut [DesiredItem], machine: &mut Machine) -> Result<(), Error> {
     for item in desired {
         if let Some(Value::Table(table::Value::Destination(destination))) = &mut item.value
@@ -131,11 +129,11 @@ fn keep_weights(desired: &mut [DesiredItem], machine: &mut Machine) -> Result<()
     Ok(())
 }
 
-/// `--exclusive`: desires that each unmanaged entry of the table is gone, owned by `owner`; `desired`
-/// is what the file names.
+/// `--exclusive`: `owner` owns the removal of each unmanaged entry of the table. `desired` is what the
+/// file names.
 ///
-/// What an earlier run removed is desired gone again, or it would be restored now. What a killed run
-/// was about to remove is in the journal and in the table, and listed once.
+/// A removal by an earlier run stays desired, or it would be reverted now. An entry that a killed run
+/// was about to remove is in the journal and in the table; it is listed once.
 fn unmanaged(
     desired: &[DesiredItem],
     machine: &mut Machine,
@@ -156,7 +154,6 @@ fn unmanaged(
     Ok(entries.into_iter().map(gone).collect())
 }
 
-/// Whether a removed entry of the table is journalled.
 fn is_removal(entry: &Entry<Key, Value>) -> bool {
     entry.ours.is_none() && matches!(entry.key, Key::Table(_))
 }

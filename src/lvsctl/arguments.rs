@@ -184,7 +184,7 @@ pub(super) struct RealServerFlags {
     #[command(flatten)]
     pub(super) addresses: AddressFlags,
     /// The director, which all replies pass (nat); may be repeated, once per address family.
-    #[arg(long = "gateway", value_name = "DIP", value_parser = values::gateway)]
+    #[arg(long = "gateway", value_name = "DIP", value_parser = values::unicast)]
     pub(super) gateways: Vec<IpAddr>,
 }
 

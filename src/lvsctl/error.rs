@@ -1,7 +1,7 @@
 //! Errors of the commands.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::report::FailedRun;
 use crate::config;
@@ -51,7 +51,7 @@ pub(crate) enum Error {
     NoSystemd,
     #[error(
         "{} changed since lvsctl wrote it, or never written by it: nothing was changed. Move your \
-         changes to a drop-in of the unit, or to a file of your own, remove that file, and try again",
+         changes to a drop-in of the unit or to another file, remove this file, and try again",
         listed(.0)
     )]
     NotOurs(Vec<PathBuf>),
@@ -70,6 +70,21 @@ pub(crate) enum Error {
     Output(#[from] io::Error),
 }
 
+/// Returns [`Error::Usage`] with a formatted message.
+macro_rules! usage {
+    ($($message:tt)+) => {
+        return Err($crate::lvsctl::Error::Usage(format!($($message)+)))
+    };
+}
+pub(super) use usage;
+
+impl Error {
+    /// Makes the error of a failed action on a file.
+    pub(super) fn file(action: &'static str, path: &Path) -> impl Fn(io::Error) -> Self + Copy {
+        move |source| Self::File { action, path: path.to_owned(), source }
+    }
+}
+
 const fn waiting_hint(error: &LockError) -> &'static str {
     match error {
         LockError::Held { .. } => ", or wait for it with --wait SECONDS",
@@ -77,7 +92,6 @@ const fn waiting_hint(error: &LockError) -> &'static str {
     }
 }
 
-/// `one was`, `one and two were`.
 fn listed(paths: &[PathBuf]) -> String {
     let all: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     let verb = if all.len() == 1 { "was" } else { "were" };

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 
-use super::Error;
+use super::error::{Error, usage};
 use crate::config::ClusterSpec;
 use crate::engine::{Desired, Journal};
 use crate::host::machine::{Key, Machine, Value};
@@ -20,7 +20,7 @@ use lvs::table::Ruleset;
 /// another.
 const RULES: &str = "rules";
 
-/// What the file means for this machine.
+/// A file, and the role that it gives this machine.
 pub(super) enum Input {
     /// A cluster file, on a machine with these addresses.
     Cluster { cluster: ClusterSpec, role: Role, own: Vec<IpAddr> },
@@ -29,7 +29,7 @@ pub(super) enum Input {
 }
 
 impl Input {
-    /// Reads a file, and finds the role of this machine in it.
+    /// Reads a file, and finds the role of this machine by its addresses unless it is given.
     pub(super) fn load(file: &Path, role: Option<Role>) -> Result<Self, Error> {
         Self::of(file, role, || {
             let addresses = Machine::new()?.topology()?.addresses;
@@ -47,10 +47,7 @@ impl Input {
             (Content::Cluster(cluster), _) => cluster,
             (Content::Ruleset(text), None) => return Ok(Self::Table(text.parse()?)),
             (Content::Ruleset(_), Some(_)) => {
-                return Err(Error::Usage(format!(
-                    "--role is for cluster files, and {} is ipvsadm -S output",
-                    file.display()
-                )));
+                usage!("--role is for cluster files, and {} is ipvsadm -S output", file.display());
             }
         };
         let own = own()?;
@@ -61,7 +58,6 @@ impl Input {
         Ok(Self::Cluster { cluster, role, own })
     }
 
-    /// The name of the cluster.
     pub(super) fn cluster(&self) -> Option<&str> {
         match self {
             Self::Cluster { cluster, .. } => Some(cluster.name()),
@@ -69,7 +65,6 @@ impl Input {
         }
     }
 
-    /// The owners that this file is about.
     pub(super) fn owners(&self) -> Owners {
         match self {
             Self::Cluster { cluster, .. } => Owners::Cluster(cluster.name().to_owned()),
@@ -88,7 +83,7 @@ impl Input {
         }
     }
 
-    /// All that the file requires of this machine, in order.
+    /// The desired state of this machine, in order.
     pub(super) fn desired(
         &self,
         machine: &mut Machine,
@@ -97,7 +92,7 @@ impl Input {
         self.desired_by(|duties| desired_of(machine, duties, journal))
     }
 
-    /// [`Input::desired`] with another source for what duties require.
+    /// [`Input::desired`], with `of_duties` for the desired state that follows from duties.
     pub(super) fn desired_by(
         &self,
         of_duties: impl FnOnce(&[Owned]) -> Result<Vec<DesiredItem>, Error>,
@@ -146,7 +141,7 @@ impl fmt::Display for Input {
     }
 }
 
-/// The owners that a file is about, whatever its present content: enough to revert.
+/// The owners of everything that was applied from a file, whatever it contains now.
 pub(super) enum Owners {
     Cluster(String),
     Rules,
@@ -192,7 +187,7 @@ fn duties(cluster: &ClusterSpec, role: Role, own: &[IpAddr]) -> Result<Vec<Owned
     Ok(cluster.duties(role, own)?.into_iter().map(owned).collect())
 }
 
-/// What the duties require of this machine.
+/// The desired state that follows from duties on this machine.
 pub(super) fn desired_of(
     machine: &mut Machine,
     duties: &[Owned],
@@ -202,34 +197,33 @@ pub(super) fn desired_of(
     Ok(desired(duties, &actual)?)
 }
 
-/// A longer file is refused.
+/// The longest file that is accepted, in bytes.
 const LONGEST: u64 = 64 << 20;
 
-/// Mistakes that are reported.
+/// The number of mistakes that are reported.
 const MOST_REPORTED: usize = 10;
 
-/// Few system calls, few pages of memory.
+/// Large enough for few system calls.
 const BUFFER: usize = 64 << 10;
 
-/// A file, detected by content, not by name. It is read once: it may be a pipe.
+/// A file, detected by content, not by name. It is read once, since it can be a pipe.
 enum Content {
     Cluster(ClusterSpec),
-    /// `ipvsadm -S` output, not parsed yet.
     Ruleset(RulesetText),
 }
 
-/// The text of a ruleset.
+/// `ipvsadm -S` output, not parsed yet.
 struct RulesetText {
     path: PathBuf,
-    /// Read to detect it.
+    /// The lines that were read to detect it.
     head: Vec<u8>,
     rest: BufReader<io::Take<File>>,
 }
 
 impl Content {
-    /// Opens a file, and reads it as its first line with content suggests.
+    /// Opens a file, and detects what it is by its first line that is neither empty nor a comment.
     fn load(file: &Path) -> Result<Self, Error> {
-        let unread = |source| Error::File { action: "read", path: file.to_owned(), source };
+        let unread = Error::file("read", file);
         let text = File::open(file).map_err(unread)?.take(LONGEST + 1);
         let mut rest = BufReader::with_capacity(BUFFER, text);
         let mut head = Vec::new();
@@ -237,7 +231,7 @@ impl Content {
             let start = head.len();
             rest.read_until(b'\n', &mut head).map_err(unread)?;
             let line = head.get(start..).unwrap_or_default();
-            // What is not UTF-8 gets the error of a cluster file.
+            // The parser of cluster files reports text that is not UTF-8.
             let is_rule = str::from_utf8(line).map_or(Some(false), ipvsadm::is_rule);
             match is_rule {
                 None if !line.is_empty() => {}
@@ -263,7 +257,7 @@ impl RulesetText {
         if text.get_ref().1.get_ref().limit() == 0 {
             let reason = format!("it is longer than {LONGEST} bytes");
             let source = io::Error::new(io::ErrorKind::FileTooLarge, reason);
-            return Err(Error::File { action: "read", path, source });
+            return Err(Error::file("read", &path)(source));
         }
         table.map_err(|_| {
             let mistakes = String::from_utf8_lossy(&mistakes);

@@ -1,7 +1,7 @@
-//! The companion: sets this machine up as a director or a real server, and reverts that.
+//! `lvsctl`: sets this machine up as a director or a real server, and reverts that.
 //!
-//! One command: flags -> task or file -> desired state -> the runner and the
-//! [engine](crate::engine) -> a report.
+//! A command goes from its flags, to a task or file, to the desired state, through the runner and the
+//! [engine](crate::engine), to a report.
 
 mod apply;
 mod arguments;
@@ -43,7 +43,7 @@ pub fn command_line() -> clap::Command {
     Arguments::command()
 }
 
-/// Exit code of failures and misuse; 2 is an answer of `diff`, `status` and `doctor`.
+/// Exit code of failures and misuse.
 const FAILED: u8 = 1;
 
 /// Runs one command line (`argv`, the program's name first) and returns the exit code: 0 done or in
@@ -59,7 +59,7 @@ pub fn run(
         Ok(arguments) => execute(arguments, output),
         Err(error) => {
             let (text, to_errors) = (error.render().to_string(), error.use_stderr());
-            // Nothing is left to be done where even this cannot be written.
+            // If this cannot be written either, nothing is left to do.
             let _ = match to_errors {
                 true => errors.write_all(text.as_bytes()),
                 false => output.write_all(text.as_bytes()).and_then(|()| output.flush()),
@@ -77,17 +77,16 @@ pub fn run(
     }
 }
 
-/// Runs a command and returns its exit code.
 fn execute(arguments: Arguments, output: &mut dyn Write) -> Result<u8, Error> {
     let Arguments { options, command } = arguments;
     match options.verbose {
         true => trace::start(LevelFilter::TRACE),
         false => trace::from_environment(),
     }
-    // Installed files are for the machine, not for a namespace.
+    // `install` refuses --netns itself.
     let is_of_machine = matches!(command, Command::Install(_) | Command::Uninstall(_));
     if let (Some(namespace), false) = (&options.netns, is_of_machine) {
-        // Before anything is opened: sockets and files under /proc belong to the namespace.
+        // Before anything is opened, since sockets and files under /proc belong to the namespace.
         namespace.enter()?;
     }
     match command {

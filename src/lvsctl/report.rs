@@ -1,6 +1,5 @@
 //! What a run did, as text or JSON.
 
-use crate::host::machine::{self, Key, Machine, Value};
 use std::fmt;
 use std::io::{self, Write};
 
@@ -9,8 +8,8 @@ use serde_json::json;
 use super::arguments::Options;
 use crate::engine::{Change, Failure, Note, Report, System};
 use crate::host;
+use crate::host::machine::{self, Key, Machine, Value};
 
-/// Which of the two verbs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
     Up,
@@ -42,7 +41,7 @@ pub(super) fn commands(steps: &[Change<Key, Value>]) -> Vec<String> {
     steps.iter().map(Machine::command).collect()
 }
 
-/// The words for a note: what stays of `tunl0` is the kernel's doing, and harmless.
+/// A tunnel device that remains after its module was loaded is harmless, and its note says so.
 fn worded(note: &Note<Key, Value>) -> String {
     match note {
         Note::Remains { key: Key::Host(host::Key::Link(name)), actual } => {
@@ -52,7 +51,7 @@ fn worded(note: &Note<Key, Value>) -> String {
     }
 }
 
-/// Steps as they were made, notes, and a closing sentence.
+/// Steps, notes, and a summary.
 pub(super) fn write(
     output: &mut dyn Write,
     title: &dyn fmt::Display,
@@ -75,7 +74,7 @@ pub(super) fn write(
     }
 }
 
-/// The commands alone, so that they can be kept as a script.
+/// A shell script.
 pub(super) fn write_dry(output: &mut dyn Write, report: &Report<Key, Value>) -> io::Result<()> {
     if report.steps.is_empty() {
         writeln!(output, "# no changes needed")?;
@@ -134,6 +133,9 @@ impl fmt::Display for FailedRun {
 mod tests {
     use super::*;
     use crate::engine::Cause;
+    use crate::lvsctl::Task;
+    use crate::lvsctl::arguments::AddressFlags;
+    use crate::policy::{Mode, Role};
 
     fn up(text: &str) -> Change<Key, Value> {
         Change {
@@ -172,16 +174,9 @@ mod tests {
 
     #[test]
     fn last_line_counts_the_steps() {
-        let task = crate::lvsctl::Task {
-            role: crate::policy::Role::RealServer,
-            mode: crate::policy::Mode::Tun,
-            vips: vec!["192.0.2.1".parse().unwrap()],
-            device: None,
-            gateways: Vec::new(),
-            listeners: Vec::new(),
-            scheduler: String::new(),
-            reals: Vec::new(),
-        };
+        let vips = vec!["192.0.2.1".parse().unwrap()];
+        let addresses = AddressFlags { mode: Mode::Tun, vips, device: None };
+        let task = Task::new(Role::RealServer, addresses);
         let last = |direction, steps: usize| {
             let report = Report { steps: vec![up("up"); steps], notes: Vec::new() };
             let mut output = Vec::new();

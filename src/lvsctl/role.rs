@@ -16,7 +16,6 @@ pub(super) enum Verb {
     Status,
 }
 
-/// Verb and checked task of a command.
 pub(super) fn task_of(command: SetupCommand) -> Result<(Verb, Task), Error> {
     let (up, down) = (Verb::Change(Direction::Up), Verb::Change(Direction::Down));
     Ok(match command {
@@ -57,7 +56,7 @@ fn change(
         None,
         |owner| task.covers(owner),
         |machine, journal| {
-            task.stays_one_end_of_nat(&journal.owners())?;
+            task.check_other_end_of_nat(&journal.owners())?;
             desired_of(machine, &task.duties(), journal)
         },
     )?;

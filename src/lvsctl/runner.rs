@@ -1,4 +1,4 @@
-//! One run: lock, journal, plan, check of `--allow`, then execute or show.
+//! One run: locks, reads the journal, plans, checks `--allow`, then executes or reports the plan.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

@@ -1,6 +1,5 @@
 //! Actual and desired state, as a table or as JSON.
 
-use crate::host::machine::{Key, Value};
 use std::fmt::Display;
 use std::io::{self, Write};
 
@@ -9,8 +8,9 @@ use serde_json::{Value as Json, json};
 use super::Task;
 use super::arguments::Options;
 use crate::engine::{Desired, Journal, Status};
+use crate::host::machine::{Key, Value};
 
-/// The journalled state of these owners, which is still desired.
+/// The journalled state of the owners that are covered: it is still desired.
 pub(super) fn journalled(
     covers: impl Fn(&str) -> bool,
     journal: &Journal<Key, Value>,
@@ -28,7 +28,7 @@ pub(super) fn journalled(
     covered.collect()
 }
 
-/// State without an owner that could not be reverted yet.
+/// State that has no owner any more but could not be reverted yet: its previous value is desired.
 pub(super) fn due(journal: &Journal<Key, Value>) -> impl Iterator<Item = Desired<Key, Value>> {
     journal.entries().filter(|entry| entry.owners.is_empty()).map(|entry| Desired {
         key: entry.key.clone(),
@@ -38,7 +38,6 @@ pub(super) fn due(journal: &Journal<Key, Value>) -> impl Iterator<Item = Desired
     })
 }
 
-/// `ok`, `gone`, `missing`, or what it is instead.
 fn state(finding: &Status<Key, Value>) -> String {
     match &finding.actual {
         None if finding.in_sync => "gone, as it should be".to_owned(),
@@ -46,7 +45,7 @@ fn state(finding: &Status<Key, Value>) -> String {
         None => "missing".to_owned(),
         Some(found) => match &finding.desired {
             Some(desired) if desired.to_string() == found.to_string() => {
-                format!("is {found}, but not in all that the kernel keeps of it")
+                format!("is {found}, but differs in attributes that are not shown")
             }
             Some(desired) => format!("is {found}, should be {desired}"),
             None => format!("is {found}, should not be there"),
@@ -54,7 +53,6 @@ fn state(finding: &Status<Key, Value>) -> String {
     }
 }
 
-/// Who set it, as far as the journal says.
 fn origin(finding: &Status<Key, Value>) -> String {
     match &finding.journalled {
         None => String::new(),
@@ -67,7 +65,7 @@ fn origin(finding: &Status<Key, Value>) -> String {
 }
 
 /// Prints the status in the requested format and returns the exit code: 2 if anything differs.
-/// `head` is the start of the JSON object.
+/// `head` has the first members of the JSON object.
 pub(super) fn print(
     options: &Options,
     output: &mut dyn Write,
@@ -103,7 +101,7 @@ fn write(
         1 if differing == 0 => writeln!(output, "{title} is up: its one item is in sync"),
         count if differing == 0 => writeln!(output, "{title} is up: all {count} items in sync"),
         count if differing == count => writeln!(output, "{title} is down"),
-        // Some of it was there before, as `tunl0` is once its module is loaded.
+        // The rest existed before, like `tunl0` once its module is loaded.
         count if findings.iter().all(|finding| finding.journalled.is_none()) => {
             writeln!(output, "{title} is not set up: {differing} of {count} items differ")
         }
@@ -122,11 +120,10 @@ pub(super) fn of_task(task: &Task) -> Json {
 }
 
 /// `{"schema":1,"role":"real-server","mode":"tun","vips":["…"],"ok":false,"items":[{"item":"…",
-/// "ok":true,"found":"1","wanted":"1","set_by_lvsctl":true,"previous":"0"}]}`; what is missing or
-/// shall be is null. What comes before `ok` is `title`.
+/// "ok":true,"found":"1","wanted":"1","set_by_lvsctl":true,"previous":"0"}]}`; an absent value is null.
 fn write_json(
     output: &mut dyn Write,
-    mut title: Json,
+    mut object: Json,
     findings: &[Status<Key, Value>],
 ) -> io::Result<()> {
     let text = |value: Option<&Value>| value.map(ToString::to_string);
@@ -141,30 +138,23 @@ fn write_json(
         })
     };
     let items: Vec<Json> = findings.iter().map(item).collect();
-    if let Some(object) = title.as_object_mut() {
+    if let Some(object) = object.as_object_mut() {
         object.insert("ok".to_owned(), all_met(findings).into());
         object.insert("items".to_owned(), items.into());
     }
-    writeln!(output, "{title}")
+    writeln!(output, "{object}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::host::{InterfaceName, Key as HostKey};
+    use crate::lvsctl::arguments::AddressFlags;
     use crate::policy::{Mode, Role};
 
     fn task() -> Task {
-        Task {
-            role: Role::RealServer,
-            mode: Mode::Tun,
-            vips: vec!["192.0.2.1".parse().unwrap()],
-            device: None,
-            gateways: Vec::new(),
-            listeners: Vec::new(),
-            scheduler: String::new(),
-            reals: Vec::new(),
-        }
+        let vips = vec!["192.0.2.1".parse().unwrap()];
+        Task::new(Role::RealServer, AddressFlags { mode: Mode::Tun, vips, device: None })
     }
 
     fn finding(key: fn(InterfaceName) -> HostKey, found: Option<&str>) -> Status<Key, Value> {

@@ -1,76 +1,67 @@
-//! What is asked of this machine, checked as a whole.
+//! The task of `director` and `real-server`: one role in one mode, checked as a whole.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use super::Error;
-use super::arguments::{DirectorFlags, RealServerFlags};
-use super::values::RealServer;
+use super::arguments::{AddressFlags, DirectorFlags, RealServerFlags};
+use super::error::{Error, usage};
+use super::values::{self, RealServer};
 use crate::host::InterfaceName;
 use crate::policy::{AddressDuty, Duty, Listener, Mode, Owned, Role};
 use lvs::ipvs::{Destination, Service, ServiceIdentity};
 
-/// One role in one mode, for one or more virtual addresses.
+/// One role in one mode, for one or more virtual addresses. No value is repeated in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Task {
-    /// What this machine is.
     pub(crate) role: Role,
-    /// How packets reach the real servers.
     pub(crate) mode: Mode,
-    /// Virtual addresses, each once.
     pub(crate) vips: Vec<IpAddr>,
-    /// The interface that faces the clients or the director, where it was named.
+    /// The interface that faces the clients or the director, if given.
     pub(crate) device: Option<InterfaceName>,
-    /// Where a real server's answers go in NAT: the director, at most one of each family.
+    /// Of a NAT real server: the directors, at most one per address family.
     pub(crate) gateways: Vec<IpAddr>,
-    /// Services of each of them; of a director only.
+    /// Of a director: the services of each virtual address.
     pub(crate) listeners: Vec<Listener>,
-    /// Scheduler of each service.
     pub(crate) scheduler: String,
-    /// Real servers of each service; those of a virtual address are of its family.
+    /// Of a director: the real servers of each service whose address family they have.
     pub(crate) reals: Vec<RealServer>,
 }
 
 impl Task {
-    /// The task of a real server.
-    pub(super) fn of_real_server(flags: RealServerFlags) -> Result<Self, Error> {
+    pub(super) fn new(role: Role, addresses: AddressFlags) -> Self {
         Self {
-            role: Role::RealServer,
-            mode: flags.addresses.mode,
-            vips: unique(flags.addresses.vips),
-            device: flags.addresses.device,
-            gateways: unique(flags.gateways),
+            role,
+            mode: addresses.mode,
+            vips: unique(addresses.vips),
+            device: addresses.device,
+            gateways: Vec::new(),
             listeners: Vec::new(),
             scheduler: String::new(),
             reals: Vec::new(),
         }
-        .checked()
     }
 
-    /// The task of a director.
+    pub(super) fn of_real_server(flags: RealServerFlags) -> Result<Self, Error> {
+        let task = Self::new(Role::RealServer, flags.addresses);
+        Self { gateways: unique(flags.gateways), ..task }.checked()
+    }
+
     pub(super) fn of_director(flags: DirectorFlags) -> Result<Self, Error> {
         Self {
-            role: Role::Director,
-            mode: flags.addresses.mode,
-            vips: unique(flags.addresses.vips),
-            device: flags.addresses.device,
-            gateways: Vec::new(),
             listeners: unique(flags.services),
             scheduler: flags.scheduler,
             reals: unique(flags.reals),
+            ..Self::new(Role::Director, flags.addresses)
         }
         .checked()
     }
 
-    /// The real servers of a virtual address: those of its family.
-    pub(super) fn reals_for(&self, vip: IpAddr) -> impl Iterator<Item = &RealServer> {
+    fn reals_for(&self, vip: IpAddr) -> impl Iterator<Item = &RealServer> {
         self.reals.iter().filter(move |real| real.address.is_ipv4() == vip.is_ipv4())
     }
 
-    /// The name under which the journal keeps what a virtual address needs, or what one service of
-    /// it needs.
-    #[must_use]
-    pub(crate) fn owner(&self, vip: IpAddr, listener: Option<Listener>) -> String {
+    /// The owner, in the journal, of what a virtual address or one of its services requires.
+    fn owner(&self, vip: IpAddr, listener: Option<Listener>) -> String {
         let owner = format!("{} {} {vip}", self.role.name(), self.mode);
         match listener {
             Some(listener) => format!("{owner} {listener}"),
@@ -78,14 +69,13 @@ impl Task {
         }
     }
 
-    /// Whether this task speaks of that owner: of each virtual address, and each service of it
-    /// that is named, or else every one.
-    #[must_use]
-    pub(crate) fn covers(&self, owner: &str) -> bool {
+    /// Whether the owner is one of this task: of its virtual addresses, and of its services or, if it
+    /// has none, of every service.
+    pub(super) fn covers(&self, owner: &str) -> bool {
         self.vips.iter().any(|vip| {
-            let whole = self.owner(*vip, None);
+            let of_vip = self.owner(*vip, None);
             let mut services = self.listeners.iter();
-            match owner.strip_prefix(&whole) {
+            match owner.strip_prefix(&of_vip) {
                 Some("") => self.listeners.is_empty() || self.role == Role::RealServer,
                 Some(rest) if rest.starts_with(' ') => {
                     self.listeners.is_empty()
@@ -96,30 +86,25 @@ impl Task {
         })
     }
 
-    /// What the task asks of this machine, in order: each virtual address and each service of it,
-    /// by a owner of its own.
+    /// What this machine must have, in order. Each virtual address and each of its services has an
+    /// owner of its own.
     pub(super) fn duties(&self) -> Vec<Owned> {
+        let listeners: Vec<Option<Listener>> = match self.listeners.as_slice() {
+            [] => vec![None],
+            listeners => listeners.iter().copied().map(Some).collect(),
+        };
         let mut duties = Vec::new();
         for vip in &self.vips {
-            for listener in self.claimants() {
-                let owner = self.owner(*vip, listener);
+            for listener in &listeners {
+                let owner = self.owner(*vip, *listener);
                 let duty = Duty::Address(self.address(*vip));
                 duties.push(Owned { owner: owner.clone(), duty });
-                duties.extend(listener.map(|listener| {
-                    let (service, destinations) = self.service(*vip, listener);
-                    Owned { owner, duty: Duty::Service(service, destinations) }
-                }));
+                duties.extend(
+                    listener.map(|listener| Owned { owner, duty: self.service(*vip, listener) }),
+                );
             }
         }
         duties
-    }
-
-    /// The services of each virtual address, or nothing in their place: each has a owner.
-    fn claimants(&self) -> Vec<Option<Listener>> {
-        match self.listeners.as_slice() {
-            [] => vec![None],
-            listeners => listeners.iter().copied().map(Some).collect(),
-        }
     }
 
     fn address(&self, vip: IpAddr) -> AddressDuty {
@@ -132,113 +117,105 @@ impl Task {
         }
     }
 
-    /// The service of a virtual address, with its destinations.
-    fn service(&self, vip: IpAddr, listener: Listener) -> (Service, Vec<Destination>) {
-        let identity = ServiceIdentity::Address {
-            protocol: listener.protocol,
-            address: vip,
-            port: listener.port,
-        };
+    fn service(&self, vip: IpAddr, listener: Listener) -> Duty {
+        let Listener { protocol, port } = listener;
+        let identity = ServiceIdentity::Address { protocol, address: vip, port };
         let destinations = self.reals_for(vip).map(|real| {
-            let port = real.port.unwrap_or(listener.port);
-            let mut destination = Destination::new(real.address, port, self.mode.forwarding());
-            destination.weight = real.weight;
-            destination
+            let port = real.port.unwrap_or(port);
+            Destination::new(real.address, port, self.mode.forwarding()).with_weight(real.weight)
         });
-        (Service::new(identity, &*self.scheduler), destinations.collect())
+        Duty::Service(Service::new(identity, &*self.scheduler), destinations.collect())
     }
 }
 
-/// What cannot work is refused before anything is touched.
+/// What cannot work is refused before anything is changed.
 impl Task {
-    /// Whether it can be done at all; asked before anything is touched.
     fn checked(self) -> Result<Self, Error> {
-        self.check_ways()?;
+        self.check_gateways()?;
+        let on_tunnel = |vip: &IpAddr| vip.is_ipv4() || self.role == Role::RealServer;
+        if let Some(device) = &self.device
+            && self.mode == Mode::Tun
+            && self.vips.iter().all(on_tunnel)
+        {
+            usage!(
+                "--device {device} is not used here: with --mode tun the virtual address is on the \
+                 tunnel device"
+            );
+        }
         for (at, real) in self.reals.iter().enumerate() {
             self.check_real_server(real)?;
             let address = real.address;
-            let again = |other: &&RealServer| {
+            let again = |other: &RealServer| {
                 other.address == address && (self.mode != Mode::Nat || other.port == real.port)
             };
-            if self.reals.iter().skip(at + 1).any(|other| again(&other)) {
-                return usage(format!(
-                    "--real {address} is given twice, with different ports or weights: leave one"
-                ));
+            if self.reals.iter().skip(at + 1).any(again) {
+                usage!(
+                    "--real {address} is given twice, with different ports or weights: keep one"
+                );
             }
         }
         Ok(self)
     }
 
-    /// Options that another mode or role has no use for would be taken for done.
-    fn check_ways(&self) -> Result<(), Error> {
+    fn check_gateways(&self) -> Result<(), Error> {
         if !self.gateways.is_empty() && self.mode != Mode::Nat {
-            return usage(format!(
-                "--gateway is for --mode nat: with {} real servers answer the clients directly",
+            usage!(
+                "--gateway is for --mode nat: with {} real servers reply to the clients directly",
                 self.mode
-            ));
+            );
         }
         for gateway in &self.gateways {
             if self.vips.contains(gateway) {
-                return usage(format!(
+                usage!(
                     "--gateway {gateway} is also a --vip: give the director's own address on the \
                      real servers' network"
-                ));
+                );
             }
-            let family = |address: &&IpAddr| address.is_ipv4() == gateway.is_ipv4();
-            if self.gateways.iter().filter(family).count() > 1 {
-                return usage(format!(
-                    "--gateway {gateway} is not the only one of its family: a default route has one"
-                ));
+            let same_family = |address: &&IpAddr| address.is_ipv4() == gateway.is_ipv4();
+            if self.gateways.iter().filter(same_family).count() > 1 {
+                usage!(
+                    "--gateway {gateway} is not the only one of its address family: a default route \
+                     has one gateway"
+                );
             }
-            if !self.vips.iter().any(|vip| family(&vip)) {
-                return usage(format!("--gateway {gateway} is of another family than every --vip"));
+            if !self.vips.iter().any(|vip| same_family(&vip)) {
+                usage!("--gateway {gateway} has another address family than every --vip");
             }
         }
-        let tunnelled = |vip: &IpAddr| vip.is_ipv4() || self.role == Role::RealServer;
-        match &self.device {
-            Some(device) if self.mode == Mode::Tun && self.vips.iter().all(tunnelled) => {
-                usage(format!(
-                    "--device {device} has no meaning here: with --mode tun the virtual address is \
-                     on the tunnel's device"
-                ))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     fn check_real_server(&self, real: &RealServer) -> Result<(), Error> {
         let address = real.address;
         if self.vips.contains(&address) {
-            return usage(format!(
-                "--real {address} is also a --vip: a real server needs an address of its own, \
-                 give that one"
-            ));
+            usage!("--real {address} is also a --vip: give the real server's own address");
         }
         if !self.vips.iter().any(|vip| vip.is_ipv4() == address.is_ipv4()) {
-            return usage(format!(
-                "--real {address} is of another family than every --vip: give it an address of the \
-                 same"
-            ));
+            usage!(
+                "--real {address} has another address family than every --vip: give an address of \
+                 the same family"
+            );
         }
         let how = match self.mode {
             Mode::Nat => return Ok(()),
-            Mode::Tun => "tunnelled packets keep their port",
-            Mode::Dr => "directly routed packets keep their port",
+            Mode::Tun => "tunnelled",
+            Mode::Dr => "directly routed",
         };
-        let other = |port: &u16| self.listeners.iter().find(|listener| listener.port != *port);
-        match real.port.and_then(|port| Some((port, other(&port)?))) {
-            Some((port, listener)) => usage(format!(
-                "--real {} has another port than --service {listener}: {how}, so leave :{port} \
-                 out, or serve port {port} with a command of its own",
+        if let Some(port) = real.port
+            && let Some(listener) = self.listeners.iter().find(|listener| listener.port != port)
+        {
+            usage!(
+                "--real {} has another port than --service {listener}: {how} packets keep their \
+                 port, so omit :{port}, or serve port {port} by a separate command",
                 SocketAddr::new(address, port)
-            )),
-            None => Ok(()),
+            );
         }
+        Ok(())
     }
 
-    /// A director of NAT leads answers on to the clients, a real server of NAT leads its own to a
-    /// director: one machine has one default route for both. `owners` are those of the journal.
-    pub(super) fn stays_one_end_of_nat(&self, owners: &[String]) -> Result<(), Error> {
+    /// The default route of a NAT director leads to the clients, that of a NAT real server to the
+    /// director: one machine cannot be both. `owners` are those of the journal.
+    pub(super) fn check_other_end_of_nat(&self, owners: &[String]) -> Result<(), Error> {
         let other = match self.role {
             _ if self.mode != Mode::Nat => return Ok(()),
             Role::Director => Role::RealServer,
@@ -251,56 +228,46 @@ impl Task {
                 |vip: IpAddr| self.vips.iter().any(|own| own.is_ipv4() == vip.is_ipv4());
             mode == Some("nat") && vip.is_some_and(same_family)
         };
-        match owners.iter().find(is_other) {
-            Some(owner) => usage(format!(
-                "this machine is the other end of nat already (`{owner}`): its one default route \
-                 cannot lead to the clients and to a director. Take that back first, or give the \
-                 roles to two machines"
-            )),
-            None => Ok(()),
+        if let Some(owner) = owners.iter().find(is_other) {
+            usage!(
+                "this machine is the other end of nat already (`{owner}`): its default route cannot \
+                 lead both to the clients and to a director. Revert that first, or use two machines"
+            );
         }
+        Ok(())
     }
 
-    /// A director without services or real servers would have nothing to hand on, a real server
-    /// of NAT without a gateway would answer past the director.
+    /// A director without services or real servers has nothing to forward, and the replies of a NAT
+    /// real server without a gateway bypass the director.
     pub(super) fn complete(self) -> Result<Self, Error> {
-        let lonely = |vip: &&IpAddr| self.reals_for(**vip).next().is_none();
-        let wayless =
-            |vip: &&IpAddr| !self.gateways.iter().any(|way| way.is_ipv4() == vip.is_ipv4());
-        match self.role {
-            Role::Director if self.listeners.is_empty() => {
-                usage("director up needs at least one --service, such as tcp:80".to_owned())
-            }
-            Role::Director => match self.vips.iter().find(lonely) {
-                Some(vip) => usage(format!(
+        if self.role == Role::Director && self.listeners.is_empty() {
+            usage!("director up needs at least one --service, such as tcp:80");
+        }
+        for vip in &self.vips {
+            let has_gateway =
+                || self.gateways.iter().any(|gateway| gateway.is_ipv4() == vip.is_ipv4());
+            match self.role {
+                Role::Director if self.reals_for(*vip).next().is_none() => usage!(
                     "director up needs at least one --real of the family of --vip {vip}, such as {}",
                     if vip.is_ipv4() { "192.168.10.2" } else { "2001:db8::2" }
-                )),
-                None => Ok(self),
-            },
-            Role::RealServer if self.mode == Mode::Nat => match self.vips.iter().find(wayless) {
-                Some(vip) => usage(format!(
+                ),
+                Role::RealServer if self.mode == Mode::Nat && !has_gateway() => usage!(
                     "real-server up --mode nat needs --gateway, the director's address on this \
-                     network, of the family of --vip {vip}: the answers must pass the director"
-                )),
-                None => Ok(self),
-            },
-            Role::RealServer => Ok(self),
+                     network, of the family of --vip {vip}: replies must pass the director"
+                ),
+                _ => {}
+            }
         }
+        Ok(self)
     }
 }
 
 impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let vips: Vec<String> = self.vips.iter().map(ToString::to_string).collect();
-        let role = match self.role {
-            Role::Director => "director",
-            Role::RealServer => "real server",
-        };
-        write!(f, "{role} for {}", vips.join(", "))?;
+        write!(f, "{} for {}", values::role_words(self.role), vips.join(", "))?;
         for (at, listener) in self.listeners.iter().enumerate() {
-            f.write_str(if at == 0 { " " } else { ", " })?;
-            write!(f, "{listener}")?;
+            write!(f, "{} {listener}", if at == 0 { "" } else { "," })?;
         }
         write!(f, " ({})", self.mode)
     }
@@ -314,8 +281,4 @@ fn unique<T: PartialEq>(values: Vec<T>) -> Vec<T> {
         }
     }
     unique
-}
-
-fn usage<T>(message: String) -> Result<T, Error> {
-    Err(Error::Usage(message))
 }

@@ -108,7 +108,7 @@ fn impossible_director_is_refused_with_a_fix() {
     let director = "lvsctl director up --mode tun --vip 192.0.2.1 --service tcp:80";
     let real = |more: &str| refusal(&format!("{director} {more}"));
     assert!(real("--real 192.0.2.1").contains("is also a --vip"));
-    assert!(real("--real 192.0.2.2:81").contains("leave :81 out"));
+    assert!(real("--real 192.0.2.2:81").contains("omit :81"));
     assert!(real("--real 192.0.2.2 --real 192.0.2.2,weight=2").contains("given twice"));
     assert!(real("--real 192.0.2.2:80 --service tcp:443").contains("--service tcp:443"));
     assert!(real("").contains("--real"));
@@ -122,11 +122,11 @@ fn impossible_gateway_or_device_is_refused() {
     assert!(server("--mode nat").contains("needs --gateway"));
     assert!(server("--mode dr --gateway 192.0.2.9").contains("is for --mode nat"));
     assert!(server("--mode nat --gateway 192.0.2.1").contains("is also a --vip"));
-    assert!(server("--mode nat --gateway 2001:db8::9").contains("another family"));
+    assert!(server("--mode nat --gateway 2001:db8::9").contains("another address family"));
     assert!(
         server("--mode nat --gateway 192.0.2.8 --gateway 192.0.2.9").contains("not the only one")
     );
-    assert!(server("--mode tun --device eth0").contains("no meaning"));
+    assert!(server("--mode tun --device eth0").contains("not used here"));
     assert!(try_task("lvsctl real-server down --mode nat --vip 192.0.2.1").is_ok());
 }
 

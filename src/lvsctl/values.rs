@@ -1,27 +1,23 @@
 //! Values of options: text in, checked values out.
 
-use crate::policy::{Listener, Mode, Role};
 use std::net::IpAddr;
 
 use clap::ValueEnum;
-
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::config::{self, Endpoint, LARGEST_WEIGHT};
+use crate::policy::{Listener, Mode, Role};
 
-/// A value that an option cannot have. Says what is wrong and what would do.
+/// An invalid value of an option: what is wrong, and what is valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct InvalidValue(String);
 
-/// A real server, as `--real` names it.
+/// The value of `--real`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RealServer {
-    /// Its address.
     pub(crate) address: IpAddr,
-    /// Its port in host byte order, where it was given.
     pub(crate) port: Option<u16>,
-    /// Its share of new connections.
     pub(crate) weight: u32,
 }
 
@@ -53,7 +49,7 @@ fn invalid<T>(message: impl Into<String>) -> Result<T, InvalidValue> {
     Err(InvalidValue(message.into()))
 }
 
-/// A virtual address: one unicast address, without a prefix.
+/// One unicast address, without a prefix length.
 pub(super) fn virtual_address(text: &str) -> Result<IpAddr, InvalidValue> {
     if let Some((address, _)) = text.split_once('/') {
         return invalid(format!(
@@ -63,19 +59,14 @@ pub(super) fn virtual_address(text: &str) -> Result<IpAddr, InvalidValue> {
     unicast(text)
 }
 
-/// The address of a router, which may be link-local.
-pub(super) fn gateway(text: &str) -> Result<IpAddr, InvalidValue> {
-    unicast(text)
-}
-
-fn unicast(text: &str) -> Result<IpAddr, InvalidValue> {
+pub(super) fn unicast(text: &str) -> Result<IpAddr, InvalidValue> {
     config::unicast(text).map_err(InvalidValue)
 }
 
 /// `tcp:80`.
 pub(super) fn listener(text: &str) -> Result<Listener, InvalidValue> {
     let Some((protocol, port)) = text.split_once(':') else {
-        return invalid("it takes a protocol and a port, such as tcp:80");
+        return invalid("a service has a protocol and a port, such as tcp:80");
     };
     let Some(protocol) = config::protocol(protocol) else {
         return invalid(format!("protocol {protocol:?} is not one of tcp, udp, sctp"));
@@ -102,7 +93,6 @@ pub(super) fn real_server(text: &str) -> Result<RealServer, InvalidValue> {
     Ok(RealServer { address, port, weight })
 }
 
-/// A mode, by its name.
 pub(super) fn mode() -> impl TypedValueParser<Value = Mode> {
     let help = |mode: Mode| match mode {
         Mode::Nat => "Network address translation",
@@ -113,7 +103,6 @@ pub(super) fn mode() -> impl TypedValueParser<Value = Mode> {
     PossibleValuesParser::new(values).try_map(|name| name.parse())
 }
 
-/// A role, by its name.
 pub(super) fn role() -> impl TypedValueParser<Value = Role> {
     let help = |role: Role| match role {
         Role::Director => "Forwards connections",
@@ -121,6 +110,13 @@ pub(super) fn role() -> impl TypedValueParser<Value = Role> {
     };
     let values = Role::ALL.map(|role| PossibleValue::new(role.name()).help(help(role)));
     PossibleValuesParser::new(values).try_map(|name| name.parse())
+}
+
+pub(super) const fn role_words(role: Role) -> &'static str {
+    match role {
+        Role::Director => "director",
+        Role::RealServer => "real server",
+    }
 }
 
 pub(super) fn scheduler(text: &str) -> Result<String, InvalidValue> {
