@@ -1,5 +1,5 @@
-//! Files that are written and removed together, or not at all. Each ends in a mark that identifies
-//! it, and shows whether it was edited.
+//! Files that are written and removed together, or not at all. Each ends in a mark that shows whether
+//! it was edited.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -9,26 +9,24 @@ use std::path::{Path, PathBuf};
 use crate::ipvsadm::replace_file;
 use crate::lvsctl::Error;
 
-/// The longest cluster file is half as long.
+/// Twice the size of the longest cluster file.
 const LONGEST: u64 = 128 << 20;
 
-/// What stands at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    /// A file.
     Text(Vec<u8>),
-    /// A symbolic link to that.
+    /// A symbolic link, and its target.
     Link(PathBuf),
 }
 
-/// What a path shall be; `None` where there shall be nothing.
+/// The desired content of a path, `None` for no file.
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) path: PathBuf,
     pub(super) desired: Option<Content>,
 }
 
-/// A path that is not as it shall be.
+/// A path whose content differs.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
     pub(super) path: PathBuf,
@@ -36,35 +34,34 @@ pub(super) struct Change {
     pub(super) after: Option<Content>,
 }
 
-/// What a path is.
-pub(super) enum Found {
-    Nothing,
-    /// As we wrote it.
+/// The actual content of a path.
+pub(super) enum Actual {
+    Absent,
+    /// As lvsctl wrote it.
     Ours(Content),
-    /// Someone else's, or edited since.
-    Others,
+    /// Unmanaged, or edited.
+    NotOurs,
 }
 
-/// Looks at a path. A link is ours where it leads to what we would link there.
-pub(super) fn found(path: &Path, link: Option<&Path>) -> Result<Found, Error> {
-    let unread = |source| Error::File { action: "read", path: path.to_owned(), source };
+/// Reads a path. A link is ours if its target is `link`.
+pub(super) fn actual(path: &Path, link: Option<&Path>) -> Result<Actual, Error> {
+    let unread = Error::file("read", path);
     let kind = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Actual::Absent),
         metadata => metadata.map_err(unread)?.file_type(),
     };
     if kind.is_symlink() {
         let target = fs::read_link(path).map_err(unread)?;
         let ours = link.is_some_and(|link| target == link);
-        return Ok(if ours { Found::Ours(Content::Link(target)) } else { Found::Others });
+        return Ok(if ours { Actual::Ours(Content::Link(target)) } else { Actual::NotOurs });
     }
     if !kind.is_file() {
-        return Ok(Found::Others);
+        return Ok(Actual::NotOurs);
     }
     let text = read(path).map_err(unread)?;
-    Ok(if is_ours(&text) { Found::Ours(Content::Text(text)) } else { Found::Others })
+    Ok(if is_ours(&text) { Actual::Ours(Content::Text(text)) } else { Actual::NotOurs })
 }
 
-/// Reads a regular file whole.
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     if !file.metadata()?.is_file() {
@@ -78,19 +75,15 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// What has to be done so that every path is as desired.
-///
-/// # Errors
-///
-/// [`Error::NotOurs`] where a path is someone else's: nothing may be done then.
+/// The changes that bring every path in sync; [`Error::NotOurs`] if a path is unmanaged or was edited.
 pub(super) fn between(items: Vec<Item>, link: &Path) -> Result<Vec<Change>, Error> {
-    let (mut changes, mut foreign) = (Vec::new(), Vec::new());
+    let (mut changes, mut unmanaged) = (Vec::new(), Vec::new());
     for Item { path, desired } in items {
-        let before = match found(&path, Some(link))? {
-            Found::Nothing => None,
-            Found::Ours(content) => Some(content),
-            Found::Others => {
-                foreign.push(path);
+        let before = match actual(&path, Some(link))? {
+            Actual::Absent => None,
+            Actual::Ours(content) => Some(content),
+            Actual::NotOurs => {
+                unmanaged.push(path);
                 continue;
             }
         };
@@ -98,15 +91,15 @@ pub(super) fn between(items: Vec<Item>, link: &Path) -> Result<Vec<Change>, Erro
             changes.push(Change { path, before, after: desired });
         }
     }
-    if foreign.is_empty() { Ok(changes) } else { Err(Error::NotOurs(foreign)) }
+    if unmanaged.is_empty() { Ok(changes) } else { Err(Error::NotOurs(unmanaged)) }
 }
 
-/// Makes the changes in their order. Where one fails, those before it are rolled back.
+/// Makes the changes in their order. If one fails, those before it are rolled back.
 pub(super) fn make(changes: &[Change]) -> Result<(), Error> {
     for (at, change) in changes.iter().enumerate() {
         if let Err((action, source)) = put(&change.path, change.after.as_ref()) {
             for done in changes.iter().take(at).rev() {
-                // The first failure is the one to tell.
+                // The first failure is reported.
                 let _ = put(&done.path, done.before.as_ref());
             }
             let path = change.path.clone();
@@ -140,11 +133,11 @@ fn sync(directory: &Path) -> Result<(), (&'static str, io::Error)> {
     synced.map_err(|error| ("sync the directory of", error))
 }
 
-/// The start of the last line, a comment in every kind of file that is written; the sum of what
-/// stands above follows. Last, so that lines keep their numbers.
+/// The start of the last line, before the checksum of all lines above. A comment in every kind of file
+/// that is written; last, so that lines keep their numbers.
 const MARK: &str = "# written by lvsctl install: ";
 
-/// A text with its mark. One that comes with a mark, as a copy of a copy does, gets a new one.
+/// A text with its mark. It replaces an earlier mark, which the copy of a copy has.
 pub(super) fn marked(text: &[u8]) -> Vec<u8> {
     let mut text = split(text).map_or(text, |(own, _)| own).to_vec();
     if !text.ends_with(b"\n") {
@@ -155,12 +148,12 @@ pub(super) fn marked(text: &[u8]) -> Vec<u8> {
     text
 }
 
-/// Whether a file is as [`marked`] made it.
+/// Whether a file ends in the right mark.
 pub(super) fn is_ours(file: &[u8]) -> bool {
     split(file).is_some_and(|(own, found)| found == format!("{:016x}", sum(own)).as_bytes())
 }
 
-/// What stands above the mark, and the sum in it.
+/// The text above the mark, and the checksum in it.
 fn split(file: &[u8]) -> Option<(&[u8], &[u8])> {
     let lines = file.strip_suffix(b"\n")?;
     let start = lines.iter().rposition(|byte| *byte == b'\n')? + 1;
@@ -168,8 +161,7 @@ fn split(file: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((own, last.strip_suffix(b"\n")?.strip_prefix(MARK.as_bytes())?))
 }
 
-/// FNV-1a of 64 bits, which stays the same from release to release: it finds edits, and need not
-/// withstand anyone who means to deceive.
+/// FNV-1a of 64 bits. It detects edits, not attacks, and is the same in every release.
 fn sum(text: &[u8]) -> u64 {
     text.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
         (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
@@ -201,7 +193,9 @@ mod tests {
         fs::write(at("two"), "2\n").unwrap();
         fs::remove_file(at("d/link")).unwrap();
         symlink("/dev/null", at("d/link")).unwrap();
-        let Err(Error::NotOurs(paths)) = between(items(), link) else { panic!("it was edited") };
+        let Err(Error::NotOurs(paths)) = between(items(), link) else {
+            panic!("edits are accepted")
+        };
         assert_eq!(paths, [at("two"), at("d/link")]);
     }
 

@@ -13,24 +13,24 @@ use crate::lvsctl::Error;
 use crate::lvsctl::arguments::Options;
 use crate::policy::DesiredItem;
 
-/// What is to be done, and what to say of it.
+/// The changes to make, and what is printed about them.
 pub(super) struct Report<'a> {
     pub(super) cluster: &'a str,
     pub(super) title: String,
-    /// The command that makes systemd see it.
+    /// The command that makes systemd notice them.
     pub(super) next: String,
     pub(super) changes: Vec<Change>,
-    /// A file that a person changed.
+    /// A file that was edited, and is kept.
     pub(super) kept: Option<PathBuf>,
     pub(super) hints: Vec<Hint>,
 }
 
 impl Report<'_> {
-    pub(super) fn carry_out(&self, options: &Options) -> Result<(), Error> {
+    pub(super) fn make(&self, options: &Options) -> Result<(), Error> {
         if options.dry_run { Ok(()) } else { files::make(&self.changes) }
     }
 
-    pub(super) fn tell(&self, options: &Options, output: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn print(&self, options: &Options, output: &mut dyn Write) -> io::Result<()> {
         if options.json {
             self.write_json(output)
         } else if options.dry_run {
@@ -64,7 +64,7 @@ impl Report<'_> {
         }
     }
 
-    /// The commands alone, so that they can be kept as a script.
+    /// A shell script.
     fn write_dry(&self, output: &mut dyn Write) -> io::Result<()> {
         const END: &str = "end of the file";
         for hint in &self.hints {
@@ -117,7 +117,7 @@ impl Report<'_> {
     }
 }
 
-/// A file for a person to write: whoever manages an interface answers for its configuration.
+/// A file that the user should write, since another program manages the interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Hint {
     interface: InterfaceName,
@@ -128,7 +128,7 @@ pub(super) struct Hint {
 }
 
 impl Hint {
-    /// One for each interface that the plan gives addresses or routes to, and that a program manages.
+    /// One per interface that gets addresses or routes, and that another program manages.
     pub(super) fn all(desired: &[DesiredItem], name: &str, unit: &str) -> Vec<Self> {
         let mut interfaces: Vec<InterfaceName> = Vec::new();
         for interface in desired.iter().filter_map(interface) {
@@ -148,7 +148,7 @@ impl Hint {
                     interface,
                     manager: "systemd-networkd",
                     why: format!(
-                        "by {}, and when it starts again may take away what it has not set itself",
+                        "by {}, and may remove what it has not set itself when it restarts",
                         file.display()
                     ),
                     file: format!("/etc/systemd/network/{base}.d/lvsctl-{name}.conf"),
@@ -157,7 +157,7 @@ impl Hint {
             }
             Manager::NetworkManager => Self {
                 manager: "NetworkManager",
-                why: "and may take away what it has not set itself when it activates a connection"
+                why: "and may remove what it has not set itself when it activates a connection"
                     .to_owned(),
                 file: format!("/etc/NetworkManager/dispatcher.d/50-lvsctl-{name}-{interface}"),
                 text: format!(
@@ -188,9 +188,9 @@ impl fmt::Display for Hint {
     }
 }
 
-/// The interface on which something is set that a manager could take away.
-fn interface(want: &DesiredItem) -> Option<InterfaceName> {
-    match (&want.key, &want.value) {
+/// The interface that gets an address or route, which another program can remove.
+fn interface(item: &DesiredItem) -> Option<InterfaceName> {
+    match (&item.key, &item.value) {
         (Key::Host(host::Key::DefaultRoute(_)), Some(Value::Host(words))) => {
             words.split(' ').skip_while(|word| *word != "dev").nth(1)?.parse().ok()
         }
@@ -205,21 +205,21 @@ mod tests {
 
     #[test]
     fn hint_is_a_configuration_of_its_manager() {
-        let told = |manager| {
+        let hint = |manager| {
             let interface = "eth0".parse().unwrap();
             Hint::new(manager, interface, "web", "lvsctl-web.service").to_string()
         };
         let file = "/run/systemd/network/10-netplan-eth0.network".into();
         assert_eq!(
-            told(Manager::Networkd { file }),
-            "systemd-networkd manages eth0 by /run/systemd/network/10-netplan-eth0.network, and when it \
-             starts again may take away what it has not set itself; to keep what lvsctl sets, write \
+            hint(Manager::Networkd { file }),
+            "systemd-networkd manages eth0 by /run/systemd/network/10-netplan-eth0.network, and may \
+             remove what it has not set itself when it restarts; to keep what lvsctl sets, write \
              /etc/systemd/network/10-netplan-eth0.network.d/lvsctl-web.conf:\n    [Network]\n    \
              KeepConfiguration=static"
         );
         assert_eq!(
-            told(Manager::NetworkManager),
-            "NetworkManager manages eth0 and may take away what it has not set itself when it activates a \
+            hint(Manager::NetworkManager),
+            "NetworkManager manages eth0 and may remove what it has not set itself when it activates a \
              connection; to keep what lvsctl sets, write \
              /etc/NetworkManager/dispatcher.d/50-lvsctl-web-eth0:\n    #!/bin/sh\n    # Owned by root, \
              mode 755.\n    [ \"$1 $2\" != 'eth0 up' ] || systemctl try-reload-or-restart \

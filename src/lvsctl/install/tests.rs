@@ -1,4 +1,4 @@
-//! Files below a directory of the test's own. What systemd makes of them is seen in a guest.
+//! Files below a temporary root. Kernel tests run the units.
 
 use std::ffi::OsString;
 use std::fs;
@@ -123,7 +123,7 @@ fn install_replaces_an_earlier_version() {
     assert!(output.contains("cluster web (director): 2 files"), "{output}");
     let dry = place.run(&place.install_line(" --dry-run"));
     assert_eq!(dry.1, "# no changes needed\n");
-    // The installed file itself can be edited: it is a person's own then.
+    // The installed file itself can be edited, and belongs to the user then.
     let own = place.at("root/etc/lvsctl/web.toml");
     fs::write(&own, FILE).unwrap();
     let (code, ..) = place.run(&format!("install {} --role director", own.display()));
@@ -147,7 +147,7 @@ fn edited_file_is_refused_and_kept() {
         let tree = place.tree();
         fs::write(place.file(), FILE.replace("\"mh\"", "\"rr\"")).unwrap();
         let lines = [place.install_line(""), "uninstall".to_owned()];
-        // A cluster file that was edited is kept, and hinders nobody.
+        // An edited cluster file is kept and does not stop `uninstall`.
         let count = if path.ends_with("web.toml") { 1 } else { 2 };
         for line in &lines[..count] {
             let (code, output, errors) = place.run(line);
@@ -192,7 +192,7 @@ fn uninstall_of_an_ambiguous_or_unknown_cluster_is_refused() {
     let (code, output, _) = place.run("uninstall");
     assert!(code == 0 && output.contains("lvsctl-web.service"), "{output}");
     let (code, _, errors) = place.run("uninstall --netns blue");
-    assert!(code == 1 && errors.contains("leave --netns out"), "{errors}");
+    assert!(code == 1 && errors.contains("omit --netns"), "{errors}");
 }
 
 #[test]

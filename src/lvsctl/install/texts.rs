@@ -1,40 +1,38 @@
 //! The unit and the drop-ins, as text.
 
-use crate::host::machine::{Key, Machine, Value};
-use crate::policy::Role;
 use std::fmt::Display;
 
 use crate::engine::System;
+use crate::host::machine::{Key, Machine, Value};
 use crate::host::{self, Sysctl};
 use crate::lvsctl::Error;
-use crate::policy::DesiredItem;
+use crate::lvsctl::values::role_words;
+use crate::policy::{DesiredItem, Role};
 use lvs::table;
 
-/// What the unit calls.
+/// The arguments with which the unit calls `lvsctl`.
 pub(super) struct Commands {
-    /// The arguments of `lvsctl` that make the machine what the file says.
     pub(super) apply: String,
-    /// Those that take it back.
     pub(super) down: String,
 }
 
-/// The unit that makes the machine what the file says, and takes that back.
+/// The unit that applies the cluster file, and reverts it when it is stopped.
 ///
-/// It comes after `network-online.target`, not before the network as `ipvsadm.service` does: what a
-/// machine is, and which interface its virtual addresses belong to, is found by the addresses and
-/// routes that it has by then. `modules-load.d` and `sysctl.d` are done with before any unit of the
-/// ordinary kind, and names are not looked up. Where the network was said to be there and was not, the
-/// run fails, changes nothing, and is made again.
+/// It starts after `network-online.target`, unlike `ipvsadm.service`: the role of a machine follows
+/// from its addresses, and the interfaces of the virtual addresses from its routes. If they appear
+/// later, the run fails without changes and is retried. `modules-load.d` and `sysctl.d` come before
+/// every ordinary unit.
 pub(super) fn unit(name: &str, role: Role, program: &str, commands: &Commands) -> String {
     let Commands { apply, down } = commands;
-    let role = words(role);
+    let role = role_words(role);
     format!(
         "\
-# Changes belong into a drop-in: systemctl edit lvsctl-{name}.service
+# Put changes into a drop-in: systemctl edit lvsctl-{name}.service
 [Unit]
 Description=Linux Virtual Server, {role} of cluster {name}
 Documentation=man:lvsctl(8) man:lvs-cluster(5)
-# Its own addresses tell what this machine is, and its routes where the virtual addresses go.
+# The role follows from the addresses of this machine, and the interfaces of the virtual addresses
+# from its routes.
 Wants=network-online.target
 After=network-online.target
 StartLimitIntervalSec=0
@@ -46,11 +44,11 @@ ExecStart={program} {apply}
 ExecReload={program} {apply}
 ExecStop={program} {down}
 TimeoutSec=5min
-# For addresses that come late. What fails has changed nothing.
+# For addresses that appear late. A run that fails has changed nothing.
 Restart=on-failure
 RestartSec=10s
 
-# It sets sysctls, which takes /proc/sys; the kernel loads its modules by itself.
+# /proc/sys stays writable for sysctls. The kernel loads modules itself.
 CapabilityBoundingSet=CAP_NET_ADMIN
 LockPersonality=yes
 MemoryDenyWriteExecute=yes
@@ -76,10 +74,10 @@ WantedBy=multi-user.target
     )
 }
 
-/// The modules that the plan takes; `None` where it takes none.
+/// The modules that the desired state needs, if any.
 ///
-/// The kernel loads them by itself when they are first used. From here they come before sysctls are
-/// set, and before a machine may be told to load no more.
+/// The kernel loads them itself when they are first used. This file loads them before `sysctl.d` is
+/// applied, and before `kernel.modules_disabled` can be set.
 pub(super) fn modules(name: &str, role: Role, desired: &[DesiredItem]) -> Option<String> {
     let mut modules: Vec<String> = Vec::new();
     for module in desired.iter().flat_map(modules_of) {
@@ -87,19 +85,19 @@ pub(super) fn modules(name: &str, role: Role, desired: &[DesiredItem]) -> Option
             modules.push(module);
         }
     }
-    let role = words(role);
+    let role = role_words(role);
     let title = format!("# Modules of the {role} of cluster {name}, see modules-load.d(5)\n");
     lines(title, modules)
 }
 
-fn modules_of(want: &DesiredItem) -> Vec<String> {
-    match (&want.key, &want.value) {
+fn modules_of(item: &DesiredItem) -> Vec<String> {
+    match (&item.key, &item.value) {
         (Key::Host(host::Key::FouPort { .. }), _) => vec!["fou".to_owned()],
         (Key::Host(host::Key::Link(_)), Some(Value::Host(kind))) => {
             module_of_link(kind).into_iter().map(str::to_owned).collect()
         }
         (Key::Table(_), Some(Value::Table(table::Value::Service(service)))) => {
-            // As the kernel asks for them (`ip_vs_sched.c`, `ip_vs_pe.c`).
+            // The names that the kernel requests (`ip_vs_sched.c`, `ip_vs_pe.c`).
             let scheduler = format!("ip_vs_{}", service.scheduler);
             let engine = service.persistence_engine.iter().map(|name| format!("ip_vs_pe_{name}"));
             ["ip_vs".to_owned(), scheduler].into_iter().chain(engine).collect()
@@ -109,7 +107,7 @@ fn modules_of(want: &DesiredItem) -> Vec<String> {
     }
 }
 
-/// Not of a bond: `bonding` makes a `bond0` as soon as it is loaded.
+/// Not `bonding`, which creates a `bond0` when it is loaded.
 fn module_of_link(kind: &str) -> Option<&'static str> {
     match kind.split(' ').next() {
         Some("ipip") => Some("ipip"),
@@ -121,11 +119,10 @@ fn module_of_link(kind: &str) -> Option<&'static str> {
     }
 }
 
-/// The sysctls that the plan sets; `None` where it sets none.
+/// The sysctls that the desired state sets, if any.
 ///
-/// A value that does as well as the one desired is someone else's choice, which the plan leaves alone.
-/// Parameters of an interface that the plan makes itself, other than by loading a module, are left to
-/// it: there is none at boot.
+/// An acceptable value that another program chose stays, as in a run. Sysctls of an interface that the
+/// run creates, other than by loading a module, are left to the run: at boot it does not exist yet.
 pub(super) fn sysctls(
     name: &str,
     role: Role,
@@ -133,20 +130,20 @@ pub(super) fn sysctls(
     machine: &mut Machine,
 ) -> Result<Option<String>, Error> {
     let mut settings: Vec<String> = Vec::new();
-    for want in desired {
+    for item in desired {
         let DesiredItem { key: Key::Host(host::Key::Sysctl(sysctl)), value: Some(value), .. } =
-            want
+            item
         else {
             continue;
         };
-        if is_made(sysctl, desired) || is_pattern(sysctl) {
+        if is_of_created_interface(sysctl, desired) || is_pattern(sysctl) {
             continue;
         }
-        let found = match machine.read(&want.key)? {
-            None => start(sysctl, machine)?,
+        let found = match machine.read(&item.key)? {
+            None => initial(sysctl, machine)?,
             found => found,
         };
-        if found.is_some_and(|found| found != *value && want.acceptable.contains(&found)) {
+        if found.is_some_and(|found| found != *value && item.acceptable.contains(&found)) {
             continue;
         }
         let setting = format!("{sysctl} = {value}");
@@ -156,30 +153,30 @@ pub(super) fn sysctls(
     }
     let title = format!(
         "\
-# What the {} of cluster {name} sets, so that no other file of sysctl.d sets it otherwise.
-# Those of an interface can be set once it is there: the module of a tunnel is loaded before
-# (modules-load.d), and udev sets those of every interface that appears (99-systemd.rules).
+# Sysctls of the {} of cluster {name}, so that no other file of sysctl.d overrides them.
+# Those of an interface are set when it exists: modules-load.d loads the module of a tunnel before,
+# and udev sets those of each interface that appears (99-systemd.rules).
 ",
-        words(role)
+        role_words(role)
     );
     Ok(lines(title, settings))
 }
 
-/// What a parameter of an interface that is still to come will be.
-fn start(sysctl: &Sysctl, machine: &mut Machine) -> Result<Option<Value>, Error> {
+/// The value that a sysctl of a future interface starts with.
+fn initial(sysctl: &Sysctl, machine: &mut Machine) -> Result<Option<Value>, Error> {
     match sysctl.inherited() {
         Some(default) => Ok(machine.read(&Key::Host(host::Key::Sysctl(default)))?),
         None => Ok(None),
     }
 }
 
-/// Whether it is one of an interface that the plan makes, and no module by being loaded.
-fn is_made(sysctl: &Sysctl, desired: &[DesiredItem]) -> bool {
+/// Whether its interface is one that the run creates, other than by loading a module.
+fn is_of_created_interface(sysctl: &Sysctl, desired: &[DesiredItem]) -> bool {
     let Some(interface) = sysctl.interface() else {
         return false;
     };
     let own = interface.as_str().starts_with("lvs-");
-    desired.iter().any(|want| match (&want.key, &want.value) {
+    desired.iter().any(|item| match (&item.key, &item.value) {
         (Key::Host(host::Key::Link(name)), Some(Value::Host(kind))) => {
             *name == interface && (own || module_of_link(kind).is_none())
         }
@@ -187,18 +184,11 @@ fn is_made(sysctl: &Sysctl, desired: &[DesiredItem]) -> bool {
     })
 }
 
-/// An interface can have a name that `sysctl.d(5)` takes for a pattern, or for the end of the key.
+/// Whether the name of its interface has characters that are special in `sysctl.d(5)`.
 fn is_pattern(sysctl: &Sysctl) -> bool {
     sysctl.to_string().contains(['*', '?', '[', '\\', '='])
 }
 
 fn lines(title: String, lines: Vec<impl Display>) -> Option<String> {
     (!lines.is_empty()).then(|| lines.iter().fold(title, |text, line| format!("{text}{line}\n")))
-}
-
-fn words(role: Role) -> &'static str {
-    match role {
-        Role::Director => "director",
-        Role::RealServer => "real server",
-    }
 }
