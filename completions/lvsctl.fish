@@ -32,15 +32,15 @@ complete -c lvsctl -n "__fish_lvsctl_needs_command" -l json -d 'Print one JSON o
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -s h -l help -d 'Print help'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -s V -l version -d 'Print version'
-complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "director" -d 'The machine that clients connect to, and that forwards connections'
-complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "real-server" -d 'A machine that serves the connections'
-complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "apply" -d 'Set up this machine as a cluster file says, or its table as `ipvsadm -S` wrote it'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "director" -d 'Manage the role of director, to which clients connect and which forwards their connections'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "real-server" -d 'Manage the role of real server, which answers the connections'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "apply" -d 'Make this machine match a cluster file, or its table the output of `ipvsadm -S`'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "diff" -d 'Print what `apply` would change; exit 0 if in sync, 2 if it differs'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "down" -d 'Revert what `apply` changed'
-complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "status" -d 'Compare this machine with a cluster file, or with all that lvsctl ever set here; exit 0 as it should, 2 not'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "status" -d 'Compare this machine with a cluster file, or with everything that lvsctl set here; exit 0 if in sync, 2 if it differs'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "install" -d 'Write a systemd unit and drop-ins that apply a cluster file at every boot'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "uninstall" -d 'Remove what `install` wrote'
-complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "doctor" -d 'Say what is wrong with this machine, why, and what mends it; exit 0 nothing, 1 a failure, 2 warnings only, 3 something could not be looked at'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "doctor" -d 'Report what is wrong with this machine, why, and how to fix it; exit 0 if nothing, 1 with failures, 2 with warnings only, 3 if something could not be read'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "snapshot" -d 'Write all facts that the doctor reads to a file, for `doctor --from`'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
@@ -119,7 +119,7 @@ tun\t'IP tunnelling'
 dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l gateway -d 'The director, which all replies pass (nat); may be repeated, once per address family' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l gateway -d 'Address of the director, which all replies pass (nat); may be repeated, once per address family' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
@@ -132,7 +132,7 @@ tun\t'IP tunnelling'
 dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l gateway -d 'The director, which all replies pass (nat); may be repeated, once per address family' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l gateway -d 'Address of the director, which all replies pass (nat); may be repeated, once per address family' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
@@ -145,7 +145,7 @@ tun\t'IP tunnelling'
 dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l gateway -d 'The director, which all replies pass (nat); may be repeated, once per address family' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l gateway -d 'Address of the director, which all replies pass (nat); may be repeated, once per address family' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
@@ -166,7 +166,7 @@ delete\t'Remove something'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l keep-weights -d 'Keep the weights of existing real servers: a health checker owns them'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l keep-weights -d 'Keep the weights of existing real servers, which a health checker manages'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l exclusive -d 'Remove every service and destination that is not in the file'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l json -d 'Print one JSON object'
@@ -181,7 +181,7 @@ delete\t'Remove something'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l keep-weights -d 'Keep the weights of existing real servers: a health checker owns them'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l keep-weights -d 'Keep the weights of existing real servers, which a health checker manages'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l exclusive -d 'Remove every service and destination that is not in the file'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l json -d 'Print one JSON object'
@@ -203,7 +203,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l dry-run -d 'Pri
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l role -d 'Role of this machine; by default found by its addresses, now and at every boot' -r -f -a "director\t'Forwards connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l role -d 'Role of this machine; by default found by its addresses, at every boot again' -r -f -a "director\t'Forwards connections'
 real-server\t'Answers them'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l root -d 'Write below this directory' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
@@ -223,7 +223,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -l dry-run -d '
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand uninstall" -s h -l help -d 'Print help'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l role -d 'Role of this machine; by default, its addresses decide' -r -f -a "director\t'Forwards connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l role -d 'Role of this machine; by default found by its addresses' -r -f -a "director\t'Forwards connections'
 real-server\t'Answers them'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand doctor" -l symptom -d 'What you observe; the checks that explain it come first' -r -f -a "no-syn\t'No request reaches the real server'
 no-synack\t'Requests reach the real server, and no reply leaves it'
@@ -252,15 +252,15 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l dry-run -d 'P
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -s h -l help -d 'Print help'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "director" -d 'The machine that clients connect to, and that forwards connections'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "real-server" -d 'A machine that serves the connections'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "apply" -d 'Set up this machine as a cluster file says, or its table as `ipvsadm -S` wrote it'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "director" -d 'Manage the role of director, to which clients connect and which forwards their connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "real-server" -d 'Manage the role of real server, which answers the connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "apply" -d 'Make this machine match a cluster file, or its table the output of `ipvsadm -S`'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "diff" -d 'Print what `apply` would change; exit 0 if in sync, 2 if it differs'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "down" -d 'Revert what `apply` changed'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "status" -d 'Compare this machine with a cluster file, or with all that lvsctl ever set here; exit 0 as it should, 2 not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "status" -d 'Compare this machine with a cluster file, or with everything that lvsctl set here; exit 0 if in sync, 2 if it differs'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "install" -d 'Write a systemd unit and drop-ins that apply a cluster file at every boot'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "uninstall" -d 'Remove what `install` wrote'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "doctor" -d 'Say what is wrong with this machine, why, and what mends it; exit 0 nothing, 1 a failure, 2 warnings only, 3 something could not be looked at'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "doctor" -d 'Report what is wrong with this machine, why, and how to fix it; exit 0 if nothing, 1 with failures, 2 with warnings only, 3 if something could not be read'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "snapshot" -d 'Write all facts that the doctor reads to a file, for `doctor --from`'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "up" -d 'Make this machine the director of the services'

@@ -57,8 +57,8 @@ pub(super) enum Command {
     Install(InstallFlags),
     /// Remove what `install` wrote.
     Uninstall(UninstallFlags),
-    /// Say what is wrong with this machine, why, and what mends it; exit 0 nothing, 1 a failure,
-    /// 2 warnings only, 3 something could not be looked at.
+    /// Report what is wrong with this machine, why, and how to fix it; exit 0 if nothing, 1 with
+    /// failures, 2 with warnings only, 3 if something could not be read.
     Doctor(DoctorFlags),
     /// Write all facts that the doctor reads to a file, for `doctor --from`.
     Snapshot {
@@ -69,17 +69,17 @@ pub(super) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SetupCommand {
-    /// The machine that clients connect to, and that forwards connections.
+    /// Manage the role of director, to which clients connect and which forwards their connections.
     #[command(subcommand)]
     Director(DirectorCommand),
-    /// A machine that serves the connections.
+    /// Manage the role of real server, which answers the connections.
     #[command(subcommand)]
     RealServer(RealServerCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum FileCommand {
-    /// Set up this machine as a cluster file says, or its table as `ipvsadm -S` wrote it.
+    /// Make this machine match a cluster file, or its table the output of `ipvsadm -S`.
     Apply(FileFlags),
     /// Print what `apply` would change; exit 0 if in sync, 2 if it differs.
     Diff(FileFlags),
@@ -88,8 +88,8 @@ pub(super) enum FileCommand {
         /// Cluster file, or `ipvsadm -S` output.
         file: PathBuf,
     },
-    /// Compare this machine with a cluster file, or with all that lvsctl ever set here; exit 0 as it
-    /// should, 2 not.
+    /// Compare this machine with a cluster file, or with everything that lvsctl set here; exit 0 if
+    /// in sync, 2 if it differs.
     Status {
         /// Cluster file, or `ipvsadm -S` output.
         file: Option<PathBuf>,
@@ -106,7 +106,7 @@ pub(super) struct FileFlags {
     /// Role of this machine; by default found by its addresses.
     #[arg(long, value_parser = values::role())]
     pub(super) role: Option<Role>,
-    /// Keep the weights of existing real servers: a health checker owns them.
+    /// Keep the weights of existing real servers, which a health checker manages.
     #[arg(long)]
     pub(super) keep_weights: bool,
     /// Remove every service and destination that is not in the file.
@@ -121,7 +121,7 @@ pub(super) struct FileFlags {
 pub(super) struct InstallFlags {
     /// Cluster file; it is copied to /etc/lvsctl.
     pub(super) file: PathBuf,
-    /// Role of this machine; by default found by its addresses, now and at every boot.
+    /// Role of this machine; by default found by its addresses, at every boot again.
     #[arg(long, value_parser = values::role())]
     pub(super) role: Option<Role>,
     /// Apply with --keep-weights.
@@ -183,7 +183,8 @@ pub(super) struct AddressFlags {
 pub(super) struct RealServerFlags {
     #[command(flatten)]
     pub(super) addresses: AddressFlags,
-    /// The director, which all replies pass (nat); may be repeated, once per address family.
+    /// Address of the director, which all replies pass (nat); may be repeated, once per address
+    /// family.
     #[arg(long = "gateway", value_name = "DIP", value_parser = values::unicast)]
     pub(super) gateways: Vec<IpAddr>,
 }
@@ -206,10 +207,10 @@ pub(super) struct DirectorFlags {
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorFlags {
-    /// Cluster file, or ruleset as written by `ipvsadm -S`: the desired state of this machine.
+    /// Cluster file, or `ipvsadm -S` output: the desired state of this machine.
     #[arg(conflicts_with_all = ["undo", "watch"])]
     pub(super) file: Option<PathBuf>,
-    /// Role of this machine; by default, its addresses decide.
+    /// Role of this machine; by default found by its addresses.
     #[arg(long, requires = "file", value_parser = values::role())]
     pub(super) role: Option<Role>,
     /// Make the repairs that lvsctl can make itself, after showing them.

@@ -22,7 +22,7 @@ pub(crate) fn are_made_and_reverted(cluster: &Cluster) {
         ))
     };
     let declined = asked(real, "n");
-    assert!(declined.output.contains("do it? [y/N] "), "{declined:?}");
+    assert!(declined.output.contains("apply these repairs? [y/N] "), "{declined:?}");
     assert!(declined.output.contains("nothing was changed"), "{declined:?}");
     let shown = real.lvsctl("doctor --fix --dry-run");
     assert_eq!((shown.status, real.everything()), (1, broken), "{shown:?}");

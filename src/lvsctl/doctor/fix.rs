@@ -1,4 +1,4 @@
-//! `lvsctl doctor --fix` and `--undo`: makes the repairs, and reverts them, through the engine.
+//! `lvsctl doctor --fix` and `--undo`: makes and reverts repairs through the engine.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -7,10 +7,11 @@ use crate::doctor::{DesiredState, Diagnosis, Expectation, Step, position};
 use crate::engine::{Desired, Engine, Journal};
 use crate::host::machine::{Key, Machine, Value};
 use crate::lvsctl::arguments::Options;
+use crate::lvsctl::error::{Error, usage};
 use crate::lvsctl::report::{FailedRun, commands};
-use crate::lvsctl::{Error, runner};
+use crate::lvsctl::runner;
 
-/// The prefix of the owner of a repair.
+/// The start of the owner of a repair, before the ID of the check.
 const OWNER: &str = "doctor ";
 
 /// Shows the findings, asks, makes the repairs, and diagnoses again.
@@ -64,7 +65,7 @@ fn list<'a>(
     Ok(())
 }
 
-/// Makes the repairs, and returns the commands that they amount to.
+/// Makes the repairs, and returns them as commands.
 fn make(
     repairs: &[(&'static str, Step)],
     file: Option<&DesiredState>,
@@ -81,13 +82,13 @@ fn make(
     Ok(commands(&done.steps))
 }
 
-/// The steps that the engine can make, in a safe order, and those that are left to the user.
+/// The steps that the engine can make, in a safe order, and those that the user must run.
 fn repairs(diagnosis: &Diagnosis) -> (Vec<(&'static str, Step)>, Vec<Step>) {
     let mut findings: Vec<_> = diagnosis.findings.iter().collect();
     findings.sort_by_key(|finding| position(finding.id));
     let (mut repairs, mut by_hand): (Vec<(&'static str, Step)>, Vec<Step>) = Default::default();
     for finding in findings {
-        // Half a repair may be worse than none.
+        // A repair is made as a whole or not at all.
         let steps = &finding.fault.repair;
         let complete = !steps.iter().any(|step| matches!(step, Step::Shell { .. }));
         for step in steps {
@@ -103,8 +104,7 @@ fn repairs(diagnosis: &Diagnosis) -> (Vec<(&'static str, Step)>, Vec<Step>) {
     (repairs, by_hand)
 }
 
-/// An entry keeps its owner in the journal, or gets that of the cluster file, and is reverted with
-/// it.
+/// The owner is that in the journal, then that of the cluster file, so that both are reverted together.
 fn desired(
     id: &str,
     step: &Step,
@@ -124,16 +124,14 @@ fn desired(
     Some(Desired { key, value, acceptable: Vec::new(), owner })
 }
 
-/// Asks on a terminal; a program must use `--yes`.
 fn agreed(options: &Options, output: &mut dyn Write) -> Result<bool, Error> {
     let input = io::stdin();
     if options.json || !input.is_terminal() {
-        return Err(Error::Usage(
+        usage!(
             "doctor --fix asks on a terminal before it changes anything: add --yes to skip that"
-                .to_owned(),
-        ));
+        );
     }
-    write!(output, "do it? [y/N] ")?;
+    write!(output, "apply these repairs? [y/N] ")?;
     output.flush()?;
     let mut answer = String::new();
     input.lock().read_line(&mut answer)?;

@@ -4,7 +4,7 @@ mod fix;
 mod report;
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -22,7 +22,6 @@ use crate::policy::{ActualState, DesiredItem, Duty, Owned, Role, desired};
 use lvs::ipvs::Forwarding;
 use report::quoted;
 
-/// Runs `lvsctl doctor` and returns its exit code.
 pub(super) fn run(
     flags: &DoctorFlags,
     options: &Options,
@@ -47,14 +46,14 @@ pub(super) fn run(
     Ok(diagnosis.exit_code())
 }
 
-/// Writes the facts of this machine to a file: 0, or 3 if something could not be read.
+/// Writes the facts of this machine to a file. The exit code is 3 if something could not be read.
 pub(super) fn snapshot(
     path: &Path,
     options: &Options,
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
     let facts = facts(options);
-    let failed = |error| failed(path, "write", error);
+    let failed = Error::file("write", path);
     let mut text = serde_json::to_vec_pretty(&facts).map_err(|error| failed(error.into()))?;
     text.push(b'\n');
     File::create(path).and_then(|mut file| file.write_all(&text)).map_err(failed)?;
@@ -62,7 +61,6 @@ pub(super) fn snapshot(
     Ok(if facts.unread.is_empty() { 0 } else { 3 })
 }
 
-/// The facts of this machine. A journal that cannot be read is noted.
 fn facts(options: &Options) -> Facts {
     let mut journalled = Vec::new();
     let journal = runner::journal(&options.state_dir).map(|journal| {
@@ -78,30 +76,29 @@ fn facts(options: &Options) -> Facts {
 
 fn journalled_fact(entry: &Entry<Key, Value>) -> JournalEntry {
     let owners = entry.owners.to_vec();
-    let nothing = JournalEntry { owners, key: None, value: None, entry: None, found: None };
+    let mut fact = JournalEntry { owners, key: None, value: None, entry: None, found: None };
     match (&entry.key, &entry.ours) {
-        (Key::Host(key), Some(Value::Host(value))) => {
-            JournalEntry { key: Some(key.clone()), value: Some(value.clone()), ..nothing }
+        (Key::Host(key), value) => {
+            fact.key = Some(key.clone());
+            fact.value = value.clone().and_then(host);
         }
-        (Key::Host(key), _) => JournalEntry { key: Some(key.clone()), ..nothing },
-        (Key::Table(key), Some(Value::Table(value))) => {
-            JournalEntry { entry: Some((*key, value.clone())), ..nothing }
-        }
-        (Key::Table(_), _) => nothing,
+        (Key::Table(key), Some(Value::Table(value))) => fact.entry = Some((*key, value.clone())),
+        (Key::Table(_), _) => {}
     }
+    fact
 }
 
-/// No machine has so many facts.
+/// The longest snapshot that is read, in bytes.
 const MAX_SNAPSHOT: u64 = 256 << 20;
 
 fn read_snapshot(path: &Path) -> Result<Facts, Error> {
     let mut text = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_SNAPSHOT).read_to_end(&mut text));
-    read.map_err(|error| failed(path, "read", error))?;
+    read.map_err(Error::file("read", path))?;
     let invalid = |reason: String| Error::Snapshot { path: path.to_owned(), reason };
     let value: serde_json::Value =
         serde_json::from_slice(&text).map_err(|error| invalid(error.to_string()))?;
-    // The version comes first: our types need not fit what another release writes.
+    // The version comes first, since the types of another release can differ.
     match value.get("schema").and_then(serde_json::Value::as_u64) {
         Some(1) => serde_json::from_value(value).map_err(|error| invalid(error.to_string())),
         Some(other) => Err(invalid(format!(
@@ -111,11 +108,7 @@ fn read_snapshot(path: &Path) -> Result<Facts, Error> {
     }
 }
 
-fn failed(path: &Path, action: &'static str, source: io::Error) -> Error {
-    Error::File { action, path: path.to_owned(), source }
-}
-
-/// Where the checks look: this machine or a snapshot, with the desired state.
+/// Where the checks look: at this machine or at a snapshot, and at the desired state.
 struct Source<'a> {
     flags: &'a DoctorFlags,
     options: &'a Options,
@@ -141,35 +134,35 @@ impl Source<'_> {
         };
         let addresses = facts.network.addresses.iter();
         let own = addresses.map(|state| state.assigned.address).collect();
-        let asked = Input::of(file, self.flags.role, || Ok(own))?;
+        let input = Input::of(file, self.flags.role, || Ok(own))?;
         let entries = match self.flags.from {
-            Some(_) => compare_with_snapshot(&asked, facts)?,
-            None => self.compare_with_machine(&asked)?,
+            Some(_) => compare_with_snapshot(&input, facts)?,
+            None => self.compare_with_machine(&input)?,
         };
-        let served: Vec<_> = asked.duties()?.iter().filter_map(served).collect();
+        let served: Vec<_> = input.duties()?.iter().filter_map(served).collect();
         // Units are installed for the machine, not for a namespace.
-        let install = asked.cluster().filter(|_| self.options.netns.is_none());
+        let install = input.cluster().filter(|_| self.options.netns.is_none());
         let desired = DesiredState {
             apply: self.command("apply", file),
             install: install.map(|name| (name.to_owned(), self.command("install", file))),
-            covers_host: matches!(asked, Input::Cluster { .. }),
+            covers_host: matches!(input, Input::Cluster { .. }),
             entries,
         };
-        Ok(expectation.with(desired, asked.owner_of_table().is_some(), &served))
+        Ok(expectation.with(desired, input.owner_of_table().is_some(), &served))
     }
 
-    fn compare_with_machine(&self, asked: &Input) -> Result<Vec<DesiredEntry>, Error> {
+    fn compare_with_machine(&self, input: &Input) -> Result<Vec<DesiredEntry>, Error> {
         let mut machine = Machine::new()?.read_only();
         let journal = runner::journal(&self.options.state_dir)?;
         let mut entries = Vec::new();
-        for want in asked.desired(&mut machine, &journal)? {
-            let actual = machine.read(&want.key)?;
-            entries.push(compared(want, actual));
+        for item in input.desired(&mut machine, &journal)? {
+            let actual = machine.read(&item.key)?;
+            entries.push(compared(item, actual));
         }
         Ok(entries)
     }
 
-    /// The command that applies the file, now or at every boot.
+    /// A command for the file: `apply` or `install`.
     fn command(&self, verb: &str, file: &Path) -> String {
         let mut words = vec!["lvsctl".to_owned()];
         if let Some(namespace) = &self.options.netns {
@@ -187,18 +180,18 @@ impl Source<'_> {
     }
 }
 
-/// Notes what the snapshot does not hold.
-fn compare_with_snapshot(asked: &Input, facts: &mut Facts) -> Result<Vec<DesiredEntry>, Error> {
+/// Adds what the snapshot does not contain to the unread facts.
+fn compare_with_snapshot(input: &Input, facts: &mut Facts) -> Result<Vec<DesiredEntry>, Error> {
     let value = |key: &Key| match key {
         Key::Host(key) => facts.network.value(key).map(|value| value.map(Value::Host)),
         Key::Table(key) => Some(facts.value(key).map(Value::Table)),
     };
     let actual = ActualState::of_inventory(&facts.network);
     let (mut entries, mut unknown) = (Vec::new(), Vec::new());
-    for want in asked.desired_by(|duties| Ok(desired(duties, &actual)?))? {
-        match value(&want.key) {
-            Some(actual) => entries.push(compared(want, actual)),
-            None => unknown.push(want.key.to_string()),
+    for item in input.desired_by(|duties| Ok(desired(duties, &actual)?))? {
+        match value(&item.key) {
+            Some(actual) => entries.push(compared(item, actual)),
+            None => unknown.push(item.key.to_string()),
         }
     }
     if !unknown.is_empty() {
@@ -209,30 +202,36 @@ fn compare_with_snapshot(asked: &Input, facts: &mut Facts) -> Result<Vec<Desired
     Ok(entries)
 }
 
-fn compared(want: DesiredItem, actual: Option<Value>) -> DesiredEntry {
-    let in_sync = want.is_met_by(actual.as_ref(), Machine::is_in_sync);
-    let text = |value| match value {
+fn host(value: Value) -> Option<String> {
+    match value {
         Value::Host(text) => Some(text),
         Value::Table(_) => None,
-    };
-    let entry = |value| match value {
+    }
+}
+
+fn table(value: Value) -> Option<lvs::table::Value> {
+    match value {
         Value::Table(entry) => Some(entry),
         Value::Host(_) => None,
-    };
-    let step = match want.key {
+    }
+}
+
+fn compared(item: DesiredItem, actual: Option<Value>) -> DesiredEntry {
+    let in_sync = item.is_met_by(actual.as_ref(), Machine::is_in_sync);
+    let step = match item.key {
         Key::Host(key) => {
-            Step::Host(Change { key, from: actual.and_then(text), to: want.value.and_then(text) })
+            Step::Host(Change { key, from: actual.and_then(host), to: item.value.and_then(host) })
         }
         Key::Table(key) => {
-            let (from, to) = (actual.and_then(entry), want.value.and_then(entry));
+            let (from, to) = (actual.and_then(table), item.value.and_then(table));
             Step::Table(Change { key, from, to })
         }
     };
-    let acceptable = want.acceptable.into_iter().filter_map(text).collect();
-    DesiredEntry { step, acceptable, owner: want.owner, in_sync }
+    let acceptable = item.acceptable.into_iter().filter_map(host).collect();
+    DesiredEntry { step, acceptable, owner: item.owner, in_sync }
 }
 
-/// The virtual address that a duty gives to a real server.
+/// The virtual address of a real server's duty.
 fn served(owned: &Owned) -> Option<(IpAddr, Forwarding)> {
     match &owned.duty {
         Duty::Address(duty) if duty.role == Role::RealServer => {

@@ -22,16 +22,15 @@ pub(super) fn write(
         writeln!(output, "sent {sent}")?;
     }
     for finding in &diagnosis.findings {
-        one(output, finding, namespace)?;
+        write_finding(output, finding, namespace)?;
     }
     unread(output, &diagnosis.unread)?;
     if symptom.is_some() {
         writeln!(output, "checked, in this order: {}", diagnosis.looked.join(" "))?;
     }
-    closing(output, diagnosis)
+    write_summary(output, diagnosis)
 }
 
-/// What could not be read.
 pub(super) fn unread(output: &mut dyn Write, unread: &[Unread]) -> io::Result<()> {
     for Unread { what, why } in unread {
         writeln!(output, "cannot read {what}: {why}")?;
@@ -39,7 +38,11 @@ pub(super) fn unread(output: &mut dyn Write, unread: &[Unread]) -> io::Result<()
     Ok(())
 }
 
-fn one(output: &mut dyn Write, finding: &Finding, namespace: Option<&Namespace>) -> io::Result<()> {
+fn write_finding(
+    output: &mut dyn Write,
+    finding: &Finding,
+    namespace: Option<&Namespace>,
+) -> io::Result<()> {
     let Finding { id, severity, fault, .. } = finding;
     writeln!(output, "{severity} {id}: {}", fault.title)?;
     writeln!(output, "  found     {}", fault.found)?;
@@ -53,7 +56,7 @@ fn one(output: &mut dyn Write, finding: &Finding, namespace: Option<&Namespace>)
     writeln!(output, "  see       lvsctl-doctor(8), {id}\n")
 }
 
-fn closing(output: &mut dyn Write, diagnosis: &Diagnosis) -> io::Result<()> {
+fn write_summary(output: &mut dyn Write, diagnosis: &Diagnosis) -> io::Result<()> {
     let role = match diagnosis.role {
         "none" => "neither director nor real server",
         "both" => "director and real server",
@@ -113,7 +116,7 @@ fn object(diagnosis: &Diagnosis, namespace: Option<&Namespace>) -> Json {
     })
 }
 
-/// The result of `--watch`.
+/// Prints the result of `--watch`.
 pub(super) fn movements(
     output: &mut dyn Write,
     movements: &[Movement],
@@ -137,8 +140,8 @@ pub(super) fn movements(
     }
 }
 
-/// A command as a shell outside the network namespace runs it. `lvsctl` has an option for that;
-/// modules and files such as those of `sysctl.d` are the same in every namespace.
+/// A command as a shell outside the network namespace runs it. `lvsctl` has `--netns`; modules and
+/// files such as those of `sysctl.d` are the same in every namespace.
 pub(super) fn in_namespace(command: String, namespace: Option<&Namespace>) -> String {
     let Some(namespace) = namespace.filter(|_| depends_on_namespace(&command)) else {
         return command;
