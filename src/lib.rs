@@ -11,7 +11,7 @@
 //! | [`host`] | this machine: links, addresses, routes and sysctls |
 //! | [`policy`] | what a role needs of a machine |
 //! | `config` | the cluster file, and what it makes of one machine |
-//! | [`doctor`] | what is wrong with a machine, why, and what mends it |
+//! | [`doctor`] | findings: what is wrong with a machine, why, and how to fix it |
 //! | [`lvsctl`] | the companion: command line and reports |
 
 mod config;

@@ -1,6 +1,6 @@
 //! Traces what is sent to and received from the kernel, for `LVS_LOG` and `lvsctl --verbose`.
 //!
-//! Nothing is set up unless somebody asks, and then each event becomes one line on standard error.
+//! Off by default. Each event becomes one line on standard error.
 
 use std::env;
 use std::fmt::{self, Write as _};
@@ -212,7 +212,7 @@ impl AsyncSocket for RouteSocket {
         if !tracing::enabled!(target: NETLINK, Level::TRACE) {
             return self.0.poll_recv_from(context, buffer);
         }
-        // What has been written to a `BufMut` cannot be read back.
+        // A `BufMut` cannot be read back.
         let (datagram, from) = ready!(self.poll_recv_from_full(context))?;
         buffer.put_slice(&datagram);
         Poll::Ready(Ok(from))

@@ -11,6 +11,13 @@ use super::value::Unicast;
 use crate::policy::Mode;
 use lvs::ipvs::{AddressFamily, Netmask, Protocol, ServiceIdentity, Tunnel};
 
+/// Returns the mistake at a value, with a formatted message.
+macro_rules! refuse {
+    ($at:expr, $($message:tt)+) => {
+        return Err(Mistake::new($at, format!($($message)+)))
+    };
+}
+
 /// Reports the first mistake, as far as possible in the order of the file.
 pub(super) fn check(cluster: &ClusterSpec) -> Result<(), Mistake> {
     machines(cluster)?;
@@ -18,24 +25,20 @@ pub(super) fn check(cluster: &ClusterSpec) -> Result<(), Mistake> {
     for director in &cluster.directors {
         let address = director.get_ref().0;
         if vips.contains(&address) {
-            return wrong(
+            refuse!(
                 director,
-                format!(
-                    "the director {address} is also a virtual address: give the machine's own \
+                "the director {address} is also a virtual address: give the machine's own \
                      address"
-                ),
             );
         }
     }
     let mut seen = HashSet::new();
     for service in &cluster.services {
         if !seen.insert(service.listen.get_ref().0) {
-            return wrong(
+            refuse!(
                 &service.listen,
-                format!(
-                    "{} is already defined by another service: put all its real servers into one",
-                    service.listen.get_ref()
-                ),
+                "{} is already defined by another service: put all its real servers into one",
+                service.listen.get_ref()
             );
         }
         self::service(cluster, service, &vips)?;
@@ -53,21 +56,15 @@ fn checksums(cluster: &ClusterSpec) -> Result<(), Mistake> {
         if let Some(Tunnel::Gre { checksum }) = real.tunnel
             && *known.entry(real.address).or_insert(checksum) != checksum
         {
-            return wrong(
+            refuse!(
                 entry,
-                format!(
-                    "{} decapsulates GRE with or without checksums, not both: give all its gre \
+                "{} decapsulates GRE with or without checksums, not both: give all its gre \
                      tunnels the same checksum",
-                    real.address
-                ),
+                real.address
             );
         }
     }
     Ok(())
-}
-
-fn wrong<T, U>(at: &Spanned<T>, message: impl Into<String>) -> Result<U, Mistake> {
-    Err(Mistake::new(at, message))
 }
 
 /// Settings of the machines, not of services.
@@ -76,25 +73,21 @@ fn machines(cluster: &ClusterSpec) -> Result<(), Mistake> {
     for sync in &cluster.director.sync {
         let state = sync.get_ref().state;
         if states.contains(&state) {
-            return wrong(sync, format!("a director runs one {} daemon at most", state.name()));
+            refuse!(sync, "a director runs one {} daemon at most", state.name());
         }
         states.push(state);
         if let Some(key) = sync.get_ref().zero() {
-            return wrong(
-                sync,
-                format!("{key} = 0 is not a valid value: omit it, or give another"),
-            );
+            refuse!(sync, "{key} = 0 is not a valid value: omit it, or give another");
         }
     }
     let mut interfaces = HashSet::new();
     for bond in &cluster.director.bond {
         if bond.get_ref().interfaces().count() < 2 {
-            return wrong(bond, "a bond needs ports: ports = [\"eth2\", \"eth3\"]");
+            refuse!(bond, "a bond needs ports: ports = [\"eth2\", \"eth3\"]");
         }
         for name in bond.get_ref().interfaces() {
             if !interfaces.insert(*name.get_ref()) {
-                let message = format!("{} is listed twice: a port has one bond", name.get_ref());
-                return wrong(&name, message);
+                refuse!(&name, "{} is listed twice: a port has one bond", name.get_ref());
             }
         }
     }
@@ -102,7 +95,7 @@ fn machines(cluster: &ClusterSpec) -> Result<(), Mistake> {
     for gateway in &cluster.real_server.gateways {
         let family = AddressFamily::from(gateway.get_ref().0);
         if families.contains(&family) {
-            return wrong(gateway, "a default route has one gateway: keep one per address family");
+            refuse!(gateway, "a default route has one gateway: keep one per address family");
         }
         families.push(family);
     }
@@ -117,41 +110,37 @@ fn service(
     let listen = &service.listen;
     attributes(service)?;
     if service.real.is_empty() {
-        return wrong(listen, format!("{} has no real server: real = [\"…\"]", listen.get_ref()));
+        refuse!(listen, "{} has no real server: real = [\"…\"]", listen.get_ref());
     }
     let mut seen = HashSet::new();
     for entry in &service.real {
         let real = entry.get_ref();
         let Some(mode) = cluster.mode(service, real) else {
-            return wrong(
+            refuse!(
                 listen,
-                "no mode: write mode = \"nat\", \"tun\" or \"dr\" at the top of the file, or here",
+                "no mode: write mode = \"nat\", \"tun\" or \"dr\" at the top of the file, or here"
             );
         };
         self::real(service, mode, entry)?;
         let mixed = AddressFamily::from(real.address) != listen.get_ref().0.family();
         if mixed && !cluster.director.sync.is_empty() {
-            return wrong(
+            refuse!(
                 entry,
-                format!(
-                    "{} has another address family than {}: with such a destination the kernel \
+                "{} has another address family than {}: with such a destination the kernel \
                      runs no synchronization daemon, so omit one or the other",
-                    real.address,
-                    listen.get_ref()
-                ),
+                real.address,
+                listen.get_ref()
             );
         }
         if vips.contains(&real.address) {
-            return wrong(
+            refuse!(
                 entry,
-                format!(
-                    "the real server {} is also a virtual address: give the machine's own address",
-                    real.address
-                ),
+                "the real server {} is also a virtual address: give the machine's own address",
+                real.address
             );
         }
         if !seen.insert((real.address, service.port(real))) {
-            return wrong(entry, format!("{} is listed twice: keep one", real.address));
+            refuse!(entry, "{} is listed twice: keep one", real.address);
         }
     }
     Ok(())
@@ -163,22 +152,17 @@ fn attributes(service: &ServiceTable) -> Result<(), Mistake> {
     let identity = listen.0;
     let marked = matches!(identity, ServiceIdentity::Mark { .. });
     if let (false, Some(vip)) = (marked, service.vips.first()) {
-        return wrong(
-            vip,
-            "vips is for services with a firewall mark: here listen has the address",
-        );
+        refuse!(vip, "vips is for services with a firewall mark: here listen has the address");
     }
     let other_family =
         |vip: &&Spanned<Unicast>| AddressFamily::from(vip.get_ref().0) != identity.family();
     if let Some(vip) = service.vips.iter().find(other_family) {
-        return wrong(vip, format!("{} has another address family than {listen}", vip.get_ref().0));
+        refuse!(vip, "{} has another address family than {listen}", vip.get_ref().0);
     }
     if !marked && identity.port() == 0 && service.persistence.is_none() {
-        return wrong(
+        refuse!(
             &service.listen,
-            format!(
-                "{listen} has no port: give one, or persistence, with which a service has all ports"
-            ),
+            "{listen} has no port: give one, or persistence, with which a service has all ports"
         );
     }
     if let Some(one_packet) = &service.one_packet
@@ -186,12 +170,12 @@ fn attributes(service: &ServiceTable) -> Result<(), Mistake> {
         && !marked
         && identity.protocol() != Protocol::UDP
     {
-        return wrong(one_packet, "one-packet is for UDP services and firewall marks");
+        refuse!(one_packet, "one-packet is for UDP services and firewall marks");
     }
     for flag in &service.flags {
         let scheduler = service.scheduler.0.as_str();
         if flag.get_ref().belongs_to_other_than(scheduler) {
-            return wrong(flag, format!("the scheduler {scheduler} has no such flag"));
+            refuse!(flag, "the scheduler {scheduler} has no such flag");
         }
     }
     if let Some(persistence) = &service.persistence {
@@ -201,9 +185,9 @@ fn attributes(service: &ServiceTable) -> Result<(), Mistake> {
             Some(Netmask::Ipv6(_)) => AddressFamily::Ipv6,
         };
         if family != identity.family() {
-            return wrong(
+            refuse!(
                 persistence,
-                "the netmask has the other address family: 255.255.255.0 is for IPv4, 64 for IPv6",
+                "the netmask has the other address family: 255.255.255.0 is for IPv4, 64 for IPv6"
             );
         }
     }
@@ -214,28 +198,24 @@ fn attributes(service: &ServiceTable) -> Result<(), Mistake> {
 fn real(service: &ServiceTable, mode: Mode, entry: &Spanned<Real>) -> Result<(), Mistake> {
     let (real, identity) = (entry.get_ref(), service.listen.get_ref().0);
     if real.tunnel.is_some() && mode != Mode::Tun {
-        return wrong(entry, format!("tunnel is for mode = \"tun\", and this is {mode}"));
+        refuse!(entry, "tunnel is for mode = \"tun\", and this is {mode}");
     }
     if AddressFamily::from(real.address) != identity.family() && mode != Mode::Tun {
-        return wrong(
+        refuse!(
             entry,
-            format!(
-                "{} has another address family than {}: only tunnels connect the two",
-                real.address,
-                service.listen.get_ref()
-            ),
+            "{} has another address family than {}: only tunnels connect the two",
+            real.address,
+            service.listen.get_ref()
         );
     }
     match (real.port, mode) {
         (Some(port), Mode::Tun | Mode::Dr) if port != identity.port() => {
             let how = if mode == Mode::Tun { "tunnelled" } else { "directly routed" };
-            wrong(
+            refuse!(
                 entry,
-                format!(
-                    "{} has another port than {}: {how} packets keep their port, so omit :{port}",
-                    SocketAddr::new(real.address, port),
-                    service.listen.get_ref()
-                ),
+                "{} has another port than {}: {how} packets keep their port, so omit :{port}",
+                SocketAddr::new(real.address, port),
+                service.listen.get_ref()
             )
         }
         _ => Ok(()),

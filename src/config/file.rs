@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use toml::Spanned;
 
-use super::forms::{ShortOrTable, deserialize_from_str, short_or_table};
+use super::forms::{ShortOrTable, deserialize_by};
 use super::value::{
     Endpoint, Flag, Listen, Mask, Name, PersistenceEngine, Scheduler, Seconds, Unicast,
 };
@@ -154,7 +154,8 @@ pub(super) struct BondTable {
 #[derive(Clone, Debug)]
 struct Port(InterfaceName);
 
-deserialize_from_str!(Port);
+deserialize_by!(string: Port);
+deserialize_by!(short_or_table: Persistence, Real);
 
 impl FromStr for Port {
     type Err = InvalidInterfaceName;
@@ -285,12 +286,6 @@ impl ShortOrTable for Persistence {
     }
 }
 
-impl<'de> Deserialize<'de> for Persistence {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        short_or_table(deserializer)
-    }
-}
-
 /// `"192.168.20.1:80"` or `{ address = "192.168.20.1:80", weight = 2, … }`.
 #[derive(Clone, Debug)]
 pub(super) struct Real {
@@ -399,12 +394,6 @@ impl ShortOrTable for Real {
             ));
         }
         Ok(real)
-    }
-}
-
-impl<'de> Deserialize<'de> for Real {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        short_or_table(deserializer)
     }
 }
 

@@ -10,17 +10,17 @@ use std::str::FromStr;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
 
-/// Implements `Deserialize` for types that are read from a string by `FromStr`.
-macro_rules! deserialize_from_str {
-    ($($type:ty),+) => {$(
+/// Implements `Deserialize` by one of the functions of this file.
+macro_rules! deserialize_by {
+    ($read:ident: $($type:ty),+) => {$(
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::config::forms::string(deserializer)
+                $crate::config::forms::$read(deserializer)
             }
         }
     )+};
 }
-pub(super) use deserialize_from_str;
+pub(super) use deserialize_by;
 
 pub(super) fn string<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
@@ -30,7 +30,7 @@ where
     deserializer.deserialize_str(Scalar { numbers: false, value: PhantomData })
 }
 
-/// The same where the value may also be written as a number.
+/// For values that can also be written as a number.
 pub(super) fn string_or_number<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: FromStr<Err: fmt::Display>,

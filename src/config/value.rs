@@ -5,9 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer};
-
-use super::forms::{deserialize_from_str, string_or_number};
+use super::forms::deserialize_by;
 use lvs::ipvs::{AddressFamily, Netmask, Protocol, ServiceFlags, ServiceIdentity};
 
 /// `IP_VS_SCHEDNAME_MAXLEN` and `IP_VS_PENAME_MAXLEN` are 16 (`linux/ip_vs.h`).
@@ -16,7 +14,23 @@ const LONGEST_MODULE_NAME: usize = 15;
 /// 31 days, the maximum of `ipvsadm`.
 const MOST_SECONDS: u64 = 31 * 24 * 60 * 60;
 
-deserialize_from_str!(Name, Unicast, Listen, Endpoint, Scheduler, PersistenceEngine, Flag);
+deserialize_by!(string: Name, Unicast, Listen, Endpoint, Scheduler, PersistenceEngine, Flag);
+deserialize_by!(string_or_number: Seconds, Mask);
+
+/// Types of values that a function reads from a string.
+macro_rules! read_by {
+    ($($name:ident = $read:path),+) => {$(
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                $read(text).map(Self)
+            }
+        }
+    )+};
+}
+
+read_by!(Name = cluster_name, Unicast = unicast, Scheduler = scheduler, PersistenceEngine = engine);
 
 /// The name of a cluster.
 #[derive(Clone, Debug)]
@@ -28,16 +42,13 @@ impl Default for Name {
     }
 }
 
-impl FromStr for Name {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        match (1..=64).contains(&name.len()) && name.bytes().all(plain) {
-            true => Ok(Self(name.to_owned())),
-            false => {
-                Err("a cluster name has 1 to 64 letters, digits, dots, dashes and underscores")
-            }
+fn cluster_name(name: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    match (1..=64).contains(&name.len()) && name.bytes().all(plain) {
+        true => Ok(name.to_owned()),
+        false => {
+            Err("a cluster name has 1 to 64 letters, digits, dots, dashes and underscores"
+                .to_owned())
         }
     }
 }
@@ -45,14 +56,6 @@ impl FromStr for Name {
 /// An address that an interface can have and other machines can reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Unicast(pub(super) IpAddr);
-
-impl FromStr for Unicast {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        unicast(text).map(Self)
-    }
-}
 
 pub(crate) fn unicast(text: &str) -> Result<IpAddr, String> {
     let Ok(address) = text.parse::<IpAddr>() else {
@@ -183,37 +186,24 @@ impl Default for Scheduler {
     }
 }
 
-impl FromStr for Scheduler {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        scheduler(text).map(Self)
-    }
-}
-
-pub(crate) fn scheduler(text: &str) -> Result<String, &'static str> {
-    module_name(text)
-        .ok_or("a scheduler name has 1 to 15 letters and digits, such as rr, wrr, lc, wlc")
+pub(crate) fn scheduler(text: &str) -> Result<String, String> {
+    module_name(text, "scheduler", "rr, wrr, lc, wlc")
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct PersistenceEngine(pub(super) String);
 
-impl FromStr for PersistenceEngine {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let name = module_name(text);
-        name.map(Self)
-            .ok_or("a persistence engine name has 1 to 15 letters and digits, such as sip")
-    }
+fn engine(text: &str) -> Result<String, String> {
+    module_name(text, "persistence engine", "sip")
 }
 
 /// What may be a part of the name of a kernel module.
-fn module_name(text: &str) -> Option<String> {
+fn module_name(text: &str, kind: &str, examples: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    let valid = (1..=LONGEST_MODULE_NAME).contains(&text.len()) && text.bytes().all(plain);
-    valid.then(|| text.to_owned())
+    match (1..=LONGEST_MODULE_NAME).contains(&text.len()) && text.bytes().all(plain) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("a {kind} name has 1 to 15 letters and digits, such as {examples}")),
+    }
 }
 
 /// A scheduler flag, and the name that it was given by.
@@ -226,8 +216,8 @@ pub(super) struct Flag {
 impl Flag {
     /// Whether its name is that of a flag of another scheduler.
     pub(super) fn belongs_to_other_than(&self, scheduler: &str) -> bool {
-        let of = self.name.split('-').next();
-        matches!(of, Some("sh" | "mh")) && of != Some(scheduler)
+        let prefix = self.name.split('-').next();
+        matches!(prefix, Some("sh" | "mh")) && prefix != Some(scheduler)
     }
 }
 
@@ -253,12 +243,6 @@ impl FromStr for Flag {
 /// Whole seconds: `300`, `"300"`, `"300s"`, `"5m"`, `"1h"` or `"1d"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seconds(pub(super) u32);
-
-impl<'de> Deserialize<'de> for Seconds {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        string_or_number(deserializer)
-    }
-}
 
 impl FromStr for Seconds {
     type Err = String;
@@ -286,12 +270,6 @@ impl FromStr for Seconds {
 
 /// A dotted mask for IPv4, a prefix length for IPv6.
 pub(super) struct Mask(pub(super) Netmask);
-
-impl<'de> Deserialize<'de> for Mask {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        string_or_number(deserializer)
-    }
-}
 
 impl FromStr for Mask {
     type Err = String;

@@ -120,7 +120,7 @@ pub(super) const fn role_words(role: Role) -> &'static str {
 }
 
 pub(super) fn scheduler(text: &str) -> Result<String, InvalidValue> {
-    config::scheduler(text).map_err(|error| InvalidValue(error.to_owned()))
+    config::scheduler(text).map_err(InvalidValue)
 }
 
 #[cfg(test)]
