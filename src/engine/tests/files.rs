@@ -16,12 +16,12 @@ const HEADER: &str = "{\"version\":2,\"epoch\":\"now\"}\n";
 /// The line of an entry.
 fn line(key: &str, ours: u32) -> String {
     format!(
-        "{{\"entry\":{{\"key\":\"{key}\",\"previous\":0,\"ours\":{ours},\"owners\":[\"a\"]}}}}\n"
+        "{{\"entry\":{{\"key\":\"{key}\",\"previous\":0,\"ours\":{ours},\"claims\":[\"a\"]}}}}\n"
     )
 }
 
 #[test]
-fn a_damaged_journal_is_refused_with_path_and_cure() {
+fn load_refuses_damaged_journal_with_path_and_hint() {
     let place = Place::new();
     let bad = [
         "",
@@ -34,22 +34,22 @@ fn a_damaged_journal_is_refused_with_path_and_cure() {
         &format!("{HEADER}{}x\n{}", line("one", 1), line("two", 2)),
         &format!("{HEADER}{}", line("one", 1).replace("previous", "earlier")),
     ];
-    let no_text = [HEADER.as_bytes(), b"\xff\n"].concat();
-    std::fs::write(place.path(), no_text).unwrap();
+    let not_text = [HEADER.as_bytes(), b"\xff\n"].concat();
+    std::fs::write(place.path(), not_text).unwrap();
     let read = JournalFile::load::<String, u32>(place.path(), "now".to_owned());
     assert!(read.unwrap_err().to_string().contains("damaged: line 2: invalid utf-8"));
     for text in bad {
         let message = write(&place.path(), text).unwrap_err().to_string();
         assert!(message.contains(&place.path().display().to_string()), "{message}");
         assert!(message.contains("damaged") && message.contains("remove the file"), "{message}");
-        assert_eq!(std::fs::read_to_string(place.path()).unwrap(), text, "it was not touched");
+        assert_eq!(std::fs::read_to_string(place.path()).unwrap(), text, "the file is left alone");
     }
     let message = write(&place.path(), "{\"version\":3,\"new\":{}}\n").unwrap_err().to_string();
     assert!(message.contains("format version 3, this program knows 2"), "{message}");
 }
 
 #[test]
-fn a_journal_of_another_epoch_is_void_and_set_aside() {
+fn load_ignores_journal_of_another_epoch_and_save_renames_it() {
     let place = Place::new();
     let text = format!("{}{}", HEADER.replace("now", "earlier"), line("ignore", 1));
     let mut journal = write(&place.path(), &text).unwrap();
@@ -60,27 +60,27 @@ fn a_journal_of_another_epoch_is_void_and_set_aside() {
     assert_eq!(place.journal().entry(&"ignore".to_owned()).unwrap().previous, Some(9));
     let aside = place.path().with_extension("journal.void");
     assert_eq!(std::fs::read_to_string(&aside).unwrap(), text);
-    // It does not outlive the one that took its place.
+    // It is removed with the journal that replaced it.
     place.down(&mut machine, &["a"]).unwrap();
     assert!(!aside.exists() && !place.path().exists());
     let mut journal = write(&place.path(), &text).unwrap();
     Engine::new(&mut machine, &mut journal).revert(&owners(&desired)).unwrap();
-    assert!(!aside.exists() && !place.path().exists(), "nothing took its place");
+    assert!(!aside.exists() && !place.path().exists(), "no journal replaced it");
 }
 
 #[test]
-fn what_changes_is_appended_and_a_torn_last_line_is_passed_over() {
+fn save_appends_and_load_ignores_torn_last_line() {
     let place = Place::new();
     let mut machine = Machine::default();
     place.up(&mut machine, &[want("a", "one", 1), want("a", "two", 1)]).unwrap();
-    let whole = std::fs::read_to_string(place.path()).unwrap();
+    let short = std::fs::read_to_string(place.path()).unwrap();
     place.up(&mut machine, &[want("a", "one", 1), want("a", "two", 2)]).unwrap();
     let longer = std::fs::read_to_string(place.path()).unwrap();
-    let appended = longer.strip_prefix(&whole).unwrap();
+    let appended = longer.strip_prefix(&short).unwrap();
     assert_eq!(appended.lines().count(), 1, "{appended}");
     // Killed while it was appended: that change was not made yet.
     for torn in 0..appended.len() {
-        std::fs::write(place.path(), &longer[..whole.len() + torn]).unwrap();
+        std::fs::write(place.path(), &longer[..short.len() + torn]).unwrap();
         let two = place.journal().entry(&"two".to_owned()).unwrap().ours;
         assert_eq!(two, Some(1));
     }
@@ -93,7 +93,7 @@ fn what_changes_is_appended_and_a_torn_last_line_is_passed_over() {
 }
 
 #[test]
-fn a_journal_that_is_mostly_out_of_date_is_written_anew() {
+fn save_rewrites_journal_with_mostly_stale_lines() {
     let place = Place::new();
     let mut machine = Machine::default();
     let mut longest = 0;
@@ -110,7 +110,7 @@ fn a_journal_that_is_mostly_out_of_date_is_written_anew() {
 }
 
 #[test]
-fn a_step_is_not_made_when_it_cannot_be_journalled() {
+fn apply_makes_no_change_when_journal_cannot_be_written() {
     let place = Place::new();
     let mut journal = place.journal();
     let path = place.path();
@@ -125,32 +125,32 @@ fn a_step_is_not_made_when_it_cannot_be_journalled() {
 }
 
 #[test]
-fn the_second_run_hears_who_has_the_lock() {
+fn lock_held_reports_the_holder() {
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().join("state");
     let lock = Lock::take(&directory, Duration::ZERO).unwrap();
     let message = Lock::take(&directory, Duration::ZERO).unwrap_err().to_string();
     assert!(message.contains(&format!("pid {}", std::process::id())), "{message}");
     drop(lock);
-    assert!(!directory.exists(), "an empty state directory goes");
+    assert!(!directory.exists(), "an empty state directory is removed");
     drop(Lock::take(&directory, Duration::ZERO).unwrap());
 }
 
 #[test]
-fn a_patient_run_has_the_lock_after_the_one_before() {
+fn lock_with_patience_waits_for_the_holder() {
     let directory = tempfile::tempdir().unwrap();
     let lock = Lock::take(directory.path(), Duration::ZERO).unwrap();
     std::thread::scope(|scope| {
         let patient = scope.spawn(|| Lock::take(directory.path(), Duration::from_secs(60)).is_ok());
         std::thread::sleep(Duration::from_millis(50));
-        assert!(!patient.is_finished(), "two have the lock");
+        assert!(!patient.is_finished(), "both hold the lock");
         drop(lock);
         assert!(patient.join().unwrap());
     });
 }
 
 #[test]
-fn a_lock_file_left_by_a_killed_run_locks_nobody_out() {
+fn lock_ignores_file_of_killed_run() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("lock"), "12345678901\n").unwrap();
     let lock = Lock::take(directory.path(), Duration::ZERO).unwrap();
@@ -159,7 +159,7 @@ fn a_lock_file_left_by_a_killed_run_locks_nobody_out() {
     drop(lock);
 }
 
-/// Runs `act` and says whether it lived to the end.
+/// Runs `act` and returns whether it survived.
 fn survives(act: impl FnOnce()) -> bool {
     match catch_unwind(AssertUnwindSafe(act)) {
         Ok(()) => true,
@@ -187,7 +187,7 @@ impl Run {
 fn killed_everywhere(before: &[Run], run: Run, cure: &[Run], end: &[(&str, u32)]) {
     for dies_at in 0.. {
         let place = Place::new();
-        let mut machine = Machine::new(&[("ignore", 0), ("foreign", 5)]);
+        let mut machine = Machine::new(&[("ignore", 0), ("unmanaged", 5)]);
         for run in before {
             run.perform(&place, &mut machine);
         }
@@ -202,7 +202,7 @@ fn killed_everywhere(before: &[Run], run: Run, cure: &[Run], end: &[(&str, u32)]
         for address in ["a", "b"] {
             Run::Down(address).perform(&place, &mut machine);
         }
-        let initial = Machine::new(&[("ignore", 0), ("foreign", 5)]);
+        let initial = Machine::new(&[("ignore", 0), ("unmanaged", 5)]);
         assert_eq!(machine.state, initial.state, "killed at operation {dies_at}");
         assert!(!place.path().exists());
         if survived {
@@ -213,7 +213,7 @@ fn killed_everywhere(before: &[Run], run: Run, cure: &[Run], end: &[(&str, u32)]
 }
 
 #[test]
-fn a_batch_killed_anywhere_is_given_back() {
+fn batch_killed_anywhere_is_reverted() {
     for dies_at in 0.. {
         let place = Place::new();
         let mut machine = Machine::new(&[("entry/b", 5)]);
@@ -229,32 +229,32 @@ fn a_batch_killed_anywhere_is_given_back() {
     }
 }
 
-const NOTHING: [(&str, u32); 2] = [("ignore", 0), ("foreign", 5)];
+const NOTHING: [(&str, u32); 2] = [("ignore", 0), ("unmanaged", 5)];
 const WITH_A: [(&str, u32); 5] =
-    [("ignore", 1), ("foreign", 5), ("tunnel", 1), ("tunnel/ignore", 1), ("a", 1)];
+    [("ignore", 1), ("unmanaged", 5), ("tunnel", 1), ("tunnel/ignore", 1), ("a", 1)];
 
 #[test]
-fn up_killed_anywhere_is_finished_by_up() {
+fn apply_killed_anywhere_is_finished_by_apply() {
     killed_everywhere(&[], Run::Up("a"), &[Run::Up("a")], &WITH_A);
 }
 
 #[test]
-fn up_killed_anywhere_is_undone_by_down() {
+fn apply_killed_anywhere_is_reverted_by_revert() {
     killed_everywhere(&[], Run::Up("a"), &[Run::Down("a")], &NOTHING);
 }
 
 #[test]
-fn down_killed_anywhere_is_finished_by_down() {
+fn revert_killed_anywhere_is_finished_by_revert() {
     killed_everywhere(&[Run::Up("a")], Run::Down("a"), &[Run::Down("a")], &NOTHING);
 }
 
 #[test]
-fn down_killed_anywhere_is_reverted_by_up() {
+fn revert_killed_anywhere_is_undone_by_apply() {
     killed_everywhere(&[Run::Up("a")], Run::Down("a"), &[Run::Up("a")], &WITH_A);
 }
 
 #[test]
-fn the_second_of_two_killed_leaves_the_first() {
+fn second_run_killed_anywhere_keeps_changes_of_the_first() {
     let cure = [Run::Down("b")];
     killed_everywhere(&[Run::Up("a")], Run::Up("b"), &cure, &WITH_A);
     killed_everywhere(&[Run::Up("a"), Run::Up("b")], Run::Down("b"), &cure, &WITH_A);

@@ -1,4 +1,4 @@
-//! The engine in a machine of the tests' own, which can fail and die at every operation.
+//! The engine on a machine in memory, which can fail and die at every operation.
 
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
@@ -10,7 +10,7 @@ mod files;
 mod rules;
 
 /// Keys are words; `tunnel/…` are sysctls, which come and go with the key `tunnel`, and `entry/…`
-/// are written in batches. An `entry/…/…` stands in the entry that its name begins with.
+/// are written in batches. An `entry/…/…` is a child of the entry that its name begins with.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Machine {
     state: BTreeMap<String, u32>,
@@ -21,11 +21,11 @@ struct Machine {
     fails_at_write: Option<usize>,
     /// The failing write has its effect nevertheless.
     fails_late: bool,
-    /// Keys on which a write is accepted and does nothing.
-    deaf: Vec<String>,
+    /// Keys on which a write is accepted and has no effect.
+    ignored: Vec<String>,
     /// How many changes were written together, each time.
     batches: Vec<usize>,
-    /// Of a batch, no more outcomes than that are heard.
+    /// Outcomes of a batch after that many are lost.
     breaks_after: Option<usize>,
 }
 
@@ -58,7 +58,7 @@ impl Machine {
             self.state.insert(key.to_owned(), value);
         }
         if key.starts_with("entry/") && value.is_none() {
-            self.state.retain(|part, _| Self::parent(part).is_none_or(|whole| whole != key));
+            self.state.retain(|child, _| Self::parent(child).is_none_or(|parent| parent != key));
         }
         if key == "tunnel" && value.is_none() {
             self.state.retain(|key, _| !key.starts_with("tunnel/"));
@@ -94,14 +94,14 @@ impl System for Machine {
         if fails && !self.fails_late {
             return Err(Refused);
         }
-        if Self::parent(&change.key).is_some_and(|whole| !self.state.contains_key(&whole)) {
+        if Self::parent(&change.key).is_some_and(|parent| !self.state.contains_key(&parent)) {
             return Err(Refused);
         }
         let exists = self.state.contains_key("tunnel");
         if change.key.starts_with("tunnel/") && !exists {
             return Err(Refused);
         }
-        if !self.deaf.contains(&change.key) {
+        if !self.ignored.contains(&change.key) {
             self.set(&change.key, change.to);
         }
         self.operate();
@@ -126,13 +126,14 @@ impl System for Machine {
     }
 
     fn parent(key: &String) -> Option<String> {
-        let (whole, _) = key.strip_prefix("entry/")?.split_once('/')?;
-        Some(format!("entry/{whole}"))
+        let (parent, _) = key.strip_prefix("entry/")?.split_once('/')?;
+        Some(format!("entry/{parent}"))
     }
 
     fn children(&mut self, key: &String) -> Result<Vec<String>, Refused> {
-        let parts = self.state.keys().filter(|part| Self::parent(part).as_ref() == Some(key));
-        Ok(parts.cloned().collect())
+        let all = self.state.keys();
+        let children = all.filter(|child| Self::parent(child).as_ref() == Some(key));
+        Ok(children.cloned().collect())
     }
 
     /// As entries of a table are.
@@ -140,7 +141,7 @@ impl System for Machine {
         key.starts_with("entry/")
     }
 
-    /// What is added goes first.
+    /// Additions go first.
     fn order_batch(changes: &mut [Change<String, u32>]) {
         changes.sort_by_key(|change| change.from.is_some());
     }
@@ -204,7 +205,7 @@ fn want(owner: &str, key: &str, value: u32) -> Desired<String, u32> {
     }
 }
 
-/// What a real server wants for one address, in small.
+/// What one address requires of a real server, in small.
 fn server(address: &str) -> Vec<Desired<String, u32>> {
     vec![
         want(address, "tunnel", 1),

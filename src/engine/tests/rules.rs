@@ -1,11 +1,11 @@
-//! The rules, one test each.
+//! The rules of the engine, one test per rule.
 
 use proptest::prelude::*;
 
 use super::*;
 
 #[test]
-fn up_then_down_is_as_before() {
+fn apply_then_revert_restores_the_machine() {
     let place = Place::new();
     let before = Machine::new(&[("ignore", 0)]);
     let mut machine = before.clone();
@@ -25,13 +25,13 @@ fn entries(place: &Place) -> Vec<Entry<String, u32>> {
     place.journal().entries().cloned().collect()
 }
 
-/// What changes along with a step does not change back with it.
+/// Undoing the change of `forward` does not undo its side effects.
 fn hardened() -> Machine {
     Machine::new(&[("forward", 0), ("card/forward", 1), ("redirects", 0)])
 }
 
 #[test]
-fn the_consequences_of_a_step_are_put_back_too() {
+fn revert_restores_side_effects() {
     let place = Place::new();
     let before = hardened();
     let mut machine = before.clone();
@@ -39,7 +39,7 @@ fn the_consequences_of_a_step_are_put_back_too() {
     let report = place.down(&mut machine, &["a"]).unwrap();
     assert_eq!(keys(&report.steps), ["forward", "card/forward", "redirects"]);
     assert_eq!(machine.state, before.state);
-    // A roll-back does the same.
+    // A rollback does the same.
     machine.fails_at_write = Some(machine.writes + 2);
     place.up(&mut machine, &[want("a", "forward", 1), want("a", "b", 1)]).unwrap_err();
     assert_eq!(machine.state, before.state);
@@ -47,7 +47,7 @@ fn the_consequences_of_a_step_are_put_back_too() {
 }
 
 #[test]
-fn an_imagined_step_has_its_consequences() {
+fn dry_run_includes_side_effects() {
     let mut machine = hardened();
     let desired = [want("a", "forward", 1)];
     let place = Place::new();
@@ -60,7 +60,7 @@ fn an_imagined_step_has_its_consequences() {
 }
 
 #[test]
-fn up_twice_is_up_once() {
+fn apply_twice_makes_no_changes() {
     let place = Place::new();
     let mut machine = Machine::new(&[("ignore", 0)]);
     place.up(&mut machine, &server("a")).unwrap();
@@ -71,7 +71,7 @@ fn up_twice_is_up_once() {
 }
 
 #[test]
-fn what_was_there_already_is_not_ours() {
+fn revert_keeps_what_was_in_sync_before() {
     let place = Place::new();
     let mut machine = Machine::new(&[("tunnel", 1), ("tunnel/ignore", 1), ("ignore", 1)]);
     let report = place.up(&mut machine, &server("a")).unwrap();
@@ -83,7 +83,7 @@ fn what_was_there_already_is_not_ours() {
 }
 
 #[test]
-fn a_tolerated_value_is_left_alone() {
+fn apply_keeps_acceptable_value() {
     let place = Place::new();
     let mut machine = Machine::new(&[("ignore", 8)]);
     let mut desired = want("a", "ignore", 1);
@@ -93,7 +93,7 @@ fn a_tolerated_value_is_left_alone() {
 }
 
 #[test]
-fn a_key_stays_as_long_as_someone_claims_it() {
+fn revert_keeps_key_with_another_owner() {
     let place = Place::new();
     let mut machine = Machine::new(&[("ignore", 0)]);
     let before = machine.state.clone();
@@ -106,7 +106,7 @@ fn a_key_stays_as_long_as_someone_claims_it() {
 }
 
 #[test]
-fn what_a_claim_no_longer_wants_is_given_back_last() {
+fn apply_reverts_what_is_no_longer_desired_last() {
     let place = Place::new();
     let mut machine = Machine::default();
     place.up(&mut machine, &[want("web", "service", 1), want("web", "one", 1)]).unwrap();
@@ -117,7 +117,7 @@ fn what_a_claim_no_longer_wants_is_given_back_last() {
 }
 
 #[test]
-fn what_someone_changed_since_is_left_with_a_note() {
+fn revert_keeps_value_changed_since_with_a_note() {
     let place = Place::new();
     let mut machine = Machine::new(&[("ignore", 0)]);
     place.up(&mut machine, &server("a")).unwrap();
@@ -131,7 +131,7 @@ fn what_someone_changed_since_is_left_with_a_note() {
 }
 
 #[test]
-fn what_we_made_goes_even_if_someone_edited_it() {
+fn revert_removes_what_we_made_even_if_changed_since() {
     let place = Place::new();
     let mut machine = Machine::default();
     place.up(&mut machine, &[want("web", "service", 1)]).unwrap();
@@ -141,7 +141,7 @@ fn what_we_made_goes_even_if_someone_edited_it() {
 }
 
 #[test]
-fn what_is_gone_already_is_fine() {
+fn revert_of_missing_key_is_ok() {
     let place = Place::new();
     let mut machine = Machine::new(&[("ignore", 0)]);
     place.up(&mut machine, &server("a")).unwrap();
@@ -154,18 +154,18 @@ fn what_is_gone_already_is_fine() {
 }
 
 #[test]
-fn what_cannot_be_removed_is_noted() {
+fn revert_notes_what_cannot_be_removed() {
     let place = Place::new();
     let mut machine = Machine::default();
     place.up(&mut machine, &[want("a", "tunnel", 1)]).unwrap();
-    machine.deaf.push("tunnel".to_owned());
+    machine.ignored.push("tunnel".to_owned());
     let report = place.down(&mut machine, &["a"]).unwrap();
     assert_eq!(report.notes, [Note::Remains { key: "tunnel".to_owned(), actual: 1 }]);
     assert!(!place.path().exists());
 }
 
 #[test]
-fn down_of_nothing_does_nothing() {
+fn revert_of_nothing_makes_no_changes() {
     let place = Place::new();
     let mut machine = Machine::new(&[("ignore", 0)]);
     let report = place.down(&mut machine, &["a"]).unwrap();
@@ -174,7 +174,7 @@ fn down_of_nothing_does_nothing() {
 }
 
 #[test]
-fn a_failed_step_rolls_back_what_this_run_did() {
+fn apply_rolls_back_when_a_change_is_refused() {
     for late in [false, true] {
         for failing in 1..=4 {
             let place = Place::new();
@@ -195,7 +195,7 @@ fn a_failed_step_rolls_back_what_this_run_did() {
 }
 
 #[test]
-fn a_roll_back_leaves_earlier_runs_alone() {
+fn roll_back_keeps_changes_of_earlier_runs() {
     let place = Place::new();
     let mut machine = Machine::new(&[("ignore", 0)]);
     place.up(&mut machine, &server("a")).unwrap();
@@ -203,15 +203,15 @@ fn a_roll_back_leaves_earlier_runs_alone() {
     machine.fails_at_write = Some(machine.writes + 1);
     place.up(&mut machine, &server("b")).unwrap_err();
     assert_eq!(machine.state, state);
-    assert_eq!(entries(&place), journal, "not a owner of b is left");
+    assert_eq!(entries(&place), journal, "the owner b is removed");
 }
 
 #[test]
-fn what_does_not_stay_is_noticed_and_rolled_back() {
+fn apply_rolls_back_when_a_value_does_not_stay() {
     let place = Place::new();
     let mut machine = Machine::new(&[("ignore", 0)]);
     let before = machine.state.clone();
-    machine.deaf.push("ignore".to_owned());
+    machine.ignored.push("ignore".to_owned());
     let failure = place.up(&mut machine, &server("a")).unwrap_err();
     assert_eq!(
         failure.cause.to_string(),
@@ -222,13 +222,13 @@ fn what_does_not_stay_is_noticed_and_rolled_back() {
 }
 
 #[test]
-fn what_cannot_be_rolled_back_stays_in_the_journal() {
+fn failed_roll_back_stays_in_the_journal() {
     let place = Place::new();
     let mut machine = Machine { fails_at_write: Some(2), ..Machine::default() };
     let desired = [want("a", "one", 1), want("a", "tunnel/ignore", 1)];
     let failure = place.up(&mut machine, &desired).unwrap_err();
     assert!(failure.stuck.is_empty());
-    // The second write is refused for want of the tunnel, the third (the undo) by order.
+    // The second write is refused since the tunnel is missing, the third (the undo) as the test says.
     machine.writes = 0;
     machine.fails_at_write = Some(3);
     let failure = place.up(&mut machine, &desired).unwrap_err();
@@ -239,7 +239,7 @@ fn what_cannot_be_rolled_back_stays_in_the_journal() {
 }
 
 #[test]
-fn down_goes_on_after_a_failure_and_finishes_later() {
+fn revert_continues_after_failure_and_finishes_later() {
     let place = Place::new();
     let mut machine = Machine::new(&[("ignore", 0)]);
     let before = machine.state.clone();
@@ -249,13 +249,13 @@ fn down_goes_on_after_a_failure_and_finishes_later() {
     assert!(matches!(failure.cause, Cause::Incomplete));
     assert_eq!(keys(&failure.done), ["a", "tunnel/ignore", "tunnel"]);
     assert_eq!(failure.stuck[0].0, "ignore");
-    // Any owner will do: what is due is due.
+    // A run for any owner reverts what is left.
     assert_eq!(keys(&place.down(&mut machine, &["other"]).unwrap().steps), ["ignore"]);
     assert_eq!(machine.state, before);
 }
 
 #[test]
-fn a_dry_run_says_the_same_and_does_nothing() {
+fn dry_run_reports_the_same_and_changes_nothing() {
     let place = Place::new();
     let mut machine = Machine::new(&[("ignore", 0)]);
     let before = machine.state.clone();
@@ -273,7 +273,7 @@ fn a_dry_run_says_the_same_and_does_nothing() {
 }
 
 #[test]
-fn status_says_what_is_and_what_was() {
+fn status_has_actual_and_previous_values() {
     let place = Place::new();
     let mut machine = Machine::new(&[("ignore", 0)]);
     let mut journal = place.journal();
@@ -290,7 +290,7 @@ fn status_says_what_is_and_what_was() {
 }
 
 #[test]
-fn what_another_claim_needs_is_refused_before_anything_is_touched() {
+fn apply_refuses_conflict_with_another_owner_before_any_change() {
     let place = Place::new();
     let mut machine = Machine::new(&[("route", 0), ("ignore", 0)]);
     place.up(&mut machine, &[want("a", "route", 1)]).unwrap();
@@ -309,7 +309,7 @@ fn what_another_claim_needs_is_refused_before_anything_is_touched() {
         "route is to be 2 for \"b\", but \"a\" needs it to be 1: give both the same value, or \
          take the other down first"
     );
-    // The same owner may change its mind, as long as it is alone.
+    // The only owner may change its desired value.
     place.up(&mut machine, &[want("a", "route", 3)]).unwrap();
     assert_eq!(machine.state["route"], 3);
     place.up(&mut machine, &[want("b", "route", 3)]).unwrap();
@@ -321,7 +321,7 @@ fn what_another_claim_needs_is_refused_before_anything_is_touched() {
 }
 
 #[test]
-fn a_value_that_does_for_both_is_no_conflict() {
+fn value_acceptable_to_both_owners_is_no_conflict() {
     let place = Place::new();
     let mut machine = Machine::new(&[("filter", 1)]);
     let tolerant = |owner, value, acceptable: &[u32]| Desired {
@@ -330,10 +330,10 @@ fn a_value_that_does_for_both_is_no_conflict() {
     };
     place.up(&mut machine, &[tolerant("a", 0, &[2, 3])]).unwrap();
     place.up(&mut machine, &[tolerant("b", 2, &[0])]).unwrap();
-    assert_eq!(machine.state["filter"], 0, "it did already");
+    assert_eq!(machine.state["filter"], 0, "it was acceptable already");
     place.up(&mut machine, &[tolerant("c", 2, &[])]).unwrap();
-    assert_eq!(machine.state["filter"], 2, "the others do with it");
-    // One of them does not do with 3.
+    assert_eq!(machine.state["filter"], 2, "acceptable to the others");
+    // 3 is not acceptable to one of them.
     place.up(&mut machine, &[tolerant("d", 3, &[])]).unwrap_err();
     assert_eq!(machine.state["filter"], 2);
 }
@@ -343,7 +343,7 @@ fn absent(owner: &str, key: &str) -> Desired<String, u32> {
 }
 
 #[test]
-fn what_shall_not_be_there_is_removed_and_put_back() {
+fn absent_key_is_removed_and_restored_by_revert() {
     for key in ["old", "entry/old"] {
         let place = Place::new();
         let mut machine = Machine::new(&[(key, 7)]);
@@ -360,7 +360,7 @@ fn what_shall_not_be_there_is_removed_and_put_back() {
 }
 
 #[test]
-fn what_someone_put_in_its_place_is_left_with_a_note() {
+fn revert_keeps_replacement_of_removed_key_with_a_note() {
     let place = Place::new();
     let mut machine = Machine::new(&[("old", 7)]);
     place.up(&mut machine, &[absent("a", "old")]).unwrap();
@@ -371,7 +371,7 @@ fn what_someone_put_in_its_place_is_left_with_a_note() {
 }
 
 #[test]
-fn what_has_no_place_any_more_is_told_and_stops_nothing() {
+fn revert_notes_orphaned_key_and_continues() {
     let place = Place::new();
     let mut machine = Machine::new(&[("tunnel", 1), ("tunnel/ignore", 7), ("old", 5)]);
     let desired = [absent("a", "old"), absent("a", "tunnel/ignore")];
@@ -393,7 +393,7 @@ fn pool() -> Vec<Desired<String, u32>> {
 }
 
 #[test]
-fn it_stays_until_that_is_gone() {
+fn parent_with_unmanaged_child_stays_until_child_is_gone() {
     let place = Place::new();
     let mut machine = Machine::default();
     place.up(&mut machine, &pool()).unwrap();
@@ -404,12 +404,12 @@ fn it_stays_until_that_is_gone() {
     assert_eq!((key.as_str(), child.as_str()), ("entry/pool", "entry/pool/theirs"));
     assert_eq!(machine.state["entry/pool/theirs"], 7);
 
-    // Once it is desired again, it is ours as before.
+    // Once it is desired again, it is managed as before.
     place.up(&mut machine, &pool()).unwrap();
     place.down(&mut machine, &["a"]).unwrap();
     assert_eq!(machine.state.len(), 2);
 
-    // Any run takes it away when nobody needs it any more.
+    // Any run removes it once it has no unmanaged child.
     machine.set("entry/pool/theirs", None);
     let report = place.down(&mut machine, &["b"]).unwrap();
     assert_eq!((keys(&report.steps), report.notes.len()), (vec!["entry/pool"], 0));
@@ -418,7 +418,7 @@ fn it_stays_until_that_is_gone() {
 }
 
 #[test]
-fn what_was_removed_from_it_comes_back_and_keeps_it() {
+fn restored_child_keeps_its_parent() {
     let place = Place::new();
     let mut machine = Machine::default();
     place.up(&mut machine, &pool()).unwrap();
@@ -435,18 +435,18 @@ fn what_was_removed_from_it_comes_back_and_keeps_it() {
 }
 
 #[test]
-fn what_has_nothing_to_come_back_into_is_told() {
+fn revert_notes_child_whose_parent_is_gone() {
     let place = Place::new();
     let mut machine = Machine::new(&[("entry/pool", 1), ("entry/pool/theirs", 7)]);
     let before = machine.state.clone();
     let gone = |key| Desired { value: None, ..want("a", key, 0) };
     let desired = ["entry/pool/theirs", "entry/pool"].map(gone);
-    // Both come back, the whole first.
+    // Both are restored, the parent first.
     place.up(&mut machine, &desired).unwrap();
     assert_eq!(machine.state, BTreeMap::new());
     place.down(&mut machine, &["a"]).unwrap();
     assert_eq!(machine.state, before);
-    // The whole was removed by somebody else.
+    // The parent was removed by someone else.
     place.up(&mut machine, &desired[..1]).unwrap();
     machine.set("entry/pool", None);
     let report = place.down(&mut machine, &["a"]).unwrap();
@@ -456,7 +456,7 @@ fn what_has_nothing_to_come_back_into_is_told() {
 }
 
 #[test]
-fn a_dry_run_sees_it_too() {
+fn dry_run_sees_unmanaged_children() {
     let place = Place::new();
     let mut machine = Machine::default();
     place.up(&mut machine, &pool()).unwrap();
@@ -475,7 +475,7 @@ fn table(owner: &str, names: &[&str]) -> Vec<Desired<String, u32>> {
 }
 
 #[test]
-fn neighbours_in_the_table_are_written_and_given_back_together() {
+fn batched_neighbours_are_written_and_reverted_together() {
     let place = Place::new();
     let mut machine = Machine::new(&[("ignore", 0), ("entry/b", 5)]);
     let before = machine.state.clone();
@@ -484,7 +484,7 @@ fn neighbours_in_the_table_are_written_and_given_back_together() {
     desired.push(want("a", "address", 1));
     let report = place.up(&mut machine, &desired).unwrap();
     assert_eq!(keys(&report.steps), ["ignore", "entry/c", "entry/d", "entry/b", "address"]);
-    assert_eq!(machine.batches, [1, 3, 1], "one by one where they are not of the table");
+    assert_eq!(machine.batches, [1, 3, 1], "one by one outside the table");
     machine.batches.clear();
     let report = place.down(&mut machine, &["a"]).unwrap();
     assert_eq!(keys(&report.steps), ["address", "entry/d", "entry/c", "entry/b", "ignore"]);
@@ -494,7 +494,7 @@ fn neighbours_in_the_table_are_written_and_given_back_together() {
 }
 
 #[test]
-fn a_refusal_within_a_batch_rolls_all_of_it_back() {
+fn apply_rolls_back_batch_when_one_change_is_refused() {
     for late in [false, true] {
         for failing in 1..=4 {
             let place = Place::new();
@@ -512,7 +512,7 @@ fn a_refusal_within_a_batch_rolls_all_of_it_back() {
 }
 
 #[test]
-fn what_is_not_known_to_be_given_back_stays_in_the_journal() {
+fn revert_with_unknown_outcome_stays_in_the_journal() {
     let place = Place::new();
     let mut machine = Machine::default();
     place.up(&mut machine, &table("a", &["b", "c", "d"])).unwrap();
@@ -529,7 +529,7 @@ fn what_is_not_known_to_be_given_back_stays_in_the_journal() {
 
 proptest! {
     #[test]
-    fn any_order_of_runs_leaves_no_trace(
+    fn any_order_of_runs_restores_the_machine(
         runs in prop::collection::vec((0..3_usize, any::<bool>()), 0..12),
         ignore in 0..3_u32,
         tunnel in any::<bool>(),
