@@ -6,7 +6,6 @@ use std::fmt::Write;
 use std::net::{IpAddr, Ipv6Addr};
 
 use futures_util::TryStreamExt;
-use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol,
     AddressScope, CacheInfo,
@@ -14,11 +13,10 @@ use rtnetlink::packet_route::address::{
 use rtnetlink::{Error, Handle};
 
 use super::link::is_errno;
-use super::{AssignedAddress, InterfaceName, message};
+use super::{AssignedAddress, InterfaceName, message, route};
 
 /// The length in bits of the prefix that holds one address only: 32 or 128.
-#[must_use]
-pub const fn host_prefix(address: IpAddr) -> u8 {
+pub(crate) const fn host_prefix(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
 }
 
@@ -31,11 +29,7 @@ pub(super) async fn find(
 ) -> Result<Option<AddressMessage>, Error> {
     let mut request = handle.address().get();
     let header = &mut request.message_mut().header;
-    header.index = index;
-    header.family = match address {
-        IpAddr::V4(_) => AddressFamily::Inet,
-        IpAddr::V6(_) => AddressFamily::Inet6,
-    };
+    (header.index, header.family) = (index, route::family(address.into()));
     let mut addresses = request.execute();
     let mut found = None;
     // To the end, even after a hit: a socket runs one dump at a time.
@@ -346,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_kernel_found_out_is_not_kept() {
+    fn full_address_omits_kernel_state() {
         let found = of(vec![
             AddressAttribute::Flags(AddressFlags::Permanent | AddressFlags::Secondary),
             lifetime(FOREVER, FOREVER),
@@ -359,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lifetime_is_told_by_its_end() {
+    fn address_lifetime_is_kept_as_its_end() {
         let said = value(kept(of(vec![lifetime(0, 500)])), &device("eth2"));
         assert!(message::without_message(&said).ends_with(" preferred_lft 0"), "{said}");
         let message: AddressMessage = message::decode(&said).unwrap();
@@ -371,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_goes_along() {
+    fn relabel_address_renames_the_label() {
         let (port, bond) = (device("eth2"), device("bond0"));
         for (label, desired) in [
             ("eth2", "scope global"),
@@ -388,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_kernel_makes_by_itself_is_known() {
+    fn kernel_made_address_is_recognized() {
         let made = |address: &str, attributes| {
             is_made_by_kernel(&of(attributes), address.parse().unwrap())
         };

@@ -9,7 +9,7 @@ use super::{InterfaceName, Sysctl};
 
 /// The rule for one parameter of `net/ipv4/conf` (`linux/inetdevice.h`, and `ip-sysctl`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Combination {
+pub(crate) enum Combination {
     /// The larger of both counts (`IN_DEV_MAXCONF`).
     Larger,
     /// It is on where either is (`IN_DEV_ORCONF`).
@@ -37,8 +37,7 @@ const RULES: [(&str, Combination); 13] = [
 
 impl Combination {
     /// The rule of a parameter; `None` where the interface's own value alone counts.
-    #[must_use]
-    pub fn of(parameter: &str) -> Option<Self> {
+    pub(crate) fn of(parameter: &str) -> Option<Self> {
         Some(Self::entry(parameter)?.1)
     }
 
@@ -54,15 +53,15 @@ impl Combination {
 
 /// What a parameter comes to on one interface, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Effective {
+pub(crate) struct Effective {
     /// Such as `rp_filter`.
-    pub parameter: &'static str,
+    pub(crate) parameter: &'static str,
     /// The interface.
-    pub device: InterfaceName,
+    pub(crate) device: InterfaceName,
     /// The value for all interfaces.
-    pub all: u32,
+    pub(crate) all: u32,
     /// The interface's own value.
-    pub own: u32,
+    pub(crate) own: u32,
     /// Whether the interface forwards; counts for redirects alone.
     forwards: bool,
 }
@@ -70,8 +69,7 @@ pub struct Effective {
 impl Effective {
     /// Reads both values through `read`; `None` where one of them is not there, or no number, and
     /// for parameters that nothing is combined with.
-    #[must_use]
-    pub fn read<'a>(
+    pub(crate) fn read<'a>(
         parameter: &'static str,
         device: &InterfaceName,
         read: impl Fn(&Sysctl) -> Option<&'a str>,
@@ -88,8 +86,7 @@ impl Effective {
     }
 
     /// The value that counts.
-    #[must_use]
-    pub fn value(&self) -> u32 {
+    pub(crate) fn value(&self) -> u32 {
         let (all, own) = (self.all, self.own);
         match Combination::of(self.parameter) {
             Some(Combination::Larger) => all.max(own),
@@ -126,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_larger_value_counts_for_filters_and_arp() {
+    fn effective_filter_and_arp_value_is_the_larger() {
         for parameter in ["rp_filter", "arp_ignore", "arp_announce", "arp_notify"] {
             for (all, own, value) in [(0, 0, 0), (0, 2, 2), (1, 2, 2), (2, 1, 2), (1, 0, 1)] {
                 assert_eq!(effective(parameter, all, own, false).value(), value, "{parameter}");
@@ -135,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_both_is_enough_to_switch_something_on() {
+    fn effective_switch_is_on_when_either_is() {
         for parameter in ["send_redirects", "log_martians", "accept_local", "arp_filter"] {
             for (all, own, value) in [(0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 1)] {
                 assert_eq!(effective(parameter, all, own, true).value(), value, "{parameter}");
@@ -144,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_router_listens_to_redirects_where_both_say_so() {
+    fn effective_accept_redirects_of_router_needs_both() {
         for (all, own, host, router) in [(0, 0, 0, 0), (0, 1, 1, 0), (1, 0, 1, 0), (1, 1, 1, 1)] {
             assert_eq!(effective("accept_redirects", all, own, false).value(), host);
             assert_eq!(effective("accept_redirects", all, own, true).value(), router);
@@ -152,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn it_says_how_the_value_came_about() {
+    fn effective_value_displays_its_derivation() {
         assert_eq!(
             effective("rp_filter", 0, 1, false).to_string(),
             "rp_filter on tunl0 is 1, the larger of 0 (net/ipv4/conf/all) and 1 \
@@ -163,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_has_no_value() {
+    fn effective_value_of_missing_sysctl_is_none() {
         let device = InterfaceName::tunl0();
         let values = |sysctl: &Sysctl| {
             let value = sysctl.to_string().ends_with("/all/rp_filter").then_some("1");

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_what_the_kernel_reads() {
+    fn fou_request_has_the_kernel_wire_format() {
         let add = bytes(&request(ADD, 6080, AddressFamily::Ipv4));
         let (port, family, kind) =
             ([6, 0, 1, 0, 0x17, 0xc0, 0, 0], [5, 0, 2, 0, 2, 0, 0, 0], [5, 0, 4, 0, 2, 0, 0, 0]);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_a_type_is_refused() {
+    fn fou_reply_without_type_is_refused() {
         let header = GenlHeader { cmd: GET, version: VERSION };
         let read = |bytes: &[u8]| Kind::parse_with_param(bytes, header);
         assert_eq!(read(&[6, 0, 1, 0, 0x17, 0xc0, 0, 0, 5, 0, 4, 0, 2, 0, 0, 0]).unwrap(), Kind(2));

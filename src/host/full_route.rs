@@ -6,14 +6,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
 use netlink_packet_core::Nla;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{
     RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope,
     RouteType,
 };
-use rtnetlink::{Error, Handle, RouteMessageBuilder};
+use rtnetlink::{Error, Handle};
 use serde::{Deserialize, Serialize};
 
 use super::link::is_errno;
@@ -137,13 +136,7 @@ pub(super) async fn add(
 }
 
 pub(super) async fn delete(handle: &Handle, index: u32, identity: &FullRoute) -> Result<(), Error> {
-    let Some(message) = message(handle, index, identity).await? else {
-        return Ok(());
-    };
-    match handle.route().del(message).execute().await {
-        Err(error) if is_errno(&error, libc::ESRCH) => Ok(()),
-        result => result,
-    }
+    route::remove(handle, message(handle, index, identity).await?).await
 }
 
 async fn message(
@@ -344,13 +337,10 @@ async fn dump(
     Ok((list, shared))
 }
 
-/// Hears of every route of both families.
-async fn each(handle: &Handle, mut hear: impl FnMut(RouteMessage)) -> Result<(), Error> {
+/// Dumps the routes of all tables, both families.
+async fn each(handle: &Handle, mut visit: impl FnMut(RouteMessage)) -> Result<(), Error> {
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-        let mut messages = handle.route().get(every(family)).execute();
-        while let Some(message) = messages.try_next().await? {
-            hear(message);
-        }
+        route::each(handle, route::filter_all_tables(family), &mut visit).await?;
     }
     Ok(())
 }
@@ -364,15 +354,6 @@ fn device<'a>(
         RouteAttribute::Oif(index) => names.get(index),
         _ => None,
     })
-}
-
-/// Asks for the routes of all tables, for which 0 stands.
-fn every(family: AddressFamily) -> RouteMessage {
-    let mut filter = RouteMessageBuilder::<IpAddr>::new().protocol(RouteProtocol::Unspec).build();
-    filter.header.address_family = family;
-    filter.header.table = RouteHeader::RT_TABLE_UNSPEC;
-    filter.header.kind = RouteType::Unspec;
-    filter
 }
 
 enum Way {
@@ -419,6 +400,7 @@ fn is_made_by_kernel(message: &RouteMessage) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rtnetlink::RouteMessageBuilder;
     use rtnetlink::packet_route::route::{RouteAddress, RouteNextHop};
 
     use super::*;
@@ -435,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_is_told_without_its_interface() {
+    fn full_route_value_omits_the_interface() {
         let device = "eth2".parse().unwrap();
         let metrics = RouteAttribute::Metrics(vec![RouteMetric::Advmss(1440)]);
         let found = default_route(vec![
@@ -456,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_of_several_ways_is_shared() {
+    fn multipath_route_is_shared() {
         assert!(matches!(way(&default_route(vec![gateway()]), 7), Way::Through));
         assert!(matches!(way(&default_route(vec![gateway()]), 8), Way::Elsewhere));
         let object = default_route(vec![RouteAttribute::NhId(1)]);
@@ -468,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_again_by_itself_is_known() {
+    fn kernel_made_route_is_recognized() {
         for (protocol, made) in [
             (RouteProtocol::Kernel, true),
             (RouteProtocol::Ra, true),

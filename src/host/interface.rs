@@ -34,20 +34,17 @@ pub struct InvalidInterfaceName(String);
 
 impl InterfaceName {
     /// `tunl0`, the interface of the module `ipip` that takes packets from any tunnel's end.
-    #[must_use]
-    pub fn tunl0() -> Self {
+    pub(crate) fn tunl0() -> Self {
         Self("tunl0".to_owned())
     }
 
     /// `ip6tnl0`, the same of the module `ip6_tunnel`.
-    #[must_use]
-    pub fn ip6tnl0() -> Self {
+    pub(crate) fn ip6tnl0() -> Self {
         Self("ip6tnl0".to_owned())
     }
 
     /// `lo`, the loopback.
-    #[must_use]
-    pub fn loopback() -> Self {
+    pub(crate) fn loopback() -> Self {
         Self("lo".to_owned())
     }
 
@@ -97,7 +94,7 @@ impl fmt::Display for InterfaceName {
 
 /// A program that sets the addresses and routes of an interface, and may take away those of others.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Manager {
+pub(crate) enum Manager {
     /// `systemd-networkd`, by that file.
     Networkd {
         /// The `.network` file that it chose for the interface.
@@ -110,8 +107,7 @@ pub enum Manager {
 impl Manager {
     /// Who manages an interface now, as the program itself writes down. `None` where neither does, or
     /// there is no such interface.
-    #[must_use]
-    pub fn of(interface: &InterfaceName) -> Option<Self> {
+    pub(crate) fn of(interface: &InterfaceName) -> Option<Self> {
         Self::found(Path::new("/"), interface)
     }
 
@@ -136,14 +132,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_what_the_kernel_takes() {
+    fn valid_interface_name_is_accepted() {
         for name in ["lo", "tunl0", "eth0.100", "a..b", "...", "fifteen-bytes-x", "ö"] {
             assert!(name.parse::<InterfaceName>().is_ok(), "{name}");
         }
     }
 
     #[test]
-    fn refuses_what_the_kernel_refuses() {
+    fn invalid_interface_name_is_refused() {
         let bad = ["", ".", "..", "a/b", "../x", "eth0:1", "a b", "a\tb", "a\nb", "a\0b"];
         for name in bad.into_iter().chain(["sixteen-bytes-xx", "\u{e0}"]) {
             assert!(name.parse::<InterfaceName>().is_err(), "{name:?}");
@@ -156,7 +152,7 @@ mod manager_tests {
     use super::*;
 
     #[test]
-    fn the_manager_is_who_says_so() {
+    fn manager_is_read_from_state_files() {
         let root = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
             let path = root.path().join(path);

@@ -90,8 +90,7 @@ pub enum Key {
 
 impl Key {
     /// Value of a default route through a gateway.
-    #[must_use]
-    pub fn through(gateway: IpAddr, device: &InterfaceName) -> String {
+    pub(crate) fn through(gateway: IpAddr, device: &InterfaceName) -> String {
         format!("via {gateway} dev {device}")
     }
 

@@ -162,8 +162,7 @@ impl BondMode {
     const ALL: [Self; 4] = [Self::BalanceRr, Self::ActiveBackup, Self::BalanceXor, Self::Lacp];
 
     /// The kernel's name.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::BalanceRr => "balance-rr",
             Self::ActiveBackup => "active-backup",
@@ -257,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kind_and_its_options_come_back_as_they_were_said() {
+    fn link_kind_with_options_round_trips() {
         for said in [
             "ipip",
             "ip6tnl",
@@ -276,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_for_all_addresses_is_told_by_its_kind() {
+    fn tunnel_with_unspecified_local_address_has_kind_only() {
         let any = InfoData::GreTun(vec![InfoGre::Local([0, 0, 0, 0].into())]);
         let infos = [LinkInfo::Kind(InfoKind::GreTun), LinkInfo::Data(any)];
         assert_eq!(value(&infos).as_deref(), Some("gre"));
@@ -288,7 +287,7 @@ mod bond_tests {
     use super::*;
 
     #[test]
-    fn options_are_said_and_read_in_the_words_of_ip() {
+    fn bond_options_round_trip_in_ip_link_syntax() {
         for mode in BondMode::ALL {
             assert_eq!(mode.to_string().parse(), Ok(mode));
             let said = mode.value();

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_comes_back_from_behind_its_words() {
+    fn message_behind_words_round_trips() {
         let message = RouteMessageBuilder::<Ipv4Addr>::new()
             .destination_prefix(Ipv4Addr::new(192, 0, 2, 0), 24)
             .priority(7)

@@ -11,8 +11,8 @@ use rtnetlink::sys::AsyncSocket;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    DOWN, Error, FullRoute, InterfaceName, Key, PRESENT, Topology, UP, address, fou, full_route,
-    link, link_kind, message, route, rule,
+    DOWN, Error, FullRoute, InterfaceName, Key, PRESENT, SourceRule, Topology, UP, address, fou,
+    full_route, link, link_kind, route, rule,
 };
 use crate::engine::Change;
 use crate::trace::RouteSocket;
@@ -33,11 +33,11 @@ impl fmt::Debug for Host {
 }
 
 impl Host {
-    /// Opens a conversation with the kernel.
+    /// Opens a route netlink socket.
     ///
     /// # Errors
     ///
-    /// Where there is no route netlink.
+    /// If there is no route netlink.
     pub fn new() -> Result<Self, Error> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(Error::Start)?;
@@ -52,11 +52,11 @@ impl Host {
         Ok(Self { runtime, handle })
     }
 
-    /// What the kernel changes by itself along with a change, each as it is and as it will be.
+    /// What the kernel changes by itself along with a change, from the actual to the new value.
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses to tell.
+    /// If an actual value cannot be read.
     pub fn side_effects(
         &self,
         change: &Change<Key, String>,
@@ -82,11 +82,11 @@ impl Host {
         Ok(changes)
     }
 
-    /// Whether the interface that a key is about is gone, so that it has no value to be given back.
+    /// Whether the interface of a key is gone, so that the previous value cannot be put back.
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses to tell.
+    /// If the kernel refuses the dump.
     pub fn is_orphaned(&self, key: &Key) -> Result<bool, Error> {
         match key.device() {
             Some(device) => Ok(self.link(device)?.is_none()),
@@ -94,22 +94,22 @@ impl Host {
         }
     }
 
-    /// What an interface has that goes over to a bond of which it becomes a port: the routes through
-    /// it and its addresses, in an order in which they can be removed, and its MTU. Nothing where
-    /// there is no such interface.
+    /// What moves from an interface to the bond whose port it becomes: the routes through it and
+    /// its addresses, in an order in which they can be removed, and its MTU. Empty where there is
+    /// no such interface.
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses to tell, and where a route leads through other interfaces too.
+    /// If the kernel refuses a dump, and if a route has other next hops too.
     pub fn port_configuration(&self, device: &InterfaceName) -> Result<Vec<(Key, String)>, Error> {
         let Some(link) = self.link(device)? else {
             return Ok(Vec::new());
         };
         let routes = full_route::list(&self.handle, link.index, device);
-        let routes = self.wait(format!("listing the routes through {device}"), routes)?;
+        let routes = self.wait(format!("dumping the routes through {device}"), routes)?;
         let routes = routes.map_err(|shared| Error::SharedRoute(shared.0.to_string()))?;
         let addresses = address::list_full(&self.handle, link.index, device);
-        let addresses = self.wait(format!("listing the addresses of {device}"), addresses)?;
+        let addresses = self.wait(format!("dumping the addresses of {device}"), addresses)?;
         let address = |(address, prefix, value)| {
             (Key::FullAddress { address, prefix, device: device.clone() }, value)
         };
@@ -118,138 +118,105 @@ impl Host {
         Ok(routes.chain(addresses.into_iter().map(address)).chain([mtu]).collect())
     }
 
-    /// The ways by which the machine reaches others, for [`segments_of`](super::segments_of).
-    ///
-    /// # Errors
-    ///
-    /// Where the kernel refuses to tell.
-    pub fn outbound_routes(&self) -> Result<Vec<(FullRoute, String)>, Error> {
+    /// The routes by which the machine reaches others; see [`full_route::outbound_routes`].
+    pub(crate) fn outbound_routes(&self) -> Result<Vec<(FullRoute, String)>, Error> {
         let names = self.names()?;
-        let ways = full_route::outbound_routes(&self.handle, &names);
-        self.wait("listing the routes".to_owned(), ways)
+        let routes = full_route::outbound_routes(&self.handle, &names);
+        self.wait("dumping the routes".to_owned(), routes)
     }
 
-    /// The addresses and routes that there are.
-    ///
-    /// # Errors
-    ///
-    /// Where the kernel refuses to tell.
-    pub fn topology(&self) -> Result<Topology, Error> {
+    pub(crate) fn topology(&self) -> Result<Topology, Error> {
         let names = self.names()?;
         let addresses = address::list(&self.handle, &names);
-        let addresses = self.wait("listing the addresses".to_owned(), addresses)?;
+        let addresses = self.wait("dumping the addresses".to_owned(), addresses)?;
         let routes = route::list(&self.handle, &names);
-        let routes = self.wait("listing the routes".to_owned(), routes)?;
+        let routes = self.wait("dumping the routes".to_owned(), routes)?;
         Ok(Topology { addresses, routes })
     }
 
-    /// The present value of a key; `None` where there is none.
+    /// Reads the actual value of a key; `None` where there is none.
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses to tell.
+    /// If the kernel refuses the dump.
     pub fn read(&self, key: &Key) -> Result<Option<String>, Error> {
-        let what = || format!("reading {key}");
-        let present = PRESENT.to_owned();
+        let (handle, what) = (&self.handle, || format!("reading {key}"));
+        let present = |found: bool| found.then(|| PRESENT.to_owned());
         match key {
             Key::Sysctl(sysctl) => sysctl.read(),
-            Key::Link(name) => Ok(self.link(name)?.map(|link| link.kind)),
-            Key::LinkUp(name) => {
-                let state = |link: link::Link| if link.up { UP } else { DOWN };
-                Ok(self.link(name)?.map(|link| state(link).to_owned()))
-            }
-            Key::Port(name) => {
-                let Some(master) = self.link(name)?.and_then(|link| link.master) else {
-                    return Ok(None);
-                };
-                let found = self.wait(what(), link::name(&self.handle, master))?;
-                Ok(found.map(String::from))
-            }
+            Key::Link(name) => self.of_link(name, |link| Ok(Some(link.kind))),
+            Key::LinkUp(name) => self.of_link(name, |link| {
+                let state = if link.up { UP } else { DOWN };
+                Ok(Some(state.to_owned()))
+            }),
+            Key::Mtu(name) => self.of_link(name, |link| Ok(Some(link.mtu.to_string()))),
+            Key::Port(name) => self.of_link(name, |link| match link.master {
+                Some(master) => {
+                    let name = self.wait(what(), link::name(handle, master))?;
+                    Ok(name.map(String::from))
+                }
+                None => Ok(None),
+            }),
             Key::FouPort { port, family } => {
                 fou::find(*port, *family).map_err(|error| Error::generic(what(), error))
             }
-            Key::Mtu(name) => Ok(self.link(name)?.map(|link| link.mtu.to_string())),
-            Key::FullAddress { address, prefix, device } => {
-                let Some(link) = self.link(device)? else {
-                    return Ok(None);
-                };
-                let found = address::find_full(&self.handle, link.index, *address, *prefix, device);
+            &Key::Rule { source, table, priority } => {
+                let rule = SourceRule { source, table, priority };
+                Ok(present(self.wait(what(), rule::find(handle, &rule))?.is_some()))
+            }
+            Key::DefaultRoute(family) => self.wait(what(), route::find_default(handle, *family)),
+            Key::Address { address, prefix, device } => self.of_link(device, |link| {
+                let found = address::find(handle, link.index, *address, *prefix);
+                Ok(present(self.wait(what(), found)?.is_some()))
+            }),
+            Key::FullAddress { address, prefix, device } => self.of_link(device, |link| {
+                let found = address::find_full(handle, link.index, *address, *prefix, device);
                 self.wait(what(), found)
-            }
-            Key::FullRoute(route) => {
-                let Some(link) = self.link(&route.device)? else {
-                    return Ok(None);
-                };
-                self.wait(what(), full_route::find(&self.handle, link.index, route))
-            }
-            Key::Rule { source, table, priority } => {
-                let found = rule::find(&self.handle, *source, *table, *priority);
-                Ok(self.wait(what(), found)?.map(|_| present))
-            }
-            Key::DefaultRoute(family) => {
-                self.wait(what(), route::find_default(&self.handle, *family))
-            }
-            Key::Address { address, prefix, device } => {
-                let Some(link) = self.link(device)? else {
-                    return Ok(None);
-                };
-                let found = address::find(&self.handle, link.index, *address, *prefix);
-                Ok(self.wait(what(), found)?.map(|_| present))
-            }
-            Key::Route { destination, prefix, device } => {
-                let Some(link) = self.link(device)? else {
-                    return Ok(None);
-                };
-                let found = route::find(&self.handle, link.index, *destination, *prefix);
-                Ok(self.wait(what(), found)?.map(|_| present))
-            }
+            }),
+            Key::Route { destination, prefix, device } => self.of_link(device, |link| {
+                let found = route::find(handle, link.index, *destination, *prefix);
+                Ok(present(self.wait(what(), found)?.is_some()))
+            }),
+            Key::FullRoute(route) => self.of_link(&route.device, |link| {
+                self.wait(what(), full_route::find(handle, link.index, route))
+            }),
         }
     }
 
-    /// Makes a change.
-    ///
-    /// What is to be removed and is gone already is fine.
+    /// Makes a change. Removing what is gone already succeeds.
     ///
     /// # Errors
     ///
-    /// Where the kernel refuses, or there is no such interface or sysctl.
+    /// If the kernel refuses, or the interface or sysctl does not exist.
     pub fn write(&self, change: &Change<Key, String>) -> Result<(), Error> {
-        let what = Key::command(change);
+        let (handle, what) = (&self.handle, Key::command(change));
         let to = change.to.as_deref();
         match &change.key {
             Key::Sysctl(sysctl) => sysctl.write(to.unwrap_or_default()),
             Key::Link(name) => match (to, &change.from) {
-                (Some(kind), Some(found)) if both_bonds(kind, found) => {
-                    self.wait(what, link::change(&self.handle, name, kind))
+                (Some(kind), Some(actual)) if both_bonds(kind, actual) => {
+                    self.wait(what, link::change(handle, name, kind))
                 }
-                (Some(kind), Some(found)) => Err(Error::OtherKind {
+                (Some(kind), Some(actual)) => Err(Error::OtherKind {
                     name: name.to_string(),
-                    found: found.clone(),
+                    actual: actual.clone(),
                     desired: kind.to_owned(),
                 }),
-                (Some(kind), None) => self.wait(what, link::add(&self.handle, name, kind)),
-                (None, _) => {
-                    let link = self.existing(name)?;
-                    self.wait(what, link::delete(&self.handle, link.index))
-                }
-            },
-            Key::Rule { source, table, priority } => match to {
-                Some(_) => self.wait(what, rule::add(&self.handle, *source, *table, *priority)),
-                None => self.wait(what, rule::delete(&self.handle, *source, *table, *priority)),
-            },
-            Key::DefaultRoute(family) => match to {
-                Some(to) => self.wait(what, route::set_default(&self.handle, *family, to)),
-                None => self.wait(what, route::delete_default(&self.handle, *family)),
+                (Some(kind), None) => self.wait(what, link::add(handle, name, kind)),
+                (None, _) => self.wait(what, link::delete(handle, self.existing(name)?.index)),
             },
             Key::LinkUp(name) => {
-                let link = self.existing(name)?;
-                self.wait(what, link::set_up(&self.handle, link.index, to == Some(UP)))
+                self.wait(what, link::set_up(handle, self.existing(name)?.index, to == Some(UP)))
             }
+            Key::Mtu(name) => match to.unwrap_or_default().parse() {
+                Ok(mtu) => self.wait(what, link::set_mtu(handle, self.existing(name)?.index, mtu)),
+                Err(_) => Err(Error::Garbled { what, reason: "not a number".to_owned() }),
+            },
             Key::Port(name) => {
                 let link = self.existing(name)?;
-                if let (Some(found), Some(_)) = (&change.from, to) {
-                    let (port, found) = (name.to_string(), found.clone());
-                    return Err(Error::OtherMaster { port, found });
+                if let (Some(actual), Some(_)) = (&change.from, to) {
+                    let (port, actual) = (name.to_string(), actual.clone());
+                    return Err(Error::OtherMaster { port, actual });
                 }
                 let master = match to.map(str::parse::<InterfaceName>) {
                     Some(Ok(master)) => Some(self.existing(&master)?.index),
@@ -258,7 +225,7 @@ impl Host {
                     }
                     None => None,
                 };
-                self.wait(what, link::set_master(&self.handle, &link, master))
+                self.wait(what, link::set_master(handle, &link, master))
             }
             Key::FouPort { port, family } => {
                 let done = match to {
@@ -267,21 +234,32 @@ impl Host {
                 };
                 done.map_err(|error| Error::generic(what, error))
             }
-            Key::Mtu(name) => {
-                let link = self.existing(name)?;
-                match to.unwrap_or_default().parse() {
-                    Ok(mtu) => self.wait(what, link::set_mtu(&self.handle, link.index, mtu)),
-                    Err(_) => Err(Error::Garbled { what, reason: "not a number".to_owned() }),
+            &Key::Rule { source, table, priority } => {
+                let rule = SourceRule { source, table, priority };
+                match to {
+                    Some(_) => self.wait(what, rule::add(handle, &rule)),
+                    None => self.wait(what, rule::delete(handle, &rule)),
                 }
             }
-            Key::FullAddress { address, prefix, device } => {
-                let index = self.existing(device)?.index;
+            Key::DefaultRoute(family) => match to {
+                Some(to) => self.wait(what, route::set_default(handle, *family, to)),
+                None => self.wait(what, route::delete_default(handle, *family)),
+            },
+            Key::Address { address, prefix, device }
+            | Key::FullAddress { address, prefix, device } => {
+                let (index, address, prefix) = (self.existing(device)?.index, *address, *prefix);
                 match to {
-                    Some(to) => self.wait(what, address::add_full(&self.handle, index, to)),
-                    None => {
-                        let gone = address::delete(&self.handle, index, *address, *prefix);
-                        self.wait(what, gone)
-                    }
+                    Some(PRESENT) => self.wait(what, address::add(handle, index, address, prefix)),
+                    Some(to) => self.wait(what, address::add_full(handle, index, to)),
+                    None => self.wait(what, address::delete(handle, index, address, prefix)),
+                }
+            }
+            Key::Route { destination, prefix, device } => {
+                let index = self.existing(device)?.index;
+                let (destination, prefix) = (*destination, *prefix);
+                match to {
+                    Some(_) => self.wait(what, route::add(handle, index, destination, prefix)),
+                    None => self.wait(what, route::delete(handle, index, destination, prefix)),
                 }
             }
             Key::FullRoute(route) => {
@@ -289,38 +267,29 @@ impl Host {
                 match to {
                     Some(to) => {
                         let replace = change.from.is_some();
-                        self.wait(what, full_route::add(&self.handle, index, to, replace))
+                        self.wait(what, full_route::add(handle, index, to, replace))
                     }
-                    None => self.wait(what, full_route::delete(&self.handle, index, route)),
-                }
-            }
-            Key::Address { address, prefix, device } => {
-                let link = self.existing(device)?;
-                if let Some(to) = to.filter(|to| message::has_message(to)) {
-                    self.wait(what, address::add_full(&self.handle, link.index, to))
-                } else if to.is_some() {
-                    self.wait(what, address::add(&self.handle, link.index, *address, *prefix))
-                } else {
-                    self.wait(what, address::delete(&self.handle, link.index, *address, *prefix))
-                }
-            }
-            Key::Route { destination, prefix, device } => {
-                let link = self.existing(device)?;
-                if to.is_some() {
-                    self.wait(what, route::add(&self.handle, link.index, *destination, *prefix))
-                } else {
-                    self.wait(what, route::delete(&self.handle, link.index, *destination, *prefix))
+                    None => self.wait(what, full_route::delete(handle, index, route)),
                 }
             }
         }
     }
 
+    /// Reads something of an interface; `None` where there is no such interface.
+    fn of_link(
+        &self,
+        name: &InterfaceName,
+        read: impl FnOnce(link::Link) -> Result<Option<String>, Error>,
+    ) -> Result<Option<String>, Error> {
+        self.link(name)?.map_or(Ok(None), read)
+    }
+
     fn names(&self) -> Result<HashMap<u32, InterfaceName>, Error> {
-        self.wait("listing the interfaces".to_owned(), link::names(&self.handle))
+        self.wait("dumping the interfaces".to_owned(), link::names(&self.handle))
     }
 
     fn link(&self, name: &InterfaceName) -> Result<Option<link::Link>, Error> {
-        self.wait(format!("looking for interface {name}"), link::find(&self.handle, name))
+        self.wait(format!("reading interface {name}"), link::find(&self.handle, name))
     }
 
     fn existing(&self, name: &InterfaceName) -> Result<link::Link, Error> {
@@ -348,12 +317,10 @@ fn both_bonds(one: &str, other: &str) -> bool {
     link_kind::bond_options(one).is_some() && link_kind::bond_options(other).is_some()
 }
 
-/// The number of the network namespace that we are in; unlike its inode number, no other gets it
-/// until the next boot. `None` before Linux 5.14, which does not tell (`SO_NETNS_COOKIE`,
-/// `asm-generic/socket.h`).
-#[must_use]
+/// The cookie of our network namespace (`SO_NETNS_COOKIE`, `asm-generic/socket.h`); unlike its inode
+/// number, it is not reused until the next boot. `None` before Linux 5.14.
 #[allow(unsafe_code)]
-pub fn namespace_cookie() -> Option<u64> {
+pub(crate) fn namespace_cookie() -> Option<u64> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     let mut cookie = 0_u64;
     let mut length = libc::socklen_t::try_from(size_of_val(&cookie)).ok()?;

@@ -49,6 +49,43 @@ pub(super) fn priority(message: &RouteMessage) -> u32 {
     priority.unwrap_or_default()
 }
 
+/// A request for the routes of a family in the main table.
+pub(super) fn filter(family: AddressFamily) -> RouteMessage {
+    let mut filter = RouteMessageBuilder::<IpAddr>::new().protocol(RouteProtocol::Unspec).build();
+    filter.header.address_family = family;
+    filter
+}
+
+/// A request for the routes of a family in all tables, for which 0 stands.
+pub(super) fn filter_all_tables(family: AddressFamily) -> RouteMessage {
+    let mut filter = filter(family);
+    filter.header.table = RouteHeader::RT_TABLE_UNSPEC;
+    filter.header.kind = RouteType::Unspec;
+    filter
+}
+
+/// Dumps routes to the end, even after a hit: a socket runs one dump at a time.
+pub(super) async fn each(
+    handle: &Handle,
+    filter: RouteMessage,
+    mut visit: impl FnMut(RouteMessage),
+) -> Result<(), Error> {
+    let mut messages = handle.route().get(filter).execute();
+    while let Some(message) = messages.try_next().await? {
+        visit(message);
+    }
+    Ok(())
+}
+
+/// Removes a route, unless it is gone already.
+pub(super) async fn remove(handle: &Handle, route: Option<RouteMessage>) -> Result<(), Error> {
+    let Some(route) = route else { return Ok(()) };
+    match handle.route().del(route).execute().await {
+        Err(error) if is_errno(&error, libc::ESRCH) => Ok(()),
+        result => result,
+    }
+}
+
 /// The unicast routes of the main table that go through one interface.
 pub(super) async fn list(
     handle: &Handle,
@@ -59,14 +96,10 @@ pub(super) async fn list(
         (AddressFamily::Inet, IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
         (AddressFamily::Inet6, IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
     ] {
-        let mut filter =
-            RouteMessageBuilder::<IpAddr>::new().protocol(RouteProtocol::Unspec).build();
-        filter.header.address_family = family;
-        let mut messages = handle.route().get(filter).execute();
-        while let Some(message) = messages.try_next().await? {
+        each(handle, filter(family), |message| {
             let header = &message.header;
             if header.table != RouteHeader::RT_TABLE_MAIN || header.kind != RouteType::Unicast {
-                continue;
+                return;
             }
             let (mut destination, mut gateway, mut device) = (unspecified, None, None);
             for attribute in &message.attributes {
@@ -87,7 +120,8 @@ pub(super) async fn list(
                 gateway,
                 device,
             }));
-        }
+        })
+        .await?;
     }
     Ok(routes)
 }
@@ -102,19 +136,12 @@ pub(super) async fn find(
     destination: IpAddr,
     prefix: u8,
 ) -> Result<Option<RouteMessage>, Error> {
-    let mut filter = RouteMessageBuilder::<IpAddr>::new()
-        .output_interface(index)
-        .protocol(RouteProtocol::Unspec)
-        .build();
-    filter.header.address_family = match destination {
-        IpAddr::V4(_) => AddressFamily::Inet,
-        IpAddr::V6(_) => AddressFamily::Inet6,
-    };
-    let mut routes = handle.route().get(filter).execute();
-    let (output, address) = (RouteAttribute::Oif(index), RouteAddress::from(destination));
-    let address = RouteAttribute::Destination(address);
+    let output = RouteAttribute::Oif(index);
+    let address = RouteAttribute::Destination(RouteAddress::from(destination));
+    let mut filter = filter(family(destination.into()));
+    filter.attributes.push(output.clone());
     let mut found = None;
-    while let Some(message) = routes.try_next().await? {
+    each(handle, filter, |message| {
         let header = &message.header;
         if header.destination_prefix_length == prefix
             && header.table == RouteHeader::RT_TABLE_MAIN
@@ -124,7 +151,8 @@ pub(super) async fn find(
         {
             found = Some(message);
         }
-    }
+    })
+    .await?;
     Ok(found)
 }
 
@@ -151,13 +179,7 @@ pub(super) async fn delete(
     destination: IpAddr,
     prefix: u8,
 ) -> Result<(), Error> {
-    let Some(message) = find(handle, index, destination, prefix).await? else {
-        return Ok(());
-    };
-    match handle.route().del(message).execute().await {
-        Err(error) if is_errno(&error, libc::ESRCH) => Ok(()),
-        result => result,
-    }
+    remove(handle, find(handle, index, destination, prefix).await?).await
 }
 
 /// The smallest metric. To IPv6 a 0 means "not said", which becomes 1024 (`IP6_RT_PRIO_USER`).
@@ -220,13 +242,7 @@ pub(super) async fn delete_default(
     handle: &Handle,
     family: ipvs::AddressFamily,
 ) -> Result<(), Error> {
-    let Some(message) = default_message(handle, family).await? else {
-        return Ok(());
-    };
-    match handle.route().del(message).execute().await {
-        Err(error) if is_errno(&error, libc::ESRCH) => Ok(()),
-        result => result,
-    }
+    remove(handle, default_message(handle, family).await?).await
 }
 
 /// The kernel's message, without what it reports but does not take back.
@@ -234,12 +250,8 @@ async fn default_message(
     handle: &Handle,
     family: ipvs::AddressFamily,
 ) -> Result<Option<RouteMessage>, Error> {
-    let mut filter = RouteMessageBuilder::<IpAddr>::new().protocol(RouteProtocol::Unspec).build();
-    filter.header.address_family = self::family(family);
-    let mut routes = handle.route().get(filter).execute();
     let mut found = None;
-    // To the end, even after a hit: a socket runs one dump at a time.
-    while let Some(mut message) = routes.try_next().await? {
+    each(handle, filter(self::family(family)), |mut message| {
         let header = &message.header;
         if found.is_none()
             && header.destination_prefix_length == 0
@@ -254,7 +266,8 @@ async fn default_message(
                 .retain(|attribute| !matches!(attribute, RouteAttribute::CacheInfo(_)));
             found = Some(message);
         }
-    }
+    })
+    .await?;
     Ok(found)
 }
 
@@ -309,7 +322,7 @@ mod tests {
     use crate::host::Key;
 
     #[test]
-    fn what_words_cannot_say_is_kept_whole() {
+    fn default_route_with_more_attributes_keeps_the_message() {
         let mut message = RouteMessageBuilder::<IpAddr>::new()
             .output_interface(7)
             .protocol(RouteProtocol::Dhcp)
@@ -325,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_route_is_refused() {
+    fn parse_default_refuses_other_text() {
         let device: InterfaceName = "eth0".parse().unwrap();
         let gateway = IpAddr::from([192, 0, 2, 1]);
         assert_eq!(parse_default(&Key::through(gateway, &device)), Some((gateway, device)));

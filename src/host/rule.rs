@@ -1,7 +1,5 @@
 //! Rules that choose a routing table by the source of a packet.
 
-use std::net::IpAddr;
-
 use futures_util::TryStreamExt;
 use rtnetlink::packet_route::route::{RouteHeader, RouteProtocol};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
@@ -10,15 +8,10 @@ use rtnetlink::{Error, Handle, IpVersion};
 use super::link::is_errno;
 use super::{SourceRule, host_prefix, route};
 
-/// The rule `from SOURCE lookup TABLE` of that priority, as the kernel lists it.
-pub(super) async fn find(
-    handle: &Handle,
-    source: IpAddr,
-    table: u32,
-    priority: u32,
-) -> Result<Option<RuleMessage>, Error> {
-    let version = if source.is_ipv4() { IpVersion::V4 } else { IpVersion::V6 };
-    let desired = rule(source, table, priority);
+/// The rule as the kernel reports it.
+pub(super) async fn find(handle: &Handle, rule: &SourceRule) -> Result<Option<RuleMessage>, Error> {
+    let version = if rule.source.is_ipv4() { IpVersion::V4 } else { IpVersion::V6 };
+    let desired = message(rule);
     let same = |message: &RuleMessage| {
         message.header.src_len == desired.header.src_len
             && message.header.dst_len == 0
@@ -28,28 +21,18 @@ pub(super) async fn find(
                     || message.attributes.contains(attribute)
             })
     };
-    // Ours stands behind any other of its priority.
+    // The kernel inserts a rule after others of its priority: ours is the last one.
     Ok(all(handle, version).await?.into_iter().rfind(same))
 }
 
-pub(super) async fn add(
-    handle: &Handle,
-    source: IpAddr,
-    table: u32,
-    priority: u32,
-) -> Result<(), Error> {
+pub(super) async fn add(handle: &Handle, rule: &SourceRule) -> Result<(), Error> {
     let mut request = handle.rule().add();
-    *request.message_mut() = rule(source, table, priority);
+    *request.message_mut() = message(rule);
     request.execute().await
 }
 
-pub(super) async fn delete(
-    handle: &Handle,
-    source: IpAddr,
-    table: u32,
-    priority: u32,
-) -> Result<(), Error> {
-    let Some(message) = find(handle, source, table, priority).await? else {
+pub(super) async fn delete(handle: &Handle, rule: &SourceRule) -> Result<(), Error> {
+    let Some(message) = find(handle, rule).await? else {
         return Ok(());
     };
     match handle.rule().del(message).execute().await {
@@ -58,7 +41,7 @@ pub(super) async fn delete(
     }
 }
 
-/// Rules that have a source and lead to a table, whatever else they ask for.
+/// Rules that have a source and a table, whatever else they match.
 pub(super) async fn by_source(handle: &Handle) -> Result<Vec<SourceRule>, Error> {
     let mut found = Vec::new();
     for version in [IpVersion::V4, IpVersion::V6] {
@@ -80,7 +63,7 @@ pub(super) async fn by_source(handle: &Handle) -> Result<Vec<SourceRule>, Error>
     Ok(found)
 }
 
-/// All of a family; none on a kernel without policy routing, or without IPv6.
+/// The rules of a family; none on a kernel without policy routing, or without IPv6.
 async fn all(handle: &Handle, version: IpVersion) -> Result<Vec<RuleMessage>, Error> {
     match handle.rule().get(version).execute().try_collect().await {
         Err(error)
@@ -92,7 +75,8 @@ async fn all(handle: &Handle, version: IpVersion) -> Result<Vec<RuleMessage>, Er
     }
 }
 
-/// The kernel's own are of priority 0, 32766 and, for IPv4, 32767 (`fib_default_rules_init`).
+/// The number of rules besides the kernel's own, which have the priorities 0, 32766 and, for IPv4,
+/// 32767 (`fib_default_rules_init`).
 pub(super) async fn others(handle: &Handle) -> Result<usize, rtnetlink::Error> {
     let mut others = 0;
     for version in [IpVersion::V4, IpVersion::V6] {
@@ -107,7 +91,7 @@ pub(super) async fn others(handle: &Handle) -> Result<usize, rtnetlink::Error> {
     Ok(others)
 }
 
-fn rule(source: IpAddr, table: u32, priority: u32) -> RuleMessage {
+fn message(&SourceRule { source, table, priority }: &SourceRule) -> RuleMessage {
     let mut message = RuleMessage::default();
     let header = &mut message.header;
     header.family = route::family(source.into());

@@ -40,42 +40,36 @@ impl Sysctl {
     }
 
     /// `net/ipv4/conf/default/NAME`: what interfaces to come start with.
-    #[must_use]
-    pub fn of_default(name: &'static str) -> Self {
+    pub(crate) fn of_default(name: &'static str) -> Self {
         Self(format!("net/ipv4/conf/default/{name}"))
     }
 
     /// `net/ipv4/vs/NAME`: a parameter of IPVS.
-    #[must_use]
-    pub fn of_ipvs(name: &'static str) -> Self {
+    pub(crate) fn of_ipvs(name: &'static str) -> Self {
         Self(format!("net/ipv4/vs/{name}"))
     }
 
     /// `net/ipv6/conf/INTERFACE/NAME`: a parameter that an interface has for IPv6.
-    #[must_use]
-    pub fn of_interface_ipv6(interface: &InterfaceName, name: &'static str) -> Self {
+    pub(crate) fn of_interface_ipv6(interface: &InterfaceName, name: &'static str) -> Self {
         Self(format!("net/ipv6/conf/{interface}/{name}"))
     }
 
     /// The interface that has it; none where it is of `all`, of `default`, or of no interface.
-    #[must_use]
-    pub fn interface(&self) -> Option<InterfaceName> {
+    pub(crate) fn interface(&self) -> Option<InterfaceName> {
         let mut parts = self.0.split('/').skip(2);
         let name = (parts.next() == Some("conf")).then(|| parts.next()).flatten()?;
         if matches!(name, "all" | "default") { None } else { name.parse().ok() }
     }
 
     /// The parameter whose value an interface to come starts with, where this is one of an interface.
-    #[must_use]
-    pub fn inherited(&self) -> Option<Self> {
+    pub(crate) fn inherited(&self) -> Option<Self> {
         let interface = self.interface()?;
         Some(Self(self.0.replacen(&format!("/{interface}/"), "/default/", 1)))
     }
 
     /// Whether packets of others are passed on, between all interfaces: `net/ipv4/ip_forward` or
     /// `net/ipv6/conf/all/forwarding`.
-    #[must_use]
-    pub fn forwarding(family: AddressFamily) -> Self {
+    pub(crate) fn forwarding(family: AddressFamily) -> Self {
         Self(forwarding(family).to_owned())
     }
 
@@ -106,8 +100,7 @@ impl Sysctl {
     }
 
     /// The interface, or `all`, and the name, of a parameter that interfaces have for IPv4.
-    #[must_use]
-    pub fn parameter(&self) -> Option<(&str, &str)> {
+    pub(crate) fn parameter(&self) -> Option<(&str, &str)> {
         self.0.strip_prefix("net/ipv4/conf/")?.split_once('/')
     }
 
@@ -185,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stays_under_net() {
+    fn sysctl_outside_net_is_refused() {
         let bad = [
             "",
             "net",
@@ -205,14 +198,14 @@ mod tests {
     }
 
     #[test]
-    fn a_dot_in_the_interface_is_no_separator() {
+    fn sysctl_path_keeps_dot_of_interface_name() {
         let interface = "eth0.100".parse().unwrap();
         let sysctl = Sysctl::of_interface(&interface, "arp_ignore");
         assert_eq!(sysctl.path(), "/proc/sys/net/ipv4/conf/eth0.100/arp_ignore");
     }
 
     #[test]
-    fn one_of_an_interface_starts_with_what_default_says() {
+    fn inherited_sysctl_of_interface_is_default() {
         let said = |path: &str| {
             let sysctl = Sysctl::try_from(path.to_owned()).unwrap();
             (sysctl.interface().map(String::from), sysctl.inherited().map(String::from))
@@ -229,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn forwarding_switches_other_parameters_too() {
+    fn forwarding_has_side_effects() {
         let interfaces = ["eth0".parse().unwrap()];
         let of = |sysctl: &Sysctl, value| {
             let all = sysctl.side_effects(value, &interfaces).into_iter();
@@ -251,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_parameter_is_absent_and_cannot_be_written() {
+    fn missing_sysctl_is_absent_and_write_fails() {
         let missing = Sysctl("net/ipv4/conf/no-such-device/arp_ignore".to_owned());
         assert!(missing.read().unwrap().is_none());
         let message = missing.write("1").unwrap_err().to_string();

@@ -8,50 +8,49 @@ use super::{InterfaceName, host_prefix};
 
 /// The addresses and routes that a machine has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Topology {
+pub(crate) struct Topology {
     /// Addresses, in the kernel's order.
-    pub addresses: Vec<AssignedAddress>,
+    pub(crate) addresses: Vec<AssignedAddress>,
     /// Unicast routes of the main table, those without a device left out.
-    pub routes: Vec<KnownRoute>,
+    pub(crate) routes: Vec<KnownRoute>,
 }
 
 /// An address that an interface has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AssignedAddress {
+pub(crate) struct AssignedAddress {
     /// The address.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
     /// Length of its prefix in bits.
-    pub prefix: u8,
+    pub(crate) prefix: u8,
     /// The interface.
-    pub device: InterfaceName,
+    pub(crate) device: InterfaceName,
 }
 
 /// A way that packets can go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KnownRoute {
+pub(crate) struct KnownRoute {
     /// Where it leads; the unspecified address of its family in a default route.
-    pub destination: IpAddr,
+    pub(crate) destination: IpAddr,
     /// Length of the prefix in bits; 0 in a default route.
-    pub prefix: u8,
+    pub(crate) prefix: u8,
     /// Smaller is preferred.
-    pub metric: u32,
+    pub(crate) metric: u32,
     /// The next hop; `None` where the destinations are on the link.
-    pub gateway: Option<IpAddr>,
+    pub(crate) gateway: Option<IpAddr>,
     /// The interface that it goes through.
-    pub device: InterfaceName,
+    pub(crate) device: InterfaceName,
 }
 
 impl KnownRoute {
     /// Whether it leads to an address.
-    #[must_use]
-    pub fn leads_to(&self, address: IpAddr) -> bool {
+    pub(crate) fn leads_to(&self, address: IpAddr) -> bool {
         Prefix { address: self.destination, length: self.prefix }.contains(address)
     }
 }
 
 impl Topology {
     /// What becomes of it once the addresses and routes of the ports have moved to a bond.
-    pub fn move_to_bond(&mut self, ports: &[InterfaceName], bond: &InterfaceName) {
+    pub(crate) fn move_to_bond(&mut self, ports: &[InterfaceName], bond: &InterfaceName) {
         let addresses = self.addresses.iter_mut().map(|address| &mut address.device);
         let routes = self.routes.iter_mut().map(|route| &mut route.device);
         for device in addresses.chain(routes).filter(|device| ports.contains(device)) {
@@ -62,8 +61,7 @@ impl Topology {
     /// The route by which the network of an address is reached: of the longest prefix, then of the
     /// smallest metric. Routes to the address alone do not count, since a virtual address on a
     /// tunnel or a card has such a route to itself.
-    #[must_use]
-    pub fn route_to(&self, address: IpAddr) -> Option<&KnownRoute> {
+    pub(crate) fn route_to(&self, address: IpAddr) -> Option<&KnownRoute> {
         let full = host_prefix(address);
         let leading =
             self.routes.iter().filter(|route| route.prefix < full && route.leads_to(address));
@@ -71,15 +69,13 @@ impl Topology {
     }
 
     /// The interface whose subnet holds an address.
-    #[must_use]
-    pub fn on_link(&self, address: IpAddr) -> Option<&InterfaceName> {
+    pub(crate) fn on_link(&self, address: IpAddr) -> Option<&InterfaceName> {
         let route = self.route_to(address)?;
         route.gateway.is_none().then_some(&route.device)
     }
 
     /// The interface by which most of the system is reached.
-    #[must_use]
-    pub fn default_interface(&self, ipv6: bool) -> Option<&InterfaceName> {
+    pub(crate) fn default_interface(&self, ipv6: bool) -> Option<&InterfaceName> {
         let default = self
             .routes
             .iter()
@@ -90,17 +86,16 @@ impl Topology {
 
 /// Addresses that share their first bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Prefix {
+pub(crate) struct Prefix {
     /// The first of them.
-    pub address: IpAddr,
+    pub(crate) address: IpAddr,
     /// How many bits.
-    pub length: u8,
+    pub(crate) length: u8,
 }
 
 impl Prefix {
     /// Whether it holds an address.
-    #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let shared = match (self.address, address) {
             (IpAddr::V4(one), IpAddr::V4(other)) => {
                 (one.to_bits() ^ other.to_bits()).leading_zeros()
@@ -129,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_prefix_and_then_the_smallest_metric_wins() {
+    fn route_to_prefers_longest_prefix_then_smallest_metric() {
         let topology = Topology {
             addresses: Vec::new(),
             routes: vec![

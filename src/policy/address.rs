@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn reverse_path_filter_is_loose_whatever_all_says() {
+    fn loose_reverse_path_filter_is_loose_for_every_value_of_all() {
         for all in 0..=2_u8 {
             let actual =
                 ActualState { reverse_path_filter: Some(all.to_string()), ..Default::default() };

@@ -13,7 +13,7 @@ use lvs::ipvs::{Daemon, Destination, Forwarding, Protocol, Service, Timeouts, Tu
 /// How packets reach the real servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Mode {
+pub(crate) enum Mode {
     /// Network address translation.
     Nat,
     /// IP tunnelling.
@@ -24,11 +24,10 @@ pub enum Mode {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 3] = [Self::Nat, Self::Tun, Self::Dr];
+    pub(crate) const ALL: [Self; 3] = [Self::Nat, Self::Tun, Self::Dr];
 
     /// The name on the command line, in cluster files and in the journal.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Nat => "nat",
             Self::Tun => "tun",
@@ -37,8 +36,7 @@ impl Mode {
     }
 
     /// The forwarding method of IPVS.
-    #[must_use]
-    pub const fn forwarding(self) -> Forwarding {
+    pub(crate) const fn forwarding(self) -> Forwarding {
         match self {
             Self::Nat => Forwarding::Masquerade,
             Self::Tun => Forwarding::Tunnel,
@@ -55,7 +53,7 @@ impl fmt::Display for Mode {
 
 /// What a machine is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// Forwards connections.
     Director,
     /// Answers them.
@@ -64,11 +62,10 @@ pub enum Role {
 
 impl Role {
     /// Both roles.
-    pub const ALL: [Self; 2] = [Self::Director, Self::RealServer];
+    pub(crate) const ALL: [Self; 2] = [Self::Director, Self::RealServer];
 
     /// The name on the command line and in the journal.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Director => "director",
             Self::RealServer => "real-server",
@@ -79,7 +76,7 @@ impl Role {
 /// A word that names no mode, or no role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not known here")]
-pub struct InvalidName(String);
+pub(crate) struct InvalidName(String);
 
 impl FromStr for Mode {
     type Err = InvalidName;
@@ -101,11 +98,11 @@ impl FromStr for Role {
 
 /// A protocol and a port that a virtual address listens on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listener {
+pub(crate) struct Listener {
     /// TCP, UDP or SCTP.
-    pub protocol: Protocol,
+    pub(crate) protocol: Protocol,
     /// In host byte order; never 0.
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 impl fmt::Display for Listener {
@@ -116,7 +113,7 @@ impl fmt::Display for Listener {
 
 /// One thing that a role requires of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Duty {
+pub(crate) enum Duty {
     /// Have a virtual address, or be reachable and answer for it.
     Address(AddressDuty),
     /// Forward the connections of a service.
@@ -131,31 +128,30 @@ pub enum Duty {
 
 /// What a virtual address requires of a machine in one role and mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AddressDuty {
+pub(crate) struct AddressDuty {
     /// What the machine is.
-    pub role: Role,
+    pub(crate) role: Role,
     /// How packets reach the real servers.
-    pub mode: Mode,
+    pub(crate) mode: Mode,
     /// The virtual address.
-    pub vip: IpAddr,
+    pub(crate) vip: IpAddr,
     /// The interface that faces the clients (director) or the director (real server), where it was
     /// named.
-    pub device: Option<InterfaceName>,
+    pub(crate) device: Option<InterfaceName>,
     /// Where a real server's replies go in NAT: the director.
-    pub gateway: Option<IpAddr>,
+    pub(crate) gateway: Option<IpAddr>,
     /// Real servers behind it; known to a director.
-    pub reals: Vec<IpAddr>,
+    pub(crate) reals: Vec<IpAddr>,
     /// How its packets arrive at a real server of IP tunnelling, each way once: to which of its own
     /// addresses, encapsulated in what. Where it is empty: as IP in IP of the same family.
-    pub tunnels: Vec<(IpAddr, Tunnel)>,
+    pub(crate) tunnels: Vec<(IpAddr, Tunnel)>,
     /// Whether a director must assign the address: another program, such as keepalived, may do it.
-    pub assigned: bool,
+    pub(crate) assigned: bool,
 }
 
 impl AddressDuty {
     /// Nothing but the address in that role and mode.
-    #[must_use]
-    pub const fn new(role: Role, mode: Mode, vip: IpAddr) -> Self {
+    pub(crate) const fn new(role: Role, mode: Mode, vip: IpAddr) -> Self {
         Self {
             role,
             mode,

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 pub use bond::Bond;
-pub use duty::{AddressDuty, Duty, InvalidName, Listener, Mode, Role};
+pub(crate) use duty::{AddressDuty, Duty, Listener, Mode, Role};
 pub use tunnel_endpoint::TunnelEndpoint;
 
 pub(crate) use address::loose_filter;
@@ -65,7 +65,7 @@ impl Requirement {
 
 /// A duty that this machine cannot have.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// No subnet contains a director's virtual address.
     #[error(
         "no interface of this machine has a subnet that contains the virtual address {0}: name \

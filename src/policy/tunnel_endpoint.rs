@@ -16,7 +16,7 @@ pub struct TunnelEndpoint {
     /// The FOU/GUE receive port that they arrive at first.
     pub port: Option<Key>,
     /// How many bytes encapsulation adds to a packet.
-    pub overhead: u16,
+    pub(crate) overhead: u16,
     inside: AddressFamily,
 }
 

@@ -4,12 +4,10 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use futures_util::TryStreamExt;
+use rtnetlink::Handle;
 use rtnetlink::packet_route::address::{AddressHeaderFlags, AddressScope};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
-use rtnetlink::packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteProtocol, RouteType,
-};
-use rtnetlink::{Handle, RouteMessageBuilder};
+use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteType};
 use serde::{Deserialize, Serialize};
 
 use crate::host::link::{self, Link};
@@ -22,30 +20,30 @@ pub(super) const BOTH: [AddressFamily; 2] = [AddressFamily::Ipv4, AddressFamily:
 
 /// An interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkState {
+pub(crate) struct LinkState {
     /// Its name.
-    pub name: InterfaceName,
+    pub(crate) name: InterfaceName,
     /// Its number.
-    pub index: u32,
+    pub(crate) index: u32,
     /// Its address on the wire, such as `02:00:00:00:00:01`, where it has one.
-    pub hardware: Option<String>,
+    pub(crate) hardware: Option<String>,
     /// As `ip -d link` calls it, with the options of a bond or of a tunnel's end; `device` for
     /// hardware.
-    pub kind: String,
+    pub(crate) kind: String,
     /// Somebody switched it on.
-    pub up: bool,
+    pub(crate) up: bool,
     /// It has a carrier.
-    pub carrier: bool,
+    pub(crate) carrier: bool,
     /// It has a link layer on which neighbours are asked for (not `NOARP`, and no loopback).
-    pub arp: bool,
+    pub(crate) arp: bool,
     /// The bridge or the bond whose port it is, or the VRF that it belongs to.
-    pub master: Option<InterfaceName>,
+    pub(crate) master: Option<InterfaceName>,
     /// How long its packets can be, in bytes.
-    pub mtu: u32,
+    pub(crate) mtu: u32,
     /// Packets that it received and threw away.
-    pub receive_dropped: u64,
+    pub(crate) receive_dropped: u64,
     /// Packets that it could not send.
-    pub transmit_dropped: u64,
+    pub(crate) transmit_dropped: u64,
 }
 
 /// All of them, by the kernel's numbers.
@@ -100,14 +98,14 @@ fn state(message: &LinkMessage, name: InterfaceName, link: Link) -> LinkState {
 
 /// An address, with what the kernel says of its state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AddressState {
+pub(crate) struct AddressState {
     /// The address, its prefix and its interface.
     #[serde(flatten)]
-    pub assigned: AssignedAddress,
+    pub(crate) assigned: AssignedAddress,
     /// Duplicate address detection found it on another machine, so it is not used.
-    pub duplicate: bool,
+    pub(crate) duplicate: bool,
     /// It is of scope host.
-    pub host_scope: bool,
+    pub(crate) host_scope: bool,
 }
 
 pub(super) async fn addresses(
@@ -134,15 +132,11 @@ pub(super) async fn addresses(
 pub(super) async fn local_prefixes(handle: &Handle) -> Result<Vec<Prefix>, rtnetlink::Error> {
     let mut prefixes = Vec::new();
     for family in BOTH {
-        let mut filter =
-            RouteMessageBuilder::<IpAddr>::new().protocol(RouteProtocol::Unspec).build();
-        filter.header.address_family = route::family(family);
-        filter.header.table = RouteHeader::RT_TABLE_UNSPEC;
+        let mut filter = route::filter_all_tables(route::family(family));
         filter.header.kind = RouteType::Local;
-        let mut messages = handle.route().get(filter).execute();
-        while let Some(message) = messages.try_next().await? {
+        route::each(handle, filter, |message| {
             if message.header.kind != RouteType::Local {
-                continue;
+                return;
             }
             let destination = message.attributes.iter().find_map(|attribute| match attribute {
                 RouteAttribute::Destination(address) => route::address(address),
@@ -150,20 +144,21 @@ pub(super) async fn local_prefixes(handle: &Handle) -> Result<Vec<Prefix>, rtnet
             });
             let length = message.header.destination_prefix_length;
             prefixes.extend(destination.map(|address| Prefix { address, length }));
-        }
+        })
+        .await?;
     }
     Ok(prefixes)
 }
 
 /// The kernel's choice of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
+pub(crate) struct Source {
     /// Where a packet would go; nothing was sent.
-    pub towards: IpAddr,
+    pub(crate) towards: IpAddr,
     /// The source that it would have.
-    pub source: IpAddr,
+    pub(crate) source: IpAddr,
     /// The interface that it would leave by.
-    pub device: InterfaceName,
+    pub(crate) device: InterfaceName,
 }
 
 /// By a default route, a packet to anywhere: the kernel is asked, and sends none.
@@ -184,13 +179,8 @@ pub(super) async fn sources(
         if !routes.iter().any(default) {
             continue;
         }
-        let mut question =
-            RouteMessageBuilder::<IpAddr>::new().protocol(RouteProtocol::Unspec).build();
-        let header = &mut question.header;
-        header.address_family = route::family(towards.into());
-        header.table = RouteHeader::RT_TABLE_UNSPEC;
-        header.kind = RouteType::Unspec;
-        header.destination_prefix_length = host_prefix(towards);
+        let mut question = route::filter_all_tables(route::family(towards.into()));
+        question.header.destination_prefix_length = host_prefix(towards);
         question.attributes.push(RouteAttribute::Destination(RouteAddress::from(towards)));
         let mut answers = handle.route().get(question).execute();
         // An unreachable route is an answer too.

@@ -17,48 +17,45 @@ use super::{
 use lvs::ipvs::AddressFamily;
 
 use dumps::BOTH;
-pub use dumps::{AddressState, LinkState, Source};
+pub(crate) use dumps::{AddressState, LinkState, Source};
 
 /// The network of a machine, in one namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inventory {
+pub(crate) struct Inventory {
     /// Interfaces, in the kernel's order.
-    pub links: Vec<LinkState>,
+    pub(crate) links: Vec<LinkState>,
     /// Addresses, in the kernel's order.
-    pub addresses: Vec<AddressState>,
+    pub(crate) addresses: Vec<AddressState>,
     /// Unicast routes of the main table.
-    pub routes: Vec<KnownRoute>,
+    pub(crate) routes: Vec<KnownRoute>,
     /// What is delivered to this machine itself, in any table.
-    pub local: Vec<Prefix>,
+    pub(crate) local: Vec<Prefix>,
     /// Policy rules besides the three (IPv4) or two (IPv6) that every machine has.
-    pub policy_rules: usize,
+    pub(crate) policy_rules: usize,
     /// Which source address the machine's own packets would have, by each default route.
-    pub sources: Vec<Source>,
+    pub(crate) sources: Vec<Source>,
     /// What is there for tunnels; `None` in what a release before wrote, which did not look.
     #[serde(rename = "further", default)]
-    pub tunnels: Option<TunnelSetup>,
+    pub(crate) tunnels: Option<TunnelSetup>,
     /// Kernel parameters, by their path under `/proc/sys`.
-    pub sysctls: BTreeMap<String, String>,
+    pub(crate) sysctls: BTreeMap<String, String>,
 }
 
 impl Inventory {
     /// The addresses and routes alone.
-    #[must_use]
-    pub fn topology(&self) -> Topology {
+    pub(crate) fn topology(&self) -> Topology {
         let addresses = self.addresses.iter().map(|state| state.assigned.clone()).collect();
         Topology { addresses, routes: self.routes.clone() }
     }
 
     /// The interface of that name.
-    #[must_use]
-    pub fn link(&self, name: &InterfaceName) -> Option<&LinkState> {
+    pub(crate) fn link(&self, name: &InterfaceName) -> Option<&LinkState> {
         self.links.iter().find(|link| link.name == *name)
     }
 
     /// The value of a key, as [`Host::read`] would tell it; `None` where the inventory does not hold
     /// it.
-    #[must_use]
-    pub fn value(&self, key: &Key) -> Option<Option<String>> {
+    pub(crate) fn value(&self, key: &Key) -> Option<Option<String>> {
         let present = |found: bool| found.then(|| PRESENT.to_owned());
         Some(match key {
             Key::Link(name) => self.link(name).map(|link| link.kind.clone()),
@@ -98,8 +95,7 @@ impl Inventory {
     }
 
     /// The value of a kernel parameter.
-    #[must_use]
-    pub fn sysctl(&self, sysctl: &Sysctl) -> Option<&str> {
+    pub(crate) fn sysctl(&self, sysctl: &Sysctl) -> Option<&str> {
         self.sysctls.get(&sysctl.to_string()).map(String::as_str)
     }
 }
@@ -107,25 +103,21 @@ impl Inventory {
 impl Host {
     /// Reads it all: dumps of route netlink, questions to the routing table, and files under
     /// `/proc/sys/net`. Changes nothing, and loads nothing. `release` is the kernel's.
-    ///
-    /// # Errors
-    ///
-    /// Where the kernel refuses to tell.
-    pub fn inventory(&self, release: &str) -> Result<Inventory, Error> {
+    pub(crate) fn inventory(&self, release: &str) -> Result<Inventory, Error> {
         let handle = &self.handle;
-        let listed = self.wait("listing the interfaces".to_owned(), dumps::links(handle))?;
+        let listed = self.wait("dumping the interfaces".to_owned(), dumps::links(handle))?;
         let names: HashMap<u32, InterfaceName> =
             listed.iter().map(|(index, link)| (*index, link.name.clone())).collect();
         let addresses =
-            self.wait("listing the addresses".to_owned(), dumps::addresses(handle, &names))?;
+            self.wait("dumping the addresses".to_owned(), dumps::addresses(handle, &names))?;
         let routes = route::list(handle, &names);
-        let routes = self.wait("listing the routes".to_owned(), routes)?;
+        let routes = self.wait("dumping the routes".to_owned(), routes)?;
         let local =
-            self.wait("listing the local routes".to_owned(), dumps::local_prefixes(handle))?;
+            self.wait("dumping the local routes".to_owned(), dumps::local_prefixes(handle))?;
         let policy_rules =
-            self.wait("listing the policy rules".to_owned(), rule::others(handle))?;
+            self.wait("dumping the policy rules".to_owned(), rule::others(handle))?;
         let sources = dumps::sources(handle, &names, &routes);
-        let sources = self.wait("asking for the source address".to_owned(), sources)?;
+        let sources = self.wait("reading the source address".to_owned(), sources)?;
         let links: Vec<LinkState> = listed.into_iter().map(|(_, link)| link).collect();
         let tunnels = Some(tunnel_setup(self, &names, release)?);
         let sysctls = sysctls(&links)?;
@@ -135,38 +127,38 @@ impl Host {
 
 /// Ports, rules, and routes, with their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TunnelSetup {
+pub(crate) struct TunnelSetup {
     /// The ways by which the machine reaches others, as [`Host::outbound_routes`] tells them.
     #[serde(rename = "ways_out")]
-    pub outbound_routes: Vec<(FullRoute, String)>,
+    pub(crate) outbound_routes: Vec<(FullRoute, String)>,
     /// Rules that lead what comes from one source to another table.
-    pub rules: Vec<SourceRule>,
+    pub(crate) rules: Vec<SourceRule>,
     /// The routes of tables other than the kernel's own.
-    pub routes: Vec<(FullRoute, String)>,
+    pub(crate) routes: Vec<(FullRoute, String)>,
     /// UDP ports that unpack what comes to them; `None` where it is not known whether there are any.
-    pub ports: Option<Vec<FouPort>>,
+    pub(crate) ports: Option<Vec<FouPort>>,
 }
 
 /// A rule `from SOURCE lookup TABLE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceRule {
+pub(crate) struct SourceRule {
     /// The source.
-    pub source: IpAddr,
+    pub(crate) source: IpAddr,
     /// The number of the table.
-    pub table: u32,
+    pub(crate) table: u32,
     /// Smaller comes first.
-    pub priority: u32,
+    pub(crate) priority: u32,
 }
 
 /// A UDP port that unpacks what comes to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FouPort {
+pub(crate) struct FouPort {
     /// Its number.
-    pub port: u16,
+    pub(crate) port: u16,
     /// The family of the packets outside.
-    pub family: AddressFamily,
+    pub(crate) family: AddressFamily,
     /// What it unpacks, as a [`Key::FouPort`] has it.
-    pub kind: String,
+    pub(crate) kind: String,
 }
 
 impl TunnelSetup {
@@ -205,9 +197,9 @@ fn tunnel_setup(
 ) -> Result<TunnelSetup, Error> {
     let handle: &Handle = &host.handle;
     let outbound_routes = host.outbound_routes()?;
-    let rules = host.wait("listing the policy rules".to_owned(), rule::by_source(handle))?;
+    let rules = host.wait("dumping the policy rules".to_owned(), rule::by_source(handle))?;
     let routes = full_route::of_other_tables(handle, names);
-    let routes = host.wait("listing the routes".to_owned(), routes)?;
+    let routes = host.wait("dumping the routes".to_owned(), routes)?;
     Ok(TunnelSetup { outbound_routes, rules, routes, ports: ports(release) })
 }
 

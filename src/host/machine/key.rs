@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_journal_keeps_every_key_and_value() {
+    fn every_key_and_value_round_trips() {
         for sample in samples() {
             let text = serde_json::to_string(&sample).unwrap();
             let read: (Key, Value) = serde_json::from_str(&text).unwrap();
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_cannot_lead_out_of_the_network() {
+    fn key_with_path_outside_net_is_refused() {
         for key in [
             r#"{"host":{"sysctl":"kernel/modprobe"}}"#,
             r#"{"host":{"sysctl":"net/../kernel/modprobe"}}"#,
@@ -241,7 +241,7 @@ mod brief_tests {
     }
 
     #[test]
-    fn what_is_written_in_brief_is_read_as_it_was() {
+    fn brief_key_and_value_round_trip() {
         for sample in samples() {
             let (key, value) = sample.clone();
             let text = serde_json::to_string(&Written(key, value)).unwrap();
@@ -254,7 +254,7 @@ mod brief_tests {
     }
 
     #[test]
-    fn what_was_written_with_names_is_read_too() {
+    fn key_and_value_with_field_names_are_read() {
         let service = r#"{"address":{"protocol":6,"address":"192.0.2.1","port":80}}"#;
         let written = [
             format!(

@@ -13,7 +13,7 @@ pub use key::{Key, Value};
 
 /// The machine cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// Its network.
     #[error(transparent)]
     Host(#[from] host::Error),
@@ -27,7 +27,7 @@ pub enum Error {
 
 /// The machine that we run on, in the network namespace that we are in.
 #[derive(Debug)]
-pub struct Machine {
+pub(crate) struct Machine {
     host: Host,
     /// Opened when it is first needed: a real server has no use for IPVS.
     tables: Option<Tables<Traced<Socket>>>,
@@ -37,37 +37,27 @@ pub struct Machine {
 
 impl Machine {
     /// A machine to change.
-    ///
-    /// # Errors
-    ///
-    /// Where the kernel does not talk to us.
-    pub fn new() -> Result<Self, Error> {
+    pub(crate) fn new() -> Result<Self, Error> {
         Ok(Self { host: Host::new()?, tables: None, read_only: false })
     }
 
     /// A machine to look at. Where IPVS is not loaded its table counts as empty, since opening it
     /// would load it.
-    #[must_use]
-    pub fn read_only(self) -> Self {
+    pub(crate) fn read_only(self) -> Self {
         Self { read_only: true, ..self }
     }
 
     /// The addresses and routes that there are.
-    ///
-    /// # Errors
-    ///
-    /// Where the kernel refuses to tell.
-    pub fn topology(&self) -> Result<Topology, Error> {
+    pub(crate) fn topology(&self) -> Result<Topology, Error> {
         Ok(self.host.topology()?)
     }
 
     /// The services and destinations of the table that are not managed, in the order in which they
     /// can be deleted; see [`Tables::unmanaged`].
-    ///
-    /// # Errors
-    ///
-    /// If the table cannot be dumped, or keeps changing.
-    pub fn unmanaged(&mut self, is_managed: impl Fn(&Key) -> bool) -> Result<Vec<Key>, Error> {
+    pub(crate) fn unmanaged(
+        &mut self,
+        is_managed: impl Fn(&Key) -> bool,
+    ) -> Result<Vec<Key>, Error> {
         if self.is_out_of_sight() {
             return Ok(Vec::new());
         }
@@ -76,11 +66,7 @@ impl Machine {
     }
 
     /// What the ports of bonds have of their own now, in the order of the ports.
-    ///
-    /// # Errors
-    ///
-    /// Where the kernel refuses to tell, or a route leads through several interfaces.
-    pub fn port_configuration(
+    pub(crate) fn port_configuration(
         &self,
         ports: &[InterfaceName],
     ) -> Result<Vec<(host::Key, String)>, Error> {
@@ -92,11 +78,7 @@ impl Machine {
     }
 
     /// The ways by which this machine reaches others, as [`Host::outbound_routes`] tells them.
-    ///
-    /// # Errors
-    ///
-    /// Where the kernel refuses to tell.
-    pub fn outbound_routes(&self) -> Result<Vec<(FullRoute, String)>, Error> {
+    pub(crate) fn outbound_routes(&self) -> Result<Vec<(FullRoute, String)>, Error> {
         Ok(self.host.outbound_routes()?)
     }
 
@@ -282,7 +264,7 @@ mod tests {
     use lvs::ipvs::Timeouts;
 
     #[test]
-    fn a_key_has_values_of_its_own_kind_only() {
+    fn split_refuses_value_of_other_kind() {
         let of_host = Key::Host(host::Key::LinkUp(InterfaceName::tunl0()));
         let of_table = Key::Table(table::Key::Timeouts);
         let text = Value::Host(UP.to_owned());
