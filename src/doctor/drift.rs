@@ -11,7 +11,7 @@ use super::expectation::{DesiredEntry, DesiredState};
 use super::facts::service_name;
 use super::finding::{Fault, Finding, Step};
 use crate::engine::Change;
-use crate::host::{self, InterfaceName, without_message};
+use crate::host::{self, InterfaceName, is_tunnel, without_message};
 use lvs::ipvs::ServiceIdentity;
 use lvs::table;
 
@@ -217,12 +217,6 @@ fn check_of_parameter(entry: &DesiredEntry) -> Option<&'static str> {
             _ => "V5",
         },
     })
-}
-
-/// Whether the kernel or lvsctl names tunnel interfaces like this.
-fn is_tunnel(device: &str) -> bool {
-    matches!(device, "tunl0" | "sit0" | "gre0" | "ip6tnl0" | "ip6gre0")
-        || device.starts_with("lvs-")
 }
 
 /// Whether only the weight differs, which a health checker may have set.

@@ -1,7 +1,7 @@
 //! How the kernel combines the value that a sysctl has for `all` interfaces with an interface's own.
 //!
-//! The one place that knows it. `default` never counts: it is only what interfaces to come start
-//! with, so that a tunnel which exists already keeps its own value.
+//! `default` never counts: it is only the initial value of new interfaces, so that an existing tunnel
+//! keeps its own value.
 
 use std::fmt;
 
@@ -12,10 +12,9 @@ use super::{InterfaceName, Sysctl};
 pub(crate) enum Combination {
     /// The larger of both counts (`IN_DEV_MAXCONF`).
     Larger,
-    /// It is on where either is (`IN_DEV_ORCONF`).
+    /// On if either is (`IN_DEV_ORCONF`).
     Either,
-    /// Of a parameter that is on where either is; on an interface that forwards, only where both
-    /// are (`IN_DEV_RX_REDIRECTS`).
+    /// On if either is; on an interface that forwards, only if both are (`IN_DEV_RX_REDIRECTS`).
     BothWhereForwarding,
 }
 
@@ -51,12 +50,11 @@ impl Combination {
     }
 }
 
-/// What a parameter comes to on one interface, and how.
+/// The effective value of a parameter on one interface, and how it is derived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Effective {
     /// Such as `rp_filter`.
     pub(crate) parameter: &'static str,
-    /// The interface.
     pub(crate) device: InterfaceName,
     /// The value for all interfaces.
     pub(crate) all: u32,
@@ -67,8 +65,8 @@ pub(crate) struct Effective {
 }
 
 impl Effective {
-    /// Reads both values through `read`; `None` where one of them is not there, or no number, and
-    /// for parameters that nothing is combined with.
+    /// Reads both values through `read`; `None` if one of them is missing or not a number, and for
+    /// parameters without a rule.
     pub(crate) fn read<'a>(
         parameter: &'static str,
         device: &InterfaceName,
@@ -85,7 +83,6 @@ impl Effective {
         })
     }
 
-    /// The value that counts.
     pub(crate) fn value(&self) -> u32 {
         let (all, own) = (self.all, self.own);
         match Combination::of(self.parameter) {

@@ -1,4 +1,4 @@
-//! UDP ports that unpack what comes to them (`linux/fou.h`).
+//! FOU/GUE receive ports (`linux/fou.h`).
 
 use netlink_packet_core::{
     DecodeError, DefaultNla, Emitable, NlasIterator, ParseableParametrized, parse_u8, parse_u16_be,
@@ -24,7 +24,7 @@ const PORT: u16 = 1;
 const FAMILY: u16 = 2;
 const KIND: u16 = 4;
 
-/// `FOU_ENCAP_GUE`; 1 stands for packets that come without any header of their own.
+/// `FOU_ENCAP_GUE`; 1 is FOU, which has no header of its own.
 const KIND_GUE: u8 = 2;
 
 /// Value of a [`Key::FouPort`](super::Key::FouPort) that receives GUE.
@@ -57,7 +57,7 @@ impl Emitable for Request {
     }
 }
 
-/// What is at a port.
+/// The encapsulation that a port receives.
 #[derive(Debug, PartialEq, Eq)]
 struct Kind(u8);
 
@@ -73,7 +73,7 @@ impl ParseableParametrized<[u8], GenlHeader> for Kind {
     }
 }
 
-/// A port of a listing.
+/// A port of a dump.
 #[derive(Debug)]
 struct Port {
     number: u16,
@@ -99,7 +99,7 @@ impl ParseableParametrized<[u8], GenlHeader> for Port {
     }
 }
 
-/// What a port unpacks, as its value has it.
+/// The encapsulation as the value of a key.
 fn name(kind: u8) -> String {
     match kind {
         KIND_GUE => GUE.to_owned(),
@@ -122,7 +122,7 @@ fn request(command: u8, port: u16, family: AddressFamily) -> Request {
     Request { command, attributes }
 }
 
-/// What a port unpacks; `None` where it is not one of these. Loads no module.
+/// What a port receives; `None` if it is not a receive port. Loads no module.
 pub(super) fn find(port: u16, family: AddressFamily) -> Result<Option<String>, Error> {
     let mut connection = Connection::new(trace::socket_of_other_family()?);
     let Some(id) = connection.loaded_family(NAME)? else {
@@ -135,7 +135,7 @@ pub(super) fn find(port: u16, family: AddressFamily) -> Result<Option<String>, E
     }
 }
 
-/// Every port that unpacks something; `None` where the module is not loaded, which it stays.
+/// Every receive port; `None` if the module is not loaded. Does not load it.
 pub(super) fn list() -> Result<Option<Vec<FouPort>>, Error> {
     let mut connection = Connection::new(trace::socket_of_other_family()?);
     let Some(id) = connection.loaded_family(NAME)? else {
@@ -148,7 +148,7 @@ pub(super) fn list() -> Result<Option<Vec<FouPort>>, Error> {
     Ok(Some(ports))
 }
 
-/// Makes the kernel take GUE at a port, with its module loaded where that is needed.
+/// Makes a GUE receive port; loads the module if necessary.
 pub(super) fn add(port: u16, family: AddressFamily) -> Result<(), Error> {
     let mut connection = Connection::new(trace::socket_of_other_family()?);
     let id = match connection.family(NAME) {
@@ -161,16 +161,15 @@ pub(super) fn add(port: u16, family: AddressFamily) -> Result<(), Error> {
     connection.execute(id, request(ADD, port, family))
 }
 
-/// The module does not say that it has the family, so that asking for the family does not load it.
-/// Asking for an interface does, by the module's name, for a caller with `CAP_SYS_MODULE`
-/// (`dev_load`, net/core/dev_ioctl.c).
+/// The module has no alias for its netlink family, so that resolving the family does not load it.
+/// Looking up an interface of the module's name does, for a caller with `CAP_SYS_MODULE` (`dev_load`,
+/// net/core/dev_ioctl.c).
 #[allow(unsafe_code)]
 fn load_module() {
     // SAFETY: the name is a C string that outlives the call. There is no such interface.
     unsafe { libc::if_nametoindex(c"fou".as_ptr()) };
 }
 
-/// Closes a port.
 pub(super) fn delete(port: u16, family: AddressFamily) -> Result<(), Error> {
     let mut connection = Connection::new(trace::socket_of_other_family()?);
     let id = connection.family(NAME)?;

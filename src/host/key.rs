@@ -1,4 +1,4 @@
-//! What of a machine can be read and written, and how a person would write it.
+//! The keys of a machine's state, and the shell command of each change.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -19,29 +19,29 @@ pub const UP: &str = "up";
 /// Value of an interface that is down.
 pub const DOWN: &str = "down";
 
-/// One thing that a machine has or has not. Values are text: the kind of a link, [`UP`] or
-/// [`DOWN`], [`PRESENT`], a way, or what the file of a sysctl says. Where words cannot say all, they
-/// are those for people, and the kernel's message stands behind them.
+/// One piece of a machine's state. Values are text: the kind of a link, [`UP`] or [`DOWN`],
+/// [`PRESENT`], a route, or the content of a sysctl's file. Where `ip` syntax cannot express all
+/// attributes, the kernel's message follows it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Key {
-    /// A network interface; its value is its kind, as `ip -d link` calls it, with the options of a
+    /// A network interface; its value is its kind, as in `ip -d link`, with the options of a
     /// bond ([`BondMode::value`](super::BondMode::value)) or of a tunnel endpoint.
     Link(InterfaceName),
-    /// Whether it is up; one that does not exist is neither up nor down.
+    /// Whether an interface is up; a missing one is neither up nor down.
     LinkUp(InterfaceName),
-    /// The interface of which one is a port; its value is the name.
+    /// The bond or bridge of a port; its value is the name.
     Port(InterfaceName),
-    /// How long the packets of an interface can be, in bytes.
+    /// The MTU of an interface, in bytes.
     Mtu(InterfaceName),
-    /// A UDP port that unpacks what comes to it; its value is `gue`.
+    /// A FOU/GUE receive port; its value is `gue`.
     FouPort {
-        /// Its number.
+        /// The UDP port.
         port: u16,
-        /// The family of the packets outside.
+        /// The family of the outer packets.
         family: AddressFamily,
     },
-    /// An address of an interface. It may be given a value of [`Key::FullAddress`] too.
+    /// An address of an interface. It may be written with a value of [`Key::FullAddress`] too.
     Address {
         /// The address.
         address: IpAddr,
@@ -50,7 +50,7 @@ pub enum Key {
         /// The interface that has it.
         device: InterfaceName,
     },
-    /// An address with all that the kernel keeps of it: label, scope, lifetimes and so on.
+    /// An address with all its attributes: label, scope, lifetimes and so on.
     #[serde(rename = "whole-address")]
     FullAddress {
         /// The address.
@@ -60,29 +60,29 @@ pub enum Key {
         /// The interface that has it.
         device: InterfaceName,
     },
-    /// A route with all that the kernel keeps of it.
+    /// A route with all its attributes.
     #[serde(rename = "whole-route")]
     FullRoute(FullRoute),
-    /// A rule by which packets from a source go by another table of routes.
+    /// A policy rule `from SOURCE lookup TABLE`.
     Rule {
         /// The source.
         source: IpAddr,
         /// The number of the table.
         table: u32,
-        /// Smaller comes first.
+        /// Smaller is matched first.
         priority: u32,
     },
     /// A route of the main table without a gateway, of scope link.
     Route {
-        /// Where it leads.
+        /// The destination.
         destination: IpAddr,
         /// Length of the prefix in bits.
         prefix: u8,
-        /// The interface that it goes through.
+        /// The output interface.
         device: InterfaceName,
     },
-    /// The default route of the smallest metric, 0 for IPv4 and 1 for IPv6; its value is as
-    /// [`Key::through`] says.
+    /// The default route of the smallest metric, 0 for IPv4 and 1 for IPv6; its value is that of
+    /// `Key::through`.
     DefaultRoute(AddressFamily),
     /// A kernel parameter.
     Sysctl(Sysctl),
@@ -94,7 +94,7 @@ impl Key {
         format!("via {gateway} dev {device}")
     }
 
-    /// The interface that it is about, and cannot have a value without.
+    /// The interface without which the key cannot have a value.
     #[must_use]
     pub fn device(&self) -> Option<&InterfaceName> {
         match self {
@@ -119,7 +119,7 @@ impl Key {
         let to = change.to.as_deref();
         let verb = if to.is_some() { "add" } else { "del" };
         match &change.key {
-            // Loading the module is what makes the device; adding it by hand comes too late then.
+            // Loading the module makes the interface, so that `ip link add` would fail.
             Self::Link(name) => match (to, fallback_module(name, to)) {
                 (_, Some(module)) => format!("modprobe {module}"),
                 (Some(kind), _) if change.from.is_some() => {
@@ -140,7 +140,7 @@ impl Key {
                     AddressFamily::Ipv4 => "ip",
                     AddressFamily::Ipv6 => "ip -6",
                 };
-                // Unlike others, `ip fou` does not make the kernel load the module.
+                // `ip fou` does not make the kernel load the module.
                 match to {
                     Some(kind) => format!("modprobe fou && {ip} fou add port {port} {kind}"),
                     None => format!("{ip} fou del port {port}"),
@@ -191,13 +191,13 @@ impl Key {
     }
 }
 
-/// The module that makes a device of that kind.
+/// The module that makes this interface of that kind.
 fn fallback_module(name: &InterfaceName, kind: Option<&str>) -> Option<&'static str> {
     let tunnel = |it: &&(&str, &str, &str)| (it.0, Some(it.1)) == (name.as_str(), kind);
     FALLBACK_TUNNELS.iter().find(tunnel).map(|(.., module)| *module)
 }
 
-/// Without it the kernel does not find an address that has one.
+/// The kernel does not find an address that has a peer without it.
 fn peer(value: Option<&str>) -> String {
     let mut words = value.unwrap_or_default().split(' ').skip_while(|word| *word != "peer");
     match (words.next(), words.next()) {

@@ -8,9 +8,9 @@ use rtnetlink::{Error, Handle, LinkMessageBuilder, LinkUnspec};
 
 use super::{InterfaceName, link_kind};
 
-/// Tunnel devices that the kernel makes with a module, for packets from any address to any: name,
+/// The fallback interfaces that the tunnel modules make, which decapsulate packets from any peer: name,
 /// kind, module.
-pub(crate) const FALLBACK_TUNNELS: [(&str, &str, &str); 5] = [
+pub(super) const FALLBACK_TUNNELS: [(&str, &str, &str); 5] = [
     ("tunl0", "ipip", "ipip"),
     ("ip6tnl0", "ip6tnl", "ip6_tunnel"),
     ("sit0", "sit", "sit"),
@@ -18,7 +18,21 @@ pub(crate) const FALLBACK_TUNNELS: [(&str, &str, &str); 5] = [
     ("ip6gre0", "ip6gre", "ip6_gre"),
 ];
 
-/// What is needed of an interface.
+/// Whether the kernel or lvsctl names a tunnel interface like this.
+pub(crate) fn is_tunnel(name: &str) -> bool {
+    name.starts_with("lvs-") || is_fallback_tunnel(name)
+}
+
+pub(crate) fn is_fallback_tunnel(name: &str) -> bool {
+    FALLBACK_TUNNELS.iter().any(|(tunnel, ..)| *tunnel == name)
+}
+
+/// The module of a kind of tunnel, which makes the fallback interface when it is loaded.
+pub(crate) fn tunnel_module(kind: &str) -> Option<&'static str> {
+    FALLBACK_TUNNELS.iter().find(|(_, it, _)| *it == kind).map(|(.., module)| *module)
+}
+
+/// What the engine reads of an interface.
 pub(super) struct Link {
     pub(super) index: u32,
     /// As `ip -d link` calls it, with options; `device` for hardware, which has none.
@@ -67,7 +81,7 @@ pub(super) async fn names(handle: &Handle) -> Result<HashMap<u32, InterfaceName>
     Ok(names)
 }
 
-/// The name of an interface; `None` where there is none of that index.
+/// The name of an interface; `None` if no interface has that index.
 pub(super) async fn name(handle: &Handle, index: u32) -> Result<Option<InterfaceName>, Error> {
     let mut links = handle.link().get().match_index(index).execute();
     match links.try_next().await {
@@ -84,9 +98,9 @@ pub(super) fn named(message: &LinkMessage) -> Option<(u32, InterfaceName)> {
     Some((message.header.index, name?))
 }
 
-/// Where the kernel loads the module `ipip` for this request, the module makes `tunl0` of its own
-/// accord (as `ip6_tunnel` makes `ip6tnl0`), and the request itself then fails with `EEXIST`: the
-/// interface is there, as desired. So does `bonding` with `bond0`, whose options are set then.
+/// If the kernel loads the module `ipip` for this request, the module makes `tunl0` by itself (as
+/// `ip6_tunnel` makes `ip6tnl0`), and the request fails with `EEXIST`: the interface exists, as
+/// desired. So does `bonding` with `bond0`, whose options are set then.
 pub(super) async fn add(handle: &Handle, name: &InterfaceName, kind: &str) -> Result<(), Error> {
     match handle.link().add(message(name, kind)).execute().await {
         Err(error) if is_errno(&error, libc::EEXIST) && link_kind::bond_options(kind).is_some() => {
@@ -123,8 +137,8 @@ pub(super) async fn set_up(handle: &Handle, index: u32, up: bool) -> Result<(), 
     handle.link().set(message.build()).execute().await
 }
 
-/// Makes an interface a port of another, or of none. It must be down to become one of a bond, which
-/// brings it up; a bond that gives it back leaves it down.
+/// Makes an interface a port of another, or of none. It must be down to become a port of a bond,
+/// which brings it up; a bond that releases it leaves it down.
 pub(super) async fn set_master(
     handle: &Handle,
     link: &Link,

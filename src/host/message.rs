@@ -1,12 +1,11 @@
-//! Values that words cannot say in full: the words for people, and behind them the kernel's own
-//! message, so that nothing of it is lost on its way through the journal.
+//! Values that `ip` syntax cannot express in full: words for people, followed by the kernel's message,
+//! so that the journal keeps every attribute.
 
 use netlink_packet_core::{Emitable, Parseable};
 
-/// Stands between the words and the message, in hexadecimal digits.
+/// Separates the words from the message in hexadecimal digits.
 const MESSAGE: &str = " message ";
 
-/// The words and the message.
 pub(super) fn value(words: &str, message: &impl Emitable) -> String {
     let mut bytes = vec![0; message.buffer_len()];
     message.emit(&mut bytes);
@@ -14,18 +13,16 @@ pub(super) fn value(words: &str, message: &impl Emitable) -> String {
     format!("{words}{MESSAGE}{digits}")
 }
 
-/// The words of a value without the message behind them: what a person would type.
+/// The words of a value without the message: `ip` syntax.
 #[must_use]
 pub fn without_message(value: &str) -> &str {
     value.split_once(MESSAGE).map_or(value, |(words, _)| words)
 }
 
-/// Whether there is a message behind the words.
 pub(super) fn has_message(value: &str) -> bool {
     value.contains(MESSAGE)
 }
 
-/// The message behind the words.
 pub(super) fn decode<M: Parseable<[u8]>>(value: &str) -> Option<M> {
     let (_, digits) = value.split_once(MESSAGE)?;
     let (pairs, []) = digits.as_bytes().as_chunks::<2>() else {

@@ -40,6 +40,6 @@ pub(crate) use interface::Manager;
 #[cfg(test)]
 pub(crate) use inventory::Source;
 pub(crate) use inventory::{AddressState, FouPort, Inventory, LinkState, SourceRule};
-pub(crate) use link::FALLBACK_TUNNELS;
+pub(crate) use link::{is_fallback_tunnel, is_tunnel, tunnel_module};
 pub(crate) use network::namespace_cookie;
 pub(crate) use topology::{AssignedAddress, KnownRoute, Prefix, Topology};

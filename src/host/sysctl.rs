@@ -1,4 +1,4 @@
-//! Kernel parameters of the network, as files under `/proc/sys/net`.
+//! Network sysctls: files under `/proc/sys/net`.
 
 use std::fmt;
 use std::fs::File;
@@ -9,37 +9,35 @@ use serde::{Deserialize, Serialize};
 use super::{Error, InterfaceName};
 use lvs::ipvs::AddressFamily;
 
-/// Longer values are not read; those of the network are a few numbers.
+/// Longer values are cut; those of the network are a few numbers.
 const LONGEST_VALUE: u64 = 4096;
 
-/// A parameter of the network, by its path under `/proc/sys`.
+/// A network sysctl, by its path under `/proc/sys`.
 ///
 /// The parts are separated by slashes, never by dots: an interface may be called `eth0.100`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Sysctl(String);
 
-/// A path that is not one of a parameter of the network.
+/// A path that is not that of a network sysctl.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not a sysctl of the network: net/…, parts separated by slashes, none of them .. "
-)]
+#[error("{0:?} is not a network sysctl: net/…, parts separated by slashes, none of them ..")]
 pub struct InvalidSysctl(String);
 
 impl Sysctl {
-    /// `net/ipv4/conf/INTERFACE/NAME`: a parameter that an interface has for IPv4.
+    /// `net/ipv4/conf/INTERFACE/NAME`: an IPv4 parameter of an interface.
     #[must_use]
     pub fn of_interface(interface: &InterfaceName, name: &'static str) -> Self {
         Self(format!("net/ipv4/conf/{interface}/{name}"))
     }
 
-    /// `net/ipv4/conf/all/NAME`: the value that is combined with each interface's own.
+    /// `net/ipv4/conf/all/NAME`: the value combined with that of each interface.
     #[must_use]
     pub fn of_all_interfaces(name: &'static str) -> Self {
         Self(format!("net/ipv4/conf/all/{name}"))
     }
 
-    /// `net/ipv4/conf/default/NAME`: what interfaces to come start with.
+    /// `net/ipv4/conf/default/NAME`: the initial value of new interfaces.
     pub(crate) fn of_default(name: &'static str) -> Self {
         Self(format!("net/ipv4/conf/default/{name}"))
     }
@@ -49,36 +47,36 @@ impl Sysctl {
         Self(format!("net/ipv4/vs/{name}"))
     }
 
-    /// `net/ipv6/conf/INTERFACE/NAME`: a parameter that an interface has for IPv6.
+    /// `net/ipv6/conf/INTERFACE/NAME`: an IPv6 parameter of an interface.
     pub(crate) fn of_interface_ipv6(interface: &InterfaceName, name: &'static str) -> Self {
         Self(format!("net/ipv6/conf/{interface}/{name}"))
     }
 
-    /// The interface that has it; none where it is of `all`, of `default`, or of no interface.
+    /// The interface; `None` for `all`, `default`, and parameters of no interface.
     pub(crate) fn interface(&self) -> Option<InterfaceName> {
         let mut parts = self.0.split('/').skip(2);
         let name = (parts.next() == Some("conf")).then(|| parts.next()).flatten()?;
         if matches!(name, "all" | "default") { None } else { name.parse().ok() }
     }
 
-    /// The parameter whose value an interface to come starts with, where this is one of an interface.
+    /// The `default` parameter whose value a new interface gets, for a parameter of an interface.
     pub(crate) fn inherited(&self) -> Option<Self> {
         let interface = self.interface()?;
         Some(Self(self.0.replacen(&format!("/{interface}/"), "/default/", 1)))
     }
 
-    /// Whether packets of others are passed on, between all interfaces: `net/ipv4/ip_forward` or
+    /// Forwarding between all interfaces: `net/ipv4/ip_forward` or
     /// `net/ipv6/conf/all/forwarding`.
     pub(crate) fn forwarding(family: AddressFamily) -> Self {
         Self(forwarding(family).to_owned())
     }
 
-    /// The parameters that the kernel sets by itself when this one is changed to `value`, with
-    /// what it sets them to, on a machine of these interfaces.
+    /// The parameters that the kernel changes by itself when this one is set to `value`, with their
+    /// new values, on a machine with these interfaces.
     ///
     /// Seen on Linux 6.1, and as `ip-sysctl` says of `ip_forward`: switching the forwarding of a
-    /// machine switches that of every interface and of those to come; for IPv4 it also makes a
-    /// router deaf to redirects and a host open to them.
+    /// machine switches that of every interface and of new ones; for IPv4 a router then ignores
+    /// redirects, and a host accepts them.
     pub(super) fn side_effects(
         &self,
         value: &str,
@@ -99,19 +97,19 @@ impl Sysctl {
         all
     }
 
-    /// The interface, or `all`, and the name, of a parameter that interfaces have for IPv4.
+    /// The interface, or `all`, and the name of an IPv4 parameter of interfaces.
     pub(crate) fn parameter(&self) -> Option<(&str, &str)> {
         self.0.strip_prefix("net/ipv4/conf/")?.split_once('/')
     }
 
-    /// The file.
+    /// The file under `/proc/sys`.
     #[must_use]
     pub fn path(&self) -> String {
         format!("/proc/sys/{}", self.0)
     }
 
-    /// The present value without its line end; `None` where there is no such parameter, as for an
-    /// interface that does not exist.
+    /// The actual value without its line end; `None` if there is no such parameter, as for a missing
+    /// interface.
     pub(super) fn read(&self) -> Result<Option<String>, Error> {
         let mut value = String::new();
         let read = match File::open(self.path()) {

@@ -1,4 +1,4 @@
-//! What a plan has to know of a machine before it can say what is desired.
+//! The addresses and routes that the desired state depends on.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{InterfaceName, host_prefix};
 
-/// The addresses and routes that a machine has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Topology {
     /// Addresses, in the kernel's order.
@@ -15,41 +14,37 @@ pub(crate) struct Topology {
     pub(crate) routes: Vec<KnownRoute>,
 }
 
-/// An address that an interface has.
+/// An address of an interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AssignedAddress {
-    /// The address.
     pub(crate) address: IpAddr,
-    /// Length of its prefix in bits.
     pub(crate) prefix: u8,
-    /// The interface.
     pub(crate) device: InterfaceName,
 }
 
-/// A way that packets can go.
+/// A unicast route.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KnownRoute {
-    /// Where it leads; the unspecified address of its family in a default route.
+    /// The unspecified address of its family in a default route.
     pub(crate) destination: IpAddr,
-    /// Length of the prefix in bits; 0 in a default route.
+    /// 0 in a default route.
     pub(crate) prefix: u8,
     /// Smaller is preferred.
     pub(crate) metric: u32,
     /// The next hop; `None` where the destinations are on the link.
     pub(crate) gateway: Option<IpAddr>,
-    /// The interface that it goes through.
     pub(crate) device: InterfaceName,
 }
 
 impl KnownRoute {
-    /// Whether it leads to an address.
+    /// Whether the route matches an address.
     pub(crate) fn leads_to(&self, address: IpAddr) -> bool {
         Prefix { address: self.destination, length: self.prefix }.contains(address)
     }
 }
 
 impl Topology {
-    /// What becomes of it once the addresses and routes of the ports have moved to a bond.
+    /// Moves the addresses and routes of the ports to their bond.
     pub(crate) fn move_to_bond(&mut self, ports: &[InterfaceName], bond: &InterfaceName) {
         let addresses = self.addresses.iter_mut().map(|address| &mut address.device);
         let routes = self.routes.iter_mut().map(|route| &mut route.device);
@@ -58,9 +53,8 @@ impl Topology {
         }
     }
 
-    /// The route by which the network of an address is reached: of the longest prefix, then of the
-    /// smallest metric. Routes to the address alone do not count, since a virtual address on a
-    /// tunnel or a card has such a route to itself.
+    /// The route to the network of an address: of the longest prefix, then of the smallest metric.
+    /// Host routes do not count, since a virtual address on a tunnel or NIC has one to itself.
     pub(crate) fn route_to(&self, address: IpAddr) -> Option<&KnownRoute> {
         let full = host_prefix(address);
         let leading =
@@ -68,13 +62,13 @@ impl Topology {
         leading.min_by_key(|route| (full - route.prefix, route.metric))
     }
 
-    /// The interface whose subnet holds an address.
+    /// The interface whose subnet contains an address.
     pub(crate) fn on_link(&self, address: IpAddr) -> Option<&InterfaceName> {
         let route = self.route_to(address)?;
         route.gateway.is_none().then_some(&route.device)
     }
 
-    /// The interface by which most of the system is reached.
+    /// The interface of the default route.
     pub(crate) fn default_interface(&self, ipv6: bool) -> Option<&InterfaceName> {
         let default = self
             .routes
@@ -84,17 +78,14 @@ impl Topology {
     }
 }
 
-/// Addresses that share their first bits.
+/// An address prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Prefix {
-    /// The first of them.
     pub(crate) address: IpAddr,
-    /// How many bits.
     pub(crate) length: u8,
 }
 
 impl Prefix {
-    /// Whether it holds an address.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let shared = match (self.address, address) {
             (IpAddr::V4(one), IpAddr::V4(other)) => {

@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 
 use super::{ActualState, AddressDuty, Error, Requirement};
-use crate::host::{
-    AssignedAddress, FALLBACK_TUNNELS, InterfaceName, Key, PRESENT, Sysctl, host_prefix,
-};
+use crate::host::{AssignedAddress, InterfaceName, Key, PRESENT, Sysctl, host_prefix, is_tunnel};
 
 /// A virtual address has a [`host_prefix`]: with a shorter one the whole subnet would become local,
 /// or be routed into a tunnel.
@@ -75,9 +73,7 @@ pub(super) fn assign(duty: &AddressDuty, address: &AssignedAddress) -> Option<Re
 /// The loopback and tunnel devices: no client is behind them, and they answer no ARP.
 pub(super) fn faces_nobody(device: &InterfaceName) -> bool {
     let name = device.as_str();
-    name == "lo"
-        || name.starts_with("lvs-")
-        || FALLBACK_TUNNELS.iter().any(|(tunnel, ..)| *tunnel == name)
+    name == "lo" || is_tunnel(name)
 }
 
 /// The virtual address on a director's interface, where it answers ARP.

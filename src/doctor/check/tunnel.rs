@@ -88,7 +88,7 @@ pub(super) fn bring_up(context: &Context<'_>, device: &InterfaceName, kind: &str
 /// `tunl0` decapsulates IPv4 only.
 pub(super) fn family_is_not_decapsulated(context: &Context<'_>, served: &Served) -> Option<Fault> {
     let (address, tunl0) = (served.address, InterfaceName::tunl0());
-    let is_tunnel = |name: &str| matches!(name, "ip6tnl0" | "sit0" | "gre0" | "ip6gre0");
+    let is_tunnel = |name: &str| name != tunl0.as_str() && host::is_fallback_tunnel(name);
     let has_tunnel =
         context.network().links.iter().any(|link| link.up && is_tunnel(link.name.as_str()));
     let on_tunl0 = context.assignments(address).any(|state| state.assigned.device == tunl0);

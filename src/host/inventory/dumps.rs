@@ -21,32 +21,25 @@ pub(super) const BOTH: [AddressFamily; 2] = [AddressFamily::Ipv4, AddressFamily:
 /// An interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LinkState {
-    /// Its name.
     pub(crate) name: InterfaceName,
-    /// Its number.
     pub(crate) index: u32,
-    /// Its address on the wire, such as `02:00:00:00:00:01`, where it has one.
+    /// The link-layer address, such as `02:00:00:00:00:01`, where it has one.
     pub(crate) hardware: Option<String>,
-    /// As `ip -d link` calls it, with the options of a bond or of a tunnel's end; `device` for
-    /// hardware.
+    /// As in `ip -d link`, with the options of a bond or of a tunnel endpoint; `device` for hardware.
     pub(crate) kind: String,
-    /// Somebody switched it on.
+    /// Set up by the administrator.
     pub(crate) up: bool,
-    /// It has a carrier.
     pub(crate) carrier: bool,
-    /// It has a link layer on which neighbours are asked for (not `NOARP`, and no loopback).
+    /// Neighbours are resolved on it (neither `NOARP` nor loopback).
     pub(crate) arp: bool,
-    /// The bridge or the bond whose port it is, or the VRF that it belongs to.
+    /// The bridge or bond of the port, or the VRF.
     pub(crate) master: Option<InterfaceName>,
-    /// How long its packets can be, in bytes.
     pub(crate) mtu: u32,
-    /// Packets that it received and threw away.
     pub(crate) receive_dropped: u64,
-    /// Packets that it could not send.
     pub(crate) transmit_dropped: u64,
 }
 
-/// All of them, by the kernel's numbers.
+/// All interfaces with their indexes.
 pub(super) async fn links(handle: &Handle) -> Result<Vec<(u32, LinkState)>, rtnetlink::Error> {
     let mut messages = handle.link().get().execute();
     let (mut links, mut masters) = (Vec::new(), Vec::new());
@@ -128,7 +121,7 @@ pub(super) async fn addresses(
     Ok(addresses)
 }
 
-/// What is delivered to this machine, by any table.
+/// The prefixes of local routes, in all tables.
 pub(super) async fn local_prefixes(handle: &Handle) -> Result<Vec<Prefix>, rtnetlink::Error> {
     let mut prefixes = Vec::new();
     for family in BOTH {
@@ -150,18 +143,16 @@ pub(super) async fn local_prefixes(handle: &Handle) -> Result<Vec<Prefix>, rtnet
     Ok(prefixes)
 }
 
-/// The kernel's choice of a source.
+/// The source address that the kernel selects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Source {
-    /// Where a packet would go; nothing was sent.
+    /// The destination of the route lookup; nothing is sent.
     pub(crate) towards: IpAddr,
-    /// The source that it would have.
     pub(crate) source: IpAddr,
-    /// The interface that it would leave by.
     pub(crate) device: InterfaceName,
 }
 
-/// By a default route, a packet to anywhere: the kernel is asked, and sends none.
+/// Looks up the route to an arbitrary address, per default route. Sends no packet.
 pub(super) async fn sources(
     handle: &Handle,
     names: &HashMap<u32, InterfaceName>,

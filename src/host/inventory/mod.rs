@@ -1,4 +1,4 @@
-//! All that a diagnosis needs to know of this machine's network, read at once.
+//! The state of this machine's network that a diagnosis needs, read at once.
 
 mod dumps;
 
@@ -28,13 +28,13 @@ pub(crate) struct Inventory {
     pub(crate) addresses: Vec<AddressState>,
     /// Unicast routes of the main table.
     pub(crate) routes: Vec<KnownRoute>,
-    /// What is delivered to this machine itself, in any table.
+    /// Prefixes delivered locally, by any table.
     pub(crate) local: Vec<Prefix>,
     /// Policy rules besides the three (IPv4) or two (IPv6) that every machine has.
     pub(crate) policy_rules: usize,
-    /// Which source address the machine's own packets would have, by each default route.
+    /// The source addresses that the kernel selects, per default route.
     pub(crate) sources: Vec<Source>,
-    /// What is there for tunnels; `None` in what a release before wrote, which did not look.
+    /// `None` in snapshots of releases that did not record it.
     #[serde(rename = "further", default)]
     pub(crate) tunnels: Option<TunnelSetup>,
     /// Kernel parameters, by their path under `/proc/sys`.
@@ -48,12 +48,11 @@ impl Inventory {
         Topology { addresses, routes: self.routes.clone() }
     }
 
-    /// The interface of that name.
     pub(crate) fn link(&self, name: &InterfaceName) -> Option<&LinkState> {
         self.links.iter().find(|link| link.name == *name)
     }
 
-    /// The value of a key, as [`Host::read`] would tell it; `None` where the inventory does not hold
+    /// The value of a key, as [`Host::read`] returns it; `None` if the inventory does not contain
     /// it.
     pub(crate) fn value(&self, key: &Key) -> Option<Option<String>> {
         let present = |found: bool| found.then(|| PRESENT.to_owned());
@@ -94,15 +93,14 @@ impl Inventory {
         })
     }
 
-    /// The value of a kernel parameter.
     pub(crate) fn sysctl(&self, sysctl: &Sysctl) -> Option<&str> {
         self.sysctls.get(&sysctl.to_string()).map(String::as_str)
     }
 }
 
 impl Host {
-    /// Reads it all: dumps of route netlink, questions to the routing table, and files under
-    /// `/proc/sys/net`. Changes nothing, and loads nothing. `release` is the kernel's.
+    /// Reads everything: route netlink dumps, route lookups, and files under `/proc/sys/net`.
+    /// Changes nothing, and loads no module. `release` is that of the kernel.
     pub(crate) fn inventory(&self, release: &str) -> Result<Inventory, Error> {
         let handle = &self.handle;
         let listed = self.wait("dumping the interfaces".to_owned(), dumps::links(handle))?;
@@ -125,39 +123,36 @@ impl Host {
     }
 }
 
-/// Ports, rules, and routes, with their values.
+/// Receive ports, rules and routes for tunnels.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TunnelSetup {
-    /// The ways by which the machine reaches others, as [`Host::outbound_routes`] tells them.
+    /// See [`Host::outbound_routes`].
     #[serde(rename = "ways_out")]
     pub(crate) outbound_routes: Vec<(FullRoute, String)>,
-    /// Rules that lead what comes from one source to another table.
+    /// Rules `from SOURCE lookup TABLE`.
     pub(crate) rules: Vec<SourceRule>,
-    /// The routes of tables other than the kernel's own.
+    /// The routes of tables other than the kernel's three.
     pub(crate) routes: Vec<(FullRoute, String)>,
-    /// UDP ports that unpack what comes to them; `None` where it is not known whether there are any.
+    /// FOU/GUE receive ports; `None` if they could not be read.
     pub(crate) ports: Option<Vec<FouPort>>,
 }
 
 /// A rule `from SOURCE lookup TABLE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SourceRule {
-    /// The source.
     pub(crate) source: IpAddr,
-    /// The number of the table.
     pub(crate) table: u32,
-    /// Smaller comes first.
+    /// Smaller is matched first.
     pub(crate) priority: u32,
 }
 
-/// A UDP port that unpacks what comes to it.
+/// A FOU/GUE receive port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FouPort {
-    /// Its number.
     pub(crate) port: u16,
-    /// The family of the packets outside.
+    /// The family of the outer packets.
     pub(crate) family: AddressFamily,
-    /// What it unpacks, as a [`Key::FouPort`] has it.
+    /// As the value of a [`Key::FouPort`].
     pub(crate) kind: String,
 }
 
@@ -180,7 +175,7 @@ impl TunnelSetup {
                     self.routes.iter().chain(&self.outbound_routes).find(|(it, _)| it == route);
                 match found {
                     Some((_, value)) => Some(Some(value.clone())),
-                    // Of the main table not all are kept.
+                    // The inventory lacks some routes of the main table.
                     None if route.table == u32::from(RouteHeader::RT_TABLE_MAIN) => None,
                     None => Some(None),
                 }
@@ -203,8 +198,8 @@ fn tunnel_setup(
     Ok(TunnelSetup { outbound_routes, rules, routes, ports: ports(release) })
 }
 
-/// Asking takes generic netlink, which is opened only where the module is loaded. One that could be
-/// loaded, and is not, has no ports. Who may not ask does not know.
+/// Reads them by generic netlink if the module is loaded. If it is not, but could be, there are no
+/// ports. Without the permission they are unknown.
 fn ports(release: &str) -> Option<Vec<FouPort>> {
     if !Path::new("/sys/module/fou").exists() {
         let file = format!("/lib/modules/{release}/kernel/net/ipv4/fou.ko");
@@ -226,10 +221,10 @@ const OF_INTERFACES: [&str; 7] = [
     "send_redirects",
 ];
 
-/// Parameters that each interface has for IPv6.
+/// IPv6 parameters of each interface.
 const OF_INTERFACES_IPV6: [&str; 2] = ["accept_ra", "accept_redirects"];
 
-/// Parameters of IPVS (`ipvs-sysctl`); of this network namespace.
+/// Parameters of IPVS in this network namespace (`ipvs-sysctl`).
 const OF_IPVS: [&str; 8] = [
     "backup_only",
     "drop_entry",

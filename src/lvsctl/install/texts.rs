@@ -109,14 +109,7 @@ fn modules_of(item: &DesiredItem) -> Vec<String> {
 
 /// Not `bonding`, which creates a `bond0` when it is loaded.
 fn module_of_link(kind: &str) -> Option<&'static str> {
-    match kind.split(' ').next() {
-        Some("ipip") => Some("ipip"),
-        Some("ip6tnl") => Some("ip6_tunnel"),
-        Some("sit") => Some("sit"),
-        Some("gre") => Some("ip_gre"),
-        Some("ip6gre") => Some("ip6_gre"),
-        _ => None,
-    }
+    kind.split(' ').next().and_then(host::tunnel_module)
 }
 
 /// The sysctls that the desired state sets, if any.
