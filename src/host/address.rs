@@ -20,7 +20,7 @@ pub(crate) const fn host_prefix(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
 }
 
-/// The address as the kernel lists it.
+/// The address as the kernel reports it.
 pub(super) async fn find(
     handle: &Handle,
     index: u32,
@@ -42,7 +42,6 @@ pub(super) async fn find(
     Ok(found)
 }
 
-/// Every address of these interfaces.
 pub(super) async fn list(
     handle: &Handle,
     names: &HashMap<u32, InterfaceName>,
@@ -114,8 +113,8 @@ pub(super) async fn delete(
 /// A lifetime without end (`INFINITY_LIFE_TIME`, `net/addrconf.h`).
 const FOREVER: u32 = u32::MAX;
 
-/// The flags that are said when an address is added; the others are the kernel's own findings.
-const SAID: AddressFlags = AddressFlags::Nodad
+/// The flags that a user sets; the others are set by the kernel.
+const USER_FLAGS: AddressFlags = AddressFlags::Nodad
     .union(AddressFlags::Homeaddress)
     .union(AddressFlags::Managetempaddr)
     .union(AddressFlags::Noprefixroute)
@@ -133,10 +132,10 @@ pub(super) async fn find_full(
     Ok(found.map(|message| value(kept(message), device)))
 }
 
-/// The addresses of an interface that someone gave it, each with its prefix and value, in an order
-/// in which they can be taken away: added again in the reverse order, they stand in the kernel's
-/// list as they did. IPv4 lists the newest last, and removes the further addresses of a subnet with
-/// its first one; IPv6 lists the newest first.
+/// The addresses of an interface that the kernel did not make, each with its prefix and value, in an
+/// order in which they can be removed: added again in the reverse order, they have the same order as
+/// before. IPv4 lists the newest last, and removes the secondary addresses of a subnet with the
+/// primary one; IPv6 lists the newest first.
 pub(super) async fn list_full(
     handle: &Handle,
     index: u32,
@@ -159,7 +158,7 @@ pub(super) async fn list_full(
     Ok(ipv4.into_iter().chain(ipv6).collect())
 }
 
-/// Adds an address as its value says. One that has run out meanwhile is not added.
+/// Adds an address with the attributes of its value, unless its lifetime has ended.
 pub(super) async fn add_full(handle: &Handle, index: u32, value: &str) -> Result<(), Error> {
     let unreadable = || Error::InvalidNla(format!("{value:?} is not an address"));
     let mut message: AddressMessage = message::decode(value).ok_or_else(unreadable)?;
@@ -179,8 +178,8 @@ pub(super) async fn add_full(handle: &Handle, index: u32, value: &str) -> Result
     request.execute().await
 }
 
-/// The value of the same address on another interface: its label begins with the name. `None` where
-/// the value has no message.
+/// The value of the same address on another interface, whose name becomes the start of the label.
+/// `None` if the value has no message.
 pub(crate) fn relabel_address(
     value: &str,
     from: &InterfaceName,
@@ -201,8 +200,8 @@ pub(crate) fn relabel_address(
 }
 
 /// Link-local addresses and those of router advertisements: the kernel makes them wherever it
-/// finds a link or a router. Before Linux 5.18 it does not say so (`IFA_PROTO`); then a link-local
-/// address is the kernel's if it has the form that it gives to them (RFC 4291, appendix A).
+/// finds a link or a router. Before Linux 5.18 they are not marked (`IFA_PROTO`); a link-local
+/// address is then the kernel's if it has the EUI-64 form (RFC 4291, appendix A).
 fn is_made_by_kernel(message: &AddressMessage, address: IpAddr) -> bool {
     let made = message.attributes.iter().any(|attribute| match attribute {
         AddressAttribute::Protocol(protocol) => !matches!(protocol, AddressProtocol::Other(_)),
@@ -218,8 +217,8 @@ fn is_made_by_kernel(message: &AddressMessage, address: IpAddr) -> bool {
     made || matches!(address, IpAddr::V6(address) if formed(address))
 }
 
-/// The message without what belongs to the interface or is found out by the kernel; a lifetime
-/// that ends is told by its end, in seconds since the boot, since the rest of it would not stay.
+/// The message without the interface and the kernel's own state; a finite lifetime becomes its end, in
+/// seconds since the boot, since the remaining time decreases.
 fn kept(mut message: AddressMessage) -> AddressMessage {
     let now = uptime();
     message.header.index = 0;
@@ -228,8 +227,8 @@ fn kept(mut message: AddressMessage) -> AddressMessage {
     message.attributes = attributes
         .filter_map(|attribute| match attribute {
             AddressAttribute::Flags(flags) => {
-                let said = flags.intersection(SAID);
-                (!said.is_empty()).then_some(AddressAttribute::Flags(said))
+                let flags = flags.intersection(USER_FLAGS);
+                (!flags.is_empty()).then_some(AddressAttribute::Flags(flags))
             }
             AddressAttribute::CacheInfo(found) => {
                 let mut lifetime = CacheInfo::default();

@@ -18,16 +18,16 @@ use serde::{Deserialize, Serialize};
 use super::link::is_errno;
 use super::{InterfaceName, host_prefix, message, route};
 
-/// How often a route is tried whose source the kernel still examines, each quarter of a second.
+/// How often a route is tried whose source address is tentative, each quarter of a second.
 const ATTEMPTS: u32 = 20;
 
-/// What tells a route from the others through the same interface.
+/// The identity of a route.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FullRoute {
     /// The number of the table; 254 is the main one.
     pub table: u32,
-    /// Where it leads; the unspecified address of its family in a default route.
+    /// The destination; the unspecified address of its family in a default route.
     pub destination: IpAddr,
     /// Length of the prefix in bits; 0 in a default route.
     pub prefix: u8,
@@ -35,12 +35,12 @@ pub struct FullRoute {
     pub tos: u8,
     /// Smaller is preferred.
     pub metric: u32,
-    /// The interface that it goes through.
+    /// The output interface.
     pub device: InterfaceName,
 }
 
 impl FullRoute {
-    /// The words that `ip route` would take for it, without the device.
+    /// The arguments of `ip route`, without the device.
     pub(super) fn words(&self) -> String {
         let Self { table, destination, prefix, tos, metric, .. } = self;
         let mut words = match prefix {
@@ -60,7 +60,6 @@ impl FullRoute {
         words
     }
 
-    /// The name of the command.
     pub(super) const fn ip(&self) -> &'static str {
         if self.destination.is_ipv4() { "ip" } else { "ip -6" }
     }
@@ -103,10 +102,10 @@ pub(super) async fn find(
     Ok(message(handle, index, identity).await?.map(|message| value(kept(message))))
 }
 
-/// Adds a route as its value says, in place of the one that is there where so said.
+/// Adds a route with the attributes of its value, or replaces the existing one.
 ///
-/// To IPv6 an address is no source as long as it is asked for duplicates (`ipv6_chk_addr`, RFC
-/// 4862): after a second or two it is.
+/// An IPv6 address cannot be the source during duplicate address detection (`ipv6_chk_addr`, RFC
+/// 4862), which takes a second or two.
 pub(super) async fn add(
     handle: &Handle,
     index: u32,
@@ -120,8 +119,8 @@ pub(super) async fn add(
         .attributes
         .iter()
         .any(|attribute| matches!(attribute, RouteAttribute::PrefSource(_)));
-    let patient = has_source && message.header.address_family == AddressFamily::Inet6;
-    let mut attempts = if patient { ATTEMPTS } else { 1 };
+    let may_be_tentative = has_source && message.header.address_family == AddressFamily::Inet6;
+    let mut attempts = if may_be_tentative { ATTEMPTS } else { 1 };
     loop {
         attempts -= 1;
         let request = handle.route().add(message.clone());
@@ -148,8 +147,8 @@ async fn message(
     Ok(list.into_iter().find(|found| found.identity == *identity).map(|found| found.message))
 }
 
-/// The message without the interface, and without what the kernel reports but does not take back,
-/// in one form: the table said by its attribute alone, the attributes in order.
+/// The message without the interface and the attributes that the kernel does not accept, normalized:
+/// the table as an attribute only, the attributes in order.
 fn kept(mut message: RouteMessage) -> RouteMessage {
     message.header.flags &= RouteFlags::Onlink;
     message.header.table = RouteHeader::RT_TABLE_UNSPEC;
@@ -160,7 +159,7 @@ fn kept(mut message: RouteMessage) -> RouteMessage {
     message
 }
 
-/// The options that `ip route add` would take besides [`FullRoute::words`], and the message.
+/// The options of `ip route add` besides [`FullRoute::words`], and the message.
 pub(crate) fn value(message: RouteMessage) -> String {
     let header = &message.header;
     let mut words = format!("proto {}", u8::from(header.protocol));
@@ -200,8 +199,8 @@ pub(crate) fn value(message: RouteMessage) -> String {
     message::value(&words, &message)
 }
 
-/// The value of the same route in another table, with at most that MSS. It is no longer one that the
-/// kernel made. `None` where the value has no message.
+/// The value of the same route in another table, with at most that MSS and protocol `static`. `None`
+/// if the value has no message.
 pub(crate) fn route_with_mss(value: &str, table: u32, mss: u16) -> Option<String> {
     let mut message: RouteMessage = message::decode(value)?;
     message.header.protocol = RouteProtocol::Static;
@@ -230,14 +229,14 @@ pub(crate) fn route_with_mss(value: &str, table: u32, mss: u16) -> Option<String
 /// `RT_TABLE_DEFAULT`, `RT_TABLE_MAIN` and `RT_TABLE_LOCAL`.
 const KERNEL_TABLES: RangeInclusive<u32> = 253..=255;
 
-/// A route as the kernel lists it.
+/// A route of a dump.
 struct Found {
     identity: FullRoute,
     message: RouteMessage,
 }
 
 impl Found {
-    /// What a gateway is behind must be there before it.
+    /// The route to the gateway must exist before one through it.
     fn has_gateway(&self) -> bool {
         let mut attributes = self.message.attributes.iter();
         attributes.any(|attribute| {
@@ -246,11 +245,11 @@ impl Found {
     }
 }
 
-/// Routes of which the interface is not the only way cannot be taken from it.
+/// A route with other next hops too, which cannot be moved from one interface.
 pub(super) struct Shared(pub(super) FullRoute);
 
-/// The routes through an interface that someone made, with their values, in an order in which they
-/// can be removed, and in the reverse order added again: those by a gateway first.
+/// The routes through an interface that the kernel did not make, with their values, in an order in
+/// which they can be removed, and in reverse added again: those with a gateway first.
 pub(super) async fn list(
     handle: &Handle,
     index: u32,
@@ -264,14 +263,14 @@ pub(super) async fn list(
     Ok(Ok(list.into_iter().map(|found| (found.identity, value(kept(found.message)))).collect()))
 }
 
-/// The ways by which the machine reaches others: the unicast routes of the main table, those with a
-/// gateway last. Not those to a single address on a link, such as virtual addresses have, nor those
-/// that no client is behind: to link-local addresses, and second to another that is as good.
+/// The routes by which the machine reaches others: the unicast routes of the main table, those with a
+/// gateway last. Excludes host routes on a link, such as virtual addresses have, and routes without
+/// clients: those to link-local addresses, and duplicates.
 pub(super) async fn outbound_routes(
     handle: &Handle,
     names: &HashMap<u32, InterfaceName>,
 ) -> Result<Vec<(FullRoute, String)>, Error> {
-    let mut ways = Vec::new();
+    let mut routes = Vec::new();
     each(handle, |message| {
         let Some(device) = device(&message, names) else { return };
         let (identity, header) = (FullRoute::of(&message, device), &message.header);
@@ -282,22 +281,22 @@ pub(super) async fn outbound_routes(
         let found = Found { identity, message };
         if in_main && !is_object && kind == RouteType::Unicast && (found.has_gateway() || !is_host)
         {
-            ways.push(found);
+            routes.push(found);
         }
     })
     .await?;
-    ways.sort_by_key(Found::has_gateway);
+    routes.sort_by_key(Found::has_gateway);
     let mut seen = HashSet::new();
-    ways.retain(|found| {
+    routes.retain(|found| {
         let FullRoute { destination, prefix, tos, metric, .. } = found.identity;
         let is_local =
             matches!(destination, IpAddr::V6(address) if address.is_unicast_link_local());
         !is_local && seen.insert((destination, prefix, tos, metric))
     });
-    Ok(ways.into_iter().map(|found| (found.identity, value(kept(found.message)))).collect())
+    Ok(routes.into_iter().map(|found| (found.identity, value(kept(found.message)))).collect())
 }
 
-/// The routes through one interface in tables that people made: not those of the kernel's three.
+/// The routes through one interface in tables other than the kernel's three.
 pub(super) async fn of_other_tables(
     handle: &Handle,
     names: &HashMap<u32, InterfaceName>,
@@ -314,7 +313,7 @@ pub(super) async fn of_other_tables(
     Ok(found)
 }
 
-/// The routes through an interface that someone made, and one of which it is not the only way.
+/// The routes through an interface that the kernel did not make, and a shared one if there is any.
 async fn dump(
     handle: &Handle,
     index: u32,
@@ -325,12 +324,12 @@ async fn dump(
         if is_made_by_kernel(&message) {
             return;
         }
-        match way(&message, index) {
-            Way::Through => {
+        match use_of(&message, index) {
+            Use::Sole => {
                 list.push(Found { identity: FullRoute::of(&message, device), message });
             }
-            Way::AlsoThrough => shared = Some(FullRoute::of(&message, device)),
-            Way::Elsewhere => {}
+            Use::Shared => shared = Some(FullRoute::of(&message, device)),
+            Use::None => {}
         }
     })
     .await?;
@@ -345,7 +344,7 @@ async fn each(handle: &Handle, mut visit: impl FnMut(RouteMessage)) -> Result<()
     Ok(())
 }
 
-/// The interface that a route goes through.
+/// The output interface of a route.
 fn device<'a>(
     message: &RouteMessage,
     names: &'a HashMap<u32, InterfaceName>,
@@ -356,36 +355,36 @@ fn device<'a>(
     })
 }
 
-enum Way {
-    Through,
-    AlsoThrough,
-    Elsewhere,
+enum Use {
+    Sole,
+    Shared,
+    None,
 }
 
-/// A route of several ways, or by an object that others use too (`ip nexthop`), is no business of
-/// one interface.
-fn way(message: &RouteMessage, index: u32) -> Way {
-    let (mut way, mut is_object) = (Way::Elsewhere, false);
+/// How a route uses an interface. One with several next hops, or with an `ip nexthop` object that
+/// other routes may use, is shared.
+fn use_of(message: &RouteMessage, index: u32) -> Use {
+    let (mut usage, mut is_object) = (Use::None, false);
     for attribute in &message.attributes {
         match attribute {
-            RouteAttribute::Oif(output) if *output == index => way = Way::Through,
+            RouteAttribute::Oif(output) if *output == index => usage = Use::Sole,
             RouteAttribute::NhId(_) => is_object = true,
             RouteAttribute::MultiPath(hops)
                 if hops.iter().any(|hop| hop.interface_index == index) =>
             {
-                return Way::AlsoThrough;
+                return Use::Shared;
             }
             _ => {}
         }
     }
-    match way {
-        Way::Through if is_object => Way::AlsoThrough,
-        way => way,
+    match usage {
+        Use::Sole if is_object => Use::Shared,
+        usage => usage,
     }
 }
 
-/// Those of addresses, of redirects and of router advertisements come again by themselves, and what
-/// runs out belongs to whoever renews it.
+/// Routes of addresses, redirects and router advertisements come back by themselves, and a route that
+/// expires is renewed by the program that added it.
 fn is_made_by_kernel(message: &RouteMessage) -> bool {
     let expires = |attribute: &RouteAttribute| match attribute {
         RouteAttribute::CacheInfo(info) => info.expires != 0,
@@ -430,23 +429,23 @@ mod tests {
         assert_eq!(identity.to_string(), "route default table 100 metric 5 dev eth2");
         let value = value(kept(found.clone()));
         assert_eq!(message::without_message(&value), "via 192.0.2.1 proto 4 advmss 1440");
-        let told: RouteMessage = message::decode(&value).unwrap();
-        assert_eq!(told.header.table, 0);
-        let kinds: Vec<_> = told.attributes.iter().map(Nla::kind).collect();
+        let decoded: RouteMessage = message::decode(&value).unwrap();
+        assert_eq!(decoded.header.table, 0);
+        let kinds: Vec<_> = decoded.attributes.iter().map(Nla::kind).collect();
         assert_eq!(kinds, [5, 6, 8, 15], "RTA_GATEWAY, _PRIORITY, _METRICS, _TABLE");
-        assert!(told.attributes.iter().all(|attribute| found.attributes.contains(attribute)));
+        assert!(decoded.attributes.iter().all(|attribute| found.attributes.contains(attribute)));
     }
 
     #[test]
     fn multipath_route_is_shared() {
-        assert!(matches!(way(&default_route(vec![gateway()]), 7), Way::Through));
-        assert!(matches!(way(&default_route(vec![gateway()]), 8), Way::Elsewhere));
+        assert!(matches!(use_of(&default_route(vec![gateway()]), 7), Use::Sole));
+        assert!(matches!(use_of(&default_route(vec![gateway()]), 8), Use::None));
         let object = default_route(vec![RouteAttribute::NhId(1)]);
-        assert!(matches!(way(&object, 7), Way::AlsoThrough));
+        assert!(matches!(use_of(&object, 7), Use::Shared));
         let mut hop = RouteNextHop::default();
         hop.interface_index = 9;
         let several = default_route(vec![RouteAttribute::MultiPath(vec![hop])]);
-        assert!(matches!(way(&several, 9), Way::AlsoThrough));
+        assert!(matches!(use_of(&several, 9), Use::Shared));
     }
 
     #[test]

@@ -7,11 +7,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest name in bytes, without its end (`IFNAMSIZ` is 16, `linux/if.h`).
+/// The longest name in bytes, without the NUL (`IFNAMSIZ` is 16, `linux/if.h`).
 const LONGEST: usize = 15;
 
-/// A name that the kernel would give to an interface: 1 to 15 bytes, not `.` or `..`, without
-/// slash, colon or white space. So it is one component of a path, and never leads out of it.
+/// A valid name of a network interface: 1 to 15 bytes, not `.` or `..`, without slash, colon or white
+/// space. It is safe as one component of a path.
 ///
 /// # Examples
 ///
@@ -25,25 +25,24 @@ const LONGEST: usize = 15;
 #[serde(try_from = "String", into = "String")]
 pub struct InterfaceName(String);
 
-/// A name that no interface can have.
+/// A name that the kernel does not accept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} cannot be the name of an interface: 1 to {LONGEST} bytes, no slash, colon or white space"
+    "{0:?} is not a valid interface name: 1 to {LONGEST} bytes, no slash, colon or white space"
 )]
 pub struct InvalidInterfaceName(String);
 
 impl InterfaceName {
-    /// `tunl0`, the interface of the module `ipip` that takes packets from any tunnel's end.
+    /// The fallback interface of the module `ipip`.
     pub(crate) fn tunl0() -> Self {
         Self("tunl0".to_owned())
     }
 
-    /// `ip6tnl0`, the same of the module `ip6_tunnel`.
+    /// The fallback interface of the module `ip6_tunnel`.
     pub(crate) fn ip6tnl0() -> Self {
         Self("ip6tnl0".to_owned())
     }
 
-    /// `lo`, the loopback.
     pub(crate) fn loopback() -> Self {
         Self("lo".to_owned())
     }
@@ -92,21 +91,19 @@ impl fmt::Display for InterfaceName {
     }
 }
 
-/// A program that sets the addresses and routes of an interface, and may take away those of others.
+/// A program that sets the addresses and routes of an interface, and may remove unmanaged ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Manager {
-    /// `systemd-networkd`, by that file.
+    /// `systemd-networkd`, with the `.network` file of the interface.
     Networkd {
-        /// The `.network` file that it chose for the interface.
         file: PathBuf,
     },
-    /// NetworkManager.
     NetworkManager,
 }
 
 impl Manager {
-    /// Who manages an interface now, as the program itself writes down. `None` where neither does, or
-    /// there is no such interface.
+    /// The program that manages an interface, by its state files. `None` if neither does, or there is
+    /// no such interface.
     pub(crate) fn of(interface: &InterfaceName) -> Option<Self> {
         Self::found(Path::new("/"), interface)
     }

@@ -1,4 +1,4 @@
-//! The kind of a link and its options, in the words of `ip link`.
+//! The kind of a link and its options, in `ip link` syntax.
 
 use rtnetlink::packet_route::IpProtocol;
 use rtnetlink::packet_route::link::{
@@ -10,19 +10,19 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// A tunnel's end of its own: the devices that the modules make take what comes from any address to
-/// any, but only without checksums, and `ip6tnl0` only IPv6.
+/// A dedicated tunnel endpoint: the fallback interfaces decapsulate packets from any peer, but only
+/// without checksums, and `ip6tnl0` only IPv6.
 #[derive(Debug, PartialEq, Eq)]
 struct End {
     local: IpAddr,
-    /// Of `ip6tnl`: what is inside.
+    /// The inner protocol, for `ip6tnl`.
     mode: Option<IpProtocol>,
-    /// Of GRE: whether packets carry a checksum. The kernel drops those with one where none is
-    /// expected, and the other way round.
+    /// Whether GRE packets have a checksum. The kernel drops those with an unexpected one, and those
+    /// without an expected one.
     checksum: bool,
 }
 
-/// The value of a link that the kernel tells this of; `None` for hardware.
+/// The value of a link with these attributes; `None` for hardware.
 pub(super) fn value(infos: &[LinkInfo]) -> Option<String> {
     let kind = infos.iter().find_map(|info| match info {
         LinkInfo::Kind(kind) => Some(kind),
@@ -84,7 +84,7 @@ fn words(end: End) -> String {
     format!("{mode} local {}{checksum}", end.local)
 }
 
-/// The kernel's words for a value.
+/// The netlink attributes of a value.
 pub(super) fn info(value: &str) -> (InfoKind, Option<InfoData>) {
     if let Some(options) = bond_options(value) {
         return (InfoKind::Bond, Some(InfoData::Bond(options)));
@@ -133,35 +133,32 @@ fn data(kind: &InfoKind, end: End) -> Option<InfoData> {
     }
 }
 
-/// How often the ports' links are looked at, in milliseconds. Without it a bond goes on using a
-/// port whose cable was cut.
+/// The link monitoring interval in milliseconds. Without it a bond keeps using a port without a
+/// carrier.
 const MIIMON: u32 = 100;
 
-/// How the ports of a bond share its traffic.
+/// The mode of a bond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum BondMode {
-    /// `balance-rr`: packet by packet in turn. The switch must have its ports in one static group.
+    /// `balance-rr`: packets take turns. The switch needs a static port group.
     BalanceRr,
-    /// `active-backup`: one port works, another takes over. The switch need not know.
+    /// `active-backup`: one port is active, another takes over. The switch needs no configuration.
     ActiveBackup,
-    /// `balance-xor`: each connection keeps to one port. A static group at the switch.
+    /// `balance-xor`: each connection stays on one port. The switch needs a static port group.
     BalanceXor,
-    /// `802.3ad`: as `balance-xor`, agreed upon with the switch by LACP.
+    /// `802.3ad`: as `balance-xor`, negotiated with the switch by LACP.
     Lacp,
 }
 
-/// A word that is none of the modes.
+/// Not the name of a bond mode.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not a mode of bonds here: one of 802.3ad, balance-rr, balance-xor, active-backup"
-)]
+#[error("{0:?} is not a bond mode: use one of 802.3ad, balance-rr, balance-xor, active-backup")]
 pub struct InvalidBondMode(String);
 
 impl BondMode {
     const ALL: [Self; 4] = [Self::BalanceRr, Self::ActiveBackup, Self::BalanceXor, Self::Lacp];
 
-    /// The kernel's name.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::BalanceRr => "balance-rr",
@@ -171,9 +168,9 @@ impl BondMode {
         }
     }
 
-    /// Value of the [`Key::Link`](super::Key::Link) of a bond in this mode. Where it keeps
-    /// connections together it tells them apart by their ports too: with the kernel's usual way, by
-    /// hardware addresses, all that goes through one router would take one cable.
+    /// Value of the [`Key::Link`](super::Key::Link) of a bond in this mode. Modes that
+    /// keep connections together hash ports too: with the kernel's default policy, MAC addresses, all
+    /// traffic through one router would use one cable.
     #[must_use]
     pub fn value(self) -> String {
         let policy = match self {
@@ -213,14 +210,14 @@ impl fmt::Display for BondMode {
     }
 }
 
-/// The kind and its options, as `ip link` would take them.
+/// The kind and its options in `ip link` syntax.
 fn bond_words(mode: &dyn fmt::Display, miimon: u32, policy: BondXmitHashPolicy) -> String {
     let plain = policy == BondXmitHashPolicy::Layer2;
     let policy = if plain { String::new() } else { format!(" xmit_hash_policy {policy}") };
     format!("bond mode {mode} miimon {miimon}{policy}")
 }
 
-/// The value of a bond that the kernel tells these options of.
+/// The value of a bond with these options.
 pub(super) fn bond_value(options: &[InfoBond]) -> String {
     let (mut mode, mut miimon) = (packet::BondMode::BalanceRr, 0);
     let mut policy = BondXmitHashPolicy::Layer2;
@@ -235,7 +232,7 @@ pub(super) fn bond_value(options: &[InfoBond]) -> String {
     bond_words(&mode, miimon, policy)
 }
 
-/// The options that a value stands for.
+/// The options of a value.
 pub(super) fn bond_options(value: &str) -> Option<Vec<InfoBond>> {
     let mut words = value.strip_prefix("bond ")?.split(' ');
     let (mut mode, mut miimon, mut policy) = (None, None, BondXmitHashPolicy::Layer2);

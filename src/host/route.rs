@@ -1,11 +1,11 @@
 //! Routes of the main table, and the default route that the kernel prefers to all others.
 //!
-//! The default route of the smallest metric has one place in the main table for each family, which
-//! holds one route or none. Routes of larger metrics, such as those of DHCP (100 and more) and router
-//! advertisements (1024), stay where they are: whoever maintains them need not know.
+//! The main table has at most one default route of the smallest metric per family. Default routes of
+//! larger metrics, such as those of DHCP (100 and more) and router advertisements (1024), stay: the
+//! programs that maintain them do not notice.
 //!
-//! Its value is as in `ip route`, `via 192.168.20.254 dev eth0`. A route with more attributes has the
-//! kernel's message behind these words, so that the journal loses nothing of it.
+//! Its value is as in `ip route`, `via 192.168.20.254 dev eth0`. For a route with more attributes the
+//! kernel's message follows, so that the journal keeps all of them.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -23,7 +23,6 @@ use super::link::{self, is_errno};
 use super::{InterfaceName, KnownRoute, message};
 use lvs::ipvs;
 
-/// The kernel's number of a family, in its library's words.
 pub(super) const fn family(family: ipvs::AddressFamily) -> AddressFamily {
     match family {
         ipvs::AddressFamily::Ipv4 => AddressFamily::Inet,
@@ -39,7 +38,7 @@ pub(super) const fn address(address: &RouteAddress) -> Option<IpAddr> {
     }
 }
 
-/// The metric; the kernel leaves out a 0.
+/// The metric; the kernel omits a 0.
 pub(super) fn priority(message: &RouteMessage) -> u32 {
     let mut attributes = message.attributes.iter();
     let priority = attributes.find_map(|attribute| match attribute {
@@ -126,10 +125,10 @@ pub(super) async fn list(
     Ok(routes)
 }
 
-/// The unicast route of the main table that leads to exactly this prefix through this interface.
+/// The unicast route of the main table to exactly this prefix through this interface.
 ///
-/// It has to be looked for in the list: asked for a single route, the kernel tells how it would
-/// send a packet, which is by the local table for an address of its own.
+/// Searched in a dump: a request for a single route is a lookup, which finds the local table for an
+/// address of this machine.
 pub(super) async fn find(
     handle: &Handle,
     index: u32,
@@ -156,7 +155,7 @@ pub(super) async fn find(
     Ok(found)
 }
 
-/// As `ip route add` would, whose routes are of protocol `boot`.
+/// Adds a route of protocol `boot`, as `ip route add` does.
 pub(super) async fn add(
     handle: &Handle,
     index: u32,
@@ -182,7 +181,7 @@ pub(super) async fn delete(
     remove(handle, find(handle, index, destination, prefix).await?).await
 }
 
-/// The smallest metric. To IPv6 a 0 means "not said", which becomes 1024 (`IP6_RT_PRIO_USER`).
+/// The smallest metric. For IPv6 0 means unspecified, and becomes 1024 (`IP6_RT_PRIO_USER`).
 pub(super) const fn default_metric(family: ipvs::AddressFamily) -> u32 {
     match family {
         ipvs::AddressFamily::Ipv4 => 0,
@@ -190,7 +189,7 @@ pub(super) const fn default_metric(family: ipvs::AddressFamily) -> u32 {
     }
 }
 
-/// The route in that place.
+/// The value of the default route of the smallest metric.
 pub(super) async fn find_default(
     handle: &Handle,
     family: ipvs::AddressFamily,
@@ -212,7 +211,7 @@ pub(super) async fn find_default(
     Ok(Some(if is_plain(&message) { words.to_owned() } else { message::value(words, &message) }))
 }
 
-/// Puts a route there, in place of the one that was. In one request: there is no moment without.
+/// Replaces the default route in one request, so that there always is one.
 pub(super) async fn set_default(
     handle: &Handle,
     family: ipvs::AddressFamily,
@@ -237,7 +236,6 @@ pub(super) async fn set_default(
     handle.route().add(message).replace().execute().await
 }
 
-/// Leaves the place empty.
 pub(super) async fn delete_default(
     handle: &Handle,
     family: ipvs::AddressFamily,
@@ -245,7 +243,7 @@ pub(super) async fn delete_default(
     remove(handle, default_message(handle, family).await?).await
 }
 
-/// The kernel's message, without what it reports but does not take back.
+/// The kernel's message, without the attributes that it does not accept.
 async fn default_message(
     handle: &Handle,
     family: ipvs::AddressFamily,
@@ -295,7 +293,7 @@ fn output(message: &RouteMessage) -> Option<u32> {
     })
 }
 
-/// Whether gateway and device say it all.
+/// Whether gateway and interface describe the route in full.
 fn is_plain(message: &RouteMessage) -> bool {
     let RouteMessage { header, attributes, .. } = message;
     let has = |desired: fn(&RouteAttribute) -> bool| attributes.iter().any(desired);

@@ -73,9 +73,9 @@ impl Role {
     }
 }
 
-/// A word that names no mode, or no role.
+/// Not the name of a mode or role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not known here")]
+#[error("{0:?} is not a mode or role")]
 pub(crate) struct InvalidName(String);
 
 impl FromStr for Mode {
@@ -114,26 +114,23 @@ impl fmt::Display for Listener {
 /// One thing that a role requires of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Duty {
-    /// Have a virtual address, or be reachable and answer for it.
+    /// Accept packets for a virtual address.
     Address(AddressDuty),
-    /// Forward the connections of a service.
+    /// Forward connections.
     Service(Service, Vec<Destination>),
-    /// Time connections out; a 0 leaves a timeout as it is.
+    /// Connection timeouts; 0 keeps a timeout.
     Timeouts(Timeouts),
-    /// Use several ports as one.
+    /// Combine several ports into one link.
     Bond(Bond),
-    /// Send connections to another director, or receive them.
+    /// Synchronize connections with another director.
     Daemon(Daemon),
 }
 
 /// What a virtual address requires of a machine in one role and mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AddressDuty {
-    /// What the machine is.
     pub(crate) role: Role,
-    /// How packets reach the real servers.
     pub(crate) mode: Mode,
-    /// The virtual address.
     pub(crate) vip: IpAddr,
     /// The interface that faces the clients (director) or the director (real server), where it was
     /// named.

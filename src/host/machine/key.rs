@@ -1,7 +1,7 @@
-//! What of a machine can be changed, and how that is written to the journal.
+//! Keys and values of a machine, and their form in the journal.
 //!
-//! In the journal a structure of the table is the list of its field values, without their names, which
-//! would be half of a long file. What `serde` derives reads a structure from a list as from a map.
+//! The journal has structures of the table as lists of their field values: the names would be half of
+//! a long file. The derived `Deserialize` reads a structure from a list as from a map.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -16,23 +16,23 @@ use lvs::ipvs::{
 };
 use lvs::table;
 
-/// What of a machine can be changed.
+/// A key of the machine's state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Key {
-    /// Of its network.
+    /// Of the network.
     Host(host::Key),
-    /// Of its IPVS table.
+    /// Of the IPVS table.
     Table(#[serde(serialize_with = "brief_key")] table::Key),
 }
 
-/// What it can be.
+/// The value of a key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Value {
-    /// Of its network.
+    /// Of the network.
     Host(String),
-    /// Of its IPVS table.
+    /// Of the IPVS table.
     Table(#[serde(serialize_with = "brief_value")] table::Value),
 }
 

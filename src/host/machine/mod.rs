@@ -25,29 +25,27 @@ pub(crate) enum Error {
     Mismatch(String),
 }
 
-/// The machine that we run on, in the network namespace that we are in.
+/// This machine, in the network namespace of the process.
 #[derive(Debug)]
 pub(crate) struct Machine {
     host: Host,
-    /// Opened when it is first needed: a real server has no use for IPVS.
+    /// Opened when first needed: a real server does not need IPVS.
     tables: Option<Tables<Traced<Socket>>>,
-    /// Nothing is going to be changed, so nothing may be loaded either.
+    /// Nothing is changed, so no module may be loaded either.
     read_only: bool,
 }
 
 impl Machine {
-    /// A machine to change.
     pub(crate) fn new() -> Result<Self, Error> {
         Ok(Self { host: Host::new()?, tables: None, read_only: false })
     }
 
-    /// A machine to look at. Where IPVS is not loaded its table counts as empty, since opening it
-    /// would load it.
+    /// A machine to read only. If IPVS is not loaded its table counts as empty, since opening it would
+    /// load the module.
     pub(crate) fn read_only(self) -> Self {
         Self { read_only: true, ..self }
     }
 
-    /// The addresses and routes that there are.
     pub(crate) fn topology(&self) -> Result<Topology, Error> {
         Ok(self.host.topology()?)
     }
@@ -58,14 +56,14 @@ impl Machine {
         &mut self,
         is_managed: impl Fn(&Key) -> bool,
     ) -> Result<Vec<Key>, Error> {
-        if self.is_out_of_sight() {
+        if self.must_stay_unloaded() {
             return Ok(Vec::new());
         }
         let unmanaged = self.tables()?.unmanaged(|key| is_managed(&Key::Table(*key)))?;
         Ok(unmanaged.into_iter().map(Key::Table).collect())
     }
 
-    /// What the ports of bonds have of their own now, in the order of the ports.
+    /// See [`Host::port_configuration`], for each port in order.
     pub(crate) fn port_configuration(
         &self,
         ports: &[InterfaceName],
@@ -77,13 +75,13 @@ impl Machine {
         Ok(port_configuration)
     }
 
-    /// The ways by which this machine reaches others, as [`Host::outbound_routes`] tells them.
+    /// See [`Host::outbound_routes`].
     pub(crate) fn outbound_routes(&self) -> Result<Vec<(FullRoute, String)>, Error> {
         Ok(self.host.outbound_routes()?)
     }
 
-    /// Whether the table cannot be read without loading its module.
-    fn is_out_of_sight(&self) -> bool {
+    /// Whether reading the table would load its module, which must not happen.
+    fn must_stay_unloaded(&self) -> bool {
         self.read_only && !ipvs::is_loaded()
     }
 
@@ -116,7 +114,7 @@ impl System for Machine {
     fn read(&mut self, key: &Key) -> Result<Option<Value>, Error> {
         Ok(match key {
             Key::Host(key) => self.host.read(key)?.map(Value::Host),
-            Key::Table(_) if self.is_out_of_sight() => None,
+            Key::Table(_) if self.must_stay_unloaded() => None,
             Key::Table(key) => self.tables()?.read(key)?.map(Value::Table),
         })
     }
@@ -136,7 +134,7 @@ impl System for Machine {
         }
     }
 
-    /// Services and destinations; whether one can be had does not depend on another's value.
+    /// Services and destinations: none depends on the value of another.
     fn is_batched(key: &Key) -> bool {
         matches!(key, Key::Table(table::Key::Service(_) | table::Key::Destination { .. }))
     }
@@ -147,7 +145,7 @@ impl System for Machine {
 
     fn write_all(&mut self, changes: &[Change<Key, Value>]) -> Vec<Result<(), Error>> {
         let entries: Vec<_> = changes.iter().filter_map(entry).collect();
-        // One by one where they are of the host, or of both.
+        // One by one if some are of the host.
         if entries.len() < changes.len() {
             return changes.iter().map(|change| self.write(change)).collect();
         }
@@ -178,7 +176,7 @@ impl System for Machine {
 
     fn children(&mut self, key: &Key) -> Result<Vec<Key>, Error> {
         match key {
-            Key::Table(table::Key::Service(_)) if self.is_out_of_sight() => Ok(Vec::new()),
+            Key::Table(table::Key::Service(_)) if self.must_stay_unloaded() => Ok(Vec::new()),
             Key::Table(table::Key::Service(service)) => {
                 Ok(self.tables()?.destinations(service)?.into_iter().map(Key::Table).collect())
             }
