@@ -7,7 +7,6 @@ mod address;
 mod bond;
 mod dr;
 mod duty;
-mod mss;
 mod nat;
 mod tun;
 mod tunnel_endpoint;
