@@ -83,11 +83,10 @@ impl<'a, W: System> Engine<'a, W> {
     }
 
     /// Compares each desired item with its actual state. Changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// Where a key cannot be read.
-    pub fn status(&mut self, desired: &[DesiredOf<W>]) -> Result<Vec<StatusOf<W>>, W::Error> {
+    pub(crate) fn status(
+        &mut self,
+        desired: &[DesiredOf<W>],
+    ) -> Result<Vec<StatusOf<W>>, W::Error> {
         let mut seen = HashSet::new();
         let items = desired.iter().filter(|item| seen.insert(&item.key));
         let status = |item: &DesiredOf<W>| {

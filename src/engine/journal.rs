@@ -106,10 +106,10 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
         if entry.owners.is_empty() {
             entry.acceptable.clone_from(&desired.acceptable);
         } else {
-            let does = |value: &V| {
+            let is_acceptable = |value: &V| {
                 desired.value.as_ref() == Some(value) || desired.acceptable.contains(value)
             };
-            entry.acceptable.retain(does);
+            entry.acceptable.retain(is_acceptable);
         }
         entry.owners.push(desired.owner.clone());
         true
@@ -120,7 +120,7 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
     pub(super) fn record(
         &mut self,
         desired: &Desired<K, V>,
-        found: Option<V>,
+        actual: Option<V>,
         side_effects: Vec<Change<K, V>>,
     ) {
         self.add_owner(desired);
@@ -133,7 +133,7 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
         }
         self.push(Entry {
             key: desired.key.clone(),
-            previous: found,
+            previous: actual,
             ours: desired.value.clone(),
             acceptable: desired.acceptable.clone(),
             side_effects: side_effects

@@ -54,17 +54,15 @@ impl<K: fmt::Display, V: fmt::Display> fmt::Display for Note<K, V> {
 
 /// Desired and actual state of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status<K, V> {
-    /// The key.
-    pub key: K,
-    /// The desired value; `None` where the key must have none.
-    pub desired: Option<V>,
-    /// The actual value.
-    pub actual: Option<V>,
+pub(crate) struct Status<K, V> {
+    pub(crate) key: K,
+    /// `None` where the key must have none.
+    pub(crate) desired: Option<V>,
+    pub(crate) actual: Option<V>,
     /// Whether the actual value is acceptable.
-    pub in_sync: bool,
+    pub(crate) in_sync: bool,
     /// Its value before the first change; `None` where the journal has no entry for it.
-    pub journalled: Option<Option<V>>,
+    pub(crate) journalled: Option<Option<V>>,
 }
 
 /// Why a change, or a run, failed.
