@@ -1,15 +1,15 @@
 //! Which connections are listed, counted by what, and at which cost.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::BufRead;
 use std::net::{IpAddr, SocketAddr};
 
 use lvs::proc::{self, Connection, ConnectionTable};
 
-use super::columns::Columns;
-use super::endpoint::Endpoint;
 use super::error::Error;
+use super::names::Endpoint;
 
 /// Fewer connections are listed within seconds by every kernel.
 const MANY: u64 = 100_000;
@@ -154,8 +154,8 @@ fn append_key(key: &mut String, connection: &Connection<'_>, by: CountBy) {
     match by {
         CountBy::Client => lvs::ruleset::syntax::append_address(key, connection.client.ip()),
         CountBy::Service => {
-            key.left(&String::from_utf8_lossy(connection.protocol), 4);
-            key.push(' ');
+            // Writing to a string does not fail.
+            let _ = write!(key, "{:<4} ", String::from_utf8_lossy(connection.protocol));
             Endpoint::of_socket(connection.service, None).append_listed(key, None);
         }
         CountBy::Destination => {

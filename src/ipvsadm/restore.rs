@@ -12,9 +12,9 @@ use lvs::proc::read_line;
 
 use super::command::Command;
 use super::error::Error;
+use super::names::SystemNames;
 use super::parse;
 use super::session::{Console, Session};
-use super::system_names::SystemNames;
 
 /// Parses the words of a line, without a leading `ipvsadm`.
 pub(crate) type ParseLine<'a> = dyn FnMut(&[&str]) -> Result<Command, Error> + 'a;

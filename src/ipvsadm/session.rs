@@ -10,7 +10,7 @@ use lvs::table::Tables;
 use super::command::{Command, Listing, Subject};
 use super::error::Error;
 use super::source::Source;
-use super::{Names, connections, explain, json, list, options, save};
+use super::{Names, connections, explain, json, list, options};
 
 /// The standard streams of a command.
 pub struct Console<'a> {
@@ -108,7 +108,7 @@ impl<'a, T: Transport> Session<'a, T> {
             }
             Command::Save { numeric } => {
                 let names = (!numeric).then_some(self.names);
-                save::save(&mut self.source, names, output)?;
+                list::save(&mut self.source, names, output)?;
             }
             Command::Restore | Command::ClearAndRestore | Command::Replace => {}
         }

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::fake_names::FakeNames;
-use super::run::run;
+use super::names::fake::FakeNames;
+use super::program::run;
 use super::{Command, Console, parse};
 use lvs::ipvs::Client;
 use lvs::netlink::fake_kernel::{Answer, FAMILY, FakeKernel, Seen, end, message, outcome};

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::ipvsadm::endpoint::Endpoint;
+use crate::ipvsadm::names::Endpoint;
 use lvs::ipvs::{
     Destination, DestinationEntry, Forwarding, Service, ServiceEntry, ServiceFlags, ServiceIdentity,
 };

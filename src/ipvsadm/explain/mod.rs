@@ -3,10 +3,9 @@
 //! The functions of the other files are pure. This file reads what they need, and only after a failure
 //! that is to be explained.
 
-mod daemon;
-mod destination;
 mod entries;
 mod kernel;
+mod refused;
 
 use std::fmt::Display;
 
@@ -111,7 +110,7 @@ fn of_change<T: Transport>(
             Request::AddDestination { destination, .. }
             | Request::EditDestination { destination, .. },
             libc::ERANGE,
-        ) => destination::thresholds(destination),
+        ) => refused::thresholds(destination),
         (
             Request::AddDestination { service, destination }
             | Request::EditDestination { service, destination },
@@ -119,10 +118,10 @@ fn of_change<T: Transport>(
         ) => invalid_destination(source, service, destination),
         (Request::StartDaemon(daemon), errno) => {
             let running = source.daemons().ok()?;
-            daemon::not_started(daemon, errno, &running)
+            refused::not_started(daemon, errno, &running)
         }
         (Request::StopDaemon { state, .. }, libc::ESRCH) => {
-            Some(daemon::not_running(*state, &source.daemons().ok()?))
+            Some(refused::not_running(*state, &source.daemons().ok()?))
         }
         _ => None,
     }
@@ -141,12 +140,12 @@ fn invalid_destination<T: Transport>(
     destination: &Destination,
 ) -> Option<String> {
     if destination.family() != service.family()
-        && let Some(text) = destination::family(destination, &source.daemons().ok()?)
+        && let Some(text) = refused::family(destination, &source.daemons().ok()?)
     {
         return Some(text);
     }
     let address = destination.address;
-    destination::address(address, destination::reach(address))
+    refused::address(address, refused::reach(address))
 }
 
 /// The command line does not let such a prefix length through. IPv4 masks are not checked, not even 0.

@@ -5,12 +5,12 @@ use std::io::{self, BufRead, Write};
 
 use lvs::proc::{Connection, ConnectionTable};
 
+use super::columns::Columns;
 use crate::ipvsadm::Names;
-use crate::ipvsadm::columns::Columns;
 use crate::ipvsadm::connections::{self, Choice, CountBy};
-use crate::ipvsadm::endpoint::Endpoint;
 use crate::ipvsadm::error::Error;
-use crate::ipvsadm::lookups::Lookups;
+use crate::ipvsadm::names::Endpoint;
+use crate::ipvsadm::names::Lookups;
 
 use super::ROW_LENGTH;
 
@@ -160,7 +160,7 @@ fn write_left(output: &mut dyn Write, bytes: &[u8], width: usize) -> io::Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipvsadm::fake_names::FakeNames;
+    use crate::ipvsadm::names::fake::FakeNames;
 
     /// As Linux 6.1 wrote it.
     const TABLE: &str = "\

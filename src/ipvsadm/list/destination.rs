@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use crate::ipvsadm::columns::Columns;
+use super::columns::Columns;
 use crate::ipvsadm::command::Format;
-use crate::ipvsadm::endpoint::{Endpoint, cut};
+use crate::ipvsadm::names::{Endpoint, cut};
 use lvs::ipvs::{Checksum, Destination, DestinationEntry, Forwarding, ServiceIdentity, Tunnel};
 
 use super::{ROW_LENGTH, Style, counters};
@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
     use crate::ipvsadm::Names;
-    use crate::ipvsadm::fake_names::FakeNames;
+    use crate::ipvsadm::names::fake::FakeNames;
     use lvs::ipvs::AddressFamily;
 
     const NAMES: FakeNames = FakeNames(&[

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
+use super::columns::Columns;
 use crate::ipvsadm::Names;
-use crate::ipvsadm::columns::Columns;
 use crate::ipvsadm::command::Format;
-use crate::ipvsadm::endpoint::{Endpoint, cut};
+use crate::ipvsadm::names::{Endpoint, cut};
 use lvs::ipvs::{AddressFamily, Protocol, Service, ServiceEntry, ServiceFlags, ServiceIdentity};
 use lvs::ruleset::syntax::scheduler_flags;
 
@@ -96,7 +96,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::ipvsadm::fake_names::FakeNames;
+    use crate::ipvsadm::names::fake::FakeNames;
     use lvs::ipvs::{Netmask, Persistence, Stats};
 
     const NAMES: FakeNames = FakeNames(&[

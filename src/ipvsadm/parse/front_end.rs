@@ -122,7 +122,7 @@ mod tests {
     use super::super::tests::words;
     use super::super::{UsageError, parse, parse_restore_line};
     use super::*;
-    use crate::ipvsadm::fake_names::VIP_EXAMPLE;
+    use crate::ipvsadm::names::fake::VIP_EXAMPLE;
     use lvs::ruleset::syntax::Scanner;
 
     fn scan(elements: &[String], posixly_correct: bool) -> Result<Vec<Event<'_>>, UsageError> {

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{UsageError, network, parse, parse_restore_line};
-use crate::ipvsadm::fake_names::VIP_EXAMPLE;
+use crate::ipvsadm::names::fake::VIP_EXAMPLE;
 use crate::ipvsadm::{Choice, Command, CountBy, Format, Listing, Manner, Network, Place, Subject};
 use lvs::ipvs::{
     AddressFamily, Checksum, Daemon, DaemonState, Destination, Forwarding, Netmask, Persistence,

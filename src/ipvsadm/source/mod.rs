@@ -1,15 +1,22 @@
 //! What listings and saved rules are read from: a kernel with IPVS, or without.
 
+mod order;
+
+use std::io::{self, Write};
+
 use lvs::ipvs::{
     Client, Daemon, Destination, DestinationEntry, Info, Request, ServiceEntry, ServiceIdentity,
     Timeouts,
 };
 use lvs::netlink::{self, Transport};
 use lvs::proc::{ConnectionTable, DestinationTable};
+use lvs::ruleset::Names;
 use lvs::table::Tables;
 
 use super::error::{Error, Operation};
-use super::order;
+use super::names::Lookups;
+
+pub(super) use order::sort_destinations;
 
 /// A connection to IPVS. If IPVS is not loaded there is no table, and everything counts as empty.
 pub(super) struct Source<T> {
@@ -62,7 +69,7 @@ impl<T: Transport> Source<T> {
         let destinations =
             client.destinations(service).map_err(Error::listing(Operation::ListServices))?;
         Ok(if sorted {
-            order::sort_destinations(destinations, |entry| &entry.destination)
+            sort_destinations(destinations, |entry| &entry.destination)
         } else {
             destinations
         })
@@ -76,7 +83,7 @@ impl<T: Transport> Source<T> {
         let Some(client) = self.client() else { return Ok(Vec::new()) };
         let destinations = client.bare_destinations(service);
         let destinations = destinations.map_err(Error::listing(Operation::ListServices))?;
-        Ok(order::sort_destinations(destinations, |destination| destination))
+        Ok(sort_destinations(destinations, |destination| destination))
     }
 
     /// The destinations of all services at once, as far as the plain listing shows them; `None` if the
@@ -129,4 +136,52 @@ impl<T: Transport> Source<T> {
 
 fn not_loaded() -> netlink::Error {
     netlink::Error::NoFamily("IPVS".to_owned())
+}
+
+/// A service and its destinations.
+pub(super) struct Pool<'a, D> {
+    pub(super) service: &'a ServiceEntry,
+    pub(super) destinations: Vec<D>,
+}
+
+/// Writes services, each with its destinations as soon as `read` has them. `services` are in the order of
+/// the kernel, and `read` gets the place of a service in it. With names, all is written at the end, once all
+/// names are looked up in parallel.
+///
+/// If destinations cannot be read, the services before and their own service are written.
+pub(super) fn write_pools<T: Transport, D>(
+    source: &mut Source<T>,
+    services: &[ServiceEntry],
+    sorted: bool,
+    names: Option<&dyn Names>,
+    output: &mut dyn Write,
+    read: impl Fn(&mut Source<T>, usize, &ServiceEntry) -> Result<Vec<D>, Error>,
+    write_pool: impl Fn(&mut dyn Write, &Pool<'_, D>, Option<&dyn Names>) -> io::Result<()>,
+) -> Result<(), Error> {
+    let mut pools = Vec::new();
+    let mut end = Ok(());
+    let places =
+        if sorted { order::order_of_services(services) } else { (0..services.len()).collect() };
+    for place in places {
+        let Some(service) = services.get(place) else { continue };
+        let (destinations, result) = match read(source, place, service) {
+            Ok(destinations) => (destinations, Ok(())),
+            Err(error) => (Vec::new(), Err(error)),
+        };
+        let pool = Pool { service, destinations };
+        match names {
+            None => write_pool(output, &pool, None)?,
+            Some(_) => pools.push(pool),
+        }
+        if result.is_err() {
+            end = result;
+            break;
+        }
+    }
+    if let Some(names) = names {
+        Lookups::new(names).write(output, |names, output| {
+            pools.iter().try_for_each(|pool| write_pool(output, pool, Some(names)))
+        })?;
+    }
+    end
 }

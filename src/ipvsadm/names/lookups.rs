@@ -12,8 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder};
 
 use lvs::ipvs::Protocol;
-
-use super::Names;
+use lvs::ruleset::Names;
 
 /// Lookups in parallel. A forwarder such as dnsmasq refuses more than 150.
 const MAX_PARALLEL: usize = 128;
@@ -39,19 +38,19 @@ enum Answer {
 }
 
 /// Names, each of which is looked up once.
-pub(super) struct Lookups<'a> {
+pub(crate) struct Lookups<'a> {
     names: &'a dyn Names,
     answers: Mutex<HashMap<Question, Answer>>,
 }
 
 impl<'a> Lookups<'a> {
-    pub(super) fn new(names: &'a dyn Names) -> Self {
+    pub(crate) fn new(names: &'a dyn Names) -> Self {
         Self { names, answers: Mutex::default() }
     }
 
     /// Writes what `compose` composes, which must be the same for the same names. If it fails, what it has
     /// composed is written before the error is returned.
-    pub(super) fn write<E: From<io::Error>>(
+    pub(crate) fn write<E: From<io::Error>>(
         &self,
         output: &mut dyn Write,
         compose: impl Fn(&dyn Names, &mut dyn Write) -> Result<(), E>,
@@ -155,7 +154,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::ipvsadm::endpoint::Endpoint;
+    use crate::ipvsadm::names::Endpoint;
     use lvs::ruleset::syntax::append_endpoint;
 
     /// A resolver that does not answer until so many questions wait.

@@ -8,8 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ptr;
 
 use lvs::ipvs::Protocol;
-
-use super::Names;
+use lvs::ruleset::Names;
 
 /// Initial and maximum buffer size: `/etc/services` needs a few hundred bytes, a host with very many
 /// addresses some thousands.
