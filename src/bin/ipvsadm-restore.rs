@@ -1,4 +1,5 @@
-//! `ipvsadm-restore`, under whatever name: replaces the IPVS table by what standard input or a file says.
+//! `ipvsadm-restore`, also under another name: replaces the IPVS table by that of standard input or
+//! a file.
 
 use std::process::ExitCode;
 

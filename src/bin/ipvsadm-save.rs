@@ -1,4 +1,4 @@
-//! `ipvsadm-save`, under whatever name: writes the IPVS table to standard output or a file.
+//! `ipvsadm-save`, also under another name: writes the IPVS table to standard output or a file.
 
 use std::process::ExitCode;
 

@@ -1,9 +1,9 @@
-//! `ipvsadm`, the drop-in for ipvsadm 1.31. A link or copy of it that is called `ipvsadm-save` or
-//! `ipvsadm-restore` is that program.
+//! `ipvsadm`, the drop-in for ipvsadm 1.31. A link to it or copy of it that is called
+//! `ipvsadm-save` or `ipvsadm-restore` is that program.
 //!
-//! The C library calls `main` itself, without the runtime of the standard library in between: that
-//! reads /proc/self/maps and installs handlers for a stack overflow, a third of the system calls of
-//! a listing of an empty table.
+//! The C library calls `main` itself, without the runtime of the standard library. That runtime
+//! reads /proc/self/maps and installs handlers for a stack overflow: a third of the system calls
+//! that list an empty table.
 
 #![allow(unsafe_code)]
 #![no_main]

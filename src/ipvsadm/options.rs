@@ -71,11 +71,9 @@ static TABLE_COMMANDS: Section = Section {
     title: "\nTables",
     rows: &[
         Row::command(Verb::List, "list", "Ll")
-            .followed_by("[SERVICE] [LISTING]")
-            .help("list the table, one service, or something else"),
+            .followed_by("[SERVICE] [LISTING]", "list the table, one service, or something else"),
         Row::command(Verb::Save, "save", "S")
-            .followed_by("[-n]")
-            .help("write the table as commands to standard output"),
+            .followed_by("[-n]", "write the table as commands to standard output"),
         Row::command(Verb::Restore, "restore", "R").help("read commands from standard input"),
         Row::option(Own::Replace.id(), 43, "replace", "")
             .goes_with(Verb::Restore.bit())
@@ -124,20 +122,17 @@ static OTHER_LISTINGS: Section = Section {
             .alone_with(LIST)
             .help("the connection table"),
         listing(Own::Client, 38, "client", "")
-            .takes("ADDRESS[/PREFIX]", Completion::Nothing)
-            .help("connections of these clients only"),
+            .takes("ADDRESS[/PREFIX]", "connections of these clients only"),
         listing(Own::VirtualAddress, 39, "vip", "")
-            .takes("ADDRESS[:PORT]", Completion::Nothing)
-            .help("connections to this virtual address only"),
+            .takes("ADDRESS[:PORT]", "connections to this virtual address only"),
         listing(Own::Destination, 40, "real", "")
-            .takes("ADDRESS[:PORT]", Completion::Nothing)
-            .help("connections to this real server only"),
+            .takes("ADDRESS[:PORT]", "connections to this real server only"),
         listing(Own::State, 41, "state", "")
-            .takes("STATE", Completion::Words(STATES))
-            .help("connections in this state only"),
+            .takes("STATE", "connections in this state only")
+            .completes(Completion::Words(STATES)),
         listing(Own::CountBy, 42, "count-by", "")
-            .takes("client|vip|real|state", Completion::Words(&["client", "vip", "real", "state"]))
-            .help("connections counted, the most first, without names"),
+            .takes("client|vip|real|state", "connections counted, the most first, without names")
+            .completes(Completion::Words(&["client", "vip", "real", "state"])),
         listing(Own::Timeout, 12, "timeout", "").alone_with(LIST).help("timeouts of connections"),
         listing(Own::Daemon, 13, "daemon", "").alone_with(LIST).help("synchronization daemons"),
     ],
@@ -175,9 +170,9 @@ static EVERY_COMMAND: Section = Section {
     title: "\nWith every command",
     rows: &[
         Row::option(Own::NetworkNamespace.id(), 36, "netns", "")
-            .takes("NAME|PATH|PID", Completion::Namespaces)
-            .goes_with(EVERY)
-            .help("in that network namespace"),
+            .takes("NAME|PATH|PID", "in that network namespace")
+            .completes(Completion::Namespaces)
+            .goes_with(EVERY),
         Row::option(Own::Explain.id(), 37, "explain", "").goes_with(EVERY).help(
             "a second line with cause and cure after an error, also where\nno terminal shows it",
         ),

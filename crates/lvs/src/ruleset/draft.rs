@@ -5,7 +5,8 @@
 //! option goes with which command, then what the values mean together.
 
 use std::mem;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 
 use super::option::{Id, Legality, Row, Table, Verb};
 use super::print::{CHECKSUMS, METHODS, PROTOCOLS, SCHEDULER_FLAGS, TunnelType};
@@ -26,6 +27,11 @@ const DEFAULT_PERSISTENCE: u32 = 360;
 
 /// Longest message of a daemon: 65535 bytes less the headers of IPv4 and UDP.
 const MAXIMUM_MESSAGE: u16 = 65507;
+
+/// Weights and thresholds: the kernel takes them for signed.
+const COUNTS: RangeInclusive<u32> = 0..=i32::MAX.cast_unsigned();
+
+const PORTS: RangeInclusive<u16> = 1..=u16::MAX;
 
 /// Scheduler of a service for which none is named.
 const DEFAULT_SCHEDULER: &str = "wlc";
@@ -65,22 +71,14 @@ pub struct Draft<'a> {
     one_packet: bool,
 
     real_server: Option<(IpAddr, u16)>,
-    forwarding: Forwarding,
-    weight: u32,
-    upper_threshold: u32,
-    lower_threshold: u32,
+    /// Its address, port and tunnel come from the other fields.
+    destination: Destination,
     tunnel_options: bool,
     tunnel_type: TunnelType,
     tunnel_port: u16,
     checksum: Checksum,
 
-    daemon_state: DaemonState,
-    interface: String,
-    sync_id: u32,
-    group: Option<IpAddr>,
-    port: Option<u16>,
-    time_to_live: Option<u8>,
-    maximum_length: Option<u16>,
+    daemon: Daemon,
 }
 
 impl<'a> Draft<'a> {
@@ -99,21 +97,12 @@ impl<'a> Draft<'a> {
             persistence_engine: None,
             one_packet: false,
             real_server: None,
-            forwarding: Forwarding::DirectRouting,
-            weight: 1,
-            upper_threshold: 0,
-            lower_threshold: 0,
+            destination: Destination::new(Ipv4Addr::UNSPECIFIED, 0, Forwarding::DirectRouting),
             tunnel_options: false,
             tunnel_type: TunnelType::default(),
             tunnel_port: 0,
             checksum: Checksum::default(),
-            daemon_state: DaemonState::Master,
-            interface: String::new(),
-            sync_id: 0,
-            group: None,
-            port: None,
-            time_to_live: None,
-            maximum_length: None,
+            daemon: Daemon::new(DaemonState::Master, "", 0),
         }
     }
 
@@ -167,7 +156,7 @@ impl<'a> Draft<'a> {
             Verb::StopDaemon => "start_daemon",
             _ => return Ok(()),
         };
-        self.daemon_state = [DaemonState::Master, DaemonState::Backup]
+        self.daemon.state = [DaemonState::Master, DaemonState::Backup]
             .into_iter()
             .find(|state| Some(state.name()) == value)
             .ok_or(UsageError::Illegal(what))?;
@@ -205,45 +194,36 @@ impl<'a> Draft<'a> {
             }
             Id::OnePacket => self.one_packet = true,
             Id::RealServer => self.take_real_server(text)?,
-            Id::Weight => self.weight = count(text, "weight")?,
-            Id::UpperThreshold => self.upper_threshold = count(text, "u_threshold")?,
-            Id::LowerThreshold => self.lower_threshold = count(text, "l_threshold")?,
+            Id::Weight => self.destination.weight = number(text, COUNTS, "weight")?,
+            Id::UpperThreshold => {
+                self.destination.upper_threshold = number(text, COUNTS, "u_threshold")?;
+            }
+            Id::LowerThreshold => {
+                self.destination.lower_threshold = number(text, COUNTS, "l_threshold")?;
+            }
             Id::TunnelType => {
                 let kind = TunnelType::ALL.into_iter().find(|kind| kind.name() == text);
                 self.tunnel_type = kind.ok_or(UsageError::Illegal("tunnel type"))?;
                 self.tunnel_options = true;
             }
             Id::TunnelPort => {
-                let port = integer(text, 1..=u16::MAX);
-                self.tunnel_port = port.ok_or(UsageError::Illegal("tunnel port"))?;
+                self.tunnel_port = number(text, PORTS, "tunnel port")?;
                 self.tunnel_options = true;
             }
-            Id::MulticastInterface => self.interface = cut(text, 15).to_owned(),
-            Id::SyncId => {
-                self.sync_id = integer(text, 0..=255).ok_or(UsageError::Illegal("syncid"))?;
-            }
-            Id::MulticastGroup => {
-                let group = multicast_group(text).map_err(|family| UsageError::InvalidGroup {
-                    family,
-                    group: text.to_owned(),
-                })?;
-                self.group = Some(group);
-            }
-            Id::MulticastPort => {
-                let port = integer(text, 1..=u16::MAX);
-                self.port = Some(port.ok_or(UsageError::Illegal("mcast-port"))?);
-            }
+            Id::MulticastInterface => self.daemon.interface = cut(text, 15).to_owned(),
+            Id::SyncId => self.daemon.sync_id = number(text, 0..=255, "syncid")?,
+            Id::MulticastGroup => self.daemon.group = Some(multicast_group(text)?),
+            Id::MulticastPort => self.daemon.port = Some(number(text, PORTS, "mcast-port")?),
             Id::MulticastTimeToLive => {
-                let hops = integer(text, 1..=u8::MAX);
-                self.time_to_live = Some(hops.ok_or(UsageError::Illegal("mcast-ttl"))?);
+                self.daemon.time_to_live = Some(number(text, 1..=u8::MAX, "mcast-ttl")?);
             }
             Id::SyncMaximumLength => {
-                let bytes = integer(text, 1..=MAXIMUM_MESSAGE);
-                self.maximum_length = Some(bytes.ok_or(UsageError::Illegal("sync-maxlen"))?);
+                let length = number(text, 1..=MAXIMUM_MESSAGE, "sync-maxlen")?;
+                self.daemon.maximum_length = Some(length);
             }
             Id::Gatewaying | Id::Ipip | Id::Masquerading => {
                 if let Some(row) = METHODS.iter().find(|row| row.0 == id) {
-                    self.forwarding = row.1;
+                    self.destination.forwarding = row.1;
                 }
             }
             Id::TunnelNoChecksum | Id::TunnelChecksum | Id::TunnelRemoteChecksum => {
@@ -341,9 +321,12 @@ impl<'a> Draft<'a> {
             Verb::Flush => Request::Flush,
             Verb::Zero => Request::Zero(self.service.filter(|service| !is_all_zero(service))),
             Verb::Set => Request::SetTimeouts(timeouts),
-            Verb::StartDaemon => Request::StartDaemon(self.daemon()),
+            Verb::StartDaemon => Request::StartDaemon(Daemon {
+                interface: given(&mut self.daemon.interface, DEFAULT_INTERFACE),
+                ..self.daemon.clone()
+            }),
             Verb::StopDaemon => {
-                Request::StopDaemon { state: self.daemon_state, sync_id: self.sync_id }
+                Request::StopDaemon { state: self.daemon.state, sync_id: self.daemon.sync_id }
             }
             Verb::List | Verb::Restore | Verb::Save | Verb::Help | Verb::Version => {
                 return Ok(None);
@@ -430,24 +413,20 @@ impl<'a> Draft<'a> {
         let service = self.identity()?;
         let (address, port) = self.real_server()?;
         let is_mark = matches!(service, ServiceIdentity::Mark { .. });
-        let is_tunnel = self.forwarding == Forwarding::Tunnel;
+        let forwarding = self.destination.forwarding;
+        let is_tunnel = forwarding == Forwarding::Tunnel;
+        let checksum = self.checksum;
+        // Only masquerading can rewrite the port.
+        let keeps_port = is_mark || forwarding == Forwarding::Masquerade;
         let destination = Destination {
             address,
-            // Only masquerading can rewrite the port.
-            port: if self.forwarding == Forwarding::Masquerade || is_mark {
-                port
-            } else {
-                service.port()
-            },
-            forwarding: self.forwarding,
-            weight: self.weight,
-            upper_threshold: self.upper_threshold,
-            lower_threshold: self.lower_threshold,
+            port: if keeps_port { port } else { service.port() },
             tunnel: match self.tunnel_type {
                 TunnelType::Ipip => Tunnel::Ipip,
-                TunnelType::Gue => Tunnel::Gue { port: self.tunnel_port, checksum: self.checksum },
-                TunnelType::Gre => Tunnel::Gre { checksum: self.checksum },
+                TunnelType::Gue => Tunnel::Gue { port: self.tunnel_port, checksum },
+                TunnelType::Gre => Tunnel::Gre { checksum },
             },
+            ..self.destination
         };
         if destination.family() != service.family() && !is_tunnel {
             return Err(UsageError::DifferentFamily);
@@ -470,23 +449,8 @@ impl<'a> Draft<'a> {
             TunnelType::Gre => (0, EITHER),
         };
         let legality = Legality { required, legal: required | exclusive, exclusive };
-        let user = ("tunnel type", self.tunnel_type.name());
-        legality
-            .check(self.places & (PORT | EITHER | REMOTE))
-            .map_err(|broken| self.context.table.error(broken, user))
-    }
-
-    /// The daemon of `--start-daemon`.
-    fn daemon(&mut self) -> Daemon {
-        Daemon {
-            state: self.daemon_state,
-            interface: given(&mut self.interface, DEFAULT_INTERFACE),
-            sync_id: self.sync_id,
-            maximum_length: self.maximum_length,
-            group: self.group,
-            port: self.port,
-            time_to_live: self.time_to_live,
-        }
+        let given = self.places & (PORT | EITHER | REMOTE);
+        legality.check(given, self.context.table, ("tunnel type", self.tunnel_type.name()))
     }
 }
 
@@ -506,7 +470,10 @@ fn timeout(text: &str, minimum: u32) -> Result<u32, UsageError> {
         .ok_or_else(|| UsageError::InvalidTimeout(text.to_owned()))
 }
 
-/// A weight or a threshold: the kernel takes them for signed.
-fn count(text: &str, what: &'static str) -> Result<u32, UsageError> {
-    integer(text, 0..=i32::MAX.cast_unsigned()).ok_or(UsageError::Illegal(what))
+/// A number of that range.
+fn number<T>(text: &str, range: RangeInclusive<T>, what: &'static str) -> Result<T, UsageError>
+where
+    T: TryFrom<i64> + PartialOrd,
+{
+    integer(text, range).ok_or(UsageError::Illegal(what))
 }

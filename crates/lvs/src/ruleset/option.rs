@@ -160,18 +160,28 @@ impl Row {
         Self { name, ..self }
     }
 
-    /// Text behind the option that is not its argument.
-    pub const fn followed_by(self, value: &'static str) -> Self {
-        Self { value, ..self }
+    /// A command that operands or options follow.
+    pub const fn followed_by(self, value: &'static str, help: &'static str) -> Self {
+        Self { value, help, ..self }
     }
 
-    /// An argument that must be there.
-    pub const fn takes(self, value: &'static str, completion: Completion) -> Self {
-        Self { argument: Argument::Required, value, completion, ..self }
+    /// An option with an argument.
+    pub const fn takes(self, value: &'static str, help: &'static str) -> Self {
+        Self { argument: Argument::Required, value, help, ..self }
     }
 
-    pub const fn may_take(self, value: &'static str) -> Self {
-        Self { argument: Argument::Optional, value, ..self }
+    /// An option whose argument may be left out.
+    pub const fn may_take(self, value: &'static str, help: &'static str) -> Self {
+        Self { argument: Argument::Optional, value, help, ..self }
+    }
+
+    /// A command or option without an argument.
+    pub const fn help(self, help: &'static str) -> Self {
+        Self { help, ..self }
+    }
+
+    pub const fn completes(self, completion: Completion) -> Self {
+        Self { completion, ..self }
     }
 
     pub const fn goes_with(self, verbs: Verbs) -> Self {
@@ -184,10 +194,6 @@ impl Row {
 
     pub const fn alone_with(self, verbs: Verbs) -> Self {
         Self { exclusive: verbs, ..self.goes_with(verbs) }
-    }
-
-    pub const fn help(self, help: &'static str) -> Self {
-        Self { help, ..self }
     }
 
     /// The command that this row is, if it is one.
@@ -215,35 +221,38 @@ pub(super) struct Legality {
     pub(super) exclusive: u64,
 }
 
-/// What is wrong with a line's options, by place.
-pub(super) enum Broken {
-    Missing(u32),
-    Illegal(u32),
-    Conflict { first: u32, later: u32 },
-}
-
 impl Legality {
     const NONE: Self = Self { required: 0, legal: 0, exclusive: 0 };
 
-    /// The first place, in the order of the reference's checks, at which the given options are
-    /// wrong.
-    pub(super) const fn check(self, given: u64) -> Result<(), Broken> {
+    /// Checks the places given. The first wrong one, in the order of the reference, is the error of
+    /// `user`: a command or a tunnel type.
+    pub(super) fn check(
+        self,
+        given: u64,
+        table: &Table,
+        (kind, user): (&'static str, &'static str),
+    ) -> Result<(), UsageError> {
         let missing = self.required & !given;
         let illegal = given & !self.legal;
         let exclusive = given & self.exclusive;
         let later = exclusive & exclusive.wrapping_sub(1);
-        let broken = missing | illegal | later;
-        if broken == 0 {
+        let wrong = missing | illegal | later;
+        if wrong == 0 {
             return Ok(());
         }
-        let place = broken.trailing_zeros();
-        let bit = 1 << place;
-        Err(if missing & bit != 0 {
-            Broken::Missing(place)
-        } else if illegal & bit != 0 {
-            Broken::Illegal(place)
+        let name_of = |place| {
+            let row = table.rows().find(|row| row.place.map(u32::from) == Some(place));
+            row.map_or("", |row| row.name)
+        };
+        let place = wrong.trailing_zeros();
+        let name = name_of(place);
+        Err(if missing >> place & 1 != 0 {
+            UsageError::MissingOption { name, user, kind }
+        } else if illegal >> place & 1 != 0 {
+            UsageError::IllegalOption { name, user, kind }
         } else {
-            Broken::Conflict { first: exclusive.trailing_zeros(), later: place }
+            let first = name_of(exclusive.trailing_zeros());
+            UsageError::Conflict { later: name, first, user, kind }
         })
     }
 }
@@ -309,25 +318,6 @@ impl Table {
     pub(super) fn check(&self, command: &'static Row, given: u64) -> Result<(), UsageError> {
         let verb = command.verb().map_or(0, |verb| verb as usize);
         let legality = self.legality.get(verb).copied().unwrap_or_default();
-        legality.check(given).map_err(|broken| self.error(broken, ("command", command.name)))
-    }
-
-    /// The error of that user of the options: a command or a tunnel type.
-    pub(super) fn error(
-        &self,
-        broken: Broken,
-        (kind, user): (&'static str, &'static str),
-    ) -> UsageError {
-        let name = |place: u32| {
-            let row = self.rows().find(|row| row.place.map(u32::from) == Some(place));
-            row.map_or("", |row| row.name)
-        };
-        match broken {
-            Broken::Missing(place) => UsageError::MissingOption { name: name(place), user, kind },
-            Broken::Illegal(place) => UsageError::IllegalOption { name: name(place), user, kind },
-            Broken::Conflict { first, later } => {
-                UsageError::Conflict { later: name(later), first: name(first), user, kind }
-            }
-        }
+        legality.check(given, self, ("command", command.name))
     }
 }

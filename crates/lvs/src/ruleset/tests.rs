@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::option::{Broken, Legality, Row};
+use super::option::{Legality, Row};
 use super::rows::LANGUAGE;
 use super::syntax::{Style, append_destination, append_identity, append_service, scheduler_flags};
 use super::{Error, Names, NoNames, UsageError, parse, parse_line, words};
@@ -320,12 +320,18 @@ fn exit_code_is_255_where_the_option_library_complains() {
 
 #[test]
 fn first_wrong_place_gives_the_error() {
-    let legality = Legality { required: 0b0100, legal: 0b1_1110, exclusive: 0b1_1000 };
-    assert!(legality.check(0b0110).is_ok());
-    assert!(matches!(legality.check(0b0010), Err(Broken::Missing(2))));
-    assert!(matches!(legality.check(0b0001), Err(Broken::Illegal(0))));
-    assert!(matches!(legality.check(0b10_0000), Err(Broken::Missing(2))));
-    assert!(matches!(legality.check(0b1_1100), Err(Broken::Conflict { first: 3, later: 4 })));
+    let legality = Legality { required: 0b1_0000, legal: 0b111_1000, exclusive: 0b110_0000 };
+    let user = "add-service";
+    let kind = "command";
+    let check = |given| legality.check(given, &LANGUAGE, (kind, user));
+    let missing = Err(UsageError::MissingOption { name: "persistent", user, kind });
+    let illegal = Err(UsageError::IllegalOption { name: "service-address", user, kind });
+    let (first, later) = ("netmask", "real-server");
+    assert_eq!(check(0b001_1000), Ok(()));
+    assert_eq!(check(0b000_1000), missing);
+    assert_eq!(check(0b000_0100), illegal);
+    assert_eq!(check(0b1000_0000), missing);
+    assert_eq!(check(0b111_0000), Err(UsageError::Conflict { later, first, user, kind }));
 }
 
 /// The tables of the printer name options that the scanner knows by the same ids.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
-use super::Names;
+use super::{Names, UsageError};
 use crate::ipvs::{AddressFamily, Netmask, Protocol};
 
 /// What `isspace` takes for white space in the C locale.
@@ -71,17 +71,16 @@ pub fn address_and_port(
 }
 
 /// A multicast address: IPv6 if there is a colon in it, else IPv4 in four decimal numbers.
-///
-/// # Errors
-///
-/// The family that the text was taken for, `IPv4` or `IPv6`.
-pub(super) fn multicast_group(text: &str) -> Result<IpAddr, &'static str> {
+pub(super) fn multicast_group(text: &str) -> Result<IpAddr, UsageError> {
     let (address, family) = if text.contains(':') {
         (text.parse().map(IpAddr::V6), "IPv6")
     } else {
         (text.parse().map(IpAddr::V4), "IPv4")
     };
-    address.ok().filter(IpAddr::is_multicast).ok_or(family)
+    address
+        .ok()
+        .filter(IpAddr::is_multicast)
+        .ok_or_else(|| UsageError::InvalidGroup { family, group: text.to_owned() })
 }
 
 /// An IPv4 address in numbers, or the name of a host.
@@ -149,7 +148,7 @@ mod tests {
     use crate::ruleset::tests::VIP_EXAMPLE;
 
     #[test]
-    fn space_and_sign_before_digits_and_nothing_after() {
+    fn integer_allows_space_and_sign_before_digits_only() {
         for text in ["5", " 5", "\t\n\x0b\x0c\r5", "+5", "005"] {
             assert_eq!(integer(text, 0..=9), Some(5), "{text:?}");
         }
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_range_holds_at_both_ends() {
+    fn integer_range_includes_both_ends() {
         assert_eq!(integer("4294967295", 1..=u32::MAX), Some(u32::MAX));
         assert_eq!(integer("4294967296", 1..=u32::MAX), None);
         assert_eq!(integer("0", 1..=u32::MAX), None);
@@ -169,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leading_integer_ends_where_digits_end() {
+    fn leading_integer_ends_where_digits_end() {
         assert_eq!(leading_integer(" 64abc"), 64);
         assert_eq!(leading_integer("+7"), 7);
         assert_eq!(leading_integer("-7"), -7);
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn ipv4_in_every_form_of_the_c_library() {
+    fn ipv4_reads_in_every_form_of_the_c_library() {
         assert_eq!(read("192.0.2.1:80"), written("192.0.2.1", 80));
         assert_eq!(read("192.0.2.1"), written("192.0.2.1", None));
         assert_eq!(read("192.0.2"), written("192.0.0.2", None));
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn not_an_ipv4_address() {
+    fn text_that_is_no_ipv4_address_is_refused() {
         for text in [
             "",
             "80",
@@ -258,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_hosts_and_ports() {
+    fn names_of_hosts_and_ports_are_looked_up() {
         assert_eq!(read("vip.example:www"), written("192.0.2.10", 80));
         assert_eq!(read("nowhere.example:80"), None);
         assert_eq!(read("192.0.2.1:HTTP"), None);
@@ -266,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn ports() {
+    fn port_is_a_number_or_a_name_of_the_protocol() {
         assert_eq!(read("192.0.2.1: 80"), written("192.0.2.1", 80));
         assert_eq!(read("192.0.2.1:+80"), written("192.0.2.1", 80));
         assert_eq!(read("192.0.2.1:65535"), written("192.0.2.1", 65535));
@@ -276,19 +275,21 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_multicast_and_strict() {
+    fn multicast_group_is_strict_and_multicast() {
+        let refused =
+            |family, text: &str| Err(UsageError::InvalidGroup { family, group: text.to_owned() });
         assert_eq!(multicast_group("224.0.0.82"), Ok([224, 0, 0, 82].into()));
         assert_eq!(multicast_group("ff02::81").map(|it| it.is_ipv6()), Ok(true));
         for text in ["", "1.2.3.4", "0224.0.0.1", "224.1", "vip.example"] {
-            assert_eq!(multicast_group(text), Err("IPv4"), "{text:?}");
+            assert_eq!(multicast_group(text), refused("IPv4", text), "{text:?}");
         }
         for text in ["::1", "ff02::1%lo", "224.0.0.1:"] {
-            assert_eq!(multicast_group(text), Err("IPv6"), "{text:?}");
+            assert_eq!(multicast_group(text), refused("IPv6", text), "{text:?}");
         }
     }
 
     #[test]
-    fn any_bits_are_an_ipv4_mask() {
+    fn ipv4_mask_may_have_any_bits() {
         let read = |text| netmask(text, AddressFamily::Ipv4, &VIP_EXAMPLE);
         let mask = |a, b, c, d| Some(Netmask::Ipv4(Ipv4Addr::new(a, b, c, d)));
         assert_eq!(read("255.255.255.0"), mask(255, 255, 255, 0));
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_mask_is_a_prefix_length() {
+    fn ipv6_mask_is_a_prefix_length() {
         let read = |text| netmask(text, AddressFamily::Ipv6, &VIP_EXAMPLE);
         assert_eq!(read("1"), Some(Netmask::Ipv6(1)));
         assert_eq!(read("64abc"), Some(Netmask::Ipv6(64)));
@@ -311,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_too_long_is_cut() {
+    fn cut_shortens_only_long_text() {
         assert_eq!(cut("wlc", 15), "wlc");
         assert_eq!(cut("abcdefghijklmnop", 15), "abcdefghijklmno");
         assert_eq!(cut("abcdefghijklmn\u{e9}", 15), "abcdefghijklmn");
