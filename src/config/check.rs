@@ -174,7 +174,7 @@ fn attributes(service: &ServiceTable) -> Result<(), Mistake> {
     }
     for flag in &service.flags {
         let scheduler = service.scheduler.0.as_str();
-        if flag.get_ref().belongs_to_other_than(scheduler) {
+        if !flag.get_ref().0.fits(scheduler) {
             refuse!(flag, "the scheduler {scheduler} has no such flag");
         }
     }

@@ -230,7 +230,7 @@ impl ServiceTable {
         let identity = self.listen.get_ref().0;
         let mut service = Service::new(identity, &*self.scheduler.0);
         for flag in &self.flags {
-            service.flags = service.flags.union(flag.get_ref().flag);
+            service.flags = service.flags.union(flag.get_ref().0.flag);
         }
         if self.one_packet.as_ref().is_some_and(|one_packet| *one_packet.get_ref()) {
             service.flags = service.flags.union(ServiceFlags::ONE_PACKET);

@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use super::forms::deserialize_by;
-use lvs::ipvs::{AddressFamily, Netmask, Protocol, ServiceFlags, ServiceIdentity};
+use lvs::ipvs::{AddressFamily, Netmask, Protocol, ServiceIdentity};
+use lvs::ruleset::syntax::SchedulerFlag;
 
 /// `IP_VS_SCHEDNAME_MAXLEN` and `IP_VS_PENAME_MAXLEN` are 16 (`linux/ip_vs.h`).
 const LONGEST_MODULE_NAME: usize = 15;
@@ -206,37 +207,20 @@ fn module_name(text: &str, kind: &str, examples: &str) -> Result<String, String>
     }
 }
 
-/// A scheduler flag, and the name that it was given by.
-#[derive(Clone, Debug)]
-pub(super) struct Flag {
-    pub(super) flag: ServiceFlags,
-    name: String,
-}
-
-impl Flag {
-    /// Whether its name is that of a flag of another scheduler.
-    pub(super) fn belongs_to_other_than(&self, scheduler: &str) -> bool {
-        let prefix = self.name.split('-').next();
-        matches!(prefix, Some("sh" | "mh")) && prefix != Some(scheduler)
-    }
-}
+/// A scheduler flag, by the name that it was given.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flag(pub(super) &'static SchedulerFlag);
 
 impl FromStr for Flag {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let flag = match name {
-            "flag-1" | "sh-fallback" | "mh-fallback" => ServiceFlags::SCHEDULER_1,
-            "flag-2" | "sh-port" | "mh-port" => ServiceFlags::SCHEDULER_2,
-            "flag-3" => ServiceFlags::SCHEDULER_3,
-            _ => {
-                return Err(format!(
-                    "{name:?} is not a flag: sh-fallback, sh-port, mh-fallback, mh-port, flag-1, \
-                     flag-2 or flag-3"
-                ));
-            }
-        };
-        Ok(Self { flag, name: name.to_owned() })
+        SchedulerFlag::named(name).map(Self).ok_or_else(|| {
+            format!(
+                "{name:?} is not a flag: sh-fallback, sh-port, mh-fallback, mh-port, flag-1, \
+                 flag-2 or flag-3"
+            )
+        })
     }
 }
 

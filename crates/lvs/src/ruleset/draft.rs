@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
 use super::option::{Id, Legality, Row, Table, Verb};
-use super::print::{CHECKSUMS, METHODS, PROTOCOLS, SCHEDULER_FLAGS, TunnelType};
+use super::print::{CHECKSUMS, METHODS, PROTOCOLS, SchedulerFlag, TunnelType};
 use super::rows::{TUNNEL_CHECKSUM, TUNNEL_NO_CHECKSUM, TUNNEL_PORT, TUNNEL_REMOTE_CHECKSUM};
 use super::scanner::Event;
 use super::values::{address_and_port, cut, integer, multicast_group, netmask};
@@ -360,13 +360,13 @@ impl<'a> Draft<'a> {
         };
         let mut flags = ServiceFlags::empty();
         for member in cut(&self.scheduler_flags, 127).split(',').filter(|it| !it.is_empty()) {
-            let Some(&(_, owner, flag)) = SCHEDULER_FLAGS.iter().find(|row| row.0 == member) else {
+            let Some(row) = SchedulerFlag::named(member) else {
                 return Err(UsageError::InvalidSchedulerFlag(member.to_owned()));
             };
-            if owner.is_some_and(|owner| owner != scheduler) {
+            if !row.fits(scheduler) {
                 return Err(UsageError::IncompatibleSchedulerFlag(member.to_owned()));
             }
-            flags = flags.union(flag);
+            flags |= row.flag;
         }
         Ok(flags)
     }
@@ -387,9 +387,7 @@ impl<'a> Draft<'a> {
     fn service(&mut self, scheduler_flags: ServiceFlags) -> Result<Service, UsageError> {
         let identity = self.identity()?;
         let mut flags = scheduler_flags;
-        if self.one_packet {
-            flags = flags.union(ServiceFlags::ONE_PACKET);
-        }
+        flags.set(ServiceFlags::ONE_PACKET, self.one_packet);
         if let ServiceIdentity::Address { protocol, port, .. } = identity {
             if port == 0 && self.persistence.is_none() {
                 return Err(UsageError::ZeroPort);

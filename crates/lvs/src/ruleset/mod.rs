@@ -26,6 +26,7 @@ mod draft;
 mod error;
 #[allow(missing_docs, reason = "not in the API")]
 mod option;
+#[allow(missing_docs, reason = "not in the API")]
 mod print;
 #[allow(missing_docs, reason = "not in the API")]
 mod rows;
@@ -50,9 +51,9 @@ pub mod syntax {
     pub use super::draft::{Context, Draft};
     pub use super::option::{Argument, Completion, Id, Row, Section, Table, Verb, Verbs};
     pub use super::print::{
-        LONGEST_ENDPOINT, Style, append_address, append_destination, append_endpoint,
-        append_identity, append_named, append_request, append_service, append_tunnel, method,
-        scheduler_flags,
+        LONGEST_ENDPOINT, SCHEDULER_FLAGS, SchedulerFlag, Style, append_address,
+        append_destination, append_endpoint, append_identity, append_named, append_request,
+        append_service, append_tunnel, method, scheduler_flags,
     };
     pub use super::rows::{
         DAEMONS, FORWARDING, SCHEDULING, SERVER, SERVER_COMMANDS, SERVICE, SERVICE_COMMANDS,
@@ -62,39 +63,50 @@ pub mod syntax {
     pub use super::values::{address_and_port, host, integer};
 }
 
-/// A source of names of hosts and ports. Many questions are asked at once, from several threads.
+/// A source of names of hosts and ports; one that is left out knows none. Many threads look names
+/// up at once.
+///
+/// ```
+/// use std::net::Ipv4Addr;
+/// use lvs::ruleset::{Names, parse_line};
+///
+/// struct Hosts;
+///
+/// impl Names for Hosts {
+///     fn address(&self, host: &str) -> Option<Ipv4Addr> {
+///         (host == "vip.example").then_some(Ipv4Addr::new(192, 0, 2, 10))
+///     }
+/// }
+///
+/// let request = parse_line("-D -t vip.example:80", &Hosts)?.unwrap();
+/// assert_eq!(request.to_string(), "-D -t 192.0.2.10:80");
+/// # Ok::<(), lvs::ruleset::UsageError>(())
+/// ```
+#[expect(unused_variables, reason = "the names are documentation")]
 pub trait Names: Sync {
-    /// The first IPv4 address of a host name.
-    fn address(&self, host: &str) -> Option<Ipv4Addr>;
-    /// The port of a service name, in host byte order. The case counts.
-    fn port(&self, service: &str, protocol: Protocol) -> Option<u16>;
-    /// The name of an address.
-    fn host(&self, address: IpAddr) -> Option<String>;
-    /// The name of a port (host byte order).
-    fn service(&self, port: u16, protocol: Protocol) -> Option<String>;
+    /// Returns the first IPv4 address of a host name.
+    fn address(&self, host: &str) -> Option<Ipv4Addr> {
+        None
+    }
+    /// Returns the port of a service name, in host byte order. The case counts.
+    fn port(&self, service: &str, protocol: Protocol) -> Option<u16> {
+        None
+    }
+    /// Returns the name of an address.
+    fn host(&self, address: IpAddr) -> Option<String> {
+        None
+    }
+    /// Returns the service name of a port in host byte order.
+    fn service(&self, port: u16, protocol: Protocol) -> Option<String> {
+        None
+    }
 }
 
 /// No names: every host and port is a number.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoNames;
 
-impl Names for NoNames {
-    fn address(&self, _: &str) -> Option<Ipv4Addr> {
-        None
-    }
-
-    fn port(&self, _: &str, _: Protocol) -> Option<u16> {
-        None
-    }
-
-    fn host(&self, _: IpAddr) -> Option<String> {
-        None
-    }
-
-    fn service(&self, _: u16, _: Protocol) -> Option<String> {
-        None
-    }
-}
+impl Names for NoNames {}
 
 /// The words of a line up to a comment. `ipvsadm` is left out wherever it stands, as the reference
 /// leaves it out.

@@ -1,6 +1,6 @@
 //! Requests as lines of a ruleset, and how values are spelt: tables that the parser reads too.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::Names;
@@ -50,25 +50,52 @@ impl TunnelType {
     }
 }
 
-/// Scheduler flags by name: the scheduler that a name belongs to, if to one only, and the bit.
-pub(super) static SCHEDULER_FLAGS: [(&str, Option<&str>, ServiceFlags); 7] = [
-    ("sh-fallback", Some("sh"), ServiceFlags::SCHEDULER_1),
-    ("sh-port", Some("sh"), ServiceFlags::SCHEDULER_2),
-    ("mh-fallback", Some("mh"), ServiceFlags::SCHEDULER_1),
-    ("mh-port", Some("mh"), ServiceFlags::SCHEDULER_2),
-    ("flag-1", None, ServiceFlags::SCHEDULER_1),
-    ("flag-2", None, ServiceFlags::SCHEDULER_2),
-    ("flag-3", None, ServiceFlags::SCHEDULER_3),
+/// A name of a scheduler flag.
+#[derive(Debug)]
+pub struct SchedulerFlag {
+    pub name: &'static str,
+    /// The only scheduler that has the name.
+    scheduler: Option<&'static str>,
+    pub flag: ServiceFlags,
+}
+
+/// A flag has its name of a scheduler before its name of all.
+pub static SCHEDULER_FLAGS: [SchedulerFlag; 7] = [
+    SchedulerFlag::new("sh-fallback", Some("sh"), ServiceFlags::SCHEDULER_1),
+    SchedulerFlag::new("sh-port", Some("sh"), ServiceFlags::SCHEDULER_2),
+    SchedulerFlag::new("mh-fallback", Some("mh"), ServiceFlags::SCHEDULER_1),
+    SchedulerFlag::new("mh-port", Some("mh"), ServiceFlags::SCHEDULER_2),
+    SchedulerFlag::new("flag-1", None, ServiceFlags::SCHEDULER_1),
+    SchedulerFlag::new("flag-2", None, ServiceFlags::SCHEDULER_2),
+    SchedulerFlag::new("flag-3", None, ServiceFlags::SCHEDULER_3),
 ];
+
+impl SchedulerFlag {
+    const fn new(name: &'static str, scheduler: Option<&'static str>, flag: ServiceFlags) -> Self {
+        Self { name, scheduler, flag }
+    }
+
+    pub fn named(name: &str) -> Option<&'static Self> {
+        SCHEDULER_FLAGS.iter().find(|row| row.name == name)
+    }
+
+    /// Whether it is a name for any scheduler.
+    pub const fn is_general(&self) -> bool {
+        self.scheduler.is_none()
+    }
+
+    pub fn fits(&self, scheduler: &str) -> bool {
+        self.scheduler.is_none_or(|only| only == scheduler)
+    }
+}
 
 /// The names of the scheduler flags that a service has set, in the scheduler's own words where it
 /// has some.
 pub fn scheduler_flags(service: &Service) -> impl Iterator<Item = &'static str> {
     let bits = [ServiceFlags::SCHEDULER_1, ServiceFlags::SCHEDULER_2, ServiceFlags::SCHEDULER_3];
     bits.into_iter().filter(|bit| service.flags.contains(*bit)).filter_map(|bit| {
-        let fits = |owner: Option<&str>| owner.is_none_or(|owner| owner == service.scheduler);
-        let row = SCHEDULER_FLAGS.iter().find(|row| row.2 == bit && fits(row.1));
-        row.map(|row| row.0)
+        let fits = |row: &&SchedulerFlag| row.flag == bit && row.fits(&service.scheduler);
+        SCHEDULER_FLAGS.iter().find(fits).map(|row| row.name)
     })
 }
 
@@ -131,7 +158,6 @@ pub fn append_identity(line: &mut String, identity: &ServiceIdentity, names: Opt
 }
 
 /// Appends the attributes of a service, which stand behind its identity.
-// Writing to a string does not fail.
 pub fn append_service(line: &mut String, service: &Service) {
     let _ = write!(line, " -s {}", service.scheduler);
     if let Some(persistence) = service.persistence {
@@ -140,9 +166,7 @@ pub fn append_service(line: &mut String, service: &Service) {
             let _ = write!(line, " -M {}", persistence.netmask);
         }
     }
-    if let Some(engine) = &service.persistence_engine {
-        let _ = write!(line, " --pe {engine}");
-    }
+    append_option(line, "--pe", service.persistence_engine.as_ref());
     if service.flags.contains(ServiceFlags::ONE_PACKET) {
         line.push_str(" -o");
     }
@@ -195,17 +219,16 @@ fn append_daemon(line: &mut String, daemon: &Daemon) {
     let Daemon { state, interface, sync_id, .. } = daemon;
     let state = state.name();
     let _ = write!(line, "--start-daemon {state} --mcast-interface {interface} --syncid {sync_id}");
-    if let Some(length) = daemon.maximum_length {
-        let _ = write!(line, " --sync-maxlen {length}");
-    }
-    if let Some(group) = daemon.group {
-        let _ = write!(line, " --mcast-group {group}");
-    }
-    if let Some(port) = daemon.port {
-        let _ = write!(line, " --mcast-port {port}");
-    }
-    if let Some(hops) = daemon.time_to_live {
-        let _ = write!(line, " --mcast-ttl {hops}");
+    append_option(line, "--sync-maxlen", daemon.maximum_length);
+    append_option(line, "--mcast-group", daemon.group);
+    append_option(line, "--mcast-port", daemon.port);
+    append_option(line, "--mcast-ttl", daemon.time_to_live);
+}
+
+/// Appends an option with its value, if there is one. Writing to a string does not fail.
+fn append_option(line: &mut String, option: &str, value: Option<impl Display>) {
+    if let Some(value) = value {
+        let _ = write!(line, " {option} {value}");
     }
 }
 

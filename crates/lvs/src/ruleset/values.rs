@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn port_is_a_number_or_a_name_of_the_protocol() {
+    fn port_is_a_decimal_number() {
         assert_eq!(read("192.0.2.1: 80"), written("192.0.2.1", 80));
         assert_eq!(read("192.0.2.1:+80"), written("192.0.2.1", 80));
         assert_eq!(read("192.0.2.1:65535"), written("192.0.2.1", 65535));

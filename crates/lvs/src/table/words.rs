@@ -6,7 +6,7 @@ use super::{Key, Value};
 use crate::ipvs::{
     Checksum, Daemon, Destination, Forwarding, Service, ServiceFlags, Timeouts, Tunnel,
 };
-use crate::ruleset::syntax::{Style, append_request};
+use crate::ruleset::syntax::{SCHEDULER_FLAGS, SchedulerFlag, Style, append_request};
 use crate::table::Change;
 
 /// The change as a person would type it.
@@ -77,15 +77,11 @@ fn of_service(f: &mut Formatter<'_>, service: &Service) -> Result {
         also(f, "netmask", Some(persistence.netmask).filter(|mask| !mask.is_host()))?;
     }
     also(f, "engine", service.persistence_engine.as_ref())?;
-    for (flag, word) in [
-        (ServiceFlags::ONE_PACKET, " one-packet"),
-        (ServiceFlags::SCHEDULER_1, " flag-1"),
-        (ServiceFlags::SCHEDULER_2, " flag-2"),
-        (ServiceFlags::SCHEDULER_3, " flag-3"),
-    ] {
-        f.write_str(if service.flags.contains(flag) { word } else { "" })?;
+    if service.flags.contains(ServiceFlags::ONE_PACKET) {
+        f.write_str(" one-packet")?;
     }
-    Ok(())
+    let set = |row: &&SchedulerFlag| row.is_general() && service.flags.contains(row.flag);
+    SCHEDULER_FLAGS.iter().filter(set).try_for_each(|row| write!(f, " {}", row.name))
 }
 
 fn of_destination(f: &mut Formatter<'_>, destination: &Destination) -> Result {
