@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::{Error, Key, Value};
 use crate::ipvs::Request;
+use crate::ruleset::syntax::{Style, append_request};
 
 /// A change of the value of one key. `None` stands for absence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,13 +113,53 @@ pub fn suffices<V>(
     }
 }
 
+/// The change as a person would type it.
+///
+/// # Examples
+///
+/// ```
+/// use std::net::Ipv4Addr;
+/// use lvs::ipvs::{Service, ServiceIdentity};
+/// use lvs::table::Change;
+/// use lvs::table::{Key, Value, command};
+///
+/// let web = ServiceIdentity::tcp(Ipv4Addr::new(192, 168, 10, 10), 80);
+/// let add = Change {
+///     key: Key::Service(web),
+///     from: None,
+///     to: Some(Value::from(Service::new(web, "rr"))),
+/// };
+/// assert_eq!(command(&add), "ipvsadm -A -t 192.168.10.10:80 -s rr");
+/// assert_eq!(command(&add.inverse()), "ipvsadm -D -t 192.168.10.10:80");
+/// ```
+#[must_use]
+pub fn command(change: &Change<Key, Value>) -> String {
+    let Ok(request) = change.request() else {
+        // Only timeouts have no request without a value.
+        return "# timeouts of connections stay".to_owned();
+    };
+    let mut line = String::new();
+    if let Some(stop) = change.stop_request() {
+        line.push_str("ipvsadm ");
+        append_request(&mut line, &stop, Style::Short);
+        line.push_str(" && ");
+    }
+    line.push_str("ipvsadm ");
+    append_request(&mut line, &request, Style::Short);
+    line
+}
+
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
-    use crate::ipvs::{Destination, Forwarding, Service, ServiceIdentity};
-    use crate::table::command;
+    use crate::ipvs::{
+        AddressFamily, Checksum, Destination, Forwarding, Netmask, Persistence, Service,
+        ServiceFlags, ServiceIdentity, Tunnel,
+    };
+
+    const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 10, 10);
 
     #[test]
     fn safe_order_keeps_a_destination_available_between_changes() {
@@ -184,5 +225,40 @@ mod tests {
             Request::DeleteDestination { service: identity, address: server.address, port: 80 };
         assert_eq!(of(key, &other, &None).unwrap(), delete);
         assert!(of(key, &None, &value).is_err());
+    }
+
+    #[test]
+    fn command_has_every_attribute_of_a_service() {
+        let identity = ServiceIdentity::udp(VIP, 53);
+        let mut service = Service::new(identity, "sh");
+        service.flags = ServiceFlags::from_bits_retain(0x0c);
+        let netmask = Netmask::Ipv4(Ipv4Addr::new(255, 255, 255, 0));
+        service.persistence = Some(Persistence::new(300, netmask));
+        let value = Some(Value::from(service));
+        let change = Change { key: Key::Service(identity), from: value.clone(), to: value };
+        assert_eq!(
+            command(&change),
+            "ipvsadm -E -u 192.168.10.10:53 -s sh -p 300 -M 255.255.255.0 -o -b sh-fallback"
+        );
+    }
+
+    #[test]
+    fn command_has_every_attribute_of_a_destination() {
+        let service = ServiceIdentity::Mark { mark: 7, family: AddressFamily::Ipv6 };
+        let mut destination = Destination::new(Ipv6Addr::LOCALHOST, 80, Forwarding::Tunnel);
+        destination.upper_threshold = 9;
+        destination.lower_threshold = 8;
+        destination.tunnel = Tunnel::Gue { port: 6080, checksum: Checksum::Remote };
+        let change = Change {
+            key: Key::of(service, &destination),
+            from: None,
+            to: Some(Value::Destination(destination)),
+        };
+        assert_eq!(
+            command(&change),
+            "ipvsadm -a -f 7 -6 -r [::1]:80 -i -w 1 \
+             --tun-type gue --tun-port 6080 --tun-remcsum -x 9 -y 8"
+        );
+        assert_eq!(command(&change.inverse()), "ipvsadm -d -f 7 -6 -r [::1]:80");
     }
 }

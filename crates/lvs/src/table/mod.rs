@@ -15,11 +15,9 @@ mod key;
 mod ruleset;
 mod snapshot;
 mod tables;
-mod words;
 
-pub use change::{Change, suffices};
+pub use change::{Change, command, suffices};
 pub use error::Error;
 pub use key::{Key, Value};
 pub use ruleset::Ruleset;
 pub use tables::{PlannedChange, Tables};
-pub use words::command;
