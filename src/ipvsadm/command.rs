@@ -5,7 +5,7 @@ use lvs::netlink::Namespace;
 
 use super::connections::Choice;
 
-/// What one command line asks for; every value in it is valid.
+/// The command of one command line. Every value in it is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// `-h`.
@@ -29,7 +29,7 @@ pub enum Command {
     Replace,
 }
 
-/// How a command is run: what does not depend on which one it is.
+/// How any command is run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manner {
     /// `--netns`: where it is run.
@@ -77,7 +77,7 @@ pub enum Subject {
     Daemons,
 }
 
-/// Columns of services and destinations. Where several are asked for, the first of this list wins.
+/// Columns of services and destinations. With several options, the first of this list wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// `--stats`: totals.

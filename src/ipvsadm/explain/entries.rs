@@ -1,4 +1,4 @@
-//! What the table holds: the entry that a command wanted to add, or others than the one it named.
+//! Explains by the table: the existing entry that a command adds, or the ones beside a missing one.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use lvs::ruleset::syntax::{
 
 use super::listed;
 
-pub(super) fn existing_service(wanted: &Service, found: &Service) -> String {
+pub(super) fn existing_service(desired: &Service, found: &Service) -> String {
     let attributes = |service: &Service| {
         let persistence = service.persistence;
         let mut flags: Vec<_> = scheduler_flags(service).collect();
@@ -27,10 +27,10 @@ pub(super) fn existing_service(wanted: &Service, found: &Service) -> String {
             ("persistence engine", service.persistence_engine.clone().unwrap_or_default()),
         ]
     };
-    differences(attributes(found), attributes(wanted), "-E in place of -A")
+    differences(attributes(found), attributes(desired), "-E in place of -A")
 }
 
-pub(super) fn existing_destination(wanted: &Destination, found: &Destination) -> String {
+pub(super) fn existing_destination(desired: &Destination, found: &Destination) -> String {
     let attributes = |destination: &Destination| {
         [
             ("forwarding method", method(destination)),
@@ -39,12 +39,12 @@ pub(super) fn existing_destination(wanted: &Destination, found: &Destination) ->
             ("lower threshold", destination.lower_threshold.to_string()),
         ]
     };
-    differences(attributes(found), attributes(wanted), "-e in place of -a")
+    differences(attributes(found), attributes(desired), "-e in place of -a")
 }
 
 fn differences<const COUNT: usize>(
     found: [(&str, String); COUNT],
-    wanted: [(&str, String); COUNT],
+    desired: [(&str, String); COUNT],
     cure: &str,
 ) -> String {
     let or_none = |value: &str| match value {
@@ -53,10 +53,10 @@ fn differences<const COUNT: usize>(
     };
     let differences: Vec<_> = found
         .iter()
-        .zip(&wanted)
-        .filter(|(found, wanted)| found != wanted)
-        .map(|((name, found), (_, wanted))| {
-            format!("{name} {} instead of {}", or_none(found), or_none(wanted))
+        .zip(&desired)
+        .filter(|(found, desired)| found != desired)
+        .map(|((name, found), (_, desired))| {
+            format!("{name} {} instead of {}", or_none(found), or_none(desired))
         })
         .collect();
     match differences.as_slice() {
@@ -77,8 +77,8 @@ fn method(destination: &Destination) -> String {
 }
 
 /// Names other services of the same address, or with the same mark in the other family.
-pub(super) fn missing_service(wanted: &ServiceIdentity, services: &[ServiceEntry]) -> String {
-    let is_near = |found: &ServiceIdentity| match (wanted, found) {
+pub(super) fn missing_service(desired: &ServiceIdentity, services: &[ServiceEntry]) -> String {
+    let is_near = |found: &ServiceIdentity| match (desired, found) {
         (
             ServiceIdentity::Address { address, .. },
             ServiceIdentity::Address { address: found, .. },
@@ -98,7 +98,7 @@ pub(super) fn missing_service(wanted: &ServiceIdentity, services: &[ServiceEntry
             option
         })
         .collect();
-    let what = match wanted {
+    let what = match desired {
         ServiceIdentity::Address { .. } => "address",
         ServiceIdentity::Mark { .. } => "mark",
     };
@@ -115,10 +115,10 @@ pub(super) fn missing_service(wanted: &ServiceIdentity, services: &[ServiceEntry
 /// For `-e`, which may use another port than `-r` names.
 pub(super) fn edit_of_missing_destination(
     service: &ServiceIdentity,
-    wanted: &Destination,
+    desired: &Destination,
     found: &[DestinationEntry],
 ) -> String {
-    let has_own_port = wanted.forwarding == Forwarding::Masquerade
+    let has_own_port = desired.forwarding == Forwarding::Masquerade
         || matches!(service, ServiceIdentity::Mark { .. });
     let cure = if has_own_port {
         "name its port in -r"
@@ -126,7 +126,7 @@ pub(super) fn edit_of_missing_destination(
         "-e takes the service's port unless -m is given; delete the other with -d first, and \
          add it again with -a"
     };
-    other_destinations(service, (wanted.address, wanted.port), cure, found)
+    other_destinations(service, (desired.address, desired.port), cure, found)
 }
 
 /// For `-d`, which uses the port of `-r` for every forwarding method.
@@ -147,7 +147,7 @@ fn other_destinations(
     found: &[DestinationEntry],
 ) -> String {
     let endpoint = |address, port| Endpoint::of_server(service, address, port).listed(None);
-    let wanted = endpoint(address, port);
+    let desired = endpoint(address, port);
     let same: Vec<_> = found
         .iter()
         .map(|entry| &entry.destination)
@@ -155,14 +155,14 @@ fn other_destinations(
         .map(|found| endpoint(found.address, found.port))
         .collect();
     if !same.is_empty() {
-        return format!("There is no {wanted}, but {}: {cure}.", listed(same.iter()));
+        return format!("There is no {desired}, but {}: {cure}.", listed(same.iter()));
     }
     if found.is_empty() {
-        return format!("There is no {wanted}: the service has no real servers.");
+        return format!("There is no {desired}: the service has no real servers.");
     }
     let others = found.iter().map(|entry| &entry.destination);
     let others = listed(others.map(|found| endpoint(found.address, found.port)));
-    format!("There is no {wanted}; the service's real servers are {others}.")
+    format!("There is no {desired}; the service's real servers are {others}.")
 }
 
 #[cfg(test)]
@@ -191,19 +191,19 @@ mod tests {
 
     #[test]
     fn missing_service_names_services_of_the_same_address() {
-        let wanted = ServiceIdentity::tcp(VIP, 80);
+        let desired = ServiceIdentity::tcp(VIP, 80);
         let other = ServiceIdentity::tcp(RIP, 80);
         let near = [ServiceIdentity::udp(VIP, 80), other, ServiceIdentity::tcp(VIP, 8080)];
         assert_eq!(
-            missing_service(&wanted, &services(&near)),
+            missing_service(&desired, &services(&near)),
             "With the same address there is -u 192.0.2.1:80, -t 192.0.2.1:8080."
         );
         let many: Vec<_> = (1..=5).map(|port| ServiceIdentity::tcp(VIP, port)).collect();
-        assert!(missing_service(&wanted, &services(&many)).ends_with("192.0.2.1:3, and 2 more."));
-        assert!(missing_service(&wanted, &[]).contains("is empty"));
-        assert!(missing_service(&wanted, &services(&[other])).starts_with("The only service"));
+        assert!(missing_service(&desired, &services(&many)).ends_with("192.0.2.1:3, and 2 more."));
+        assert!(missing_service(&desired, &[]).contains("is empty"));
+        assert!(missing_service(&desired, &services(&[other])).starts_with("The only service"));
         assert!(
-            missing_service(&wanted, &services(&[other, other]))
+            missing_service(&desired, &services(&[other, other]))
                 .starts_with("None of the 2 services")
         );
     }
@@ -229,8 +229,8 @@ mod tests {
              or else the service's."
         );
         let edited = |forwarding| {
-            let wanted = Destination::new(RIP, 80, forwarding);
-            edit_of_missing_destination(&web, &wanted, &servers(&[8080]))
+            let desired = Destination::new(RIP, 80, forwarding);
+            edit_of_missing_destination(&web, &desired, &servers(&[8080]))
         };
         assert!(edited(Forwarding::Masquerade).ends_with(": name its port in -r."));
         assert!(edited(Forwarding::Tunnel).contains("takes the service's port unless -m is given"));
@@ -252,16 +252,16 @@ mod tests {
     #[test]
     fn existing_service_differs_in_its_attributes() {
         let mut found = Service::new(ServiceIdentity::tcp(Ipv4Addr::LOCALHOST, 80), "rr");
-        let wanted = found.clone();
+        let desired = found.clone();
         assert!(
-            existing_service(&wanted, &found)
+            existing_service(&desired, &found)
                 .starts_with("It already exists with these attributes")
         );
         found.scheduler = "sh".to_owned();
         found.flags = ServiceFlags::SCHEDULER_2;
         found.persistence = Some(Persistence::new(300, Netmask::host(AddressFamily::Ipv4)));
         assert_eq!(
-            existing_service(&wanted, &found),
+            existing_service(&desired, &found),
             "It already exists with scheduler sh instead of rr, flags sh-port instead of none, \
              persistence 300 instead of none, netmask 255.255.255.255 instead of none; use -E in \
              place of -A to change it."
@@ -276,9 +276,9 @@ mod tests {
                 .starts_with("It already exists with these attributes")
         );
         let tunnel = Tunnel::Gue { port: 6080, checksum: Checksum::Full };
-        let wanted = found.clone().with_tunnel(tunnel).with_weight(5);
+        let desired = found.clone().with_tunnel(tunnel).with_weight(5);
         assert_eq!(
-            existing_destination(&wanted, &found),
+            existing_destination(&desired, &found),
             "It already exists with forwarding method -i --tun-type ipip instead of -i --tun-type gue \
              --tun-port 6080 --tun-csum, weight 1 instead of 5; use -e in place of -a to change it."
         );

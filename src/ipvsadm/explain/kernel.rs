@@ -47,10 +47,10 @@ impl Modules {
 
     /// Finds a module by its name, in which dashes and underscores are the same.
     fn find(&self, name: &str) -> Module {
-        let wanted = name.replace('-', "_");
-        let loaded = |line: &str| line.split(' ').next() == Some(wanted.as_str());
+        let underscored = name.replace('-', "_");
+        let loaded = |line: &str| line.split(' ').next() == Some(underscored.as_str());
         let in_list = |list: &Option<String>| {
-            list.iter().flat_map(|list| list.lines()).any(|line| module(line) == wanted)
+            list.iter().flat_map(|list| list.lines()).any(|line| module(line) == underscored)
         };
         if self.loaded.lines().any(loaded) {
             Module::Loaded

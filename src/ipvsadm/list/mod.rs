@@ -51,12 +51,12 @@ pub(super) fn list<T: Transport>(
                 Format::Default if !services.is_empty() => source.kernel_table(&services),
                 _ => None,
             };
-            write_pools(source, &services, seen.as_ref(), listing.sorted, style, output)
+            write_table(source, &services, seen.as_ref(), listing.sorted, style, output)
         }
         Subject::Service(identity) => {
             let entry = source.service(identity)?;
             write_columns(output, style.format)?;
-            write_pools(source, &[entry], None, listing.sorted, style, output)
+            write_table(source, &[entry], None, listing.sorted, style, output)
         }
         Subject::Connections { engine_data, choice } => {
             let table = source.connections()?;
@@ -111,7 +111,7 @@ pub(super) fn save<T: Transport>(
     })
 }
 
-fn write_pools<T: Transport>(
+fn write_table<T: Transport>(
     source: &mut Source<T>,
     services: &[ServiceEntry],
     seen: Option<&DestinationTable>,

@@ -1,7 +1,7 @@
 //! Parallel lookups of names: a slow resolver costs one wait, not one per row.
 //!
-//! A text is composed once to collect the names that it needs, then all are looked up, and it is composed
-//! again. So the code that writes a row need not know of the others.
+//! A text is composed once to collect its names, all of which are then looked up, and composed again.
+//! So the code that writes a row does not know of the others.
 
 use std::cmp::min;
 use std::collections::HashMap;
@@ -37,7 +37,7 @@ enum Answer {
     Name(Option<String>),
 }
 
-/// Names, each of which is looked up once.
+/// Looks up each name once.
 pub(crate) struct Lookups<'a> {
     names: &'a dyn Names,
     answers: Mutex<HashMap<Question, Answer>>,
@@ -115,7 +115,7 @@ impl<'a> Lookups<'a> {
     }
 }
 
-/// What is known so far.
+/// Answers with what is known so far.
 impl Names for Lookups<'_> {
     fn address(&self, host: &str) -> Option<Ipv4Addr> {
         match self.answer(Question::Address(host.to_owned())) {
@@ -157,9 +157,9 @@ mod tests {
     use crate::ipvsadm::names::Endpoint;
     use lvs::ruleset::syntax::append_endpoint;
 
-    /// A resolver that does not answer until so many questions wait.
+    /// A resolver that answers only once that many questions wait.
     struct Gathering {
-        wanted: usize,
+        expected: usize,
         asked: Mutex<Asked>,
         arrival: Condvar,
     }
@@ -173,8 +173,8 @@ mod tests {
     }
 
     impl Gathering {
-        fn of(wanted: usize) -> Self {
-            Self { wanted, asked: Mutex::default(), arrival: Condvar::new() }
+        fn of(expected: usize) -> Self {
+            Self { expected, asked: Mutex::default(), arrival: Condvar::new() }
         }
 
         fn wait(&self) {
@@ -186,7 +186,7 @@ mod tests {
             self.arrival.notify_all();
             // The limit only ends a run that fails.
             let limit = Duration::from_secs(20);
-            let alone = |asked: &mut Asked| asked.most_at_once < self.wanted;
+            let alone = |asked: &mut Asked| asked.most_at_once < self.expected;
             asked = self.arrival.wait_timeout_while(asked, limit, alone).unwrap().0;
             asked.waiting -= 1;
         }

@@ -1,7 +1,7 @@
 //! From the elements of a command line to its [`Command`].
 //!
-//! A line becomes events, from argv by the clap [`front_end`], from restore input by the scanner of
-//! [`lvs::ruleset`]. What is wrong comes in the order of the reference: see [`Draft`].
+//! The clap [`front_end`] makes events of argv, the scanner of [`lvs::ruleset`] of restore input.
+//! [`Draft`] reports errors in the order of the reference.
 
 mod front_end;
 #[cfg(test)]
@@ -73,9 +73,9 @@ pub fn parse_restore_line(
     interpret(scanner, context).map(|(command, _)| command)
 }
 
-/// What a line says in options of the program.
+/// The options of a line that are not part of the ruleset language.
 #[derive(Default)]
-struct Said {
+struct OwnOptions {
     /// Options by [`Own`], one bit each.
     given: u32,
     namespace: Option<Namespace>,
@@ -83,7 +83,7 @@ struct Said {
     choice: Choice,
 }
 
-impl Said {
+impl OwnOptions {
     fn has(&self, option: Own) -> bool {
         self.given & 1 << option as u8 != 0
     }
@@ -116,60 +116,60 @@ impl Said {
     }
 }
 
-/// The command that a line asks for, and the manner of its run.
+/// The command of a line, and how it is run.
 fn interpret<'a>(
     events: impl IntoIterator<Item = Result<Event<'a>, UsageError>>,
     context: Context<'_>,
 ) -> Result<(Command, Manner), UsageError> {
-    let mut said = Said::default();
-    let take = |id, value: Option<&str>| said.take(id, value, context.names);
+    let mut own = OwnOptions::default();
+    let take = |id, value: Option<&str>| own.take(id, value, context.names);
     let mut draft = Draft::read(events, context, take)?;
     let request = draft.request()?;
     let command = match (request, draft.verb) {
         (Some(request), _) => Command::Change(request),
-        // These two act at once, whatever follows.
+        // These two ignore the rest of the line.
         (None, Verb::Help) => return Ok((Command::Help, Manner::default())),
         (None, Verb::Version) => return Ok((Command::Version, Manner::default())),
         // The reference notices a restore inside a restore this late too.
         (None, Verb::Restore) if context.restore => {
             return Err(UsageError::NoCommand { program: context.program.to_owned() });
         }
-        (None, Verb::Restore) if said.has(Own::Replace) => Command::Replace,
+        (None, Verb::Restore) if own.has(Own::Replace) => Command::Replace,
         (None, Verb::Restore) => Command::Restore,
-        (None, Verb::Save) => Command::Save { numeric: said.has(Own::Numeric) },
-        (None, _) => Command::List(listing(&draft, &mut said)?),
+        (None, Verb::Save) => Command::Save { numeric: own.has(Own::Numeric) },
+        (None, _) => Command::List(listing(&draft, &mut own)?),
     };
     if context.restore {
         let of_the_run = [Own::NoLoad, Own::NetworkNamespace, Own::Explain];
-        if let Some(row) = first_of(&said, &of_the_run) {
+        if let Some(row) = first_of(&own, &of_the_run) {
             return Err(UsageError::NotInRestore(row.name));
         }
     }
     let manner = Manner {
-        no_load: said.has(Own::NoLoad),
-        explain: said.has(Own::Explain),
-        namespace: said.namespace,
+        no_load: own.has(Own::NoLoad),
+        explain: own.has(Own::Explain),
+        namespace: own.namespace,
     };
     Ok((command, manner))
 }
 
 /// The row of the first of these options that was given.
-fn first_of(said: &Said, options: &[Own]) -> Option<&'static Row> {
-    let first = options.iter().find(|&&option| said.has(option))?;
+fn first_of(own: &OwnOptions, options: &[Own]) -> Option<&'static Row> {
+    let first = options.iter().find(|&&option| own.has(option))?;
     OPTIONS.rows().find(|row| row.id == first.id())
 }
 
-fn listing(draft: &Draft<'_>, said: &mut Said) -> Result<Listing, UsageError> {
-    if said.any(&[Own::Connection, Own::Timeout, Own::Daemon])
-        && said.any(&[Own::Stats, Own::Rate, Own::Thresholds])
-        || said.any(&[Own::Timeout, Own::Daemon]) && said.has(Own::PersistentConnections)
+fn listing(draft: &Draft<'_>, own: &mut OwnOptions) -> Result<Listing, UsageError> {
+    if own.any(&[Own::Connection, Own::Timeout, Own::Daemon])
+        && own.any(&[Own::Stats, Own::Rate, Own::Thresholds])
+        || own.any(&[Own::Timeout, Own::Daemon]) && own.has(Own::PersistentConnections)
     {
         return Err(UsageError::ListConflict);
     }
     let of_connections =
         [Own::Client, Own::VirtualAddress, Own::Destination, Own::State, Own::CountBy];
-    if let Some(row) = first_of(said, &of_connections)
-        && !said.has(Own::Connection)
+    if let Some(row) = first_of(own, &of_connections)
+        && !own.has(Own::Connection)
     {
         let (name, user) = ("connection", row.name);
         return Err(UsageError::MissingOption { name, user, kind: "option" });
@@ -182,18 +182,18 @@ fn listing(draft: &Draft<'_>, said: &mut Said) -> Result<Listing, UsageError> {
         (Own::TunnelInfo, Format::TunnelInfo),
     ]
     .into_iter()
-    .find(|&(option, _)| said.has(option))
+    .find(|&(option, _)| own.has(option))
     .map_or(Format::Default, |(_, format)| format);
-    let subject = if said.has(Own::Connection) {
+    let subject = if own.has(Own::Connection) {
         Subject::Connections {
-            engine_data: said.has(Own::PersistentConnections),
-            choice: std::mem::take(&mut said.choice),
+            engine_data: own.has(Own::PersistentConnections),
+            choice: std::mem::take(&mut own.choice),
         }
     } else if let Some(service) = draft.service {
         Subject::Service(service)
-    } else if said.has(Own::Timeout) {
+    } else if own.has(Own::Timeout) {
         Subject::Timeouts
-    } else if said.has(Own::Daemon) {
+    } else if own.has(Own::Daemon) {
         Subject::Daemons
     } else {
         Subject::Table
@@ -201,14 +201,14 @@ fn listing(draft: &Draft<'_>, said: &mut Said) -> Result<Listing, UsageError> {
     Ok(Listing {
         subject,
         format,
-        numeric: said.has(Own::Numeric),
-        exact: said.has(Own::Exact),
-        sorted: !said.has(Own::NoSort),
-        json: said.has(Own::Json),
+        numeric: own.has(Own::Numeric),
+        exact: own.has(Own::Exact),
+        sorted: !own.has(Own::NoSort),
+        json: own.has(Own::Json),
     })
 }
 
-/// Where connections go. No service is known, so ports have no names.
+/// An end of connections. The protocol is not known, so ports have no names.
 fn place(text: &str, what: &'static str, names: &dyn Names) -> Result<Place, UsageError> {
     let (address, port) = address_and_port(text, None, names).ok_or(UsageError::Illegal(what))?;
     Ok(Place { address, port })

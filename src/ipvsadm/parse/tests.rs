@@ -331,7 +331,7 @@ fn option_that_the_reference_lacks_is_read() {
 }
 
 #[test]
-fn networks_of_clients() {
+fn client_is_an_address_or_a_network() {
     let network = |text| {
         let Network { address, prefix } = network(text, &VIP_EXAMPLE)?;
         Some(format!("{address}/{prefix}"))
@@ -570,7 +570,7 @@ fn restore_inside_a_restore_is_refused() {
 }
 
 #[test]
-fn error_in_an_option_that_the_reference_lacks() {
+fn wrong_value_of_an_option_that_the_reference_lacks_names_it() {
     for (line, text) in [
         ("-A -f 1 --json", "Illegal 'json' option with the 'add-service' command"),
         ("-S --json", "Illegal 'json' option with the 'save' command"),

@@ -1,8 +1,8 @@
-//! What a line has said so far, and the request that it comes to.
+//! Collects the options of a line and makes its request.
 //!
-//! Everything that can be wrong is looked for in the order of the reference, and the first thing
-//! found wins: the options from left to right, then operands, then scheduler flags, then which
-//! option goes with which command, then what the values mean together.
+//! Errors are looked for in the order of the reference, and the first one counts: options from left
+//! to right, then operands, scheduler flags, which option is allowed with the command, and last
+//! what the values mean together.
 
 use std::mem;
 use std::net::{IpAddr, Ipv4Addr};
@@ -39,7 +39,7 @@ const DEFAULT_SCHEDULER: &str = "wlc";
 /// Interface of a daemon for which none is named.
 const DEFAULT_INTERFACE: &str = "eth0";
 
-/// What stands outside of a line and decides how it is read.
+/// What a line is read with.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     pub table: &'static Table,
@@ -50,8 +50,8 @@ pub struct Context<'a> {
     pub restore: bool,
 }
 
-/// The values of a line. A field is only what its option said; that the option goes with the
-/// command is checked by [`Draft::request`].
+/// The values of a line, each as its option gives it. [`Draft::request`] checks whether the option
+/// is allowed with the command.
 pub struct Draft<'a> {
     pub context: Context<'a>,
     pub verb: Verb,
@@ -106,8 +106,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Reads a line to its end. Options of the program go to `take`, with what the line has said
-    /// before them.
+    /// Reads a line to its end. `take` gets the options of the program.
     ///
     /// # Errors
     ///
@@ -129,7 +128,7 @@ impl<'a> Draft<'a> {
         };
         let verb = command.verb().ok_or_else(no_command)?;
         let mut draft = Self::new(context, command, verb, operands);
-        // These two act at once, whatever follows.
+        // These two ignore the rest of the line.
         if matches!(verb, Verb::Help | Verb::Version) {
             draft.operands.clear();
             return Ok(draft);
@@ -163,7 +162,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Notes that an option was given, and refuses it the second time.
+    /// Notes an option, and refuses it the second time.
     fn note(&mut self, row: &'static Row) -> Result<(), UsageError> {
         let bit = row.place.map_or(0, |place| 1 << place);
         if self.places & bit != 0 {
@@ -243,7 +242,7 @@ impl<'a> Draft<'a> {
         let (address, port) = address_and_port(text, Some(protocol), self.context.names)
             .ok_or(UsageError::Illegal("virtual server address[:port]"))?;
         if address.is_ipv6() {
-            // The reference forgets a mask that stood before.
+            // The reference drops a mask that came before.
             self.netmask = None;
         }
         self.service =
@@ -291,15 +290,15 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Checks the line as a whole and gives its request: `None` for a command that changes nothing,
-    /// which is the program's.
+    /// Checks the whole line and returns its request, or `None` for a command that changes nothing
+    /// and is left to the program.
     ///
     /// # Errors
     ///
     /// The first thing wrong, in the order of the reference.
     pub fn request(&mut self) -> Result<Option<Request>, UsageError> {
         let timeouts = self.operands()?;
-        // Looked at for every command that was given some, even one that takes none.
+        // Checked with every command, even one that takes none.
         let flags = self.scheduler_flags()?;
         self.context.table.check(self.command, self.places)?;
         Ok(Some(match self.verb {
@@ -352,7 +351,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The flags of a comma-separated list, of which the reference keeps 127 bytes. Empty members
-    /// count for nothing; a list of nothing but commas, at which the reference crashes, is empty.
+    /// are ignored; a list of commas alone, at which the reference crashes, is empty.
     fn scheduler_flags(&self) -> Result<ServiceFlags, UsageError> {
         let scheduler = match self.scheduler.as_str() {
             "" => DEFAULT_SCHEDULER,
@@ -383,7 +382,7 @@ impl<'a> Draft<'a> {
         UsageError::MissingOption { name, user: self.command.name, kind: "command" }
     }
 
-    /// The service of `-A` and `-E`: what the line leaves out has its default, whatever it was.
+    /// The service of `-A` and `-E`. What the line leaves out is reset to its default.
     fn service(&mut self, scheduler_flags: ServiceFlags) -> Result<Service, UsageError> {
         let identity = self.identity()?;
         let mut flags = scheduler_flags;
@@ -406,7 +405,7 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// The destination of `-a` and `-e`: what the line leaves out has its default, whatever it was.
+    /// The destination of `-a` and `-e`. What the line leaves out is reset to its default.
     fn destination(&self) -> Result<Destination, UsageError> {
         let service = self.identity()?;
         let (address, port) = self.real_server()?;
@@ -457,7 +456,7 @@ fn given(text: &mut String, default: &str) -> String {
     if text.is_empty() { default.to_owned() } else { mem::take(text) }
 }
 
-/// An address and a port of zeros: to the reference that is no service at all.
+/// Whether address and port are zero, which the reference takes for no service.
 fn is_all_zero(service: &ServiceIdentity) -> bool {
     matches!(service, ServiceIdentity::Address { address, port: 0, .. } if address.is_unspecified())
 }
@@ -468,7 +467,7 @@ fn timeout(text: &str, minimum: u32) -> Result<u32, UsageError> {
         .ok_or_else(|| UsageError::InvalidTimeout(text.to_owned()))
 }
 
-/// A number of that range.
+/// Parses a number within the range.
 fn number<T>(text: &str, range: RangeInclusive<T>, what: &'static str) -> Result<T, UsageError>
 where
     T: TryFrom<i64> + PartialOrd,

@@ -1,4 +1,4 @@
-//! What is wrong with a line, in the words of the reference.
+//! Errors of a line, in the words of the reference.
 
 /// A ruleset that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -63,8 +63,8 @@ pub mod syntax {
     pub use super::values::{address_and_port, host, integer};
 }
 
-/// A source of names of hosts and ports; one that is left out knows none. Many threads look names
-/// up at once.
+/// Looks up names of hosts and ports. A method that is left out finds none. Several threads may
+/// call it at once.
 ///
 /// ```
 /// use std::net::Ipv4Addr;

@@ -1,5 +1,5 @@
-//! What a command or an option is: spelling, argument, legality, help text and completion in one
-//! row, and the table that a scanner reads lines by.
+//! A command or an option as one row: spelling, argument, legality, help text and completion; and
+//! the table of rows by which lines are read.
 //!
 //! The rows of the ruleset language are in [`rows`](super::rows). A program with options of its own
 //! adds sections of rows and builds its [`Table`] of both.
@@ -36,7 +36,7 @@ impl Verb {
     }
 }
 
-/// What a row stands for, whichever way it was spelt.
+/// What a row stands for, independent of its spelling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Id {
     Command(Verb),
@@ -69,7 +69,7 @@ pub enum Id {
     MulticastGroup,
     MulticastPort,
     MulticastTimeToLive,
-    /// An option of the program alone, by a number of its own.
+    /// An option of the program only, by its own number.
     Program(u8),
 }
 
@@ -108,17 +108,17 @@ pub struct Row {
     pub shorts: &'static str,
     /// Name in messages.
     pub name: &'static str,
-    /// Place in the order of the reference's checks. Options with the same place exclude each
-    /// other; one without a place may be repeated and goes with every command.
+    /// Position in the order of the reference's checks. Options with the same place exclude each
+    /// other. One without a place may be repeated, and is allowed with every command.
     pub place: Option<u8>,
     pub argument: Argument,
     /// The argument as the help text writes it.
     pub value: &'static str,
-    /// Commands that it goes with; without the other two sets, it is optional.
+    /// Commands that allow it.
     pub legal: Verbs,
     /// Commands that need it.
     pub required: Verbs,
-    /// Commands that take at most one of the options that have them in this set.
+    /// Commands that allow only one of the options with the command in this set.
     pub exclusive: Verbs,
     pub help: &'static str,
     pub completion: Completion,

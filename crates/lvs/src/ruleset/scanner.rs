@@ -18,15 +18,15 @@ pub enum Event<'a> {
     Operand(Cow<'a, str>),
 }
 
-/// The events of a line. After an error there is nothing more of use.
+/// Iterates over the events of a line. Nothing after an error is of use.
 pub struct Scanner<'a, S> {
     table: &'static Table,
     elements: std::slice::Iter<'a, S>,
-    /// The element read last: errors name it.
+    /// The element read last, which errors name.
     last: &'a str,
     /// What is left of an element with several short options in it.
     bundle: &'a str,
-    /// After `--`, and with POSIXLY_CORRECT after the first operand, all is operands.
+    /// After `--`, and with POSIXLY_CORRECT after the first operand, everything is an operand.
     only_operands: bool,
     posixly_correct: bool,
     command_seen: bool,

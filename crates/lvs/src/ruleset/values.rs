@@ -9,7 +9,7 @@ use crate::ipvs::{AddressFamily, Netmask, Protocol};
 /// What `isspace` takes for white space in the C locale.
 const WHITE_SPACE: [char; 6] = [' ', '\t', '\n', '\x0b', '\x0c', '\r'];
 
-/// A whole text that is one integer of that range. White space and a sign may stand before it.
+/// Parses a text that is one integer within the range, after optional white space and a sign.
 pub fn integer<T>(text: &str, range: RangeInclusive<T>) -> Option<T>
 where
     T: TryFrom<i64> + PartialOrd,
@@ -54,7 +54,7 @@ pub fn address_and_port(
         }
         None => (text, None),
     };
-    // One colon or none is no IPv6, and not worth a try in a restore of thousands of lines.
+    // With fewer than two colons it is not IPv6: saves a parse per line of a large restore.
     let two_colons = text.bytes().filter(|byte| *byte == b':').count() > 1;
     if let Some(address) = two_colons.then(|| text.parse::<Ipv6Addr>().ok()).flatten() {
         let port = match outer_port {
