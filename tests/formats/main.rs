@@ -130,7 +130,7 @@ fn snapshot_is_judged_as_it_was(host: &str, file: Option<(&str, &str)>) {
     let snapshot = format!("{host}.snapshot");
     let old = json(&read(&snapshot));
     let facts: Facts = serde_json::from_value(old.clone()).unwrap();
-    assert_eq!(serde_json::to_value(&facts).unwrap(), old, "{snapshot}");
+    assert_eq!(serde_json::to_value(&facts).unwrap(), without_kernel_flag(old), "{snapshot}");
 
     let found = without_prose(doctor(&snapshot, &[]));
     assert_eq!(found, without_prose(json(&read(&format!("{host}.doctor.json")))));
@@ -142,6 +142,16 @@ fn snapshot_is_judged_as_it_was(host: &str, file: Option<(&str, &str)>) {
         let old = json(&read(&format!("{host}.doctor-file.json")));
         assert_eq!(without_prose(found), without_prose(old));
     }
+}
+
+/// The snapshot without the flag by which the kernel marks the services of its table
+/// (`IP_VS_SVC_F_HASHED`, 2), the one thing that is read and not written again.
+fn without_kernel_flag(mut snapshot: Json) -> Json {
+    for entry in snapshot["table"]["services"].as_array_mut().into_iter().flatten() {
+        let flags = &mut entry["service"]["service"]["flags"];
+        *flags = (flags.as_u64().unwrap() & !2).into();
+    }
+    snapshot
 }
 
 #[test]
