@@ -80,10 +80,10 @@ fn start_look_and_stop(settings: &Settings, cluster: &Cluster, hosts: [&Host; 2]
         assert_eq!(cluster.answers(vip, 1), [answer], "{mode} {vip}");
     }
     let [director, real_server] = settings.both(hosts, "status").map(Outcome::success);
-    for text in [settings.vips[0], settings.vips[1], "  -> ", "items as wanted"] {
+    for text in [settings.vips[0], settings.vips[1], "  -> ", "items in sync"] {
         assert!(director.contains(text), "{director}");
     }
-    assert!(real_server.contains("items as wanted"), "{real_server}");
+    assert!(real_server.contains("items in sync"), "{real_server}");
     for outcome in settings.both(hosts, "stop") {
         outcome.success();
     }
