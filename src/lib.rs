@@ -14,6 +14,8 @@
 //! | [`doctor`] | findings: what is wrong with a machine, why, and how to fix it |
 //! | [`lvsctl`] | the companion: command line and reports |
 
+#![allow(rustdoc::private_intra_doc_links, reason = "its pages are for those who work on it")]
+
 mod config;
 pub mod doctor;
 pub mod engine;

@@ -55,7 +55,7 @@ fn load_ignores_journal_of_another_epoch_and_save_renames_it() {
     let mut journal = write(&place.path(), &text).unwrap();
     assert_eq!(journal.entries().count(), 0);
     let mut machine = Machine::new(&[("ignore", 9)]);
-    let desired = [want("a", "ignore", 1)];
+    let desired = [desired_item("a", "ignore", 1)];
     Engine::new(&mut machine, &mut journal).apply(&owners(&desired), &desired).unwrap();
     assert_eq!(place.journal().entry(&"ignore".to_owned()).unwrap().previous, Some(9));
     let aside = place.path().with_extension("journal.void");
@@ -72,9 +72,9 @@ fn load_ignores_journal_of_another_epoch_and_save_renames_it() {
 fn save_appends_and_load_ignores_torn_last_line() {
     let place = Place::new();
     let mut machine = Machine::default();
-    place.up(&mut machine, &[want("a", "one", 1), want("a", "two", 1)]).unwrap();
+    place.up(&mut machine, &[desired_item("a", "one", 1), desired_item("a", "two", 1)]).unwrap();
     let short = std::fs::read_to_string(place.path()).unwrap();
-    place.up(&mut machine, &[want("a", "one", 1), want("a", "two", 2)]).unwrap();
+    place.up(&mut machine, &[desired_item("a", "one", 1), desired_item("a", "two", 2)]).unwrap();
     let longer = std::fs::read_to_string(place.path()).unwrap();
     let appended = longer.strip_prefix(&short).unwrap();
     assert_eq!(appended.lines().count(), 1, "{appended}");
@@ -85,7 +85,7 @@ fn save_appends_and_load_ignores_torn_last_line() {
         assert_eq!(two, Some(1));
     }
     machine.set("two", Some(1));
-    place.up(&mut machine, &[want("a", "one", 1), want("a", "two", 3)]).unwrap();
+    place.up(&mut machine, &[desired_item("a", "one", 1), desired_item("a", "two", 3)]).unwrap();
     assert_eq!(place.journal().entries().count(), 2);
     place.down(&mut machine, &["a"]).unwrap();
     assert_eq!(machine.state, BTreeMap::new());
@@ -99,7 +99,10 @@ fn save_rewrites_journal_with_mostly_stale_lines() {
     let mut longest = 0;
     for value in 1..500 {
         place
-            .up(&mut machine, &[want("a", "one", value), want("a", &format!("k{value}"), 1)])
+            .up(
+                &mut machine,
+                &[desired_item("a", "one", value), desired_item("a", &format!("k{value}"), 1)],
+            )
             .unwrap();
         let lines = std::fs::read_to_string(place.path()).unwrap().lines().count();
         longest = longest.max(lines);
@@ -116,7 +119,7 @@ fn apply_makes_no_change_when_journal_cannot_be_written() {
     let path = place.path();
     drop(place);
     let mut machine = Machine::default();
-    let desired = [want("a", "one", 1)];
+    let desired = [desired_item("a", "one", 1)];
     let failure =
         Engine::new(&mut machine, &mut journal).apply(&owners(&desired), &desired).unwrap_err();
     assert!(failure.cause.to_string().contains(&path.display().to_string()));
@@ -217,7 +220,7 @@ fn batch_killed_anywhere_is_reverted() {
     for dies_at in 0.. {
         let place = Place::new();
         let mut machine = Machine::new(&[("entry/b", 5)]);
-        let desired = ["a", "b", "c"].map(|name| want("web", &format!("entry/{name}"), 1));
+        let desired = ["a", "b", "c"].map(|name| desired_item("web", &format!("entry/{name}"), 1));
         machine.dies_at = Some(dies_at);
         let survived = survives(|| drop(place.up(&mut machine, &desired).unwrap()));
         machine.dies_at = None;

@@ -71,7 +71,7 @@ impl Machine {
 /// Switching `forward` switches others too, as `ip_forward` does.
 fn side_effects(key: &str, value: Option<u32>) -> Vec<(&'static str, u32)> {
     match (key, value) {
-        ("forward", Some(value)) => vec![("card/forward", value), ("redirects", 1 - value)],
+        ("forward", Some(value)) => vec![("nic/forward", value), ("redirects", 1 - value)],
         _ => Vec::new(),
     }
 }
@@ -196,7 +196,7 @@ fn owners(desired: &[Desired<String, u32>]) -> Vec<String> {
     owners
 }
 
-fn want(owner: &str, key: &str, value: u32) -> Desired<String, u32> {
+fn desired_item(owner: &str, key: &str, value: u32) -> Desired<String, u32> {
     Desired {
         key: key.to_owned(),
         value: Some(value),
@@ -208,10 +208,10 @@ fn want(owner: &str, key: &str, value: u32) -> Desired<String, u32> {
 /// What one address requires of a real server, in small.
 fn server(address: &str) -> Vec<Desired<String, u32>> {
     vec![
-        want(address, "tunnel", 1),
-        want(address, "tunnel/ignore", 1),
-        want(address, "ignore", 1),
-        want(address, address, 1),
+        desired_item(address, "tunnel", 1),
+        desired_item(address, "tunnel/ignore", 1),
+        desired_item(address, "ignore", 1),
+        desired_item(address, address, 1),
     ]
 }
 

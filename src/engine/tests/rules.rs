@@ -27,7 +27,7 @@ fn entries(place: &Place) -> Vec<Entry<String, u32>> {
 
 /// Undoing the change of `forward` does not undo its side effects.
 fn hardened() -> Machine {
-    Machine::new(&[("forward", 0), ("card/forward", 1), ("redirects", 0)])
+    Machine::new(&[("forward", 0), ("nic/forward", 1), ("redirects", 0)])
 }
 
 #[test]
@@ -35,13 +35,15 @@ fn revert_restores_side_effects() {
     let place = Place::new();
     let before = hardened();
     let mut machine = before.clone();
-    place.up(&mut machine, &[want("a", "forward", 1)]).unwrap();
+    place.up(&mut machine, &[desired_item("a", "forward", 1)]).unwrap();
     let report = place.down(&mut machine, &["a"]).unwrap();
-    assert_eq!(keys(&report.steps), ["forward", "card/forward", "redirects"]);
+    assert_eq!(keys(&report.steps), ["forward", "nic/forward", "redirects"]);
     assert_eq!(machine.state, before.state);
     // A rollback does the same.
     machine.fails_at_write = Some(machine.writes + 2);
-    place.up(&mut machine, &[want("a", "forward", 1), want("a", "b", 1)]).unwrap_err();
+    place
+        .up(&mut machine, &[desired_item("a", "forward", 1), desired_item("a", "b", 1)])
+        .unwrap_err();
     assert_eq!(machine.state, before.state);
     assert!(!place.path().exists());
 }
@@ -49,13 +51,13 @@ fn revert_restores_side_effects() {
 #[test]
 fn dry_run_includes_side_effects() {
     let mut machine = hardened();
-    let desired = [want("a", "forward", 1)];
+    let desired = [desired_item("a", "forward", 1)];
     let place = Place::new();
     place.up(&mut machine, &desired).unwrap();
     let mut journal = place.journal().dry_run();
     let mut dry_run = DryRun::new(&mut machine);
     let report = Engine::new(&mut dry_run, &mut journal).revert(&owners(&desired)).unwrap();
-    assert_eq!(keys(&report.steps), ["forward", "card/forward", "redirects"]);
+    assert_eq!(keys(&report.steps), ["forward", "nic/forward", "redirects"]);
     assert_eq!(machine.state["forward"], 1);
 }
 
@@ -86,7 +88,7 @@ fn revert_keeps_what_was_in_sync_before() {
 fn apply_keeps_acceptable_value() {
     let place = Place::new();
     let mut machine = Machine::new(&[("ignore", 8)]);
-    let mut desired = want("a", "ignore", 1);
+    let mut desired = desired_item("a", "ignore", 1);
     desired.acceptable = vec![2, 8];
     assert_eq!(place.up(&mut machine, &[desired]).unwrap().steps, []);
     assert_eq!(machine.state["ignore"], 8);
@@ -109,8 +111,11 @@ fn revert_keeps_key_with_another_owner() {
 fn apply_reverts_what_is_no_longer_desired_last() {
     let place = Place::new();
     let mut machine = Machine::default();
-    place.up(&mut machine, &[want("web", "service", 1), want("web", "one", 1)]).unwrap();
-    let report = place.up(&mut machine, &[want("web", "service", 1), want("web", "two", 1)]);
+    place
+        .up(&mut machine, &[desired_item("web", "service", 1), desired_item("web", "one", 1)])
+        .unwrap();
+    let report =
+        place.up(&mut machine, &[desired_item("web", "service", 1), desired_item("web", "two", 1)]);
     assert_eq!(keys(&report.unwrap().steps), ["two", "one"]);
     assert!(!machine.state.contains_key("one"));
     assert!(machine.state.contains_key("service"));
@@ -134,7 +139,7 @@ fn revert_keeps_value_changed_since_with_a_note() {
 fn revert_removes_what_we_made_even_if_changed_since() {
     let place = Place::new();
     let mut machine = Machine::default();
-    place.up(&mut machine, &[want("web", "service", 1)]).unwrap();
+    place.up(&mut machine, &[desired_item("web", "service", 1)]).unwrap();
     machine.set("service", Some(7));
     place.down(&mut machine, &["web"]).unwrap();
     assert_eq!(machine.state, BTreeMap::new());
@@ -157,7 +162,7 @@ fn revert_of_missing_key_is_ok() {
 fn revert_notes_what_cannot_be_removed() {
     let place = Place::new();
     let mut machine = Machine::default();
-    place.up(&mut machine, &[want("a", "tunnel", 1)]).unwrap();
+    place.up(&mut machine, &[desired_item("a", "tunnel", 1)]).unwrap();
     machine.ignored.push("tunnel".to_owned());
     let report = place.down(&mut machine, &["a"]).unwrap();
     assert_eq!(report.notes, [Note::Remains { key: "tunnel".to_owned(), actual: 1 }]);
@@ -225,7 +230,7 @@ fn apply_rolls_back_when_a_value_does_not_stay() {
 fn failed_roll_back_stays_in_the_journal() {
     let place = Place::new();
     let mut machine = Machine { fails_at_write: Some(2), ..Machine::default() };
-    let desired = [want("a", "one", 1), want("a", "tunnel/ignore", 1)];
+    let desired = [desired_item("a", "one", 1), desired_item("a", "tunnel/ignore", 1)];
     let failure = place.up(&mut machine, &desired).unwrap_err();
     assert!(failure.stuck.is_empty());
     // The second write is refused since the tunnel is missing, the third (the undo) as the test says.
@@ -293,29 +298,29 @@ fn status_has_actual_and_previous_values() {
 fn apply_refuses_conflict_with_another_owner_before_any_change() {
     let place = Place::new();
     let mut machine = Machine::new(&[("route", 0), ("ignore", 0)]);
-    place.up(&mut machine, &[want("a", "route", 1)]).unwrap();
+    place.up(&mut machine, &[desired_item("a", "route", 1)]).unwrap();
     let (state, journal) = (machine.state.clone(), entries(&place));
     for desired in [
-        vec![want("b", "ignore", 1), want("b", "route", 2)],
-        vec![want("b", "ignore", 1), want("c", "ignore", 2)],
+        vec![desired_item("b", "ignore", 1), desired_item("b", "route", 2)],
+        vec![desired_item("b", "ignore", 1), desired_item("c", "ignore", 2)],
     ] {
         let failure = place.up(&mut machine, &desired).unwrap_err();
         assert!(matches!(failure.cause, Cause::Conflict { .. }), "{failure:?}");
         assert_eq!((machine.state.clone(), entries(&place)), (state.clone(), journal.clone()));
     }
-    let failure = place.up(&mut machine, &[want("b", "route", 2)]).unwrap_err();
+    let failure = place.up(&mut machine, &[desired_item("b", "route", 2)]).unwrap_err();
     assert_eq!(
         failure.cause.to_string(),
         "route is to be 2 for \"b\", but \"a\" needs it to be 1: give both the same value, or \
          take the other down first"
     );
     // The only owner may change its desired value.
-    place.up(&mut machine, &[want("a", "route", 3)]).unwrap();
+    place.up(&mut machine, &[desired_item("a", "route", 3)]).unwrap();
     assert_eq!(machine.state["route"], 3);
-    place.up(&mut machine, &[want("b", "route", 3)]).unwrap();
-    place.up(&mut machine, &[want("a", "route", 4)]).unwrap_err();
+    place.up(&mut machine, &[desired_item("b", "route", 3)]).unwrap();
+    place.up(&mut machine, &[desired_item("a", "route", 4)]).unwrap_err();
     place.down(&mut machine, &["b"]).unwrap();
-    place.up(&mut machine, &[want("a", "route", 4)]).unwrap();
+    place.up(&mut machine, &[desired_item("a", "route", 4)]).unwrap();
     place.down(&mut machine, &["a"]).unwrap();
     assert_eq!(machine.state, Machine::new(&[("route", 0), ("ignore", 0)]).state);
 }
@@ -326,7 +331,7 @@ fn value_acceptable_to_both_owners_is_no_conflict() {
     let mut machine = Machine::new(&[("filter", 1)]);
     let tolerant = |owner, value, acceptable: &[u32]| Desired {
         acceptable: acceptable.to_vec(),
-        ..want(owner, "filter", value)
+        ..desired_item(owner, "filter", value)
     };
     place.up(&mut machine, &[tolerant("a", 0, &[2, 3])]).unwrap();
     place.up(&mut machine, &[tolerant("b", 2, &[0])]).unwrap();
@@ -339,7 +344,7 @@ fn value_acceptable_to_both_owners_is_no_conflict() {
 }
 
 fn absent(owner: &str, key: &str) -> Desired<String, u32> {
-    Desired { value: None, ..want(owner, key, 0) }
+    Desired { value: None, ..desired_item(owner, key, 0) }
 }
 
 #[test]
@@ -389,7 +394,7 @@ fn revert_notes_orphaned_key_and_continues() {
 const POOL: [&str; 2] = ["entry/pool", "entry/pool/ours"];
 
 fn pool() -> Vec<Desired<String, u32>> {
-    POOL.iter().map(|key| want("a", key, 1)).collect()
+    POOL.iter().map(|key| desired_item("a", key, 1)).collect()
 }
 
 #[test]
@@ -423,7 +428,7 @@ fn restored_child_keeps_its_parent() {
     let mut machine = Machine::default();
     place.up(&mut machine, &pool()).unwrap();
     machine.set("entry/pool/theirs", Some(7));
-    let gone = Desired { value: None, ..want("a", "entry/pool/theirs", 0) };
+    let gone = Desired { value: None, ..desired_item("a", "entry/pool/theirs", 0) };
     let mut desired = pool();
     desired.push(gone.clone());
     place.up(&mut machine, &desired).unwrap();
@@ -439,7 +444,7 @@ fn revert_notes_child_whose_parent_is_gone() {
     let place = Place::new();
     let mut machine = Machine::new(&[("entry/pool", 1), ("entry/pool/theirs", 7)]);
     let before = machine.state.clone();
-    let gone = |key| Desired { value: None, ..want("a", key, 0) };
+    let gone = |key| Desired { value: None, ..desired_item("a", key, 0) };
     let desired = ["entry/pool/theirs", "entry/pool"].map(gone);
     // Both are restored, the parent first.
     place.up(&mut machine, &desired).unwrap();
@@ -471,7 +476,7 @@ fn dry_run_sees_unmanaged_children() {
 }
 
 fn table(owner: &str, names: &[&str]) -> Vec<Desired<String, u32>> {
-    names.iter().map(|name| want(owner, &format!("entry/{name}"), 1)).collect()
+    names.iter().map(|name| desired_item(owner, &format!("entry/{name}"), 1)).collect()
 }
 
 #[test]
@@ -479,9 +484,9 @@ fn batched_neighbours_are_written_and_reverted_together() {
     let place = Place::new();
     let mut machine = Machine::new(&[("ignore", 0), ("entry/b", 5)]);
     let before = machine.state.clone();
-    let mut desired = vec![want("a", "ignore", 1)];
+    let mut desired = vec![desired_item("a", "ignore", 1)];
     desired.extend(table("a", &["b", "c", "d", "c"]));
-    desired.push(want("a", "address", 1));
+    desired.push(desired_item("a", "address", 1));
     let report = place.up(&mut machine, &desired).unwrap();
     assert_eq!(keys(&report.steps), ["ignore", "entry/c", "entry/d", "entry/b", "address"]);
     assert_eq!(machine.batches, [1, 3, 1], "one by one outside the table");
@@ -501,7 +506,7 @@ fn apply_rolls_back_batch_when_one_change_is_refused() {
             let mut machine = Machine { fails_late: late, ..Machine::new(&[("ignore", 0)]) };
             let before = machine.state.clone();
             machine.fails_at_write = Some(failing);
-            let mut desired = vec![want("a", "ignore", 1)];
+            let mut desired = vec![desired_item("a", "ignore", 1)];
             desired.extend(table("a", &["b", "c", "d"]));
             let failure = place.up(&mut machine, &desired).unwrap_err();
             assert_eq!(failure.failed.unwrap().key, desired[failing - 1].key);

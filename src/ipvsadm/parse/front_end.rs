@@ -1,6 +1,6 @@
 //! The command line as clap knows it, built from the rows of options.
 //!
-//! clap decides whether a line can be read, and how. What it refuses, the [scanner](Scanner) reads
+//! clap decides whether a line can be read, and how. What it refuses, the [scanner](lvs::ruleset::syntax::Scanner) reads
 //! once more for the reference's error text. On every line that clap accepts the two agree, which
 //! the tests check.
 //!

@@ -23,18 +23,16 @@ mod client;
 mod daemon;
 mod describe;
 mod destination;
-mod request;
 mod service;
 mod status;
 #[cfg(test)]
 mod tests;
 mod wire;
 
-pub use client::Client;
+pub use client::{Client, Request};
 pub use daemon::{Daemon, DaemonState};
 pub use describe::describe;
 pub use destination::{Checksum, Destination, DestinationEntry, Forwarding, Tunnel};
-pub use request::Request;
 pub use service::{
     AddressFamily, Netmask, Persistence, Protocol, Service, ServiceEntry, ServiceFlags,
     ServiceIdentity,

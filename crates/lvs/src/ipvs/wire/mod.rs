@@ -194,7 +194,7 @@ impl IpvsMessage {
         })
     }
 
-    /// A destination of a service of that family: [`destination`] or [`destination_entry`].
+    /// A destination of a service of that family: [`destination()`] or [`destination_entry`].
     pub(super) fn into_destination<D>(
         self,
         decode: fn(&[DestinationAttribute], AddressFamily) -> Result<D, DecodeError>,
