@@ -12,6 +12,7 @@ use crate::host::{
     self, AddressState, Combination, Effective, InterfaceName, Inventory, Sysctl, Topology,
     host_prefix,
 };
+use crate::policy::{Owner, Role};
 use lvs::ipvs::{Forwarding, Service, ServiceIdentity, Timeouts};
 use lvs::table;
 
@@ -53,7 +54,7 @@ pub(crate) struct DesiredEntry {
     /// The change from actual to desired.
     pub(crate) step: Step,
     pub(crate) acceptable: Vec<String>,
-    pub(crate) owner: String,
+    pub(crate) owner: Owner,
     pub(crate) in_sync: bool,
 }
 
@@ -65,30 +66,17 @@ pub(super) fn is_fallback_tunnel(device: &InterfaceName) -> bool {
 impl Expectation {
     /// What the facts show the machine to be.
     pub(crate) fn evident(facts: &Facts) -> Self {
-        let owners: Vec<Vec<&str>> = facts
-            .journal
-            .iter()
-            .flat_map(|entry| &entry.owners)
-            .map(|owner| match owner.split(' ').collect::<Vec<&str>>().as_slice() {
-                ["cluster", _, rest @ ..] => rest.to_vec(),
-                owner => owner.to_vec(),
-            })
-            .collect();
+        let owners = || facts.journal.iter().flat_map(|entry| &entry.owners);
+        let addresses = || owners().filter_map(Owner::address);
         let mut found = Self::default();
-        for owner in &owners {
-            if let ["real-server", mode, address, ..] = owner[..]
-                && let (Some(forwarding), Ok(address)) = (forwarding(mode), address.parse())
-            {
-                found.serve(address, forwarding, true);
-            }
+        for owner in addresses().filter(|owner| owner.role == Role::RealServer) {
+            found.serve(owner.vip, owner.mode.forwarding(), true);
         }
         let topology = facts.network.topology();
         for state in &facts.network.addresses {
             let address = state.assigned.address;
             let directed = directs(facts, address)
-                || owners.iter().any(|owner| {
-                    matches!(owner[..], ["director", _, owned, ..] if owned.parse() == Ok(address))
-                });
+                || addresses().any(|it| it.role == Role::Director && it.vip == address);
             if let Some(forwarding) = evident_forwarding(facts, &topology, state)
                 && !directed
             {
@@ -96,7 +84,7 @@ impl Expectation {
             }
         }
         found.director = !facts.services().is_empty()
-            || owners.iter().any(|owner| owner.first() == Some(&"director"));
+            || owners().any(|owner| owner.role() == Some(Role::Director));
         found
     }
 
@@ -137,16 +125,6 @@ impl Expectation {
     pub(super) fn unmet(&self) -> impl Iterator<Item = &DesiredEntry> {
         self.desired.iter().flat_map(DesiredState::unmet)
     }
-}
-
-/// The forwarding method of a mode, as the journal spells it.
-fn forwarding(mode: &str) -> Option<Forwarding> {
-    Some(match mode {
-        "nat" => Forwarding::Masquerade,
-        "tun" => Forwarding::Tunnel,
-        "dr" => Forwarding::DirectRouting,
-        _ => return None,
-    })
 }
 
 /// Whether the IPVS table has a service on that address. A firewall mark can be set on packets to
@@ -291,9 +269,9 @@ impl DesiredEntry {
         }
     }
 
-    /// Whether a director owns it. Owners of a cluster file contain the role.
+    /// Whether a director owns it.
     pub(super) fn is_of_director(&self) -> bool {
-        self.owner.split(' ').any(|word| word == "director")
+        self.owner.role() == Some(Role::Director)
     }
 
     fn accepts(&self, value: u32) -> bool {

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::host::{self, InterfaceName, Inventory, Sysctl};
+use crate::policy::Owner;
 use lvs::ipvs::{
     Daemon, Destination, DestinationEntry, Protocol, ServiceEntry, ServiceIdentity, Timeouts,
 };
@@ -118,7 +119,7 @@ pub(crate) struct OtherNamespace {
 pub(crate) struct JournalEntry {
     /// Such as `real-server tun 192.168.10.10`.
     #[serde(rename = "claims")]
-    pub(crate) owners: Vec<String>,
+    pub(crate) owners: Vec<Owner>,
     /// The part of the network that was changed; `None` for an entry of the IPVS table.
     pub(crate) key: Option<host::Key>,
     /// The value it was given; `None` if it was removed, and for an entry of the IPVS table.
@@ -165,16 +166,6 @@ pub(crate) struct Unread {
     pub(crate) what: String,
     /// The reason, and what helps.
     pub(crate) why: String,
-}
-
-/// Whether an owner has this role: `director dr 192.0.2.1 tcp:80`, or `cluster web director …` for
-/// a cluster file.
-pub(super) fn has_role(owner: &str, role: &str) -> bool {
-    let mut words = owner.split(' ');
-    match words.next() {
-        Some("cluster") => words.nth(1) == Some(role),
-        first => first == Some(role),
-    }
 }
 
 /// A service, such as `tcp 192.0.2.1:80`.

@@ -158,7 +158,7 @@ mod tests {
     }
 
     fn journalled(owner: &str) -> Vec<JournalEntry> {
-        let owners = vec![owner.to_owned()];
+        let owners = vec![owner.to_owned().into()];
         vec![JournalEntry { owners, key: None, value: None, entry: None, found: None }]
     }
 

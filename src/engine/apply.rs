@@ -3,23 +3,25 @@
 use hashbrown::{HashMap, HashSet};
 
 use super::system::ChangeOf;
-use super::{Cause, Change, Desired, Entry, Failure, Journal, Note, Report, Status, System};
+use super::{
+    Cause, Change, Desired, Entry, Failure, Journal, Note, OwnerId, Report, Status, System,
+};
 
 type KeyOf<W> = <W as System>::Key;
 pub(super) type ValueOf<W> = <W as System>::Value;
 pub(super) type CauseOf<W> = Cause<<W as System>::Error>;
 pub(super) type FailureOf<W> = Box<Failure<KeyOf<W>, ValueOf<W>, <W as System>::Error>>;
 pub(super) type ReportOf<W> = Report<KeyOf<W>, ValueOf<W>>;
-pub(super) type EntryOf<W> = Entry<KeyOf<W>, ValueOf<W>>;
+pub(super) type EntryOf<W, O> = Entry<KeyOf<W>, ValueOf<W>, O>;
 pub(super) type NoteOf<W> = Note<KeyOf<W>, ValueOf<W>>;
-type DesiredOf<W> = Desired<KeyOf<W>, ValueOf<W>>;
+type DesiredOf<W, O> = Desired<KeyOf<W>, ValueOf<W>, O>;
 type StatusOf<W> = Status<KeyOf<W>, ValueOf<W>>;
 
 /// A system and the journal of what was changed in it.
 #[derive(Debug)]
-pub struct Engine<'a, W: System> {
+pub struct Engine<'a, W: System, O> {
     pub(super) system: &'a mut W,
-    pub(super) journal: &'a mut Journal<W::Key, W::Value>,
+    pub(super) journal: &'a mut Journal<W::Key, W::Value, O>,
 }
 
 /// The changes of a run as far as it got.
@@ -32,9 +34,9 @@ pub(super) struct Run<C> {
     pub(super) failed: Option<usize>,
 }
 
-impl<'a, W: System> Engine<'a, W> {
+impl<'a, W: System, O: OwnerId> Engine<'a, W, O> {
     /// An engine that changes `system` and records that in `journal`.
-    pub const fn new(system: &'a mut W, journal: &'a mut Journal<W::Key, W::Value>) -> Self {
+    pub const fn new(system: &'a mut W, journal: &'a mut Journal<W::Key, W::Value, O>) -> Self {
         Self { system, journal }
     }
 
@@ -51,8 +53,8 @@ impl<'a, W: System> Engine<'a, W> {
     /// change first.
     pub fn apply(
         &mut self,
-        owners: &[String],
-        desired: &[DesiredOf<W>],
+        owners: &[O],
+        desired: &[DesiredOf<W, O>],
     ) -> Result<ReportOf<W>, FailureOf<W>> {
         if let Some(conflict) = self.conflict(owners, desired) {
             return Err(Box::new(Failure::before_any_step(conflict)));
@@ -64,8 +66,8 @@ impl<'a, W: System> Engine<'a, W> {
             return Err(self.roll_back(run, cause));
         }
         self.journal.commit();
-        let kept: HashSet<(&W::Key, &str)> =
-            desired.iter().map(|item| (&item.key, item.owner.as_str())).collect();
+        let kept: HashSet<(&W::Key, &O)> =
+            desired.iter().map(|item| (&item.key, &item.owner)).collect();
         self.journal.release(owners, |key, owner| kept.contains(&(key, owner)));
         self.revert_unowned(run.done)
     }
@@ -77,7 +79,7 @@ impl<'a, W: System> Engine<'a, W> {
     /// # Errors
     ///
     /// Where something cannot be reverted. The rest is, and the journal keeps what is not.
-    pub fn revert(&mut self, owners: &[String]) -> Result<ReportOf<W>, FailureOf<W>> {
+    pub fn revert(&mut self, owners: &[O]) -> Result<ReportOf<W>, FailureOf<W>> {
         self.journal.release(owners, |_, _| false);
         self.revert_unowned(Vec::new())
     }
@@ -85,11 +87,11 @@ impl<'a, W: System> Engine<'a, W> {
     /// Compares each desired item with its actual state. Changes nothing.
     pub(crate) fn status(
         &mut self,
-        desired: &[DesiredOf<W>],
+        desired: &[DesiredOf<W, O>],
     ) -> Result<Vec<StatusOf<W>>, W::Error> {
         let mut seen = HashSet::new();
         let items = desired.iter().filter(|item| seen.insert(&item.key));
-        let status = |item: &DesiredOf<W>| {
+        let status = |item: &DesiredOf<W, O>| {
             let actual = self.system.read(&item.key)?;
             Ok(Status {
                 key: item.key.clone(),
@@ -104,40 +106,42 @@ impl<'a, W: System> Engine<'a, W> {
 
     /// A key that is to have another value than another owner needs: one that this run does not speak
     /// for, or one of this run.
-    fn conflict(&self, owners: &[String], desired: &[DesiredOf<W>]) -> Option<CauseOf<W>> {
+    fn conflict(&self, owners: &[O], desired: &[DesiredOf<W, O>]) -> Option<CauseOf<W>> {
         let own = owners.iter().chain(desired.iter().map(|item| &item.owner));
-        let own: HashSet<&str> = own.map(String::as_str).collect();
-        let other = |owner: &&String| !own.contains(owner.as_str());
+        let own: HashSet<&O> = own.collect();
+        let other = |owner: &&O| !own.contains(owner);
         for item in desired {
             if let Some(entry) = self.journal.entry(&item.key)
                 && let Some(holder) = entry.owners.iter().find(other)
-                && !agree::<W>(entry.ours.as_ref(), &entry.acceptable, item)
+                && !agree::<W, O>(entry.ours.as_ref(), &entry.acceptable, item)
             {
-                return Some(conflict::<W>(entry.ours.as_ref(), holder, item));
+                return Some(conflict::<W, O>(entry.ours.as_ref(), holder, item));
             }
         }
         // All items of a large table have one owner.
         if desired.windows(2).all(|pair| matches!(pair, [one, next] if one.owner == next.owner)) {
             return None;
         }
-        let mut earlier: HashMap<&W::Key, &DesiredOf<W>> = HashMap::new();
+        let mut earlier: HashMap<&W::Key, &DesiredOf<W, O>> = HashMap::new();
         desired.iter().find_map(|item| {
             let earlier = earlier.entry(&item.key).or_insert(item);
             let value = earlier.value.as_ref();
             let differ =
-                earlier.owner != item.owner && !agree::<W>(value, &earlier.acceptable, item);
-            differ.then(|| conflict::<W>(value, &earlier.owner, item))
+                earlier.owner != item.owner && !agree::<W, O>(value, &earlier.acceptable, item);
+            differ.then(|| conflict::<W, O>(value, &earlier.owner, item))
         })
     }
 
     /// Batched items go together, the others one by one.
     fn make(
         &mut self,
-        desired: &[DesiredOf<W>],
+        desired: &[DesiredOf<W, O>],
         run: &mut Run<ChangeOf<W>>,
     ) -> Result<(), CauseOf<W>> {
         let mut owners_added = false;
-        for items in desired.chunk_by(|one, next| is_batched::<W>(one) && is_batched::<W>(next)) {
+        for items in
+            desired.chunk_by(|one, next| is_batched::<W, O>(one) && is_batched::<W, O>(next))
+        {
             owners_added |= match items {
                 [item] => self.make_one(item, run)?,
                 items => self.make_batch(items, run)?,
@@ -154,7 +158,7 @@ impl<'a, W: System> Engine<'a, W> {
     /// of the journal.
     fn make_one(
         &mut self,
-        item: &DesiredOf<W>,
+        item: &DesiredOf<W, O>,
         run: &mut Run<ChangeOf<W>>,
     ) -> Result<bool, CauseOf<W>> {
         let actual = self.system.read(&item.key).map_err(Cause::System)?;
@@ -173,7 +177,7 @@ impl<'a, W: System> Engine<'a, W> {
 
     fn make_batch(
         &mut self,
-        items: &[DesiredOf<W>],
+        items: &[DesiredOf<W, O>],
         run: &mut Run<ChangeOf<W>>,
     ) -> Result<bool, CauseOf<W>> {
         let (mut owner_added, mut changed) = (false, HashSet::new());
@@ -215,11 +219,15 @@ impl<'a, W: System> Engine<'a, W> {
 
     /// Reads again what was changed, and what may depend on it. What is written in batches depends on
     /// nothing, so that of a large table only the changes are read twice.
-    fn verify(&mut self, desired: &[DesiredOf<W>], done: &[ChangeOf<W>]) -> Result<(), CauseOf<W>> {
+    fn verify(
+        &mut self,
+        desired: &[DesiredOf<W, O>],
+        done: &[ChangeOf<W>],
+    ) -> Result<(), CauseOf<W>> {
         self.system.invalidate(done);
         let changed: HashSet<&W::Key> = done.iter().map(|change| &change.key).collect();
         let may_differ =
-            |item: &&DesiredOf<W>| !is_batched::<W>(item) || changed.contains(&item.key);
+            |item: &&DesiredOf<W, O>| !is_batched::<W, O>(item) || changed.contains(&item.key);
         for item in desired.iter().filter(may_differ) {
             let actual = self.system.read(&item.key).map_err(Cause::System)?;
             if !item.is_met_by(actual.as_ref(), W::is_in_sync) {
@@ -234,28 +242,32 @@ impl<'a, W: System> Engine<'a, W> {
     }
 }
 
-fn is_batched<W: System>(item: &DesiredOf<W>) -> bool {
+fn is_batched<W: System, O>(item: &DesiredOf<W, O>) -> bool {
     W::is_batched(&item.key)
 }
 
 /// Whether a key may have one value for both: the value that one needs is acceptable to the other, or
 /// the other way round.
-fn agree<W: System>(
+fn agree<W: System, O>(
     needed: Option<&ValueOf<W>>,
     acceptable: &[ValueOf<W>],
-    other: &DesiredOf<W>,
+    other: &DesiredOf<W, O>,
 ) -> bool {
     other.is_met_by(needed, W::is_in_sync)
         || other.value.as_ref().is_some_and(|value| acceptable.contains(value))
 }
 
-fn conflict<W: System>(held: Option<&ValueOf<W>>, holder: &str, item: &DesiredOf<W>) -> CauseOf<W> {
+fn conflict<W: System, O: OwnerId>(
+    held: Option<&ValueOf<W>>,
+    holder: &O,
+    item: &DesiredOf<W, O>,
+) -> CauseOf<W> {
     Cause::Conflict {
         key: item.key.to_string(),
         desired: text(item.value.as_ref(), "nothing"),
-        owner: item.owner.clone(),
+        owner: item.owner.to_string(),
         held: text(held, "nothing"),
-        holder: holder.to_owned(),
+        holder: holder.to_string(),
     }
 }
 

@@ -10,7 +10,11 @@ use serde::{Deserialize, Serialize};
 /// One key that was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry<K, V> {
+#[serde(bound(
+    serialize = "K: Serialize, V: Serialize, O: Serialize + Clone",
+    deserialize = "K: Deserialize<'de>, V: Deserialize<'de>, O: Deserialize<'de>"
+))]
+pub struct Entry<K, V, O> {
     /// What was changed.
     pub key: K,
     /// Its value before the first change; `None` where there was none.
@@ -28,22 +32,26 @@ pub struct Entry<K, V> {
     pub side_effects: Vec<(K, V)>,
     /// An entry without an owner is to be reverted.
     #[serde(rename = "claims")]
-    pub owners: Owners,
+    pub owners: Owners<O>,
 }
 
 /// The owners of an entry. The many entries of one large table share one list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Vec<String>", into = "Vec<String>")]
-pub struct Owners(Rc<[String]>);
+#[serde(
+    from = "Vec<O>",
+    into = "Vec<O>",
+    bound(serialize = "O: Serialize + Clone", deserialize = "O: Deserialize<'de>")
+)]
+pub struct Owners<O>(Rc<[O]>);
 
-impl Owners {
-    pub(super) fn push(&mut self, owner: String) {
+impl<O: Clone> Owners<O> {
+    pub(super) fn push(&mut self, owner: O) {
         self.0 = self.iter().cloned().chain([owner]).collect();
     }
 
     /// Returns whether any was removed.
-    pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) -> bool {
-        let some_go = !self.iter().all(|owner| keep(owner));
+    pub(super) fn retain(&mut self, keep: impl Fn(&O) -> bool) -> bool {
+        let some_go = !self.iter().all(&keep);
         if some_go {
             self.0 = self.iter().filter(|owner| keep(owner)).cloned().collect();
         }
@@ -51,22 +59,22 @@ impl Owners {
     }
 }
 
-impl From<Vec<String>> for Owners {
-    fn from(owners: Vec<String>) -> Self {
+impl<O> From<Vec<O>> for Owners<O> {
+    fn from(owners: Vec<O>) -> Self {
         Self(owners.into())
     }
 }
 
-impl From<Owners> for Vec<String> {
-    fn from(owners: Owners) -> Self {
+impl<O: Clone> From<Owners<O>> for Vec<O> {
+    fn from(owners: Owners<O>) -> Self {
         owners.to_vec()
     }
 }
 
-impl Deref for Owners {
-    type Target = [String];
+impl<O> Deref for Owners<O> {
+    type Target = [O];
 
-    fn deref(&self) -> &[String] {
+    fn deref(&self) -> &[O] {
         &self.0
     }
 }
@@ -74,14 +82,14 @@ impl Deref for Owners {
 /// Entries in the order in which their keys were first changed. An entry keeps its number as long as
 /// the journal is in memory; a removed one leaves a gap.
 #[derive(Clone, Debug)]
-pub(super) struct Entries<K, V> {
-    by_number: Vec<Option<Entry<K, V>>>,
+pub(super) struct Entries<K, V, O> {
+    by_number: Vec<Option<Entry<K, V, O>>>,
     /// Found by the hash of the key, which the entry alone holds.
     numbers: HashTable<usize>,
     hasher: DefaultHashBuilder,
 }
 
-impl<K: Eq + Hash, V> Entries<K, V> {
+impl<K: Eq + Hash, V, O: Clone + PartialEq> Entries<K, V, O> {
     pub(super) fn new() -> Self {
         let hasher = DefaultHashBuilder::default();
         Self { by_number: Vec::new(), numbers: HashTable::new(), hasher }
@@ -92,12 +100,12 @@ impl<K: Eq + Hash, V> Entries<K, V> {
         self.numbers.find(self.hasher.hash_one(Some(key)), is_of_key).copied()
     }
 
-    pub(super) fn get_mut(&mut self, number: usize) -> Option<&mut Entry<K, V>> {
+    pub(super) fn get_mut(&mut self, number: usize) -> Option<&mut Entry<K, V, O>> {
         self.by_number.get_mut(number)?.as_mut()
     }
 
     /// Replaces the entry of its key, or adds it after all others.
-    pub(super) fn put(&mut self, mut entry: Entry<K, V>) -> usize {
+    pub(super) fn put(&mut self, mut entry: Entry<K, V, O>) -> usize {
         if let Some(Some(last)) = self.by_number.last()
             && last.owners == entry.owners
         {
@@ -118,7 +126,7 @@ impl<K: Eq + Hash, V> Entries<K, V> {
         number
     }
 
-    pub(super) fn remove(&mut self, number: usize) -> Option<Entry<K, V>> {
+    pub(super) fn remove(&mut self, number: usize) -> Option<Entry<K, V, O>> {
         let entry = self.by_number.get_mut(number)?.take()?;
         let hash = self.hasher.hash_one(Some(&entry.key));
         if let Ok(found) = self.numbers.find_entry(hash, |candidate| *candidate == number) {
@@ -128,8 +136,8 @@ impl<K: Eq + Hash, V> Entries<K, V> {
     }
 }
 
-impl<K, V> Entries<K, V> {
-    pub(super) fn get(&self, number: usize) -> Option<&Entry<K, V>> {
+impl<K, V, O> Entries<K, V, O> {
+    pub(super) fn get(&self, number: usize) -> Option<&Entry<K, V, O>> {
         self.by_number.get(number)?.as_ref()
     }
 
@@ -138,12 +146,12 @@ impl<K, V> Entries<K, V> {
     }
 
     /// All of them, oldest first.
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry<K, V>> {
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Entry<K, V, O>> {
         self.by_number.iter().flatten()
     }
 
     /// The same with their numbers, to be changed.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (usize, &mut Entry<K, V>)> {
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (usize, &mut Entry<K, V, O>)> {
         let numbered = self.by_number.iter_mut().enumerate();
         numbered.filter_map(|(number, entry)| Some((number, entry.as_mut()?)))
     }

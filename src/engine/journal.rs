@@ -8,26 +8,29 @@ use serde::Serialize;
 
 use super::entries::Entries;
 use super::journal_file::{JournalError, JournalFile};
-use super::{Change, Desired, Entry};
+use super::{Change, Desired, Entry, OwnerId};
+
+/// Entries by their number.
+type Earlier<K, V, O> = HashMap<usize, Option<Entry<K, V, O>>>;
 
 /// The entries of all changed keys, in the order of their first change.
 ///
 /// Nothing is on disk before [`Journal::persist`]; a journal without a file never is.
 #[derive(Clone, Debug)]
-pub struct Journal<K, V> {
+pub struct Journal<K, V, O> {
     file: Option<JournalFile>,
-    entries: Entries<K, V>,
+    entries: Entries<K, V, O>,
     /// Numbers of entries that differ from those in the file.
     pending: BTreeSet<usize>,
     /// Keys whose entry is still in the file.
     removed: Vec<K>,
     /// Within a run: the entries that it changed, as they were before; `None` where there was none.
-    before: Option<HashMap<usize, Option<Entry<K, V>>>>,
+    before: Option<Earlier<K, V, O>>,
 }
 
-impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
+impl<K: Clone + Eq + Hash, V: Clone + PartialEq, O: OwnerId> Journal<K, V, O> {
     /// A journal that [`Journal::persist`] writes to that file, which has these entries.
-    pub(super) fn new(file: JournalFile, entries: Entries<K, V>) -> Self {
+    pub(super) fn new(file: JournalFile, entries: Entries<K, V, O>) -> Self {
         Self { file: Some(file), ..Self::of(entries) }
     }
 
@@ -36,21 +39,21 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
         Self::of(self.entries.clone())
     }
 
-    fn of(entries: Entries<K, V>) -> Self {
+    fn of(entries: Entries<K, V, O>) -> Self {
         Self { file: None, entries, pending: BTreeSet::new(), removed: Vec::new(), before: None }
     }
 
     /// All entries, oldest first.
-    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry<K, V>> {
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry<K, V, O>> {
         self.entries.iter()
     }
 
-    pub(crate) fn entry(&self, key: &K) -> Option<&Entry<K, V>> {
+    pub(crate) fn entry(&self, key: &K) -> Option<&Entry<K, V, O>> {
         self.entries.get(self.entries.number(key)?)
     }
 
     /// Every owner, once, in the order of their first appearance.
-    pub(crate) fn owners(&self) -> Vec<String> {
+    pub(crate) fn owners(&self) -> Vec<O> {
         let (mut owners, mut seen) = (Vec::new(), HashSet::new());
         for owner in self.entries().flat_map(|entry| entry.owners.iter()) {
             if seen.insert(owner) {
@@ -71,7 +74,7 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
     }
 
     /// The entry of a key, to be changed.
-    fn entry_mut(&mut self, key: &K) -> Option<&mut Entry<K, V>> {
+    fn entry_mut(&mut self, key: &K) -> Option<&mut Entry<K, V, O>> {
         let number = self.entries.number(key)?;
         let entry = self.entries.get_mut(number)?;
         if let Some(before) = &mut self.before {
@@ -81,7 +84,7 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
         Some(entry)
     }
 
-    fn push(&mut self, entry: Entry<K, V>) {
+    fn push(&mut self, entry: Entry<K, V, O>) {
         let number = self.entries.put(entry);
         if let Some(before) = &mut self.before {
             before.entry(number).or_insert(None);
@@ -97,8 +100,8 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
     }
 
     /// Adds the owner of an item to the entry of its key, if there is one. Returns whether it is new.
-    pub(super) fn add_owner(&mut self, desired: &Desired<K, V>) -> bool {
-        let held = |entry: &Entry<K, V>| entry.owners.contains(&desired.owner);
+    pub(super) fn add_owner(&mut self, desired: &Desired<K, V, O>) -> bool {
+        let held = |entry: &Entry<K, V, O>| entry.owners.contains(&desired.owner);
         if self.entry(&desired.key).is_none_or(held) {
             return false;
         }
@@ -119,7 +122,7 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
     /// run that was killed stay: they are those from before the first change.
     pub(super) fn record(
         &mut self,
-        desired: &Desired<K, V>,
+        desired: &Desired<K, V, O>,
         actual: Option<V>,
         side_effects: Vec<Change<K, V>>,
     ) {
@@ -145,8 +148,8 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
     }
 
     /// Removes the owners from every entry, except where `keep` says otherwise.
-    pub(super) fn release(&mut self, owners: &[String], keep: impl Fn(&K, &str) -> bool) {
-        let owners: HashSet<&str> = owners.iter().map(String::as_str).collect();
+    pub(super) fn release(&mut self, owners: &[O], keep: impl Fn(&K, &O) -> bool) {
+        let owners: HashSet<&O> = owners.iter().collect();
         for (number, Entry { key, owners: held, .. }) in self.entries.iter_mut() {
             if held.retain(|owner| !owners.contains(owner) || keep(key, owner)) {
                 self.pending.insert(number);
@@ -155,7 +158,7 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
     }
 
     /// Entries without an owner, newest first: the order in which they are reverted.
-    pub(super) fn without_owner(&self) -> Vec<Entry<K, V>> {
+    pub(super) fn without_owner(&self) -> Vec<Entry<K, V, O>> {
         self.entries().rev().filter(|entry| entry.owners.is_empty()).cloned().collect()
     }
 
@@ -189,7 +192,7 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq> Journal<K, V> {
     }
 }
 
-impl<K: Serialize, V: Serialize> Journal<K, V> {
+impl<K: Serialize, V: Serialize, O: OwnerId> Journal<K, V, O> {
     /// Writes what is not in its file yet, if it has one. Returns once it is on the disk.
     ///
     /// # Errors

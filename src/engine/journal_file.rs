@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entries::Entries;
 use super::lock::hint;
-use super::{Entry, Journal};
+use super::{Entry, Journal, OwnerId};
 
 /// Format version of the file.
 const VERSION: u64 = 2;
@@ -94,10 +94,11 @@ impl JournalFile {
     /// # Errors
     ///
     /// Where the file cannot be read, or is not a journal of this format.
-    pub fn load<K, V>(path: PathBuf, epoch: String) -> Result<Journal<K, V>, JournalError>
+    pub fn load<K, V, O>(path: PathBuf, epoch: String) -> Result<Journal<K, V, O>, JournalError>
     where
         K: Clone + Eq + Hash + DeserializeOwned,
         V: Clone + PartialEq + DeserializeOwned,
+        O: OwnerId,
     {
         let mut file = Self { path, epoch, state: State::Stale };
         let mut text = match File::open(&file.path) {
@@ -122,7 +123,7 @@ impl JournalFile {
                 |reason: &dyn Display| file.damaged(format!("line {}: {reason}", lines + 1));
             // Cheaper for the line than for each string.
             let line = str::from_utf8(&line).map_err(|reason| damaged(&reason))?;
-            let read: Line<Entry<K, V>, K> =
+            let read: Line<Entry<K, V, O>, K> =
                 serde_json::from_str(line).map_err(|reason| damaged(&reason))?;
             match read {
                 Line::Entry(entry) => {
@@ -162,10 +163,10 @@ impl JournalFile {
     }
 
     /// Appends what changed, or rewrites the file, or removes it where there is nothing to keep.
-    pub(super) fn save<'a, K: Serialize + 'a, V: Serialize + 'a>(
+    pub(super) fn save<'a, K: Serialize + 'a, V: Serialize + 'a, O: OwnerId + 'a>(
         &mut self,
-        entries: &'a Entries<K, V>,
-        pending: impl Iterator<Item = &'a Entry<K, V>>,
+        entries: &'a Entries<K, V, O>,
+        pending: impl Iterator<Item = &'a Entry<K, V, O>>,
         forgotten: &[K],
     ) -> Result<(), JournalError> {
         let pending: Vec<_> = pending.collect();
@@ -203,15 +204,15 @@ impl JournalFile {
         self.sync_directory()
     }
 
-    fn append<K: Serialize, V: Serialize>(
+    fn append<K: Serialize, V: Serialize, O: OwnerId>(
         &self,
-        pending: &[&Entry<K, V>],
+        pending: &[&Entry<K, V, O>],
         forgotten: &[K],
     ) -> io::Result<()> {
         let mut file = BufWriter::new(File::options().append(true).open(&self.path)?);
         // A key may have been forgotten and be there again.
         for key in forgotten {
-            write_line(&mut file, &Line::<&Entry<K, V>, &K>::Forget(key))?;
+            write_line(&mut file, &Line::<&Entry<K, V, O>, &K>::Forget(key))?;
         }
         for entry in pending {
             write_line(&mut file, &Line::<_, &K>::Entry(entry))?;
@@ -220,10 +221,10 @@ impl JournalFile {
     }
 
     /// A leftover of a killed run is replaced; a symbolic link in its place is not followed.
-    fn rewrite<K: Serialize, V: Serialize>(
+    fn rewrite<K: Serialize, V: Serialize, O: OwnerId>(
         &self,
         path: &Path,
-        entries: &Entries<K, V>,
+        entries: &Entries<K, V, O>,
     ) -> io::Result<()> {
         remove(path)?;
         let mut file = BufWriter::new(File::options().write(true).create_new(true).open(path)?);

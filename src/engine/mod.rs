@@ -28,7 +28,7 @@ pub use journal::Journal;
 pub use journal_file::JournalFile;
 pub use lvs::table::Change;
 pub use report::Report;
-pub use system::{Desired, System};
+pub use system::{Desired, OwnerId, System};
 
 pub(crate) use entries::Entry;
 pub(crate) use journal_file::JournalError;

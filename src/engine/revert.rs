@@ -6,7 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::apply::{CauseOf, EntryOf, FailureOf, NoteOf, ReportOf, Run};
 use super::system::ChangeOf;
-use super::{Cause, Change, Engine, Failure, Note, Report, System, suffices};
+use super::{Cause, Change, Engine, Failure, Note, OwnerId, Report, System, suffices};
 
 /// What it takes to revert an entry.
 enum Undo<W: System> {
@@ -23,7 +23,7 @@ struct Restored<K> {
 }
 
 impl<K: Clone + Eq + Hash> Restored<K> {
-    fn of<W: System<Key = K>>(entries: &[EntryOf<W>]) -> Self {
+    fn of<W: System<Key = K>, O>(entries: &[EntryOf<W, O>]) -> Self {
         let keys = entries.iter().filter(|entry| entry.previous.is_some());
         let keys: HashSet<K> = keys.map(|entry| entry.key.clone()).collect();
         let children = keys.iter().filter_map(|key| Some((W::parent(key)?, key.clone()))).collect();
@@ -31,7 +31,7 @@ impl<K: Clone + Eq + Hash> Restored<K> {
     }
 }
 
-impl<W: System> Engine<'_, W> {
+impl<W: System, O: OwnerId> Engine<'_, W, O> {
     /// Goes on after a failure: the more is reverted, the better.
     pub(super) fn revert_unowned(
         &mut self,
@@ -44,7 +44,7 @@ impl<W: System> Engine<'_, W> {
         }
         let (mut notes, mut stuck) = (Vec::new(), Vec::new());
         let unowned = self.journal.without_owner();
-        let restored = Restored::of::<W>(&unowned);
+        let restored = Restored::of::<W, O>(&unowned);
         for entries in
             unowned.chunk_by(|one, next| W::is_batched(&one.key) && W::is_batched(&next.key))
         {
@@ -77,7 +77,7 @@ impl<W: System> Engine<'_, W> {
 
     fn revert_one(
         &mut self,
-        entry: &EntryOf<W>,
+        entry: &EntryOf<W, O>,
         restored: &Restored<W::Key>,
         steps: &mut Vec<ChangeOf<W>>,
     ) -> Result<Option<NoteOf<W>>, W::Error> {
@@ -101,7 +101,7 @@ impl<W: System> Engine<'_, W> {
     /// Reverts entries of one batch: an outcome for each, in their order, as far as one is known.
     fn revert_batch(
         &mut self,
-        entries: &[EntryOf<W>],
+        entries: &[EntryOf<W, O>],
         restored: &Restored<W::Key>,
         steps: &mut Vec<ChangeOf<W>>,
     ) -> Vec<Result<Option<NoteOf<W>>, W::Error>> {
@@ -137,7 +137,7 @@ impl<W: System> Engine<'_, W> {
 
     fn undo(
         &mut self,
-        entry: &EntryOf<W>,
+        entry: &EntryOf<W, O>,
         restored: &Restored<W::Key>,
     ) -> Result<Undo<W>, W::Error> {
         let actual = self.system.read(&entry.key)?;
@@ -230,7 +230,7 @@ impl<W: System> Engine<'_, W> {
     /// Reverts the side effects of an entry, once the entry itself has its previous value.
     fn revert_side_effects(
         &mut self,
-        entry: &EntryOf<W>,
+        entry: &EntryOf<W, O>,
         steps: &mut Vec<ChangeOf<W>>,
     ) -> Result<(), W::Error> {
         for (key, previous) in &entry.side_effects {

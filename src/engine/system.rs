@@ -15,7 +15,7 @@ pub(super) type ChangeOf<W> = Change<<W as System>::Key, <W as System>::Value>;
 
 /// The desired value of one key, and its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Desired<K, V> {
+pub struct Desired<K, V, O> {
     /// The key.
     pub key: K,
     /// The value that is written unless the actual one is acceptable; `None` where the key must have
@@ -24,16 +24,21 @@ pub struct Desired<K, V> {
     /// Other values that are left alone.
     pub acceptable: Vec<V>,
     /// A key may have several owners, each with an item of its own.
-    pub owner: String,
+    pub owner: O,
 }
 
-impl<K, V: PartialEq> Desired<K, V> {
+impl<K, V: PartialEq, O> Desired<K, V, O> {
     /// Whether the actual value needs no change, by the rule of [`System::is_in_sync`].
     pub fn is_met_by(&self, actual: Option<&V>, is_in_sync: impl Fn(&V, &V) -> bool) -> bool {
         suffices(actual, self.value.as_ref(), is_in_sync)
             || actual.is_some_and(|actual| self.acceptable.contains(actual))
     }
 }
+
+/// Who requires an item. An owner is displayed to people and kept in the journal.
+pub trait OwnerId: Clone + Debug + Display + Eq + Hash + Serialize + DeserializeOwned {}
+
+impl<O: Clone + Debug + Display + Eq + Hash + Serialize + DeserializeOwned> OwnerId for O {}
 
 /// A machine, or a part of one, as a map from keys to values. A test may have one in memory.
 pub trait System {

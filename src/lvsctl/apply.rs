@@ -10,9 +10,9 @@ use super::arguments::{FileCommand, FileFlags, Options};
 use super::input::{Input, Owners};
 use super::report::{self, Direction};
 use super::{Error, runner, status};
-use crate::engine::{Desired, Engine, Entry, Journal, Report, System};
+use crate::engine::{Desired, Engine, Entry, Report, System};
 use crate::host::machine::{Key, Machine, Value};
-use crate::policy::{DesiredItem, Role};
+use crate::policy::{DesiredItem, MachineJournal, Owner, Role};
 use lvs::table;
 
 pub(super) fn run(
@@ -102,7 +102,7 @@ fn desired(
     input: &Input,
     flags: &FileFlags,
     machine: &mut Machine,
-    journal: &Journal<Key, Value>,
+    journal: &MachineJournal,
 ) -> Result<Vec<DesiredItem>, Error> {
     let mut desired = input.desired(machine, journal)?;
     if flags.keep_weights {
@@ -137,8 +137,8 @@ fn keep_weights(desired: &mut [DesiredItem], machine: &mut Machine) -> Result<()
 fn unmanaged(
     desired: &[DesiredItem],
     machine: &mut Machine,
-    journal: &Journal<Key, Value>,
-    owner: &str,
+    journal: &MachineJournal,
+    owner: &Owner,
 ) -> Result<Vec<DesiredItem>, Error> {
     let named: HashSet<&Key> = desired.iter().map(|item| &item.key).collect();
     let is_unmanaged = |key: &Key| {
@@ -150,10 +150,10 @@ fn unmanaged(
     let removed = journal.entries().filter(|entry| is_removal(entry)).map(|entry| &entry.key);
     let removed = removed.filter(|key| is_unmanaged(key) && !there.contains(*key));
     entries.extend(removed.cloned());
-    let gone = |key| Desired { key, value: None, acceptable: Vec::new(), owner: owner.to_owned() };
+    let gone = |key| Desired { key, value: None, acceptable: Vec::new(), owner: owner.clone() };
     Ok(entries.into_iter().map(gone).collect())
 }
 
-fn is_removal(entry: &Entry<Key, Value>) -> bool {
+fn is_removal(entry: &Entry<Key, Value, Owner>) -> bool {
     entry.ours.is_none() && matches!(entry.key, Key::Table(_))
 }

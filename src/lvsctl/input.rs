@@ -10,15 +10,13 @@ use serde_json::{Value as Json, json};
 
 use super::error::{Error, usage};
 use crate::config::ClusterSpec;
-use crate::engine::{Desired, Journal};
+use crate::engine::Desired;
 use crate::host::machine::{Key, Machine, Value};
 use crate::ipvsadm;
-use crate::policy::{ActualState, DesiredItem, Duty, Owned, Role, desired};
+use crate::policy::{
+    ActualState, AddressOwner, DesiredItem, Duty, MachineJournal, Owned, Owner, Role, desired,
+};
 use lvs::table::Ruleset;
-
-/// The owner of a table from a ruleset file. A machine has one table, so one such file replaces
-/// another.
-const RULES: &str = "rules";
 
 /// A file, and the role that it gives this machine.
 pub(super) enum Input {
@@ -73,13 +71,13 @@ impl Input {
     }
 
     /// The owner of unmanaged entries of the table; none on a real server.
-    pub(super) fn owner_of_table(&self) -> Option<String> {
+    pub(super) fn owner_of_table(&self) -> Option<Owner> {
         match self {
-            Self::Cluster { cluster, role: Role::Director, .. } => {
-                Some(format!("cluster {} {}", cluster.name(), Role::Director.name()))
+            Self::Cluster { cluster, role: role @ Role::Director, .. } => {
+                Some(Owner::Cluster { name: cluster.name().to_owned(), role: *role })
             }
             Self::Cluster { .. } => None,
-            Self::Table(_) => Some(RULES.to_owned()),
+            Self::Table(_) => Some(Owner::Ruleset),
         }
     }
 
@@ -87,7 +85,7 @@ impl Input {
     pub(super) fn desired(
         &self,
         machine: &mut Machine,
-        journal: &Journal<Key, Value>,
+        journal: &MachineJournal,
     ) -> Result<Vec<DesiredItem>, Error> {
         self.desired_by(|duties| desired_of(machine, duties, journal))
     }
@@ -104,7 +102,7 @@ impl Input {
                     key: Key::Table(key),
                     value: Some(Value::Table(value)),
                     acceptable: Vec::new(),
-                    owner: RULES.to_owned(),
+                    owner: Owner::Ruleset,
                 };
                 Ok(table.entries().map(item).collect())
             }
@@ -155,13 +153,10 @@ impl Owners {
         })
     }
 
-    pub(super) fn covers(&self, owner: &str) -> bool {
+    pub(super) fn covers(&self, owner: &Owner) -> bool {
         match self {
-            Self::Cluster(name) => {
-                let mut words = owner.split(' ');
-                words.next() == Some("cluster") && words.next() == Some(name)
-            }
-            Self::Rules => owner == RULES,
+            Self::Cluster(name) => owner.cluster() == Some(name),
+            Self::Rules => *owner == Owner::Ruleset,
         }
     }
 }
@@ -178,11 +173,17 @@ impl fmt::Display for Owners {
 fn duties(cluster: &ClusterSpec, role: Role, own: &[IpAddr]) -> Result<Vec<Owned>, Error> {
     let name = cluster.name();
     let owned = |duty: Duty| {
-        let of = match &duty {
-            Duty::Address(duty) => format!("{} {} {}", duty.role.name(), duty.mode, duty.vip),
-            _ => role.name().to_owned(),
+        let owner = match &duty {
+            Duty::Address(duty) => Owner::Address(AddressOwner {
+                cluster: Some(name.to_owned()),
+                role: duty.role,
+                mode: duty.mode,
+                vip: duty.vip,
+                listener: None,
+            }),
+            _ => Owner::Cluster { name: name.to_owned(), role },
         };
-        Owned { owner: format!("cluster {name} {of}"), duty }
+        Owned { owner, duty }
     };
     Ok(cluster.duties(role, own)?.into_iter().map(owned).collect())
 }
@@ -191,7 +192,7 @@ fn duties(cluster: &ClusterSpec, role: Role, own: &[IpAddr]) -> Result<Vec<Owned
 pub(super) fn desired_of(
     machine: &mut Machine,
     duties: &[Owned],
-    journal: &Journal<Key, Value>,
+    journal: &MachineJournal,
 ) -> Result<Vec<DesiredItem>, Error> {
     let actual = ActualState::gather(machine, duties, journal)?;
     Ok(desired(duties, &actual)?)

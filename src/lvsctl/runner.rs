@@ -9,10 +9,10 @@ use super::Error;
 use super::arguments::Options;
 use super::report::{Direction, FailedRun};
 use super::values::Kind;
-use crate::engine::{Change, DryRun, Engine, Journal, JournalFile, Lock, Report, System};
+use crate::engine::{Change, DryRun, Engine, JournalFile, Lock, Report, System};
 use crate::host::machine::{self, Key, Machine, Value};
 use crate::host::namespace_cookie;
-use crate::policy::DesiredItem;
+use crate::policy::{DesiredItem, MachineJournal, Owner};
 use lvs::table;
 
 /// Applies or reverts, or plans that with `--dry-run`. With `allowed`, a plan with a change of any
@@ -21,10 +21,10 @@ pub(super) fn run(
     options: &Options,
     direction: Direction,
     allowed: Option<&[Kind]>,
-    covers: impl Fn(&str) -> bool,
-    desired: impl FnOnce(&mut Machine, &Journal<Key, Value>) -> Result<Vec<DesiredItem>, Error>,
+    covers: impl Fn(&Owner) -> bool,
+    desired: impl FnOnce(&mut Machine, &MachineJournal) -> Result<Vec<DesiredItem>, Error>,
 ) -> Result<Report<Key, Value>, Error> {
-    let desired = |machine: &mut Machine, journal: &Journal<Key, Value>| match direction {
+    let desired = |machine: &mut Machine, journal: &MachineJournal| match direction {
         Direction::Up => desired(machine, journal),
         Direction::Down => Ok(Vec::new()),
     };
@@ -52,8 +52,8 @@ pub(super) fn run(
 
 fn plan(
     machine: &mut Machine,
-    journal: &Journal<Key, Value>,
-    covers: &impl Fn(&str) -> bool,
+    journal: &MachineJournal,
+    covers: &impl Fn(&Owner) -> bool,
     desired: &[DesiredItem],
     direction: Direction,
 ) -> Result<Report<Key, Value>, Error> {
@@ -63,8 +63,8 @@ fn plan(
 
 fn execute<W>(
     system: &mut W,
-    journal: &mut Journal<Key, Value>,
-    covers: &impl Fn(&str) -> bool,
+    journal: &mut MachineJournal,
+    covers: &impl Fn(&Owner) -> bool,
     desired: &[DesiredItem],
     direction: Direction,
 ) -> Result<Report<Key, Value>, Error>
@@ -88,7 +88,7 @@ pub(super) fn lock(options: &Options) -> Result<Lock, Error> {
 /// The journal of the network namespace of this thread. Each has its own, named by the inode number
 /// that `ls -L -i /proc/self/ns/net` shows. The kernel reuses that number after the namespace has
 /// ended; the epoch distinguishes the two.
-pub(super) fn journal(directory: &Path) -> Result<Journal<Key, Value>, Error> {
+pub(super) fn journal(directory: &Path) -> Result<MachineJournal, Error> {
     const NAMESPACE: &str = "/proc/thread-self/ns/net";
     const BOOT: &str = "/proc/sys/kernel/random/boot_id";
     let unreadable = |path| move |source| Error::Identity { path, source };

@@ -7,14 +7,15 @@ use serde_json::{Value as Json, json};
 
 use super::Task;
 use super::arguments::Options;
-use crate::engine::{Desired, Journal, Status};
+use crate::engine::{Desired, Status};
 use crate::host::machine::{Key, Value};
+use crate::policy::{DesiredItem, MachineJournal, Owner};
 
 /// The journalled state of the owners that are covered: it is still desired.
 pub(super) fn journalled(
-    covers: impl Fn(&str) -> bool,
-    journal: &Journal<Key, Value>,
-) -> Vec<Desired<Key, Value>> {
+    covers: impl Fn(&Owner) -> bool,
+    journal: &MachineJournal,
+) -> Vec<DesiredItem> {
     let entries = journal.entries();
     let covered = entries.filter_map(|entry| {
         let owner = entry.owners.iter().find(|owner| covers(owner))?;
@@ -29,12 +30,12 @@ pub(super) fn journalled(
 }
 
 /// State that has no owner any more but could not be reverted yet: its previous value is desired.
-pub(super) fn due(journal: &Journal<Key, Value>) -> impl Iterator<Item = Desired<Key, Value>> {
+pub(super) fn due(journal: &MachineJournal) -> impl Iterator<Item = DesiredItem> {
     journal.entries().filter(|entry| entry.owners.is_empty()).map(|entry| Desired {
         key: entry.key.clone(),
         value: entry.previous.clone(),
         acceptable: Vec::new(),
-        owner: String::new(),
+        owner: Owner::Unknown(String::new()),
     })
 }
 

@@ -7,7 +7,7 @@ use super::arguments::{AddressFlags, DirectorFlags, RealServerFlags};
 use super::error::{Error, usage};
 use super::values::{self, RealServer};
 use crate::host::InterfaceName;
-use crate::policy::{AddressDuty, Duty, Listener, Mode, Owned, Role};
+use crate::policy::{AddressDuty, AddressOwner, Duty, Listener, Mode, Owned, Owner, Role};
 use lvs::ipvs::{Destination, Service, ServiceIdentity};
 
 /// One role in one mode, for one or more virtual addresses. No value is repeated in a list.
@@ -60,30 +60,25 @@ impl Task {
         self.reals.iter().filter(move |real| real.address.is_ipv4() == vip.is_ipv4())
     }
 
-    /// The owner, in the journal, of what a virtual address or one of its services requires.
-    fn owner(&self, vip: IpAddr, listener: Option<Listener>) -> String {
-        let owner = format!("{} {} {vip}", self.role.name(), self.mode);
-        match listener {
-            Some(listener) => format!("{owner} {listener}"),
-            None => owner,
-        }
+    /// The owner of what a virtual address or one of its services requires.
+    fn owner(&self, vip: IpAddr, listener: Option<Listener>) -> Owner {
+        let Self { role, mode, .. } = *self;
+        Owner::Address(AddressOwner { cluster: None, role, mode, vip, listener })
     }
 
     /// Whether the owner is one of this task: of its virtual addresses, and of its services or, if it
     /// has none, of every service.
-    pub(super) fn covers(&self, owner: &str) -> bool {
-        self.vips.iter().any(|vip| {
-            let of_vip = self.owner(*vip, None);
-            let mut services = self.listeners.iter();
-            match owner.strip_prefix(&of_vip) {
-                Some("") => self.listeners.is_empty() || self.role == Role::RealServer,
-                Some(rest) if rest.starts_with(' ') => {
-                    self.listeners.is_empty()
-                        || services.any(|listener| rest == format!(" {listener}"))
-                }
-                _ => false,
-            }
-        })
+    pub(super) fn covers(&self, owner: &Owner) -> bool {
+        let Owner::Address(AddressOwner { cluster: None, role, mode, vip, listener }) = owner
+        else {
+            return false;
+        };
+        let of_service = match listener {
+            _ if self.listeners.is_empty() => true,
+            Some(listener) => self.listeners.contains(listener),
+            None => self.role == Role::RealServer,
+        };
+        (*role, *mode) == (self.role, self.mode) && self.vips.contains(vip) && of_service
     }
 
     /// What this machine must have, in order. Each virtual address and each of its services has an
@@ -215,20 +210,17 @@ impl Task {
 
     /// The default route of a NAT director leads to the clients, that of a NAT real server to the
     /// director: one machine cannot be both. `owners` are those of the journal.
-    pub(super) fn check_other_end_of_nat(&self, owners: &[String]) -> Result<(), Error> {
+    pub(super) fn check_other_end_of_nat(&self, owners: &[Owner]) -> Result<(), Error> {
         let other = match self.role {
             _ if self.mode != Mode::Nat => return Ok(()),
             Role::Director => Role::RealServer,
             Role::RealServer => Role::Director,
         };
-        let is_other = |owner: &&String| {
-            let mut words = owner.split(' ').skip_while(|word| *word != other.name());
-            let (mode, vip) = (words.nth(1), words.next().and_then(|word| word.parse().ok()));
-            let same_family =
-                |vip: IpAddr| self.vips.iter().any(|own| own.is_ipv4() == vip.is_ipv4());
-            mode == Some("nat") && vip.is_some_and(same_family)
+        let is_other = |owner: &&AddressOwner| {
+            let same_family = |own: &IpAddr| own.is_ipv4() == owner.vip.is_ipv4();
+            (owner.role, owner.mode) == (other, Mode::Nat) && self.vips.iter().any(same_family)
         };
-        if let Some(owner) = owners.iter().find(is_other) {
+        if let Some(owner) = owners.iter().filter_map(Owner::address).find(is_other) {
             usage!(
                 "this machine is the other end of nat already (`{owner}`): its default route cannot \
                  lead both to the clients and to a director. Revert that first, or use two machines"

@@ -13,7 +13,7 @@ use lvs::ipvs::{Daemon, Destination, Forwarding, Protocol, Service, Timeouts, Tu
 /// How packets reach the real servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Mode {
+pub enum Mode {
     /// Network address translation.
     Nat,
     /// IP tunnelling.
@@ -52,8 +52,8 @@ impl fmt::Display for Mode {
 }
 
 /// What a machine is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
     /// Forwards connections.
     Director,
     /// Answers them.
@@ -73,10 +73,10 @@ impl Role {
     }
 }
 
-/// Not the name of a mode or role.
+/// Not the name of a mode, a role or a listener.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a mode or role")]
-pub(crate) struct InvalidName(String);
+#[error("{0:?} is not a mode, a role or a service such as tcp:80")]
+pub struct InvalidName(String);
 
 impl FromStr for Mode {
     type Err = InvalidName;
@@ -97,8 +97,8 @@ impl FromStr for Role {
 }
 
 /// A protocol and a port that a virtual address listens on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Listener {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Listener {
     /// TCP, UDP or SCTP.
     pub(crate) protocol: Protocol,
     /// In host byte order; never 0.
@@ -108,6 +108,19 @@ pub(crate) struct Listener {
 impl fmt::Display for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.protocol.name().unwrap_or("ip"), self.port)
+    }
+}
+
+impl FromStr for Listener {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let invalid = || InvalidName(text.to_owned());
+        let (name, port) = text.split_once(':').ok_or_else(invalid)?;
+        let mut known = [Protocol::TCP, Protocol::UDP, Protocol::SCTP].into_iter();
+        let protocol = known.find(|it| it.name() == Some(name)).ok_or_else(invalid)?;
+        let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(invalid)?;
+        Ok(Self { protocol, port })
     }
 }
 

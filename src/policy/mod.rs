@@ -8,6 +8,7 @@ mod bond;
 mod dr;
 mod duty;
 mod nat;
+mod owner;
 mod tun;
 mod tunnel_endpoint;
 
@@ -15,7 +16,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 pub use bond::Bond;
-pub(crate) use duty::{AddressDuty, Duty, Listener, Mode, Role};
+pub(crate) use duty::{AddressDuty, Duty};
+pub use duty::{Listener, Mode, Role};
+pub use owner::{AddressOwner, Owner};
 pub use tunnel_endpoint::TunnelEndpoint;
 
 pub(crate) use address::loose_filter;
@@ -27,12 +30,15 @@ use lvs::ipvs::Tunnel;
 use lvs::table;
 
 /// One requirement and its owner.
-pub(crate) type DesiredItem = Desired<Key, Value>;
+pub(crate) type DesiredItem = Desired<Key, Value, Owner>;
 
-/// A duty, and the name under which the journal keeps what it requires.
+/// What was changed on this machine.
+pub(crate) type MachineJournal = Journal<Key, Value, Owner>;
+
+/// A duty and its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owned {
-    pub(crate) owner: String,
+    pub(crate) owner: Owner,
     pub(crate) duty: Duty,
 }
 
@@ -110,7 +116,7 @@ impl ActualState {
     pub(crate) fn gather(
         machine: &mut Machine,
         duties: &[Owned],
-        journal: &Journal<Key, Value>,
+        journal: &MachineJournal,
     ) -> Result<Self, machine::Error> {
         let bonds = || {
             duties.iter().filter_map(|owned| match &owned.duty {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use programs::doctor::Facts;
 use programs::engine::{Journal, JournalFile};
 use programs::host::machine::{Key, Value};
+use programs::policy::Owner;
 use serde_json::Value as Json;
 
 fn fixture(name: &str) -> PathBuf {
@@ -53,7 +54,7 @@ fn journal_is_written_as_it_was(name: &str, forgets: bool) {
     // A journal whose last line is torn is written anew as a whole.
     fs::write(&path, format!("{old}{{\"entry\":")).unwrap();
     let epoch = lasting(&old)[0]["epoch"].as_str().unwrap().to_owned();
-    let mut journal: Journal<Key, Value> = JournalFile::load(path.clone(), epoch).unwrap();
+    let mut journal: Journal<Key, Value, Owner> = JournalFile::load(path.clone(), epoch).unwrap();
     journal.persist().unwrap();
     let new = fs::read_to_string(&path).unwrap();
     let new: Vec<Json> = new.lines().map(json).collect();

@@ -73,7 +73,7 @@ fn desired(vip: &str, real: &str, tunnel: Tunnel) -> (TunnelEndpoint, Vec<Requir
     (end, desired)
 }
 
-fn journal(host: &Host) -> Journal<Key, String> {
+fn journal(host: &Host) -> Journal<Key, String, String> {
     std::fs::create_dir_all(host.state_directory()).unwrap();
     JournalFile::load(host.state_directory().join("end.json"), "now".to_owned()).unwrap()
 }

@@ -1,17 +1,18 @@
 //! The kernel, other programs that manage its table, and what the next boot sets up.
 
 use crate::doctor::context::Context;
-use crate::doctor::facts::{BootSetting, has_role, service_name};
+use crate::doctor::facts::{BootSetting, service_name};
 use crate::doctor::finding::{Fault, Step};
 use crate::doctor::symptom::Symptom;
 use crate::engine::Change;
 use crate::host;
+use crate::policy::{Owner, Role};
 use lvs::table;
 
-fn director_owners(context: &Context<'_>) -> Vec<String> {
+fn director_owners(context: &Context<'_>) -> Vec<Owner> {
     let owners = context.facts.journal.iter().flat_map(|entry| &entry.owners);
-    let mut found: Vec<String> =
-        owners.filter(|owner| has_role(owner, "director")).cloned().collect();
+    let mut found: Vec<Owner> =
+        owners.filter(|owner| owner.role() == Some(Role::Director)).cloned().collect();
     found.dedup();
     found
 }
@@ -151,13 +152,13 @@ pub(super) fn boot_does_not_restore(context: &Context<'_>) -> Option<Fault> {
     if context.symptom != Some(Symptom::AfterReboot) {
         return None;
     }
-    let mut lost: Vec<&str> = Vec::new();
+    let mut lost: Vec<&Owner> = Vec::new();
     for owner in context.facts.journal.iter().flat_map(|entry| &entry.owners) {
-        let installed = cluster(owner).is_some_and(|name| {
+        let installed = owner.cluster().is_some_and(|name| {
             let unit = format!("lvsctl-{name}.service");
             context.facts.units.contains(&unit)
         });
-        if !installed && !lost.contains(&owner.as_str()) {
+        if !installed && !lost.contains(&owner) {
             lost.push(owner);
         }
     }
@@ -165,20 +166,18 @@ pub(super) fn boot_does_not_restore(context: &Context<'_>) -> Option<Fault> {
         return None;
     }
     let install = context.expectation.desired.as_ref().and_then(|desired| desired.install.clone());
-    let install = install.filter(|(name, _)| lost.iter().all(|it| cluster(it) == Some(name)));
+    let install = install.filter(|(name, _)| lost.iter().all(|it| it.cluster() == Some(name)));
     let repair = install.map(|(name, fix)| Step::Shell {
         fix,
         undo: Some(format!("systemctl disable lvsctl-{name}.service")),
     });
     Some(Fault {
         title: "the next boot does not restore what lvsctl has set up".to_owned(),
-        found: format!("no systemd unit for {}", lost.join(", ")),
+        found: format!(
+            "no systemd unit for {}",
+            lost.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        ),
         expected: "a cluster file, and lvsctl install".to_owned(),
         repair: repair.into_iter().collect(),
     })
-}
-
-/// The cluster of an owner such as `cluster web director`.
-fn cluster(owner: &str) -> Option<&str> {
-    owner.strip_prefix("cluster ")?.split(' ').next()
 }

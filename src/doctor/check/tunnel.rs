@@ -2,11 +2,11 @@
 
 use crate::doctor::context::{Context, STRICT_FILTER};
 use crate::doctor::expectation::{Served, is_fallback_tunnel};
-use crate::doctor::facts::{PathMtu, has_role};
+use crate::doctor::facts::PathMtu;
 use crate::doctor::finding::{Fault, Step};
 use crate::engine::Change;
 use crate::host::{self, DOWN, Effective, InterfaceName, Sysctl, UP, host_prefix};
-use crate::policy::TunnelEndpoint;
+use crate::policy::{Role, TunnelEndpoint};
 use lvs::ipvs::Forwarding;
 
 pub(super) fn interface_is_not_up(context: &Context<'_>) -> Vec<Fault> {
@@ -38,7 +38,7 @@ fn required_interfaces(context: &Context<'_>) -> Vec<(InterfaceName, String)> {
     let mut required: Vec<(InterfaceName, String)> = Vec::new();
     for entry in &context.facts.journal {
         if let (Some(host::Key::Link(device)), Some(kind)) = (&entry.key, &entry.value)
-            && entry.owners.iter().any(|owner| has_role(owner, "real-server"))
+            && entry.owners.iter().any(|owner| owner.role() == Some(Role::RealServer))
         {
             required.push((device.clone(), kind.clone()));
         }

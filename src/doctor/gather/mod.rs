@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::facts::{
     Facts, HalfOpen, JournalEntry, Kernel, OtherNamespace, SCHEMA, ServiceState, Table, Unread,
-    has_role,
 };
 use crate::host::{self, Host};
+use crate::policy::Role;
 use crate::trace::{self, Traced};
 use lvs::ipvs::{self, Client};
 use lvs::netlink::{self, Namespace, Socket};
@@ -45,7 +45,7 @@ impl Facts {
             listeners.map_err(|error| note("the listening sockets", error.to_string())).ok();
         let services = table.as_ref().is_some_and(|table| !table.services.is_empty());
         let mut owners = journal.iter().flat_map(|entry| &entry.owners);
-        let director = services || owners.any(|owner| has_role(owner, "director"));
+        let director = services || owners.any(|owner| owner.role() == Some(Role::Director));
         let initial = in_the_initial_namespace();
         let elsewhere = initial && kernel.ipvs_loaded && !services;
         Self {

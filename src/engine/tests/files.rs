@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 
-fn write(path: &Path, text: &str) -> Result<Journal<String, u32>, JournalError> {
+fn write(path: &Path, text: &str) -> Result<Journal<String, u32, String>, JournalError> {
     std::fs::write(path, text).unwrap();
     JournalFile::load(path.to_owned(), "now".to_owned())
 }
@@ -36,7 +36,7 @@ fn load_refuses_damaged_journal_with_path_and_hint() {
     ];
     let not_text = [HEADER.as_bytes(), b"\xff\n"].concat();
     std::fs::write(place.path(), not_text).unwrap();
-    let read = JournalFile::load::<String, u32>(place.path(), "now".to_owned());
+    let read = JournalFile::load::<String, u32, String>(place.path(), "now".to_owned());
     assert!(read.unwrap_err().to_string().contains("damaged: line 2: invalid utf-8"));
     for text in bad {
         let message = write(&place.path(), text).unwrap_err().to_string();

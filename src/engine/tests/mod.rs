@@ -176,11 +176,11 @@ impl Place {
         self.directory.path().join("net-1.journal")
     }
 
-    fn journal(&self) -> Journal<String, u32> {
+    fn journal(&self) -> Journal<String, u32, String> {
         JournalFile::load(self.path(), "now".to_owned()).unwrap()
     }
 
-    fn up(&self, machine: &mut Machine, desired: &[Desired<String, u32>]) -> Outcome {
+    fn up(&self, machine: &mut Machine, desired: &[Desired<String, u32, String>]) -> Outcome {
         Engine::new(machine, &mut self.journal()).apply(&owners(desired), desired)
     }
 
@@ -190,13 +190,13 @@ impl Place {
     }
 }
 
-fn owners(desired: &[Desired<String, u32>]) -> Vec<String> {
+fn owners(desired: &[Desired<String, u32, String>]) -> Vec<String> {
     let mut owners: Vec<String> = desired.iter().map(|item| item.owner.clone()).collect();
     owners.dedup();
     owners
 }
 
-fn desired_item(owner: &str, key: &str, value: u32) -> Desired<String, u32> {
+fn desired_item(owner: &str, key: &str, value: u32) -> Desired<String, u32, String> {
     Desired {
         key: key.to_owned(),
         value: Some(value),
@@ -206,7 +206,7 @@ fn desired_item(owner: &str, key: &str, value: u32) -> Desired<String, u32> {
 }
 
 /// What one address requires of a real server, in small.
-fn server(address: &str) -> Vec<Desired<String, u32>> {
+fn server(address: &str) -> Vec<Desired<String, u32, String>> {
     vec![
         desired_item(address, "tunnel", 1),
         desired_item(address, "tunnel/ignore", 1),

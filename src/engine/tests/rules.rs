@@ -21,7 +21,7 @@ fn apply_then_revert_restores_the_machine() {
     assert!(!place.path().exists());
 }
 
-fn entries(place: &Place) -> Vec<Entry<String, u32>> {
+fn entries(place: &Place) -> Vec<Entry<String, u32, String>> {
     place.journal().entries().cloned().collect()
 }
 
@@ -343,7 +343,7 @@ fn value_acceptable_to_both_owners_is_no_conflict() {
     assert_eq!(machine.state["filter"], 2);
 }
 
-fn absent(owner: &str, key: &str) -> Desired<String, u32> {
+fn absent(owner: &str, key: &str) -> Desired<String, u32, String> {
     Desired { value: None, ..desired_item(owner, key, 0) }
 }
 
@@ -393,7 +393,7 @@ fn revert_notes_orphaned_key_and_continues() {
 
 const POOL: [&str; 2] = ["entry/pool", "entry/pool/ours"];
 
-fn pool() -> Vec<Desired<String, u32>> {
+fn pool() -> Vec<Desired<String, u32, String>> {
     POOL.iter().map(|key| desired_item("a", key, 1)).collect()
 }
 
@@ -475,7 +475,7 @@ fn dry_run_sees_unmanaged_children() {
     assert_eq!(keys(&down(&mut machine).steps), ["entry/pool/ours", "entry/pool"]);
 }
 
-fn table(owner: &str, names: &[&str]) -> Vec<Desired<String, u32>> {
+fn table(owner: &str, names: &[&str]) -> Vec<Desired<String, u32, String>> {
     names.iter().map(|name| desired_item(owner, &format!("entry/{name}"), 1)).collect()
 }
 

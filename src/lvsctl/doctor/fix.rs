@@ -4,15 +4,13 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::report::{self, in_namespace};
 use crate::doctor::{DesiredState, Diagnosis, Expectation, Step, position};
-use crate::engine::{Desired, Engine, Journal};
+use crate::engine::{Desired, Engine};
 use crate::host::machine::{Key, Machine, Value};
 use crate::lvsctl::arguments::Options;
 use crate::lvsctl::error::{Error, usage};
 use crate::lvsctl::report::{FailedRun, commands};
 use crate::lvsctl::runner;
-
-/// The start of the owner of a repair, before the ID of the check.
-const OWNER: &str = "doctor ";
+use crate::policy::{DesiredItem, MachineJournal, Owner};
 
 /// Shows the findings, asks, makes the repairs, and diagnoses again.
 pub(super) fn run(
@@ -74,7 +72,7 @@ fn make(
     let mut machine = Machine::new()?;
     let _lock = runner::lock(options)?;
     let mut journal = runner::journal(&options.state_dir)?;
-    let desired: Vec<Desired<Key, Value>> =
+    let desired: Vec<DesiredItem> =
         repairs.iter().filter_map(|(id, step)| desired(id, step, file, &journal)).collect();
     // The repairs of an earlier run stay.
     let run = Engine::new(&mut machine, &mut journal).apply(&[], &desired);
@@ -109,8 +107,8 @@ fn desired(
     id: &str,
     step: &Step,
     file: Option<&DesiredState>,
-    journal: &Journal<Key, Value>,
-) -> Option<Desired<Key, Value>> {
+    journal: &MachineJournal,
+) -> Option<DesiredItem> {
     let (key, value) = match step {
         Step::Host(change) => (Key::Host(change.key.clone()), change.to.clone().map(Value::Host)),
         Step::Table(change) => (Key::Table(change.key), change.to.clone().map(Value::Table)),
@@ -120,7 +118,7 @@ fn desired(
     let of_file = || file?.entries.iter().find(|entry| entry.step == *step);
     let owner = journalled
         .or_else(|| of_file().map(|entry| entry.owner.clone()))
-        .unwrap_or_else(|| format!("{OWNER}{id}"));
+        .unwrap_or_else(|| Owner::Repair(id.to_owned()));
     Some(Desired { key, value, acceptable: Vec::new(), owner })
 }
 
@@ -144,7 +142,7 @@ pub(super) fn undo(options: &Options, output: &mut dyn Write) -> Result<u8, Erro
     let _lock = runner::lock(options)?;
     let mut journal = runner::journal(&options.state_dir)?;
     let mut owners = journal.owners();
-    owners.retain(|owner| owner.starts_with(OWNER));
+    owners.retain(|owner| matches!(owner, Owner::Repair(_)));
     let run = Engine::new(&mut machine, &mut journal).revert(&owners);
     let done = run.map_err(|failure| Error::Run(FailedRun(failure)))?;
     for command in commands(&done.steps) {

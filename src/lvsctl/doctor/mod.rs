@@ -18,7 +18,7 @@ use crate::doctor::{
 };
 use crate::engine::{Change, Entry, System};
 use crate::host::machine::{Key, Machine, Value};
-use crate::policy::{ActualState, DesiredItem, Duty, Owned, Role, desired};
+use crate::policy::{ActualState, DesiredItem, Duty, Owned, Owner, Role, desired};
 use lvs::ipvs::Forwarding;
 use report::quoted;
 
@@ -74,7 +74,7 @@ fn facts(options: &Options) -> Facts {
     facts
 }
 
-fn journalled_fact(entry: &Entry<Key, Value>) -> JournalEntry {
+fn journalled_fact(entry: &Entry<Key, Value, Owner>) -> JournalEntry {
     let owners = entry.owners.to_vec();
     let mut fact = JournalEntry { owners, key: None, value: None, entry: None, found: None };
     match (&entry.key, &entry.ours) {

@@ -20,7 +20,7 @@ const MODES: [BondMode; 4] =
 
 type Outcome = Result<Report<Key, String>, String>;
 
-fn journal(host: &Host) -> Journal<Key, String> {
+fn journal(host: &Host) -> Journal<Key, String, String> {
     std::fs::create_dir_all(host.state_directory()).unwrap();
     JournalFile::load(host.state_directory().join("bond.json"), "now".to_owned()).unwrap()
 }
