@@ -1067,7 +1067,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__real__subcmd__server__subcmd__down)
-            opts="-v -h --mode --vip --device --gateway --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --mode --vip --device --gateway --no-advmss --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1200,7 +1200,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__real__subcmd__server__subcmd__status)
-            opts="-v -h --mode --vip --device --gateway --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --mode --vip --device --gateway --no-advmss --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1263,7 +1263,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__real__subcmd__server__subcmd__up)
-            opts="-v -h --mode --vip --device --gateway --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --mode --vip --device --gateway --no-advmss --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

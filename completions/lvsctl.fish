@@ -123,6 +123,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_se
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l no-advmss -d 'Do not make the default routes announce an MSS that fits the tunnel (tun)'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -136,6 +137,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_se
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l no-advmss -d 'Do not make the default routes announce an MSS that fits the tunnel (tun)'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -149,6 +151,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_se
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l no-advmss -d 'Do not make the default routes announce an MSS that fits the tunnel (tun)'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'

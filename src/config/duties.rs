@@ -92,6 +92,7 @@ impl ClusterSpec {
                     };
                     let duty = addresses.duty(Role::RealServer, mode, vip);
                     duty.gateway = gateway;
+                    duty.advmss = self.real_server.advmss;
                     if mode != Mode::Tun {
                         duty.device = self.real_server.device.clone();
                     }

@@ -179,13 +179,21 @@ impl BondTable {
 }
 
 /// `[real-server]`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct RealServerSettings {
     /// The interface that faces the director.
     pub(super) device: Option<InterfaceName>,
     /// Where replies go in NAT, one per family; by default the first director of the family.
     pub(super) gateways: Vec<Spanned<Unicast>>,
+    /// Whether the default routes announce an MSS that fits the tunnel.
+    pub(super) advmss: bool,
+}
+
+impl Default for RealServerSettings {
+    fn default() -> Self {
+        Self { device: None, gateways: Vec::new(), advmss: true }
+    }
 }
 
 /// `[[service]]`.

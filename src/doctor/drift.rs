@@ -177,7 +177,7 @@ impl Subjects {
                 ("K3", device.to_string())
             }
             host::Key::FouPort { port, .. } => ("M6", port.to_string()),
-            host::Key::Rule { .. } => ("M1", String::new()),
+            host::Key::Rule { .. } | host::Key::DefaultRouteMss { .. } => ("M1", String::new()),
             host::Key::FullRoute(route) if self.tables.contains(&route.table) => {
                 ("M1", String::new())
             }

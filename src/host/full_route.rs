@@ -160,7 +160,7 @@ fn kept(mut message: RouteMessage) -> RouteMessage {
 }
 
 /// The options of `ip route add` besides [`FullRoute::words`], and the message.
-pub(crate) fn value(message: RouteMessage) -> String {
+pub(super) fn value(message: RouteMessage) -> String {
     let header = &message.header;
     let mut words = format!("proto {}", u8::from(header.protocol));
     // Writing to a String cannot fail.
@@ -197,33 +197,6 @@ pub(crate) fn value(message: RouteMessage) -> String {
         }
     }
     message::value(&words, &message)
-}
-
-/// The value of the same route in another table, with at most that MSS and protocol `static`. `None`
-/// if the value has no message.
-pub(crate) fn route_with_mss(value: &str, table: u32, mss: u16) -> Option<String> {
-    let mut message: RouteMessage = message::decode(value)?;
-    message.header.protocol = RouteProtocol::Static;
-    let (mut mss, mut metrics) = (u32::from(mss), Vec::new());
-    message.attributes.retain(|attribute| match attribute {
-        RouteAttribute::Metrics(own) => {
-            metrics.clone_from(own);
-            false
-        }
-        RouteAttribute::Table(_) => false,
-        _ => true,
-    });
-    metrics.retain(|metric| match metric {
-        RouteMetric::Advmss(own) => {
-            mss = mss.min(*own);
-            false
-        }
-        _ => true,
-    });
-    metrics.push(RouteMetric::Advmss(mss));
-    message.attributes.push(RouteAttribute::Table(table));
-    message.attributes.push(RouteAttribute::Metrics(metrics));
-    Some(self::value(kept(message)))
 }
 
 /// `RT_TABLE_DEFAULT`, `RT_TABLE_MAIN` and `RT_TABLE_LOCAL`.

@@ -84,6 +84,14 @@ pub enum Key {
     /// The default route of the smallest metric, 0 for IPv4 and 1 for IPv6; its value is that of
     /// `Key::through`.
     DefaultRoute(AddressFamily),
+    /// The MSS that the default route of a metric announces (`advmss`). A route that somebody
+    /// replaced has none, so that nothing is to be put back.
+    DefaultRouteMss {
+        /// The family of the route.
+        family: AddressFamily,
+        /// Its metric.
+        metric: u32,
+    },
     /// A kernel parameter.
     Sysctl(Sysctl),
 }
@@ -109,6 +117,7 @@ impl Key {
             | Self::FouPort { .. }
             | Self::Rule { .. }
             | Self::DefaultRoute(_)
+            | Self::DefaultRouteMss { .. }
             | Self::Sysctl(_) => None,
         }
     }
@@ -184,6 +193,17 @@ impl Key {
                     None => format!("{ip} route del default{metric}"),
                 }
             }
+            Self::DefaultRouteMss { family, metric } => {
+                let ip = match family {
+                    AddressFamily::Ipv4 => "ip",
+                    AddressFamily::Ipv6 => "ip -6",
+                };
+                let mss = to.map(|to| format!(" advmss {to}")).unwrap_or_default();
+                format!(
+                    "{ip} route replace $({ip} route show default metric {metric} | \
+                     sed 's/ advmss [0-9]*//;q'){mss}"
+                )
+            }
             Self::Sysctl(sysctl) => {
                 format!("echo {} > {}", to.unwrap_or_default(), sysctl.path())
             }
@@ -233,6 +253,10 @@ impl fmt::Display for Key {
             }
             Self::DefaultRoute(AddressFamily::Ipv4) => f.write_str("default route"),
             Self::DefaultRoute(AddressFamily::Ipv6) => f.write_str("default route of IPv6"),
+            Self::DefaultRouteMss { family, metric } => {
+                write!(f, "advmss of {}", Self::DefaultRoute(*family))?;
+                if *metric == 0 { Ok(()) } else { write!(f, " metric {metric}") }
+            }
             Self::Sysctl(sysctl) => write!(f, "{sysctl}"),
         }
     }

@@ -17,6 +17,7 @@ pub mod machine;
 mod message;
 mod network;
 mod route;
+mod route_mss;
 mod rule;
 mod sysctl;
 mod topology;
@@ -33,13 +34,12 @@ pub use sysctl::{InvalidSysctl, Sysctl};
 pub(crate) use address::{host_prefix, relabel_address};
 pub(crate) use effective::{Combination, Effective};
 pub(crate) use fou::GUE;
-pub(crate) use full_route::route_with_mss;
-#[cfg(test)]
-pub(crate) use full_route::value as route_value;
 pub(crate) use interface::Manager;
 #[cfg(test)]
 pub(crate) use inventory::Source;
 pub(crate) use inventory::{AddressState, FouPort, Inventory, LinkState, SourceRule};
 pub(crate) use link::{is_fallback_tunnel, is_tunnel, tunnel_module};
 pub(crate) use network::namespace_cookie;
+pub(crate) use route::default_metric;
+pub(crate) use route_mss::DefaultRouteMss;
 pub(crate) use topology::{AssignedAddress, KnownRoute, Prefix, Topology};

@@ -11,11 +11,12 @@ use rtnetlink::sys::AsyncSocket;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    DOWN, Error, FullRoute, InterfaceName, Key, PRESENT, SourceRule, Topology, UP, address, fou,
-    full_route, link, link_kind, route, rule,
+    DOWN, DefaultRouteMss, Error, FullRoute, InterfaceName, Key, PRESENT, SourceRule, Topology, UP,
+    address, fou, full_route, link, link_kind, route, route_mss, rule,
 };
 use crate::engine::Change;
 use crate::trace::RouteSocket;
+use lvs::ipvs::AddressFamily;
 
 /// netlink-proto never answers a request whose reply was lost in a full buffer.
 const SECONDS: u64 = 10;
@@ -125,6 +126,14 @@ impl Host {
         self.wait("dumping the routes".to_owned(), routes)
     }
 
+    /// The default routes of the main table, with the MSS that they announce.
+    pub(crate) fn default_routes(
+        &self,
+        family: AddressFamily,
+    ) -> Result<Vec<DefaultRouteMss>, Error> {
+        self.wait("dumping the routes".to_owned(), route_mss::list(&self.handle, family))
+    }
+
     pub(crate) fn topology(&self) -> Result<Topology, Error> {
         let names = self.names()?;
         let addresses = address::list(&self.handle, &names);
@@ -165,6 +174,9 @@ impl Host {
                 Ok(present(self.wait(what(), rule::find(handle, &rule))?.is_some()))
             }
             Key::DefaultRoute(family) => self.wait(what(), route::find_default(handle, *family)),
+            &Key::DefaultRouteMss { family, metric } => {
+                self.wait(what(), route_mss::find(handle, family, metric))
+            }
             Key::Address { address, prefix, device } => self.of_link(device, |link| {
                 let found = address::find(handle, link.index, *address, *prefix);
                 Ok(present(self.wait(what(), found)?.is_some()))
@@ -244,6 +256,10 @@ impl Host {
             Key::DefaultRoute(family) => match to {
                 Some(to) => self.wait(what, route::set_default(handle, *family, to)),
                 None => self.wait(what, route::delete_default(handle, *family)),
+            },
+            &Key::DefaultRouteMss { family, metric } => match to.map(str::parse).transpose() {
+                Ok(mss) => self.wait(what, route_mss::set(handle, family, metric, mss)),
+                Err(_) => Err(Error::Garbled { what, reason: "not a number".to_owned() }),
             },
             Key::Address { address, prefix, device }
             | Key::FullAddress { address, prefix, device } => {

@@ -182,7 +182,7 @@ pub(super) async fn delete(
 }
 
 /// The smallest metric. For IPv6 0 means unspecified, and becomes 1024 (`IP6_RT_PRIO_USER`).
-pub(super) const fn default_metric(family: ipvs::AddressFamily) -> u32 {
+pub(crate) const fn default_metric(family: ipvs::AddressFamily) -> u32 {
     match family {
         ipvs::AddressFamily::Ipv4 => 0,
         ipvs::AddressFamily::Ipv6 => 1,

@@ -187,6 +187,9 @@ pub(super) struct RealServerFlags {
     /// family.
     #[arg(long = "gateway", value_name = "DIP", value_parser = values::unicast)]
     pub(super) gateways: Vec<IpAddr>,
+    /// Do not make the default routes announce an MSS that fits the tunnel (tun).
+    #[arg(long)]
+    pub(super) no_advmss: bool,
 }
 
 #[derive(Debug, Args)]

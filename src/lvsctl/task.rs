@@ -20,6 +20,8 @@ pub(crate) struct Task {
     pub(crate) device: Option<InterfaceName>,
     /// Of a NAT real server: the directors, at most one per address family.
     pub(crate) gateways: Vec<IpAddr>,
+    /// Of a real server: the default routes announce an MSS that fits the tunnel.
+    pub(crate) advmss: bool,
     /// Of a director: the services of each virtual address.
     pub(crate) listeners: Vec<Listener>,
     pub(crate) scheduler: String,
@@ -35,6 +37,7 @@ impl Task {
             vips: unique(addresses.vips),
             device: addresses.device,
             gateways: Vec::new(),
+            advmss: true,
             listeners: Vec::new(),
             scheduler: String::new(),
             reals: Vec::new(),
@@ -43,7 +46,11 @@ impl Task {
 
     pub(super) fn of_real_server(flags: RealServerFlags) -> Result<Self, Error> {
         let task = Self::new(Role::RealServer, flags.addresses);
-        Self { gateways: unique(flags.gateways), ..task }.checked()
+        let gateways = unique(flags.gateways);
+        if flags.no_advmss && task.mode != Mode::Tun {
+            usage!("--no-advmss is for --mode tun: with {} no packet gets longer", task.mode);
+        }
+        Self { gateways, advmss: !flags.no_advmss, ..task }.checked()
     }
 
     pub(super) fn of_director(flags: DirectorFlags) -> Result<Self, Error> {
@@ -106,6 +113,7 @@ impl Task {
         let same_family = |gateway: &&IpAddr| gateway.is_ipv4() == vip.is_ipv4();
         AddressDuty {
             device: self.device.clone(),
+            advmss: self.advmss,
             gateway: self.gateways.iter().find(same_family).copied(),
             reals: self.reals_for(vip).map(|real| real.address).collect(),
             ..AddressDuty::new(self.role, self.mode, vip)

@@ -4,8 +4,9 @@ use super::role::task_of;
 use super::*;
 use crate::engine::Change;
 use crate::host::machine::{Key, Value};
-use crate::host::{AssignedAddress, KnownRoute};
+use crate::host::{AssignedAddress, DefaultRouteMss, KnownRoute};
 use crate::policy::{ActualState, Duty, Owner, desired};
+use lvs::ipvs::AddressFamily;
 
 /// Exit code, standard output, standard error.
 fn lvsctl(line: &str) -> (u8, String, String) {
@@ -245,16 +246,25 @@ fn tun_real_server_lowers_the_mss_before_it_gets_the_vip() {
     found.mtus = [("inside", 9000), ("outside", 1500)]
         .map(|(name, mtu)| (name.parse().unwrap(), mtu))
         .into();
-    for (vip, rule) in [
-        ("192.168.20.10", "ip rule add from 192.168.20.10 lookup 8940 priority 32000"),
-        ("198.51.100.10", "ip rule add from 198.51.100.10 lookup 1440 priority 32000"),
-        ("203.0.113.10", "ip rule add from 203.0.113.10 lookup 1440 priority 32000"),
-        ("2001:db8:2::10", "ip -6 rule add from 2001:db8:2::10 lookup 8900 priority 32000"),
+    found.default_routes = [(AddressFamily::Ipv4, 0), (AddressFamily::Ipv6, 1024)]
+        .map(|(family, metric)| DefaultRouteMss { family, metric, advmss: None })
+        .into();
+    for (vip, ip, metric, mss) in [
+        ("192.168.20.10", "ip", 0, 8940),
+        ("198.51.100.10", "ip", 0, 1440),
+        ("203.0.113.10", "ip", 0, 1440),
+        ("2001:db8:2::10", "ip -6", 1024, 8900),
     ] {
-        let script =
-            script(&task(&format!("lvsctl real-server up --mode tun --vip {vip}")), &found);
-        let place = |line: &str| script.iter().position(|step| step.starts_with(line));
-        assert!(place(rule).unwrap() < place("ip address add").unwrap(), "{script:?}");
+        let line = format!("lvsctl real-server up --mode tun --vip {vip}");
+        let lines = script(&task(&line), &found);
+        let place = |line: &str| lines.iter().position(|step| step.starts_with(line));
+        let route = format!(
+            "{ip} route replace $({ip} route show default metric {metric} | \
+             sed 's/ advmss [0-9]*//;q') advmss {mss}"
+        );
+        assert!(place(&route).unwrap() < place("ip address add").unwrap(), "{lines:?}");
+        let without = script(&task(&format!("{line} --no-advmss")), &found);
+        assert_eq!(without.len() + 1, lines.len(), "{without:?}");
     }
 }
 

@@ -157,6 +157,9 @@ pub(crate) struct AddressDuty {
     pub(crate) tunnels: Vec<(IpAddr, Tunnel)>,
     /// Whether a director must assign the address: another program, such as keepalived, may do it.
     pub(crate) assigned: bool,
+    /// Whether the default routes of a real server of IP tunnelling announce an MSS that fits the
+    /// tunnel.
+    pub(crate) advmss: bool,
 }
 
 impl AddressDuty {
@@ -171,6 +174,7 @@ impl AddressDuty {
             reals: Vec::new(),
             tunnels: Vec::new(),
             assigned: true,
+            advmss: true,
         }
     }
 }

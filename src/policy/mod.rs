@@ -25,8 +25,8 @@ pub(crate) use address::loose_filter;
 
 use crate::engine::{Desired, Journal, System};
 use crate::host::machine::{self, Key, Machine, Value};
-use crate::host::{self, FullRoute, InterfaceName, Inventory, Sysctl, Topology};
-use lvs::ipvs::Tunnel;
+use crate::host::{self, DefaultRouteMss, InterfaceName, Inventory, Sysctl, Topology};
+use lvs::ipvs::{AddressFamily, Tunnel};
 use lvs::table;
 
 /// One requirement and its owner.
@@ -104,8 +104,9 @@ pub(crate) struct ActualState {
     pub(crate) reverse_path_filter: Option<String>,
     /// Addresses, routes and MTU of the ports of bonds.
     pub(crate) port_configuration: Vec<(host::Key, String)>,
-    /// Read for a real server of IP tunnelling only, as is the MTU of each interface among them.
-    pub(crate) outbound_routes: Vec<(FullRoute, String)>,
+    /// Read for a real server of IP tunnelling only, as is the MTU of each interface that faces its
+    /// directors.
+    pub(crate) default_routes: Vec<DefaultRouteMss>,
     pub(crate) mtus: HashMap<InterfaceName, u16>,
     /// Keys of the host in the journal, with their values before the first change.
     pub(crate) journalled: Vec<(host::Key, Option<String>)>,
@@ -129,19 +130,39 @@ impl ActualState {
             topology.move_to_bond(&bond.ports, &bond.name);
         }
         let ports: Vec<InterfaceName> = bonds().flat_map(|bond| bond.ports.clone()).collect();
-        let decapsulates = duties.iter().any(|owned| {
-            matches!(&owned.duty, Duty::Address(duty)
-                if (duty.role, duty.mode) == (Role::RealServer, Mode::Tun))
-        });
-        let outbound_routes = if decapsulates { machine.outbound_routes()? } else { Vec::new() };
+        let mut default_routes: Vec<DefaultRouteMss> = Vec::new();
         let mut mtus = HashMap::new();
-        for (route, _) in &outbound_routes {
-            let key = Key::Host(host::Key::Mtu(route.device.clone()));
-            if let Some(mtu) = machine.read(&key)? {
+        let decapsulating = duties.iter().filter_map(|owned| match &owned.duty {
+            Duty::Address(duty) if (duty.role, duty.mode) == (Role::RealServer, Mode::Tun) => {
+                duty.advmss.then_some(duty)
+            }
+            _ => None,
+        });
+        for duty in decapsulating {
+            let family = AddressFamily::from(duty.vip);
+            if !default_routes.iter().any(|route| route.family == family) {
+                default_routes.extend(machine.default_routes(family)?);
+            }
+            let Some(device) = tun::facing(duty, &topology) else { continue };
+            if let Some(mtu) = machine.read(&Key::Host(host::Key::Mtu(device.clone())))? {
                 // An IP packet cannot be longer.
-                mtus.insert(route.device.clone(), mtu.to_string().parse().unwrap_or(u16::MAX));
+                mtus.insert(device.clone(), mtu.to_string().parse().unwrap_or(u16::MAX));
             }
         }
+        // A default route of lvsctl has no other attributes.
+        default_routes.retain(|route| {
+            let is_replaced = |owned: &Owned| match &owned.duty {
+                Duty::Address(duty) => {
+                    (duty.role, duty.mode) == (Role::RealServer, Mode::Nat)
+                        && AddressFamily::from(duty.vip) == route.family
+                }
+                _ => false,
+            };
+            let key = host::Key::DefaultRoute(route.family);
+            let is_ours =
+                journal.entry(&Key::Host(key)).is_some() || duties.iter().any(is_replaced);
+            !is_ours || route.metric != host::default_metric(route.family)
+        });
         let filter = Key::Host(host::Key::Sysctl(Sysctl::of_all_interfaces("rp_filter")));
         let journalled =
             journal.entries().filter_map(|entry| match (&entry.key, &entry.previous) {
@@ -155,7 +176,7 @@ impl ActualState {
             topology,
             reverse_path_filter: machine.read(&filter)?.map(|value| value.to_string()),
             port_configuration: machine.port_configuration(&ports)?,
-            outbound_routes,
+            default_routes,
             mtus,
             journalled: journalled.collect(),
         })
@@ -169,7 +190,7 @@ impl ActualState {
         Self {
             topology: inventory.topology(),
             reverse_path_filter: filter.map(str::to_owned),
-            outbound_routes: tunnels.map(|it| it.outbound_routes.clone()).unwrap_or_default(),
+            default_routes: tunnels.map(|it| it.default_routes.clone()).unwrap_or_default(),
             mtus: inventory.links.iter().map(|it| (it.name.clone(), mtu(it.mtu))).collect(),
             ..Self::default()
         }

@@ -78,7 +78,15 @@ pub(super) fn real_server(
         AddressFamily::Ipv6 => vec![Sysctl::of_interface_ipv6(device, "accept_redirects")],
     };
     let redirects = redirects.into_iter().map(|sysctl| Requirement::sysctl(sysctl, "0", &[]));
+    // The route must have its own MSS when it is journalled.
+    let mss = host::Key::DefaultRouteMss { family, metric: host::default_metric(family) };
+    let journalled = actual.journalled.iter().find(|(key, _)| *key == mss);
+    let mss = journalled.map(|(key, previous)| Requirement {
+        key: key.clone(),
+        value: previous.clone(),
+        acceptable: Vec::new(),
+    });
     let value = host::Key::through(gateway, device);
     let default = Requirement::new(host::Key::DefaultRoute(family), &value);
-    Ok(redirects.chain([default]).collect())
+    Ok(redirects.chain(mss).chain([default]).collect())
 }

@@ -3,13 +3,10 @@
 
 use std::net::IpAddr;
 
-use super::address::{faces_nobody, loose_reverse_path_filter, present, suppress_arp};
+use super::address::{loose_reverse_path_filter, present, suppress_arp};
 use super::{ActualState, AddressDuty, Error, Requirement, TunnelEndpoint, dr};
-use crate::host::{FullRoute, InterfaceName, Key, PRESENT, UP, host_prefix, route_with_mss};
+use crate::host::{InterfaceName, Key, PRESENT, Topology, UP, host_prefix};
 use lvs::ipvs::{AddressFamily, Tunnel};
-
-/// Before the rule for the main table, 32766, and after most that people make.
-const PRIORITY: u32 = 32_000;
 
 /// For IPv4 the address is on `tunl0`, since Linux answers ARP for it on any interface. For IPv6 it
 /// does not, and the director is set up as in direct routing.
@@ -58,23 +55,47 @@ pub(super) fn real_server(
     Ok(required)
 }
 
+/// The interface that faces the directors.
+pub(super) fn facing<'a>(duty: &AddressDuty, topology: &'a Topology) -> Option<&'a InterfaceName> {
+    let is_own = |address: &IpAddr| duty.tunnels.iter().any(|(real, _)| real == address);
+    let own = topology.addresses.iter().find(|address| is_own(&address.address));
+    let towards = || topology.route_to(duty.vip).map(|route| &route.device);
+    own.map(|address| &address.device).or_else(towards)
+}
+
 /// Segments of clients must still fit once the director has encapsulated them: for the packets of the
 /// director, the MTU of the interface that faces it is the limit that is known.
+///
+/// A client sends segments as large as the reply to its first packet allows. The kernel takes that
+/// number from the route of the reply (`advmss`), not from the interface of the request. So the
+/// default routes announce the smaller MSS, and clients that are reached by other routes learn the
+/// path MTU from the director (ICMP). Replies follow the main table in any case: who replaces a
+/// default route loses the MSS, and nothing else.
 fn mss(duty: &AddressDuty, endpoints: &[TunnelEndpoint], actual: &ActualState) -> Vec<Requirement> {
-    let (vip, topology) = (duty.vip, &actual.topology);
-    let is_own = |address: &IpAddr| duty.tunnels.iter().any(|(real, _)| real == address);
-    let own = topology.addresses.iter().filter(|address| is_own(&address.address));
-    let facing = own.map(|address| &address.device);
-    let towards = topology.route_to(vip).map(|route| &route.device);
-    let mut mtus = facing.chain(towards).filter_map(|device| actual.mtus.get(device));
-    let Some(mtu) = mtus.next() else {
+    if !duty.advmss {
+        return Vec::new();
+    }
+    let mtu = facing(duty, &actual.topology).and_then(|device| actual.mtus.get(device));
+    let smallest =
+        |mtu: &u16| endpoints.iter().map(|endpoint| endpoint.mss(*mtu)).min().map(u32::from);
+    let Some((mtu, mss)) = mtu.and_then(|mtu| Some((*mtu, smallest(mtu)?))) else {
         return Vec::new();
     };
-    // A tunnel device may have routes, and no client is behind it.
-    let clients = |(route, _): &&(FullRoute, String)| !faces_nobody(&route.device);
-    let routes: Vec<_> = actual.outbound_routes.iter().filter(clients).cloned().collect();
-    let smallest = endpoints.iter().map(|endpoint| endpoint.mss(*mtu)).min();
-    smallest.map(|mss| limit_mss(vip, mss, &routes)).unwrap_or_default()
+    let family = AddressFamily::from(duty.vip);
+    let routes = actual.default_routes.iter().filter(|route| route.family == family);
+    let required = routes.filter_map(|route| {
+        let key = route.key();
+        let is_journalled = actual.journalled.iter().any(|(known, _)| *known == key);
+        let is_smaller = route.advmss.is_some_and(|own| own < mss);
+        // One of another tunnel, or of another program.
+        let smaller = TunnelEndpoint::every_mss(family, mtu).map(u32::from);
+        let smaller = smaller.chain(route.advmss).filter(|it| *it < mss);
+        (is_journalled || !is_smaller).then(|| Requirement {
+            acceptable: smaller.map(|mss| mss.to_string()).collect(),
+            ..Requirement::new(key, &mss.to_string())
+        })
+    });
+    required.collect()
 }
 
 /// The tunnel endpoints, each device and port once.
@@ -102,71 +123,48 @@ fn address(tunnel: &InterfaceName, vip: IpAddr) -> [Requirement; 3] {
     ]
 }
 
-/// Limits the MSS of clients of a virtual address behind a tunnel, where `routes` are the
-/// [`Host::outbound_routes`](crate::host::Host::outbound_routes).
-///
-/// A client sends segments as large as the reply to its first packet allows; encapsulated by the
-/// director they must still fit. The kernel takes that number from the route of the reply
-/// (`advmss`), not from the interface of the request. So replies from the virtual address get routes
-/// of their own: a rule directs them to a table with a copy of the machine's outbound routes, each
-/// with the smaller MSS. Nothing else uses that table, and where it has no route, as after an
-/// interface was down, the next rule counts, as before. The table's number is the MSS, so that
-/// addresses of the same MSS share it.
-fn limit_mss(vip: IpAddr, mss: u16, routes: &[(FullRoute, String)]) -> Vec<Requirement> {
-    let table = u32::from(mss);
-    let same_family = routes.iter().filter(|(it, _)| it.destination.is_ipv4() == vip.is_ipv4());
-    let copies = same_family.filter_map(|(route, value)| {
-        let key = Key::FullRoute(FullRoute { table, ..route.clone() });
-        Some(Requirement::new(key, &route_with_mss(value, table, mss)?))
-    });
-    let rule = Key::Rule { source: vip, table, priority: PRIORITY };
-    copies.chain([Requirement::new(rule, PRESENT)]).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use rtnetlink::RouteMessageBuilder;
-    use rtnetlink::packet_route::AddressFamily;
-    use rtnetlink::packet_route::route::{RouteAttribute, RouteMetric, RouteProtocol};
-
     use super::*;
-    use crate::host::{route_value, without_message};
+    use crate::host::{DefaultRouteMss, KnownRoute};
+    use crate::policy::{Mode, Role};
+
+    /// Requirements of the MSS where the default routes have these metrics and MSS.
+    fn required(routes: &[(u32, Option<u32>)], journalled: bool) -> Vec<String> {
+        let device: InterfaceName = "eth0".parse().unwrap();
+        let duty = AddressDuty::new(Role::RealServer, Mode::Tun, IpAddr::from([192, 0, 2, 10]));
+        let default_routes = routes.iter().map(|(metric, advmss)| DefaultRouteMss {
+            family: AddressFamily::Ipv4,
+            metric: *metric,
+            advmss: *advmss,
+        });
+        let default_routes: Vec<_> = default_routes.collect();
+        let key = default_routes[0].key();
+        let mut actual = ActualState {
+            default_routes,
+            mtus: [(device.clone(), 1500)].into(),
+            journalled: if journalled { vec![(key, None)] } else { Vec::new() },
+            ..ActualState::default()
+        };
+        actual.topology.routes.push(KnownRoute {
+            destination: IpAddr::from([0, 0, 0, 0]),
+            prefix: 0,
+            metric: 0,
+            gateway: None,
+            device,
+        });
+        let required = mss(&duty, &endpoints(&duty).unwrap(), &actual).into_iter();
+        required.map(|it| format!("{} = {}", it.key, it.value.unwrap())).collect()
+    }
 
     #[test]
-    fn every_outbound_route_is_copied_with_the_smaller_mss() {
-        let route = |metrics: Vec<RouteMetric>| {
-            let mut message = RouteMessageBuilder::<IpAddr>::new().build();
-            message.header.address_family = AddressFamily::Inet;
-            message.header.protocol = RouteProtocol::Kernel;
-            message.attributes.push(RouteAttribute::Metrics(metrics));
-            let identity = FullRoute {
-                table: 254,
-                destination: IpAddr::from([0, 0, 0, 0]),
-                prefix: 0,
-                tos: 0,
-                metric: 5,
-                device: "eth0".parse().unwrap(),
-            };
-            (identity, route_value(message))
-        };
-        let lines = |vip: &str, metrics| {
-            let required = limit_mss(vip.parse().unwrap(), 1440, &[route(metrics)]).into_iter();
-            let line = |item: Requirement| {
-                format!("{} = {}", item.key, without_message(&item.value.unwrap()))
-            };
-            required.map(line).collect::<Vec<_>>()
-        };
-        let rule = "rule from 192.0.2.10 lookup 1440 = present";
-        let copy = "route default table 1440 metric 5 dev eth0 = proto 4";
-        let vip = "192.0.2.10";
-        assert_eq!(
-            lines(vip, vec![RouteMetric::Mtu(9000)]),
-            [&format!("{copy} mtu 9000 advmss 1440"), rule]
-        );
-        assert_eq!(
-            lines(vip, vec![RouteMetric::Advmss(1200)]),
-            [&format!("{copy} advmss 1200"), rule]
-        );
-        assert_eq!(lines("2001:db8::1", vec![]), ["rule from 2001:db8::1 lookup 1440 = present"]);
+    fn default_route_announces_mss_that_fits_the_tunnel() {
+        let (of_main, of_dhcp) =
+            ("advmss of default route = 1440", "advmss of default route metric 100 = 1440");
+        assert_eq!(required(&[(0, None), (100, Some(1460))], false), [of_main, of_dhcp]);
+        assert_eq!(required(&[(0, Some(1200))], false), [""; 0], "smaller already");
+        // It must stay desired.
+        assert_eq!(required(&[(0, Some(1440))], true), [of_main]);
+        assert_eq!(required(&[(0, Some(1428))], true), [of_main]);
     }
 }

@@ -93,6 +93,18 @@ impl TunnelEndpoint {
     }
 }
 
+impl TunnelEndpoint {
+    /// The MSS of every tunnel for virtual addresses of a family.
+    pub(super) fn every_mss(inside: AddressFamily, mtu: u16) -> impl Iterator<Item = u16> {
+        let outer = [AddressFamily::Ipv4, AddressFamily::Ipv6].map(header);
+        let overheads = outer.into_iter().flat_map(|outer| ENCAPSULATIONS.map(|it| outer + it));
+        overheads.map(move |overhead| mtu.saturating_sub(overhead + header(inside) + TCP_HEADER))
+    }
+}
+
+/// What tunnel types add to the outer header, in bytes: none, GRE, GUE.
+const ENCAPSULATIONS: [u16; 5] = [0, 4, 8, 12, 20];
+
 /// Without options, which the MSS leaves out as well (RFC 6691).
 const TCP_HEADER: u16 = 20;
 

@@ -19,6 +19,7 @@ mod nat;
 mod network_namespaces;
 mod old_journals;
 mod restore;
+mod routes_of_replies;
 mod ruleset;
 mod scripts;
 mod tracing;

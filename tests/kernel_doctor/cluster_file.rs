@@ -124,7 +124,6 @@ fn differences_from_tunnel_cluster_file_are_found_and_fixed() {
         (director, "A16", false, "ip address del 192.168.10.10/32 dev tunl0".to_owned()),
         (director, "A20", false, "ip route del 192.168.10.10/32 dev tunl0".to_owned()),
         (real, "A4", false, "echo 0 >/proc/sys/net/ipv4/conf/all/arp_ignore".to_owned()),
-        (real, "M1", false, "ip rule del from 192.168.10.10".to_owned()),
         (real, "M6", false, "ip fou del port 6080".to_owned()),
         (real, "K3", false, "ip link set tunl0 down".to_owned()),
         (real, "P1", true, "echo 1 >/proc/sys/net/ipv4/conf/tunl0/rp_filter".to_owned()),
@@ -159,7 +158,9 @@ impl Filed {
         let outcome = (status, ids(&findings), &object["unread"]);
         assert_eq!(outcome, (1, vec!["I2", "H21"], &json!([])));
         let real = &self.cluster.real;
-        real.shell("ip rule del from 192.168.10.10 && ip fou del port 6080").success();
+        real.shell("ip route add default via 192.168.10.1").success();
+        real.lvsctl(&format!("apply {file}")).success();
+        real.shell("ip route change default via 192.168.10.1 && ip fou del port 6080").success();
         let here = examined(real, file);
         assert_eq!(ids(&here.1), ["M6", "M1"]);
         real.lvsctl(&format!("snapshot {snapshot}")).success();

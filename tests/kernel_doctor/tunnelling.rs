@@ -22,10 +22,10 @@ fn broken_tunnel_real_server_is_found_and_fixed() {
         let by = format!("cd /proc/sys/net/ipv4/conf; {by}");
         cluster.breaks(&Breakage { id, host, by: &by, felt });
     }
-    for by in ["ip rule del lookup 1440", "ip route flush table 1440"] {
-        cluster.breaks(&Breakage { id: "M1", host, by, felt: false });
-    }
-    // The policy rules for the segment size do not count as policy routing.
+    host.shell("ip route add default via 192.168.10.1").success();
+    host.lvsctl("real-server up --mode tun --vip 192.168.10.10").success();
+    let by = "ip route change default via 192.168.10.1";
+    cluster.breaks(&Breakage { id: "M1", host, by, felt: false });
     cluster.inside.attach(host, "eth1", &["192.168.10.22/24"]);
     cluster.breaks_until(
         &Breakage { id: "I1", host, by: "true", felt: false },

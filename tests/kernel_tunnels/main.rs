@@ -224,9 +224,22 @@ fn clients_receive_mss_that_fits_the_tunnel() {
             let _ = connection.write_all(b"1000000\n").and_then(|()| connection.write_all(&heard));
         }
     });
-    // The client sends each packet separately, as on a real link. One route goes through a router.
+    // The client sends each packet separately, as on a real link. It is behind the default gateway.
     client.shell("ip link set eth0 gso_max_segs 1").success();
-    server.shell("ip route add default via 192.0.2.100").success();
+    client
+        .shell(
+            "ip address add 198.51.100.100/32 dev lo; ip address add 2001:db8:9::100/128 dev lo; \
+             for route in 192.0.2.10 '-6 2001:db8::10'; do set -- $route; \
+             case $1 in -6) ip -6 route add $2 dev eth0 src 2001:db8:9::100;; \
+             *) ip route add $1 dev eth0 src 198.51.100.100;; esac; done",
+        )
+        .success();
+    for host in [&director, &server] {
+        host.shell(
+            "ip route add default via 192.0.2.100; ip -6 route add default via 2001:db8::100",
+        )
+        .success();
+    }
     let file = ClusterFile::new("segments", "");
     for (vip, real, tunnel, usual, fitting) in [
         (VIPS[0], REALS[0], TUNNELS[0], "mss 1460", "mss 1440"),

@@ -168,7 +168,7 @@ pub(super) fn large_packets_are_lost(context: &Context<'_>) -> Vec<Fault> {
     });
     let tables: Vec<u32> = rules.collect();
     let drift = context.journal_drift().filter(|(key, _)| match key {
-        host::Key::Rule { .. } => true,
+        host::Key::Rule { .. } | host::Key::DefaultRouteMss { .. } => true,
         host::Key::FullRoute(route) => tables.contains(&route.table),
         _ => false,
     });

@@ -11,8 +11,8 @@ use rtnetlink::packet_route::route::RouteHeader;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AssignedAddress, DOWN, Error, FullRoute, Host, InterfaceName, Key, KnownRoute, PRESENT, Prefix,
-    Sysctl, Topology, UP, fou, full_route, route, rule,
+    AssignedAddress, DOWN, DefaultRouteMss, Error, FullRoute, Host, InterfaceName, Key, KnownRoute,
+    PRESENT, Prefix, Sysctl, Topology, UP, fou, full_route, route, rule,
 };
 use lvs::ipvs::AddressFamily;
 
@@ -86,7 +86,10 @@ impl Inventory {
                 found.and_then(|route| Some(Key::through(route.gateway?, &route.device)))
             }
             Key::Sysctl(sysctl) => self.sysctl(sysctl).map(str::to_owned),
-            Key::FouPort { .. } | Key::Rule { .. } | Key::FullRoute(_) => {
+            Key::FouPort { .. }
+            | Key::Rule { .. }
+            | Key::FullRoute(_)
+            | Key::DefaultRouteMss { .. } => {
                 return self.tunnels.as_ref()?.value(key);
             }
             Key::FullAddress { .. } => return None,
@@ -129,6 +132,9 @@ pub(crate) struct TunnelSetup {
     /// See [`Host::outbound_routes`].
     #[serde(rename = "ways_out")]
     pub(crate) outbound_routes: Vec<(FullRoute, String)>,
+    /// See [`Host::default_routes`]; snapshots of earlier releases lack them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) default_routes: Vec<DefaultRouteMss>,
     /// Rules `from SOURCE lookup TABLE`.
     pub(crate) rules: Vec<SourceRule>,
     /// The routes of tables other than the kernel's three.
@@ -170,6 +176,12 @@ impl TunnelSetup {
                 let found = self.rules.contains(&SourceRule { source, table, priority });
                 Some(found.then(|| PRESENT.to_owned()))
             }
+            // Nothing is missing where there is no such route.
+            Key::DefaultRouteMss { .. } => {
+                let mut routes = self.default_routes.iter();
+                let found = routes.find(|route| route.key() == *key)?;
+                Some(found.advmss.map(|mss| mss.to_string()))
+            }
             Key::FullRoute(route) => {
                 let found =
                     self.routes.iter().chain(&self.outbound_routes).find(|(it, _)| it == route);
@@ -192,10 +204,15 @@ fn tunnel_setup(
 ) -> Result<TunnelSetup, Error> {
     let handle: &Handle = &host.handle;
     let outbound_routes = host.outbound_routes()?;
+    let mut default_routes = Vec::new();
+    for family in BOTH {
+        default_routes.extend(host.default_routes(family)?);
+    }
     let rules = host.wait("dumping the policy rules".to_owned(), rule::by_source(handle))?;
     let routes = full_route::of_other_tables(handle, names);
     let routes = host.wait("dumping the routes".to_owned(), routes)?;
-    Ok(TunnelSetup { outbound_routes, rules, routes, ports: ports(release) })
+    let ports = ports(release);
+    Ok(TunnelSetup { outbound_routes, default_routes, rules, routes, ports })
 }
 
 /// Reads them by generic netlink if the module is loaded. If it is not, but could be, there are no

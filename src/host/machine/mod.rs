@@ -3,9 +3,9 @@
 mod key;
 
 use crate::engine::{Change, System};
-use crate::host::{self, FullRoute, Host, InterfaceName, Topology};
+use crate::host::{self, DefaultRouteMss, Host, InterfaceName, Topology};
 use crate::trace::{self, Traced};
-use lvs::ipvs::{self, Client};
+use lvs::ipvs::{self, AddressFamily, Client};
 use lvs::netlink::Socket;
 use lvs::table::{self, Tables};
 
@@ -75,9 +75,12 @@ impl Machine {
         Ok(port_configuration)
     }
 
-    /// See [`Host::outbound_routes`].
-    pub(crate) fn outbound_routes(&self) -> Result<Vec<(FullRoute, String)>, Error> {
-        Ok(self.host.outbound_routes()?)
+    /// See [`Host::default_routes`].
+    pub(crate) fn default_routes(
+        &self,
+        family: AddressFamily,
+    ) -> Result<Vec<DefaultRouteMss>, Error> {
+        Ok(self.host.default_routes(family)?)
     }
 
     /// Whether reading the table would load its module, which must not happen.
