@@ -53,9 +53,8 @@ fn checksums(cluster: &ClusterSpec) -> Result<(), Mistake> {
     let mut known = HashMap::new();
     for entry in cluster.services.iter().flat_map(|service| &service.real) {
         let real = entry.get_ref();
-        if let Some(Tunnel::Gre { checksum }) = real.tunnel
-            && *known.entry(real.address).or_insert(checksum) != checksum
-        {
+        let Some(Tunnel::Gre { checksum }) = real.tunnel else { continue };
+        if *known.entry(real.address).or_insert(checksum) != checksum {
             refuse!(
                 entry,
                 "{} decapsulates GRE with or without checksums, not both: give all its gre \
@@ -165,11 +164,8 @@ fn attributes(service: &ServiceTable) -> Result<(), Mistake> {
             "{listen} has no port: give one, or persistence, with which a service has all ports"
         );
     }
-    if let Some(one_packet) = &service.one_packet
-        && *one_packet.get_ref()
-        && !marked
-        && identity.protocol() != Protocol::UDP
-    {
+    let asked = service.one_packet.as_ref().filter(|flag| *flag.get_ref());
+    if let Some(one_packet) = asked.filter(|_| !marked && identity.protocol() != Protocol::UDP) {
         refuse!(one_packet, "one-packet is for UDP services and firewall marks");
     }
     for flag in &service.flags {

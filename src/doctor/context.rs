@@ -68,10 +68,10 @@ impl<'a> Context<'a> {
     pub(super) fn directed_vips(&self) -> Vec<IpAddr> {
         let mut addresses = Vec::new();
         for state in self.services() {
-            if let ServiceIdentity::Address { address, .. } = state.identity()
-                && !addresses.contains(&address)
-            {
-                addresses.push(address);
+            if let ServiceIdentity::Address { address, .. } = state.identity() {
+                if !addresses.contains(&address) {
+                    addresses.push(address);
+                }
             }
         }
         addresses

@@ -77,9 +77,10 @@ impl Expectation {
             let address = state.assigned.address;
             let directed = directs(facts, address)
                 || addresses().any(|it| it.role == Role::Director && it.vip == address);
-            if let Some(forwarding) = evident_forwarding(facts, &topology, state)
-                && !directed
-            {
+            if directed {
+                continue;
+            }
+            if let Some(forwarding) = evident_forwarding(facts, &topology, state) {
                 found.serve(address, forwarding, false);
             }
         }

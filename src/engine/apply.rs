@@ -111,10 +111,9 @@ impl<'a, W: System, O: OwnerId> Engine<'a, W, O> {
         let own: HashSet<&O> = own.collect();
         let other = |owner: &&O| !own.contains(owner);
         for item in desired {
-            if let Some(entry) = self.journal.entry(&item.key)
-                && let Some(holder) = entry.owners.iter().find(other)
-                && !agree::<W, O>(entry.ours.as_ref(), &entry.acceptable, item)
-            {
+            let Some(entry) = self.journal.entry(&item.key) else { continue };
+            let Some(holder) = entry.owners.iter().find(other) else { continue };
+            if !agree::<W, O>(entry.ours.as_ref(), &entry.acceptable, item) {
                 return Some(conflict::<W, O>(entry.ours.as_ref(), holder, item));
             }
         }

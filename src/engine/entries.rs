@@ -106,10 +106,9 @@ impl<K: Eq + Hash, V, O: Clone + PartialEq> Entries<K, V, O> {
 
     /// Replaces the entry of its key, or adds it after all others.
     pub(super) fn put(&mut self, mut entry: Entry<K, V, O>) -> usize {
-        if let Some(Some(last)) = self.by_number.last()
-            && last.owners == entry.owners
-        {
-            entry.owners = last.owners.clone();
+        match self.by_number.last() {
+            Some(Some(last)) if last.owners == entry.owners => entry.owners = last.owners.clone(),
+            _ => {}
         }
         let (behind, key) = (self.by_number.len(), Some(&entry.key));
         let key_of = |number: &usize| Some(&self.by_number.get(*number)?.as_ref()?.key);

@@ -122,7 +122,7 @@ impl JournalFile {
             let damaged =
                 |reason: &dyn Display| file.damaged(format!("line {}: {reason}", lines + 1));
             // Cheaper for the line than for each string.
-            let line = str::from_utf8(&line).map_err(|reason| damaged(&reason))?;
+            let line = std::str::from_utf8(&line).map_err(|reason| damaged(&reason))?;
             let read: Line<Entry<K, V, O>, K> =
                 serde_json::from_str(line).map_err(|reason| damaged(&reason))?;
             match read {

@@ -1,11 +1,14 @@
 //! The lock: one run at a time.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{io, process, thread};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 /// How soon a lock that is held is tried again: the kernel has no lock with a timeout.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -56,16 +59,14 @@ impl Lock {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 opened => attempt("open the lock file", &path, opened)?,
             };
-            match file.try_lock() {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) if started.elapsed() < patience => {
+                Err(Errno::WOULDBLOCK) if started.elapsed() < patience => {
                     thread::sleep(PAUSE);
                     continue;
                 }
-                Err(TryLockError::WouldBlock) => return Err(held(file, path)),
-                Err(TryLockError::Error(error)) => {
-                    attempt("lock", &path, Err(error))?;
-                }
+                Err(Errno::WOULDBLOCK) => return Err(held(file, path)),
+                Err(error) => attempt("lock", &path, Err(error.into()))?,
             }
             // A lock on a file that was removed meanwhile keeps nobody out.
             if !is_at(&file, &path) {

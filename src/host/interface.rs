@@ -113,11 +113,11 @@ impl Manager {
         let index = read(format!("sys/class/net/{interface}/ifindex"))?;
         let index: u32 = index.trim().parse().ok()?;
         // The state files are those that libsystemd (`sd-network`) and NetworkManager itself read.
-        if let Some(state) = read(format!("run/systemd/netif/links/{index}"))
-            && let Some(file) = state.lines().find_map(|line| line.strip_prefix("NETWORK_FILE="))
-            && !file.is_empty()
-        {
-            return Some(Self::Networkd { file: PathBuf::from(file) });
+        if let Some(state) = read(format!("run/systemd/netif/links/{index}")) {
+            let file = state.lines().find_map(|line| line.strip_prefix("NETWORK_FILE="));
+            if let Some(file) = file.filter(|file| !file.is_empty()) {
+                return Some(Self::Networkd { file: PathBuf::from(file) });
+            }
         }
         let state = read(format!("run/NetworkManager/devices/{index}"))?;
         state.lines().any(|line| line == "managed=true").then_some(Self::NetworkManager)

@@ -25,11 +25,8 @@ pub(super) fn has_message(value: &str) -> bool {
 
 pub(super) fn decode<M: Parseable<[u8]>>(value: &str) -> Option<M> {
     let (_, digits) = value.split_once(MESSAGE)?;
-    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else {
-        return None;
-    };
-    let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let bytes: Vec<u8> = pairs.iter().map(byte).collect::<Option<_>>()?;
+    let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+    let bytes: Vec<u8> = (0..digits.len()).step_by(2).map(byte).collect::<Option<_>>()?;
     M::parse(&bytes).ok()
 }
 

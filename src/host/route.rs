@@ -202,10 +202,10 @@ pub(super) async fn find_default(
         // Writing to a String cannot fail.
         let _ = write!(value, "via {gateway} ");
     }
-    if let Some(index) = output(&message)
-        && let Some(name) = link::name(handle, index).await?
-    {
-        let _ = write!(value, "dev {name}");
+    if let Some(index) = output(&message) {
+        if let Some(name) = link::name(handle, index).await? {
+            let _ = write!(value, "dev {name}");
+        }
     }
     let words = value.trim_end();
     Ok(Some(if is_plain(&message) { words.to_owned() } else { message::value(words, &message) }))

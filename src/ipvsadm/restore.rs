@@ -56,8 +56,10 @@ pub(super) fn restore<T: Transport>(
         Err(status) => return status,
     };
     let flush = Command::Change(Request::Flush);
-    if clear && let Err(error) = session.execute(&flush, console) {
-        return console.report(&error, || session.explain(&flush, &error));
+    if clear {
+        if let Err(error) = session.execute(&flush, console) {
+            return console.report(&error, || session.explain(&flush, &error));
+        }
     }
     apply(session, commands, console)
 }
@@ -164,7 +166,7 @@ pub(super) fn read(
                 return Err(console.report(&Error::CannotRead { path, source }, || None));
             }
         }
-        let text = match str::from_utf8(&line) {
+        let text = match std::str::from_utf8(&line) {
             Ok(text) => Cow::Borrowed(text),
             Err(_) => String::from_utf8_lossy(&line),
         };

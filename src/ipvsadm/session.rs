@@ -117,10 +117,10 @@ impl<'a, T: Transport> Session<'a, T> {
 
     /// Only for a person: to count the connections takes time.
     fn warn_of_slow_walk(&self, console: &mut Console<'_>) {
-        if console.explains
-            && self.source.is_loaded()
-            && let Some(warning) = connections::slow_listing_warning()
-        {
+        if !console.explains || !self.source.is_loaded() {
+            return;
+        }
+        if let Some(warning) = connections::slow_listing_warning() {
             // A failure of standard error cannot be reported.
             let _ = writeln!(console.errors, "{warning}");
         }

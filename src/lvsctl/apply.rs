@@ -108,9 +108,7 @@ fn desired(
     if flags.keep_weights {
         keep_weights(&mut desired, machine)?;
     }
-    if flags.exclusive
-        && let Some(owner) = input.owner_of_table()
-    {
+    if let Some(owner) = input.owner_of_table().filter(|_| flags.exclusive) {
         let unmanaged = unmanaged(&desired, machine, journal, &owner)?;
         desired.extend(unmanaged);
     }
@@ -120,9 +118,10 @@ fn desired(
 /// `--keep-weights`: a health checker manages the weights.
 fn keep_weights(desired: &mut [DesiredItem], machine: &mut Machine) -> Result<(), Error> {
     for item in desired {
-        if let Some(Value::Table(table::Value::Destination(destination))) = &mut item.value
-            && let Some(Value::Table(table::Value::Destination(found))) = machine.read(&item.key)?
-        {
+        let Some(Value::Table(table::Value::Destination(destination))) = &mut item.value else {
+            continue;
+        };
+        if let Some(Value::Table(table::Value::Destination(found))) = machine.read(&item.key)? {
             destination.weight = found.weight;
         }
     }

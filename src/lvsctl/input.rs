@@ -233,7 +233,7 @@ impl Content {
             rest.read_until(b'\n', &mut head).map_err(unread)?;
             let line = head.get(start..).unwrap_or_default();
             // The parser of cluster files reports text that is not UTF-8.
-            let is_rule = str::from_utf8(line).map_or(Some(false), ipvsadm::is_rule);
+            let is_rule = std::str::from_utf8(line).map_or(Some(false), ipvsadm::is_rule);
             match is_rule {
                 None if !line.is_empty() => {}
                 Some(true) => {

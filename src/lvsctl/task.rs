@@ -136,10 +136,8 @@ impl Task {
     fn checked(self) -> Result<Self, Error> {
         self.check_gateways()?;
         let on_tunnel = |vip: &IpAddr| vip.is_ipv4() || self.role == Role::RealServer;
-        if let Some(device) = &self.device
-            && self.mode == Mode::Tun
-            && self.vips.iter().all(on_tunnel)
-        {
+        let unused = self.mode == Mode::Tun && self.vips.iter().all(on_tunnel);
+        if let Some(device) = self.device.as_ref().filter(|_| unused) {
             usage!(
                 "--device {device} is not used here: with --mode tun the virtual address is on the \
                  tunnel device"
@@ -204,9 +202,8 @@ impl Task {
             Mode::Tun => "tunnelled",
             Mode::Dr => "directly routed",
         };
-        if let Some(port) = real.port
-            && let Some(listener) = self.listeners.iter().find(|listener| listener.port != port)
-        {
+        let Some(port) = real.port else { return Ok(()) };
+        if let Some(listener) = self.listeners.iter().find(|listener| listener.port != port) {
             usage!(
                 "--real {} has another port than --service {listener}: {how} packets keep their \
                  port, so omit :{port}, or serve port {port} by a separate command",

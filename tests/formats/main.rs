@@ -123,7 +123,7 @@ fn doctor(snapshot: &str, further: &[&str]) -> Json {
     let (mut output, mut errors) = (Vec::new(), Vec::new());
     programs::lvsctl::run(words, &mut output, &mut errors);
     assert_eq!(String::from_utf8(errors).unwrap(), "");
-    json(str::from_utf8(&output).unwrap())
+    json(std::str::from_utf8(&output).unwrap())
 }
 
 #[track_caller]

@@ -37,9 +37,10 @@ pub(super) fn interface_is_not_up(context: &Context<'_>) -> Vec<Fault> {
 fn required_interfaces(context: &Context<'_>) -> Vec<(InterfaceName, String)> {
     let mut required: Vec<(InterfaceName, String)> = Vec::new();
     for entry in &context.facts.journal {
-        if let (Some(host::Key::Link(device)), Some(kind)) = (&entry.key, &entry.value)
-            && entry.owners.iter().any(|owner| owner.role() == Some(Role::RealServer))
-        {
+        if !entry.owners.iter().any(|owner| owner.role() == Some(Role::RealServer)) {
+            continue;
+        }
+        if let (Some(host::Key::Link(device)), Some(kind)) = (&entry.key, &entry.value) {
             required.push((device.clone(), kind.clone()));
         }
     }

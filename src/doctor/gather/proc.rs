@@ -60,10 +60,9 @@ pub(super) fn counters() -> BTreeMap<String, u64> {
 
 /// Parses pairs of lines: `TcpExt: NAME …`, then `TcpExt: NUMBER …`.
 fn pairs(text: &str) -> Vec<(String, u64)> {
-    let lines: Vec<&str> = text.lines().collect();
-    let (pairs, _) = lines.as_chunks::<2>();
+    let mut lines = text.lines();
     let mut counters = Vec::new();
-    for [names, values] in pairs {
+    while let (Some(names), Some(values)) = (lines.next(), lines.next()) {
         let (Some((group, names)), Some((_, values))) =
             (names.split_once(": "), values.split_once(": "))
         else {
@@ -154,13 +153,8 @@ fn sockets(input: impl BufRead, protocol: Protocol, state: &str) -> io::Result<V
 /// Parses 32-bit words in host byte order, followed by a port.
 fn endpoint(text: &str) -> Option<(IpAddr, u16)> {
     let (digits, port) = text.split_once(':')?;
-    let (words, []) = digits.as_bytes().as_chunks::<8>() else {
-        return None;
-    };
-    let words = words.iter().map(|word| {
-        let word = u32::from_str_radix(std::str::from_utf8(word).ok()?, 16).ok()?;
-        Some(word.to_ne_bytes())
-    });
+    let word = |word| Some(u32::from_str_radix(word, 16).ok()?.to_ne_bytes());
+    let words = (0..digits.len()).step_by(8).map(|at| word(digits.get(at..at + 8)?));
     let bytes = words.collect::<Option<Vec<_>>>()?.concat();
     let address = match bytes.len() {
         4 => IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?),

@@ -142,8 +142,8 @@ fn solicitation(address: Ipv6Addr) -> Vec<u8> {
 
 /// The checksum of an even number of bytes (RFC 1071).
 fn checksum(bytes: &[u8]) -> u16 {
-    let words = bytes.as_chunks::<2>().0.iter();
-    let mut sum: u32 = words.map(|word| u32::from(u16::from_be_bytes(*word))).sum();
+    let word = |pair: &[u8]| pair.iter().fold(0, |word, byte| word << 8 | u32::from(*byte));
+    let mut sum: u32 = bytes.chunks_exact(2).map(word).sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }

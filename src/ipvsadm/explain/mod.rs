@@ -139,10 +139,11 @@ fn invalid_destination<T: Transport>(
     service: &ServiceIdentity,
     destination: &Destination,
 ) -> Option<String> {
-    if destination.family() != service.family()
-        && let Some(text) = refused::family(destination, &source.daemons().ok()?)
-    {
-        return Some(text);
+    if destination.family() != service.family() {
+        let text = refused::family(destination, &source.daemons().ok()?);
+        if text.is_some() {
+            return text;
+        }
     }
     let address = destination.address;
     refused::address(address, refused::reach(address))

@@ -168,9 +168,7 @@ fn listing(draft: &Draft<'_>, own: &mut OwnOptions) -> Result<Listing, UsageErro
     }
     let of_connections =
         [Own::Client, Own::VirtualAddress, Own::Destination, Own::State, Own::CountBy];
-    if let Some(row) = first_of(own, &of_connections)
-        && !own.has(Own::Connection)
-    {
+    if let Some(row) = first_of(own, &of_connections).filter(|_| !own.has(Own::Connection)) {
         let (name, user) = ("connection", row.name);
         return Err(UsageError::MissingOption { name, user, kind: "option" });
     }

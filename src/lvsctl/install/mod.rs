@@ -105,9 +105,7 @@ pub(super) fn uninstall(
     };
     report.make(options)?;
     // This fails as long as the file of another cluster is there.
-    if !options.dry_run
-        && let Some(directory) = paths.file.parent()
-    {
+    if let Some(directory) = paths.file.parent().filter(|_| !options.dry_run) {
         let _ = fs::remove_dir(directory);
     }
     report.print(options, output)?;
@@ -132,10 +130,9 @@ fn check_place(root: &Path, options: &Options) -> Result<(), Error> {
 
 /// The copy of the cluster file; none if it is the installed file itself, which a user edited.
 fn copy(file: &Path, path: &Path) -> Result<Option<Item>, Error> {
-    if let (Ok(one), Ok(other)) = (file.canonicalize(), path.canonicalize())
-        && one == other
-    {
-        return Ok(None);
+    match (file.canonicalize(), path.canonicalize()) {
+        (Ok(one), Ok(other)) if one == other => return Ok(None),
+        _ => {}
     }
     let text = files::read(file).map_err(Error::file("read", file))?;
     Ok(Some(Item { path: path.to_owned(), desired: Some(Content::Text(marked(&text))) }))

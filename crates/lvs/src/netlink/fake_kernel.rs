@@ -69,10 +69,11 @@ impl<F: FnMut(&[Seen]) -> Vec<Answer>> Transport for FakeKernel<F> {
                 Seen { header: message.header, payload }
             })
             .collect();
-        if let [lookup] = seen.as_slice()
-            && lookup.header.message_type == GENL_ID_CTRL
-        {
-            let sequence = lookup.sequence();
+        let lookup = match seen.as_slice() {
+            [seen] if seen.header.message_type == GENL_ID_CTRL => Some(seen.sequence()),
+            _ => None,
+        };
+        if let Some(sequence) = lookup {
             if !self.knows_family {
                 self.queue.push_back(Ok(outcome(sequence, libc::ENOENT)));
                 return Ok(());

@@ -134,7 +134,7 @@ impl Row {
             _ => return None,
         };
         // The kernel prints these 32 bits with %d.
-        let mut number = || parsed::<i32>(fields.next()?).map(i32::cast_unsigned);
+        let mut number = || parsed::<i32>(fields.next()?).map(|number| number as u32);
         let (weight, active, inactive) = (number()?, number()?, number()?);
         Some(Self { address, port, forwarding, weight, active, inactive })
     }

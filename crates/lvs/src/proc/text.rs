@@ -42,12 +42,13 @@ pub(super) const fn protocol(name: &[u8]) -> Option<Protocol> {
 
 /// An address: IPv6 as eight groups; IPv4 as hexadecimal digits or as a dotted quad.
 pub(super) fn address(field: &[u8]) -> Option<IpAddr> {
-    if field.len() == 8
-        && let Some(bits) = hexadecimal(field)
-    {
-        return Some(Ipv4Addr::from_bits(bits).into());
+    let digits = || hexadecimal(field).map(|bits| Ipv4Addr::from_bits(bits).into());
+    let quad_or_groups = || parsed(field);
+    if field.len() == 8 {
+        digits().or_else(quad_or_groups)
+    } else {
+        quad_or_groups().or_else(digits)
     }
-    parsed(field).or_else(|| Some(Ipv4Addr::from_bits(hexadecimal(field)?).into()))
 }
 
 /// A hexadecimal port.
@@ -66,7 +67,7 @@ pub(super) fn hexadecimal(field: &[u8]) -> Option<u32> {
 }
 
 pub(super) fn parsed<N: std::str::FromStr>(field: &[u8]) -> Option<N> {
-    str::from_utf8(field).ok()?.parse().ok()
+    std::str::from_utf8(field).ok()?.parse().ok()
 }
 
 #[cfg(test)]

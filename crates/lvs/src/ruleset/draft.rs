@@ -29,7 +29,7 @@ const DEFAULT_PERSISTENCE: u32 = 360;
 const MAXIMUM_MESSAGE: u16 = 65507;
 
 /// Weights and thresholds: the kernel takes them for signed.
-const COUNTS: RangeInclusive<u32> = 0..=i32::MAX.cast_unsigned();
+const COUNTS: RangeInclusive<u32> = 0..=(u32::MAX >> 1);
 
 const PORTS: RangeInclusive<u16> = 1..=u16::MAX;
 
@@ -255,7 +255,7 @@ impl<'a> Draft<'a> {
             // The reference saves marks of 2^31 and more as negative numbers.
             .or_else(|| {
                 let negative = integer(text, i32::MIN..=-1).filter(|_| self.context.restore);
-                negative.map(i32::cast_unsigned)
+                negative.map(|mark: i32| mark as u32)
             })
             .ok_or_else(|| UsageError::InvalidMark(text.to_owned()))?;
         self.service = Some(ServiceIdentity::Mark { mark, family: AddressFamily::Ipv4 });
