@@ -191,7 +191,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__apply)
-            opts="-v -h --role --keep-weights --exclusive --allow --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --role --keep-weights --exclusive --reorder --allow --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -240,7 +240,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__diff)
-            opts="-v -h --role --keep-weights --exclusive --allow --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --role --keep-weights --exclusive --reorder --allow --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

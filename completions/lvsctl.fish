@@ -171,6 +171,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l state-dir -d 'Di
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l keep-weights -d 'Keep the weights of existing real servers, which a health checker manages'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l exclusive -d 'Remove every service and destination that is not in the file'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l reorder -d 'Put the destinations into the order of the file where the scheduler depends on it (sh, dh, mh, lblc, lblcr, fo, ovf); new connections of some clients go to another real server'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -186,6 +187,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l state-dir -d 'Dir
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l keep-weights -d 'Keep the weights of existing real servers, which a health checker manages'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l exclusive -d 'Remove every service and destination that is not in the file'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l reorder -d 'Put the destinations into the order of the file where the scheduler depends on it (sh, dh, mh, lblc, lblcr, fo, ovf); new connections of some clients go to another real server'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'

@@ -8,8 +8,10 @@ use serde_json::json;
 
 use super::arguments::{FileCommand, FileFlags, Options};
 use super::input::{Input, Owners};
+use super::remark::Remark;
 use super::report::{self, Direction};
-use super::{Error, runner, status};
+use super::runner::Session;
+use super::{Error, order, runner, status};
 use crate::engine::{Desired, Engine, Entry, Report, System};
 use crate::host::machine::{Key, Machine, Value};
 use crate::policy::{DesiredItem, MachineJournal, Owner, Role};
@@ -31,20 +33,21 @@ pub(super) fn run(
 
 fn apply(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let input = Input::load(&flags.file, flags.role)?;
-    let report = up(&input, flags, options)?;
-    report::print(options, output, &input, Direction::Up, &report)?;
+    let (report, remarks) = up(&input, flags, options)?;
+    report::print(options, output, &input, Direction::Up, &report, &remarks)?;
     Ok(0)
 }
 
 fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let input = Input::load(&flags.file, flags.role)?;
-    let report = up(&input, flags, &Options { dry_run: true, ..options.clone() })?;
+    let (report, remarks) = up(&input, flags, &Options { dry_run: true, ..options.clone() })?;
     if options.json {
-        report::write_json(output, &report)?;
+        report::write_json(output, &report, &remarks)?;
     } else {
-        report::write_steps(output, &report)?;
+        report::write_steps(output, &report, &remarks)?;
     }
-    Ok(if report.steps.is_empty() { 0 } else { 2 })
+    let differs = !report.steps.is_empty() || remarks.iter().any(Remark::is_difference);
+    Ok(if differs { 2 } else { 0 })
 }
 
 fn down(file: &Path, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
@@ -56,7 +59,7 @@ fn down(file: &Path, options: &Options, output: &mut dyn Write) -> Result<u8, Er
         |owner| owners.covers(owner),
         |_, _| Ok(Vec::new()),
     )?;
-    report::print(options, output, &owners, Direction::Down, &report)?;
+    report::print(options, output, &owners, Direction::Down, &report, &[])?;
     Ok(0)
 }
 
@@ -71,7 +74,9 @@ fn status(
     let mut journal = runner::journal(&options.state_dir)?;
     let desired = input.desired(&mut machine, &journal)?;
     let findings = Engine::new(&mut machine, &mut journal).status(&desired)?;
-    Ok(status::print(options, output, &input, input.json(), &findings)?)
+    let misordered = order::compare(&mut machine, &input.duties()?)?;
+    let remarks: Vec<Remark> = misordered.into_iter().map(Remark::Order).collect();
+    Ok(status::print(options, output, &input, input.json(), &findings, &remarks)?)
 }
 
 fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
@@ -84,18 +89,29 @@ fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error>
         writeln!(output, "lvsctl has set nothing on this machine")?;
         return Ok(0);
     }
-    Ok(status::print(options, output, &"the state set by lvsctl", json!({"schema": 1}), &findings)?)
+    let title = "the state set by lvsctl";
+    Ok(status::print(options, output, &title, json!({"schema": 1}), &findings, &[])?)
 }
 
-fn up(input: &Input, flags: &FileFlags, options: &Options) -> Result<Report<Key, Value>, Error> {
-    let owners = input.owners();
-    runner::run(
-        options,
+fn up(
+    input: &Input,
+    flags: &FileFlags,
+    options: &Options,
+) -> Result<(Report<Key, Value>, Vec<Remark>), Error> {
+    let (owners, duties) = (input.owners(), input.duties()?);
+    let mut session = Session::open(options)?;
+    let mut report = session.run(
         Direction::Up,
         flags.allow.as_deref(),
         |owner| owners.covers(owner),
         |machine, journal| desired(input, flags, machine, journal),
-    )
+    )?;
+    let misordered = order::compare(&mut session.machine, &duties)?;
+    if !flags.reorder || misordered.is_empty() {
+        return Ok((report, misordered.into_iter().map(Remark::Order).collect()));
+    }
+    report.steps.extend(order::put_right(&mut session, &misordered)?);
+    Ok((report, misordered.into_iter().map(Remark::Reordered).collect()))
 }
 
 fn desired(

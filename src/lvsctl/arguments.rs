@@ -112,6 +112,10 @@ pub(super) struct FileFlags {
     /// Remove every service and destination that is not in the file.
     #[arg(long)]
     pub(super) exclusive: bool,
+    /// Put the destinations into the order of the file where the scheduler depends on it (sh, dh, mh,
+    /// lblc, lblcr, fo, ovf); new connections of some clients go to another real server.
+    #[arg(long)]
+    pub(super) reorder: bool,
     /// Permitted kinds of change; a plan with any other is refused. All by default.
     #[arg(long, value_name = "KIND[,KIND]...", value_delimiter = ',')]
     pub(super) allow: Option<Vec<Kind>>,

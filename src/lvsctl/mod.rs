@@ -9,11 +9,14 @@ mod doctor;
 mod error;
 mod input;
 mod install;
+mod order;
+mod remark;
 mod report;
 mod role;
 mod runner;
 mod status;
 mod task;
+mod temporary;
 #[cfg(test)]
 mod tests;
 mod values;

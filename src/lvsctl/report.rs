@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde_json::json;
 
 use super::arguments::Options;
+use super::remark::Remark;
 use crate::engine::{Change, Failure, Note, Report, System};
 use crate::host;
 use crate::host::machine::{self, Key, Machine, Value};
@@ -23,16 +24,17 @@ pub(super) fn print(
     title: &dyn fmt::Display,
     direction: Direction,
     report: &Report<Key, Value>,
+    remarks: &[Remark],
 ) -> io::Result<()> {
     if options.json {
-        write_json(output, report)?;
+        write_json(output, report, remarks)?;
     } else if options.dry_run {
         if let Some(namespace) = &options.netns {
             writeln!(output, "# run in the network namespace {namespace}")?;
         }
-        write_dry(output, report)?;
+        write_dry(output, report, remarks)?;
     } else {
-        write(output, title, direction, report)?;
+        write(output, title, direction, report, remarks)?;
     }
     Ok(())
 }
@@ -57,12 +59,16 @@ pub(super) fn write(
     title: &dyn fmt::Display,
     direction: Direction,
     report: &Report<Key, Value>,
+    remarks: &[Remark],
 ) -> io::Result<()> {
     for command in commands(&report.steps) {
         writeln!(output, "+ {command}")?;
     }
     for note in &report.notes {
         writeln!(output, "note: {}", worded(note))?;
+    }
+    for remark in remarks {
+        writeln!(output, "note: {remark}")?;
     }
     let count = report.steps.len();
     let steps = if count == 1 { "step" } else { "steps" };
@@ -75,27 +81,43 @@ pub(super) fn write(
 }
 
 /// A shell script.
-pub(super) fn write_dry(output: &mut dyn Write, report: &Report<Key, Value>) -> io::Result<()> {
+pub(super) fn write_dry(
+    output: &mut dyn Write,
+    report: &Report<Key, Value>,
+    remarks: &[Remark],
+) -> io::Result<()> {
     if report.steps.is_empty() {
         writeln!(output, "# no changes needed")?;
     }
-    write_steps(output, report)
+    write_steps(output, report, remarks)
 }
 
 /// The commands, and the notes as comments.
-pub(super) fn write_steps(output: &mut dyn Write, report: &Report<Key, Value>) -> io::Result<()> {
+pub(super) fn write_steps(
+    output: &mut dyn Write,
+    report: &Report<Key, Value>,
+    remarks: &[Remark],
+) -> io::Result<()> {
     for command in commands(&report.steps) {
         writeln!(output, "{command}")?;
     }
     for note in &report.notes {
         writeln!(output, "# {}", worded(note))?;
     }
+    for remark in remarks {
+        writeln!(output, "# {remark}")?;
+    }
     Ok(())
 }
 
 /// `{"schema":1,"steps":["ip …"],"notes":["…"]}`.
-pub(super) fn write_json(output: &mut dyn Write, report: &Report<Key, Value>) -> io::Result<()> {
-    let notes: Vec<String> = report.notes.iter().map(worded).collect();
+pub(super) fn write_json(
+    output: &mut dyn Write,
+    report: &Report<Key, Value>,
+    remarks: &[Remark],
+) -> io::Result<()> {
+    let mut notes: Vec<String> = report.notes.iter().map(worded).collect();
+    notes.extend(remarks.iter().map(ToString::to_string));
     let object = json!({"schema": 1, "steps": commands(&report.steps), "notes": notes});
     writeln!(output, "{object}")
 }
@@ -180,7 +202,7 @@ mod tests {
         let last = |direction, steps: usize| {
             let report = Report { steps: vec![up("up"); steps], notes: Vec::new() };
             let mut output = Vec::new();
-            write(&mut output, &task, direction, &report).unwrap();
+            write(&mut output, &task, direction, &report, &[]).unwrap();
             let text = String::from_utf8(output).unwrap();
             text.lines().last().unwrap_or_default().to_owned()
         };
@@ -201,7 +223,7 @@ mod tests {
             }],
         };
         let mut output = Vec::new();
-        write_dry(&mut output, &report).unwrap();
+        write_dry(&mut output, &report, &[]).unwrap();
         assert_eq!(
             String::from_utf8(output).unwrap(),
             "ip link set tunl0 up\n\

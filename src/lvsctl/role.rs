@@ -4,8 +4,10 @@ use std::io::Write;
 
 use super::arguments::{DirectorCommand, Options, RealServerCommand, SetupCommand};
 use super::input::desired_of;
+use super::remark::Remark;
 use super::report::{self, Direction};
-use super::{Error, Task, runner, status};
+use super::runner::Session;
+use super::{Error, Task, order, runner, status};
 use crate::engine::Engine;
 use crate::host::machine::Machine;
 
@@ -50,18 +52,27 @@ fn change(
     options: &Options,
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
-    let report = runner::run(
-        options,
+    let duties = task.duties();
+    let mut session = Session::open(options)?;
+    let report = session.run(
         direction,
         None,
         |owner| task.covers(owner),
         |machine, journal| {
             task.check_other_end_of_nat(&journal.owners())?;
-            desired_of(machine, &task.duties(), journal)
+            desired_of(machine, &duties, journal)
         },
     )?;
-    report::print(options, output, task, direction, &report)?;
+    let remarks = match direction {
+        Direction::Up => remarks(&mut session.machine, task)?,
+        Direction::Down => Vec::new(),
+    };
+    report::print(options, output, task, direction, &report, &remarks)?;
     Ok(0)
+}
+
+fn remarks(machine: &mut Machine, task: &Task) -> Result<Vec<Remark>, Error> {
+    Ok(order::compare(machine, &task.duties())?.into_iter().map(Remark::Order).collect())
 }
 
 fn compare(task: &Task, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
@@ -70,5 +81,6 @@ fn compare(task: &Task, options: &Options, output: &mut dyn Write) -> Result<u8,
     let mut desired = desired_of(&mut machine, &task.duties(), &journal)?;
     desired.extend(status::journalled(|owner| task.covers(owner), &journal));
     let findings = Engine::new(&mut machine, &mut journal).status(&desired)?;
-    Ok(status::print(options, output, task, status::of_task(task), &findings)?)
+    let remarks = remarks(&mut machine, task)?;
+    Ok(status::print(options, output, task, status::of_task(task), &findings, &remarks)?)
 }

@@ -15,8 +15,57 @@ use crate::host::namespace_cookie;
 use crate::policy::{DesiredItem, MachineJournal, Owner};
 use lvs::table;
 
-/// Applies or reverts, or plans that with `--dry-run`. With `allowed`, a plan with a change of any
-/// other kind is refused. `covers` selects the owners of the run; `desired` is not called to revert.
+/// The machine and its journal, locked unless it is a dry run.
+pub(super) struct Session {
+    pub(super) machine: Machine,
+    pub(super) journal: MachineJournal,
+    lock: Option<Lock>,
+}
+
+impl Session {
+    pub(super) fn open(options: &Options) -> Result<Self, Error> {
+        let machine = Machine::new()?;
+        let (machine, lock) = match options.dry_run {
+            true => (machine.read_only(), None),
+            false => (machine, Some(lock(options)?)),
+        };
+        Ok(Self { machine, journal: journal(&options.state_dir)?, lock })
+    }
+
+    pub(super) const fn is_dry(&self) -> bool {
+        self.lock.is_none()
+    }
+
+    /// Applies or reverts, or plans that in a dry run. With `allowed`, a plan with a change of any
+    /// other kind is refused. `covers` selects the owners of the run; `desired` is not called to
+    /// revert.
+    pub(super) fn run(
+        &mut self,
+        direction: Direction,
+        allowed: Option<&[Kind]>,
+        covers: impl Fn(&Owner) -> bool,
+        desired: impl FnOnce(&mut Machine, &MachineJournal) -> Result<Vec<DesiredItem>, Error>,
+    ) -> Result<Report<Key, Value>, Error> {
+        let is_dry = self.is_dry();
+        let Self { machine, journal, .. } = self;
+        let desired = match direction {
+            Direction::Up => desired(machine, journal)?,
+            Direction::Down => Vec::new(),
+        };
+        if is_dry || allowed.is_some() {
+            let planned = plan(machine, journal, &covers, &desired, direction)?;
+            if let Some(allowed) = allowed {
+                check(&planned.steps, allowed)?;
+            }
+            if is_dry {
+                return Ok(planned);
+            }
+        }
+        execute(machine, journal, &covers, &desired, direction)
+    }
+}
+
+/// [`Session::run`] in a session of its own.
 pub(super) fn run(
     options: &Options,
     direction: Direction,
@@ -24,30 +73,7 @@ pub(super) fn run(
     covers: impl Fn(&Owner) -> bool,
     desired: impl FnOnce(&mut Machine, &MachineJournal) -> Result<Vec<DesiredItem>, Error>,
 ) -> Result<Report<Key, Value>, Error> {
-    let desired = |machine: &mut Machine, journal: &MachineJournal| match direction {
-        Direction::Up => desired(machine, journal),
-        Direction::Down => Ok(Vec::new()),
-    };
-    let mut machine = Machine::new()?;
-    if options.dry_run {
-        machine = machine.read_only();
-        let journal = journal(&options.state_dir)?;
-        let desired = desired(&mut machine, &journal)?;
-        let report = plan(&mut machine, &journal, &covers, &desired, direction)?;
-        if let Some(allowed) = allowed {
-            check(&report.steps, allowed)?;
-        }
-        Ok(report)
-    } else {
-        let _lock = lock(options)?;
-        let mut journal = journal(&options.state_dir)?;
-        let desired = desired(&mut machine, &journal)?;
-        if let Some(allowed) = allowed {
-            let planned = plan(&mut machine, &journal, &covers, &desired, direction)?;
-            check(&planned.steps, allowed)?;
-        }
-        execute(&mut machine, &mut journal, &covers, &desired, direction)
-    }
+    Session::open(options)?.run(direction, allowed, covers, desired)
 }
 
 fn plan(
@@ -72,7 +98,7 @@ where
     W: System<Key = Key, Value = Value, Error = machine::Error>,
 {
     let mut owners = journal.owners();
-    owners.retain(|owner| covers(owner));
+    owners.retain(|owner| covers(owner) || *owner == Owner::Temporary);
     let run = match direction {
         Direction::Up => Engine::new(system, journal).apply(&owners, desired),
         Direction::Down => Engine::new(system, journal).revert(&owners),

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::Task;
 use super::arguments::Options;
+use super::remark::Remark;
 use crate::engine::{Desired, Status};
 use crate::host::machine::{Key, Value};
 use crate::policy::{DesiredItem, MachineJournal, Owner};
@@ -73,17 +74,21 @@ pub(super) fn print(
     title: &dyn Display,
     head: Json,
     findings: &[Status<Key, Value>],
+    remarks: &[Remark],
 ) -> io::Result<u8> {
     if options.json {
-        write_json(output, head, findings)?;
+        write_json(output, head, findings, remarks)?;
     } else {
         write(output, title, findings)?;
+        for remark in remarks {
+            writeln!(output, "note: {remark}")?;
+        }
     }
-    Ok(if all_met(findings) { 0 } else { 2 })
+    Ok(if all_met(findings, remarks) { 0 } else { 2 })
 }
 
-fn all_met(findings: &[Status<Key, Value>]) -> bool {
-    findings.iter().all(|finding| finding.in_sync)
+fn all_met(findings: &[Status<Key, Value>], remarks: &[Remark]) -> bool {
+    findings.iter().all(|finding| finding.in_sync) && !remarks.iter().any(Remark::is_difference)
 }
 
 /// One line per item, and a summary.
@@ -122,10 +127,12 @@ pub(super) fn of_task(task: &Task) -> Json {
 
 /// `{"schema":1,"role":"real-server","mode":"tun","vips":["…"],"ok":false,"items":[{"item":"…",
 /// "ok":true,"found":"1","wanted":"1","set_by_lvsctl":true,"previous":"0"}]}`; an absent value is null.
+/// Where there are remarks, `"notes":["…"]` follows.
 fn write_json(
     output: &mut dyn Write,
     mut object: Json,
     findings: &[Status<Key, Value>],
+    remarks: &[Remark],
 ) -> io::Result<()> {
     let text = |value: Option<&Value>| value.map(ToString::to_string);
     let item = |finding: &Status<Key, Value>| {
@@ -140,8 +147,12 @@ fn write_json(
     };
     let items: Vec<Json> = findings.iter().map(item).collect();
     if let Some(object) = object.as_object_mut() {
-        object.insert("ok".to_owned(), all_met(findings).into());
+        object.insert("ok".to_owned(), all_met(findings, remarks).into());
         object.insert("items".to_owned(), items.into());
+        if !remarks.is_empty() {
+            let notes: Vec<Json> = remarks.iter().map(|it| it.to_string().into()).collect();
+            object.insert("notes".to_owned(), notes.into());
+        }
     }
     writeln!(output, "{object}")
 }
@@ -207,7 +218,7 @@ mod tests {
     #[test]
     fn json_lists_every_item() {
         let mut output = Vec::new();
-        write_json(&mut output, of_task(&task()), &[finding(HostKey::LinkUp, Some("down"))])
+        write_json(&mut output, of_task(&task()), &[finding(HostKey::LinkUp, Some("down"))], &[])
             .unwrap();
         let object: Json = serde_json::from_slice(&output).unwrap();
         let expected = json!({

@@ -8,6 +8,7 @@ mod bond;
 mod dr;
 mod duty;
 mod nat;
+mod order;
 mod owner;
 mod tun;
 mod tunnel_endpoint;
@@ -22,6 +23,7 @@ pub use owner::{AddressOwner, Owner};
 pub use tunnel_endpoint::TunnelEndpoint;
 
 pub(crate) use address::loose_filter;
+pub(crate) use order::{Misordered, Moved, matters as order_matters, misordered};
 
 use crate::engine::{Desired, Journal, System};
 use crate::host::machine::{self, Key, Machine, Value};

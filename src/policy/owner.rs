@@ -27,6 +27,10 @@ pub enum Owner {
     Ruleset,
     /// A repair by `doctor --fix`, with the ID of its check.
     Repair(String),
+    /// A real server that is drained.
+    Drain(IpAddr),
+    /// A kernel parameter for the time of a step. Every run reverts what a killed one left.
+    Temporary,
     /// Words of another release.
     Unknown(String),
 }
@@ -52,7 +56,7 @@ impl Owner {
         match self {
             Self::Address(owner) => owner.cluster.as_deref(),
             Self::Cluster { name, .. } => Some(name),
-            Self::Ruleset | Self::Repair(_) | Self::Unknown(_) => None,
+            _ => None,
         }
     }
 
@@ -60,7 +64,7 @@ impl Owner {
     pub(crate) const fn role(&self) -> Option<Role> {
         match self {
             Self::Address(AddressOwner { role, .. }) | Self::Cluster { role, .. } => Some(*role),
-            Self::Ruleset | Self::Repair(_) | Self::Unknown(_) => None,
+            _ => None,
         }
     }
 
@@ -80,6 +84,8 @@ impl fmt::Display for Owner {
             Self::Cluster { name, role } => write!(f, "cluster {name} {}", role.name()),
             Self::Ruleset => f.write_str("rules"),
             Self::Repair(check) => write!(f, "doctor {check}"),
+            Self::Drain(address) => write!(f, "drain {address}"),
+            Self::Temporary => f.write_str("temporary"),
             Self::Unknown(words) => f.write_str(words),
         }
     }
@@ -112,6 +118,8 @@ fn parse(words: &str) -> Option<Owner> {
     let all: Vec<&str> = words.split(' ').collect();
     let (cluster, words) = match *all {
         ["rules"] => return Some(Owner::Ruleset),
+        ["temporary"] => return Some(Owner::Temporary),
+        ["drain", address] => return Some(Owner::Drain(address.parse().ok()?)),
         ["doctor", check] => return Some(Owner::Repair(check.to_owned())),
         ["cluster", name, role] => {
             return Some(Owner::Cluster { name: name.to_owned(), role: role.parse().ok()? });
@@ -146,7 +154,10 @@ mod tests {
             ("cluster web real-server", true),
             ("rules", true),
             ("doctor A1", true),
+            ("drain 2001:db8::2", true),
+            ("temporary", true),
             ("", false),
+            ("drain here", false),
             ("cluster web", false),
             ("director nat 192.0.2.1 tcp:0", false),
             ("director nat 192.0.2.1 tcp:80 more", false),

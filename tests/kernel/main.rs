@@ -9,6 +9,7 @@ mod bonding;
 mod client;
 mod cluster_file;
 mod copied_scripts;
+mod destination_order;
 mod direct_routing;
 mod explanations;
 mod faults;

@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod cluster_file;
 pub mod kill;
 pub mod machine;
+pub mod open_connections;
 pub mod schema;
 mod server;
 mod shell;

@@ -83,6 +83,15 @@ impl Machine {
         Ok(self.host.default_routes(family)?)
     }
 
+    /// The client of the table, for what a key does not say: order, connections, counters; `None` if
+    /// it must stay unloaded. Invalidate what is changed through it.
+    pub(crate) fn ipvs(&mut self) -> Result<Option<&mut Client<Traced<Socket>>>, Error> {
+        if self.must_stay_unloaded() {
+            return Ok(None);
+        }
+        Ok(Some(self.tables()?.client()))
+    }
+
     /// Whether reading the table would load its module, which must not happen.
     fn must_stay_unloaded(&self) -> bool {
         self.read_only && !ipvs::is_loaded()

@@ -1,0 +1,78 @@
+//! What a command says about clients, beside the changes.
+
+use std::fmt;
+
+use crate::policy::{Misordered, Moved};
+use lvs::table;
+
+/// A sentence about a service or a destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Remark {
+    /// The kernel's order of destinations differs from that of the file, and stays.
+    Order(Misordered),
+    /// The destinations were added again.
+    Reordered(Misordered),
+}
+
+impl Remark {
+    /// Whether the machine differs from the file in this.
+    pub(super) const fn is_difference(&self) -> bool {
+        matches!(self, Self::Order(_))
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Order(found) => {
+                write!(
+                    f,
+                    "{} ({}) has its destinations in another order than the file: a director with \
+                     that order sends {} to another real server; apply --reorder puts them in order, \
+                     which moves these clients",
+                    table::Key::Service(found.service),
+                    found.scheduler,
+                    Share(found.moved),
+                )
+            }
+            Self::Reordered(found) => write!(
+                f,
+                "{} ({}) has its destinations in the order of the file now: {} to another real \
+                 server than before, open connections stay",
+                table::Key::Service(found.service),
+                found.scheduler,
+                Going(found.moved),
+            ),
+        }
+    }
+}
+
+/// The clients of a hash bucket, in percent of all.
+const BUCKETS: usize = 256;
+
+struct Share(Moved);
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Moved::Buckets(count) => write!(
+                f,
+                "{count} of {BUCKETS} hash buckets (about {} % of the clients)",
+                (count * 100).div_ceil(BUCKETS)
+            ),
+            Moved::Few => f.write_str("a few clients (measured: 1 of 500)"),
+            Moved::All => f.write_str("all new connections"),
+            Moved::Unknown => f.write_str("an unknown number of clients"),
+        }
+    }
+}
+
+/// The same as the subject of a sentence.
+struct Going(Moved);
+
+impl fmt::Display for Going {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = if self.0 == Moved::Unknown { "goes" } else { "go" };
+        write!(f, "{} {verb}", Share(self.0))
+    }
+}
