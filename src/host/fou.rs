@@ -142,10 +142,10 @@ pub(super) fn list() -> Result<Option<Vec<FouPort>>, Error> {
         return Ok(None);
     };
     let all = Request { command: GET, attributes: Vec::new() };
-    let ports = connection.dump(id, all, |Port { number, family, kind }| {
+    let dump = connection.dump(id, all, |Port { number, family, kind }| {
         Ok(FouPort { port: number, family, kind: name(kind) })
     })?;
-    Ok(Some(ports))
+    Ok(Some(dump.entries))
 }
 
 /// Makes a GUE receive port; loads the module if necessary.

@@ -4,7 +4,7 @@
 use std::io;
 
 use lvs::ipvs::Request;
-use lvs::netlink::{self, NamespaceError};
+use lvs::netlink::{self, ErrorKind, NamespaceError};
 use lvs::proc;
 use lvs::table;
 
@@ -63,7 +63,10 @@ impl Error {
 
     /// For [`Result::map_err`] of a listing.
     pub(super) fn listing(operation: Operation) -> impl Fn(netlink::Error) -> Self {
-        move |source| Self::Listing { operation, source }
+        move |source| match source.kind() {
+            ErrorKind::Interrupted => Self::Table(table::Error::Unsettled),
+            _ => Self::Listing { operation, source },
+        }
     }
 
     /// The exit status. A closed pipe is a success.

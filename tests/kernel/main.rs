@@ -22,6 +22,7 @@ mod old_journals;
 mod restore;
 mod routes_of_replies;
 mod ruleset;
+mod saves;
 mod scripts;
 mod tracing;
 mod transfers;

@@ -91,7 +91,7 @@ fn of_change<T: Transport>(
             libc::ESRCH,
         ) => missing_service(source, service),
         (Request::AddDestination { service, destination }, libc::EEXIST) => {
-            let found = source.destinations(service, true).ok()?;
+            let found = source.destinations(service, true).ok()??;
             let same = |found: &Destination| {
                 (found.address, found.port) == (destination.address, destination.port)
             };
@@ -99,11 +99,11 @@ fn of_change<T: Transport>(
             Some(entries::existing_destination(destination, &found))
         }
         (Request::EditDestination { service, destination }, libc::ENOENT) => {
-            let found = source.destinations(service, true).ok()?;
+            let found = source.destinations(service, true).ok()??;
             Some(entries::edit_of_missing_destination(service, destination, &found))
         }
         (Request::DeleteDestination { service, address, port }, libc::ENOENT) => {
-            let found = source.destinations(service, true).ok()?;
+            let found = source.destinations(service, true).ok()??;
             Some(entries::delete_of_missing_destination(service, *address, *port, &found))
         }
         (

@@ -64,8 +64,11 @@ fn write_services<T: Transport>(
     let members = format!("\"version\":\"{version}\",\"table_size\":{table_size},\"services\"");
     write_object(output, &members, |array| {
         services.iter().try_for_each(|entry| {
-            let destinations = source.destinations(&entry.service.identity, sorted)?;
-            Ok(array.push(&rows::Service::new(entry, &destinations))?)
+            match source.destinations(&entry.service.identity, sorted)? {
+                Some(destinations) => Ok(array.push(&rows::Service::new(entry, &destinations))?),
+                // It is gone.
+                None => Ok(()),
+            }
         })
     })
 }

@@ -7,7 +7,7 @@ mod service;
 
 use std::io::{self, Write};
 
-use lvs::ipvs::{Daemon, Info, ServiceEntry, Stats, Timeouts};
+use lvs::ipvs::{Daemon, Destination, Info, ServiceEntry, Stats, Timeouts};
 use lvs::netlink::Transport;
 use lvs::proc::DestinationTable;
 use lvs::ruleset::syntax::{self, append_destination, append_identity, append_service};
@@ -15,7 +15,7 @@ use lvs::ruleset::syntax::{self, append_destination, append_identity, append_ser
 use super::Names;
 use super::command::{Format, Listing, Subject};
 use super::error::Error;
-use super::source::{self, Source, sort_destinations};
+use super::source::{self, Pool, Source, sort_destinations};
 
 /// Capacity for all but very long rows.
 const ROW_LENGTH: usize = 128;
@@ -46,10 +46,9 @@ pub(super) fn list<T: Transport>(
         Subject::Table => {
             write_version(output, source.info())?;
             write_columns(output, style.format)?;
-            let services = source.services(false)?;
-            let seen = match style.format {
-                Format::Default if !services.is_empty() => source.kernel_table(&services),
-                _ => None,
+            let (services, seen) = match style.format {
+                Format::Default => source.plain_table()?,
+                _ => (source.services(false)?, None),
             };
             write_table(source, &services, seen.as_ref(), listing.sorted, style, output)
         }
@@ -71,7 +70,7 @@ pub(super) fn list<T: Transport>(
 }
 
 /// Writes the whole table as commands that `-R` reads back to the same table, services in the order
-/// of a listing.
+/// of a listing. Nothing is written until all of it is read: half a table must not replace a file.
 ///
 /// Beyond the reference: marks are unsigned, thresholds are written, the third flag of `sh` and
 /// `mh` has a name, and a host or service has one only where it reads back to the same value.
@@ -85,30 +84,34 @@ pub(super) fn save<T: Transport>(
     let read = |source: &mut Source<T>, _, entry: &ServiceEntry| {
         source.bare_destinations(&entry.service.identity)
     };
-    source::write_pools(source, &services, true, names, output, read, |output, pool, names| {
-        let service = &pool.service.service;
-        // The same in each line of the service: its names are looked up once.
-        let mut identity = String::new();
-        append_identity(&mut identity, &service.identity, names);
-        let mut line = format!("-A {identity}");
-        append_service(&mut line, service);
-        line.push('\n');
-        output.write_all(line.as_bytes())?;
-        pool.destinations.iter().try_for_each(|destination| {
-            line.clear();
-            line.push_str("-a ");
-            line.push_str(&identity);
-            append_destination(
-                &mut line,
-                &service.identity,
-                destination,
-                syntax::Style::Full,
-                names,
-            );
+    let mut rules = Vec::new();
+    let write =
+        |output: &mut dyn Write, pool: &Pool<'_, Destination>, names: Option<&dyn Names>| {
+            let service = &pool.service.service;
+            // The same in each line of the service: its names are looked up once.
+            let mut identity = String::new();
+            append_identity(&mut identity, &service.identity, names);
+            let mut line = format!("-A {identity}");
+            append_service(&mut line, service);
             line.push('\n');
-            output.write_all(line.as_bytes())
-        })
-    })
+            output.write_all(line.as_bytes())?;
+            pool.destinations.iter().try_for_each(|destination| {
+                line.clear();
+                line.push_str("-a ");
+                line.push_str(&identity);
+                append_destination(
+                    &mut line,
+                    &service.identity,
+                    destination,
+                    syntax::Style::Full,
+                    names,
+                );
+                line.push('\n');
+                output.write_all(line.as_bytes())
+            })
+        };
+    source::write_pools(source, &services, true, names, &mut rules, read, write)?;
+    Ok(output.write_all(&rules)?)
 }
 
 fn write_table<T: Transport>(
@@ -121,9 +124,9 @@ fn write_table<T: Transport>(
 ) -> Result<(), Error> {
     let read = |source: &mut Source<T>, place, entry: &ServiceEntry| match seen {
         Some(table) if sorted => {
-            Ok(sort_destinations(table.destinations(place), |entry| &entry.destination))
+            Ok(Some(sort_destinations(table.destinations(place), |entry| &entry.destination)))
         }
-        Some(table) => Ok(table.destinations(place)),
+        Some(table) => Ok(Some(table.destinations(place))),
         None => source.destinations(&entry.service.identity, sorted),
     };
     source::write_pools(

@@ -8,7 +8,7 @@ use lvs::ipvs::{
     Client, Daemon, Destination, DestinationEntry, Info, Request, ServiceEntry, ServiceIdentity,
     Timeouts,
 };
-use lvs::netlink::{self, Transport};
+use lvs::netlink::{self, ErrorKind, Transport};
 use lvs::proc::{ConnectionTable, DestinationTable};
 use lvs::ruleset::Names;
 use lvs::table::Tables;
@@ -48,8 +48,22 @@ impl<T: Transport> Source<T> {
     /// All services, in the order of the kernel or sorted.
     pub(super) fn services(&mut self, sorted: bool) -> Result<Vec<ServiceEntry>, Error> {
         let Some(client) = self.client() else { return Ok(Vec::new()) };
-        let services = client.services().map_err(Error::listing(Operation::ListServices))?;
+        let services = client.services().map_err(listing)?;
         Ok(if sorted { order::sort_services(services) } else { services })
+    }
+
+    /// All services in the order of the kernel, and the destinations of all of them at once, as far as
+    /// the plain listing shows them. `None` if the kernel has no such table, or if it does not agree.
+    pub(super) fn plain_table(
+        &mut self,
+    ) -> Result<(Vec<ServiceEntry>, Option<DestinationTable>), Error> {
+        let Some(client) = self.client() else { return Ok((Vec::new(), None)) };
+        let services = client.services_at_once().map_err(listing)?;
+        match DestinationTable::open(&services) {
+            // Two readings agree.
+            Some(table) => Ok((services, Some(table))),
+            None => Ok((self.services(false)?, None)),
+        }
     }
 
     pub(super) fn service(&mut self, identity: &ServiceIdentity) -> Result<ServiceEntry, Error> {
@@ -57,39 +71,48 @@ impl<T: Transport> Source<T> {
             Some(client) => client.service(identity),
             None => Err(netlink::Error::refused(libc::ESRCH, None)),
         };
-        found.map_err(Error::listing(Operation::ListServices))
+        found.map_err(listing)
     }
 
+    /// The destinations of a service, or `None` if it is gone.
     pub(super) fn destinations(
         &mut self,
         service: &ServiceIdentity,
         sorted: bool,
-    ) -> Result<Vec<DestinationEntry>, Error> {
-        let Some(client) = self.client() else { return Ok(Vec::new()) };
-        let destinations =
-            client.destinations(service).map_err(Error::listing(Operation::ListServices))?;
-        Ok(if sorted {
-            sort_destinations(destinations, |entry| &entry.destination)
-        } else {
-            destinations
-        })
+    ) -> Result<Option<Vec<DestinationEntry>>, Error> {
+        let found = self.destinations_by(service, Client::destinations)?;
+        Ok(found.map(|found| match sorted {
+            true => sort_destinations(found, |entry| &entry.destination),
+            false => found,
+        }))
     }
 
-    /// The sorted destinations of a service, without their connections and counters.
+    /// The sorted destinations of a service, without their connections and counters, or `None` if it is
+    /// gone.
     pub(super) fn bare_destinations(
         &mut self,
         service: &ServiceIdentity,
-    ) -> Result<Vec<Destination>, Error> {
-        let Some(client) = self.client() else { return Ok(Vec::new()) };
-        let destinations = client.bare_destinations(service);
-        let destinations = destinations.map_err(Error::listing(Operation::ListServices))?;
-        Ok(sort_destinations(destinations, |destination| destination))
+    ) -> Result<Option<Vec<Destination>>, Error> {
+        let found = self.destinations_by(service, Client::bare_destinations)?;
+        Ok(found.map(|found| sort_destinations(found, |destination| destination)))
     }
 
-    /// The destinations of all services at once, as far as the plain listing shows them; `None` if the
-    /// kernel has no such table, or it does not have `services` in their order.
-    pub(super) fn kernel_table(&self, services: &[ServiceEntry]) -> Option<DestinationTable> {
-        if self.is_loaded() { DestinationTable::open(services) } else { None }
+    fn destinations_by<D>(
+        &mut self,
+        service: &ServiceIdentity,
+        read: impl Fn(&mut Client<T>, &ServiceIdentity) -> Result<Vec<D>, netlink::Error>,
+    ) -> Result<Option<Vec<D>>, Error> {
+        let Some(client) = self.client() else { return Ok(None) };
+        let destinations = read(client, service).map_err(listing)?;
+        if !destinations.is_empty() {
+            return Ok(Some(destinations));
+        }
+        // The kernel reports none for a service that does not exist, too.
+        match client.service(service) {
+            Ok(_) => Ok(Some(destinations)),
+            Err(error) if error.kind() == ErrorKind::NoSuchService => Ok(None),
+            Err(error) => Err(listing(error)),
+        }
     }
 
     /// Timeouts, or none if IPVS is not loaded.
@@ -134,6 +157,10 @@ impl<T: Transport> Source<T> {
     }
 }
 
+fn listing(source: netlink::Error) -> Error {
+    Error::listing(Operation::ListServices)(source)
+}
+
 fn not_loaded() -> netlink::Error {
     netlink::Error::NoFamily("IPVS".to_owned())
 }
@@ -144,9 +171,9 @@ pub(super) struct Pool<'a, D> {
     pub(super) destinations: Vec<D>,
 }
 
-/// Writes services, each with its destinations as soon as `read` has them. `services` are in the order of
-/// the kernel, and `read` gets the place of a service in it. With names, all is written at the end, once all
-/// names are looked up in parallel.
+/// Writes services, each with its destinations as soon as `read` has them, and leaves out those that are
+/// gone. `services` are in the order of the kernel, and `read` gets the place of a service in it. With
+/// names, all is written at the end, once all names are looked up in parallel.
 ///
 /// If destinations cannot be read, the services before and their own service are written.
 pub(super) fn write_pools<T: Transport, D>(
@@ -155,7 +182,7 @@ pub(super) fn write_pools<T: Transport, D>(
     sorted: bool,
     names: Option<&dyn Names>,
     output: &mut dyn Write,
-    read: impl Fn(&mut Source<T>, usize, &ServiceEntry) -> Result<Vec<D>, Error>,
+    read: impl Fn(&mut Source<T>, usize, &ServiceEntry) -> Result<Option<Vec<D>>, Error>,
     write_pool: impl Fn(&mut dyn Write, &Pool<'_, D>, Option<&dyn Names>) -> io::Result<()>,
 ) -> Result<(), Error> {
     let mut pools = Vec::new();
@@ -165,7 +192,8 @@ pub(super) fn write_pools<T: Transport, D>(
     for place in places {
         let Some(service) = services.get(place) else { continue };
         let (destinations, result) = match read(source, place, service) {
-            Ok(destinations) => (destinations, Ok(())),
+            Ok(Some(destinations)) => (destinations, Ok(())),
+            Ok(None) => continue,
             Err(error) => (Vec::new(), Err(error)),
         };
         let pool = Pool { service, destinations };

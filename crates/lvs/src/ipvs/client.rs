@@ -1,18 +1,23 @@
 //! Changes of the table as plain data, and the client with one typed method per command.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
+use std::hash::Hash;
 use std::net::IpAddr;
 
 use netlink_packet_core::DecodeError;
 use netlink_packet_generic::GenlFamily;
 
+use super::chain::Chain;
 use super::wire::{Command, DestinationAttribute, IpvsMessage, destination, destination_entry};
 use super::{
     AddressFamily, Daemon, DaemonState, Destination, DestinationEntry, Info, Service, ServiceEntry,
     ServiceIdentity, Timeouts,
 };
-use crate::netlink::{Connection, Error, ErrorKind, Socket, Transport};
+use crate::netlink::{Connection, Dump, Error, ErrorKind, Socket, Transport};
+
+/// Dumps of a table after which it counts as unsettled.
+const ATTEMPTS: u32 = 32;
 
 /// A change of the kernel's table. [`Client`] has a method for each, and
 /// [`execute_all`](Client::execute_all) for many.
@@ -126,7 +131,7 @@ impl<S: Transport> Client<S> {
     /// Looks up the family, which makes the kernel load IPVS if it is a module. Fails with
     /// [`Error::NoFamily`] if the kernel has no IPVS.
     pub fn new(transport: S) -> Result<Self, Error> {
-        let mut connection = Connection::new(transport);
+        let mut connection = Connection::with_small_datagrams(transport);
         let family = connection.family(IpvsMessage::family_name())?;
         Ok(Self { connection, family })
     }
@@ -136,11 +141,24 @@ impl<S: Transport> Client<S> {
         self.query(IpvsMessage::bare(Command::GetInfo), IpvsMessage::into_info)
     }
 
-    /// All services, in the kernel's order, each once.
+    /// All services, in the kernel's order.
+    ///
+    /// A change interrupts a long dump, also a change in another network namespace, and then the dump
+    /// may lack services. So it is repeated until nothing can be missing, which takes two dumps as
+    /// a rule, and one if it fits into a datagram.
+    ///
+    /// Fails with [`Error::Interrupted`] if the table keeps changing during 32 dumps.
     pub fn services(&mut self) -> Result<Vec<ServiceEntry>, Error> {
-        let request = IpvsMessage::bare(Command::GetService);
-        let dump = self.connection.dump(self.family, request, IpvsMessage::into_service)?;
-        Ok(without_repeats(dump, |entry| entry.service.identity))
+        self.settled(Self::dump_services, identity_of)
+    }
+
+    /// As [`Client::services`], in a single dump, which may lack services. For a caller that
+    /// compares it with another source.
+    pub fn services_at_once(&mut self) -> Result<Vec<ServiceEntry>, Error> {
+        let mut services = self.dump_services()?.entries;
+        let mut seen = HashSet::new();
+        services.retain(|entry| seen.insert(identity_of(entry)));
+        Ok(services)
     }
 
     /// One service.
@@ -148,8 +166,8 @@ impl<S: Transport> Client<S> {
         self.query(IpvsMessage::about(Command::GetService, identity), IpvsMessage::into_service)
     }
 
-    /// Destinations of a service, in the kernel's order, each once. None if there is no such
-    /// service.
+    /// Destinations of a service, in the kernel's order, complete as [`Client::services`] are. None
+    /// if there is no such service.
     pub fn destinations(
         &mut self,
         service: &ServiceIdentity,
@@ -168,7 +186,7 @@ impl<S: Transport> Client<S> {
     /// Running daemons, the master first.
     pub fn daemons(&mut self) -> Result<Vec<Daemon>, Error> {
         let request = IpvsMessage::bare(Command::GetDaemon);
-        self.connection.dump(self.family, request, IpvsMessage::into_daemon)
+        Ok(self.connection.dump(self.family, request, IpvsMessage::into_daemon)?.entries)
     }
 
     /// Timeouts of idle connections.
@@ -254,11 +272,37 @@ impl<S: Transport> Client<S> {
         let request = IpvsMessage::about(Command::GetDestination, service);
         let family = service.family();
         let convert = |reply: IpvsMessage| reply.into_destination(decode, family);
-        let dump = self.connection.dump(self.family, request, convert)?;
-        Ok(without_repeats(dump, |entry| {
+        let dump = |it: &mut Self| it.connection.dump(it.family, request.clone(), convert);
+        self.settled(dump, |entry| {
             let Destination { address, port, .. } = configured(entry);
             (*address, *port)
-        }))
+        })
+    }
+
+    fn dump_services(&mut self) -> Result<Dump<ServiceEntry>, Error> {
+        let request = IpvsMessage::bare(Command::GetService);
+        self.connection.dump(self.family, request, IpvsMessage::into_service)
+    }
+
+    /// Repeats a dump until nothing can be missing: see [`Chain`].
+    fn settled<E, K: Copy + Eq + Hash>(
+        &mut self,
+        mut dump: impl FnMut(&mut Self) -> Result<Dump<E>, Error>,
+        key: impl Fn(&E) -> K,
+    ) -> Result<Vec<E>, Error> {
+        let mut chain = Chain::new();
+        for _ in 0..ATTEMPTS {
+            let dump = dump(self)?;
+            if dump.ends.is_empty() {
+                return Ok(dump.entries);
+            }
+            chain.add(dump, &key);
+            if let Some(entries) = chain.entries() {
+                return Ok(entries);
+            }
+            self.connection.shift_ends();
+        }
+        Err(Error::Interrupted(ATTEMPTS))
     }
 
     fn query<V>(
@@ -279,11 +323,6 @@ fn with_kind(mut error: Error, request: &Request) -> Error {
     error
 }
 
-/// The first entry of each key. The kernel resumes a dump by counting the entries that it has sent,
-/// even to find that none is left. An entry added in front meanwhile makes it send the last ones
-/// again; for services, also one in another network namespace (`ip_vs_genl_dump_services`).
-fn without_repeats<E, K: Ord>(mut dump: Vec<E>, key: impl Fn(&E) -> K) -> Vec<E> {
-    let mut seen = BTreeSet::new();
-    dump.retain(|entry| seen.insert(key(entry)));
-    dump
+fn identity_of(entry: &ServiceEntry) -> ServiceIdentity {
+    entry.service.identity
 }

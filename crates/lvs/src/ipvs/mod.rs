@@ -19,6 +19,7 @@ macro_rules! setters {
     )*};
 }
 
+mod chain;
 mod client;
 mod daemon;
 mod describe;

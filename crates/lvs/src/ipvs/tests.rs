@@ -1,6 +1,6 @@
 //! The client against a fake kernel.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::*;
@@ -119,9 +119,9 @@ fn repeated_entries_of_a_dump_are_removed() {
             let mut address = [0; 16];
             address[..4].copy_from_slice(&[198, 51, 100, last]);
             let nest = [attribute(1, &address), attribute(2, &80_u16.to_be_bytes())].concat();
-            reply(sequence, 5, &attribute(2, &nest))
+            reply(sequence, 5, &attribute(2, &nest)).unwrap()
         };
-        vec![entry(2), entry(1), entry(1), entry(2), Ok(end(sequence, 0))]
+        vec![Ok([2, 1].map(entry).concat()), Ok(entry(1)), Ok(end(sequence, 0))]
     });
     let expected = [2, 1].map(|last| IpAddr::from([198, 51, 100, last]));
     let found = ipvs.destinations(&web()).unwrap();
@@ -130,6 +130,28 @@ fn repeated_entries_of_a_dump_are_removed() {
     let found = ipvs.bare_destinations(&web()).unwrap();
     let addresses: Vec<_> = found.iter().map(|destination| destination.address).collect();
     assert_eq!(addresses, expected);
+}
+
+#[test]
+fn dump_of_several_datagrams_is_repeated() {
+    let asked = Cell::new(0);
+    let mut ipvs = client(|seen: &[Seen]| {
+        let sequence = seen[0].sequence();
+        asked.set(asked.get() + 1);
+        let entry = |port: u16| {
+            let nest = [attribute(1, &[192; 16]), attribute(2, &port.to_be_bytes())].concat();
+            reply(sequence, 5, &attribute(2, &nest)).unwrap()
+        };
+        let (first, second): (&[u16], &[u16]) = match asked.get() {
+            1 => (&[1, 2], &[4, 5]),
+            2 => (&[1, 2, 3], &[4, 5]),
+            _ => (&[1, 2, 3, 4], &[5]),
+        };
+        let datagram = |ports: &[u16]| Ok(ports.iter().flat_map(|port| entry(*port)).collect());
+        vec![datagram(first), datagram(second), Ok(end(sequence, 0))]
+    });
+    let ports = ipvs.bare_destinations(&web()).unwrap().into_iter().map(|it| it.port);
+    assert_eq!((ports.collect(), asked.get()), (vec![1, 2, 3, 4, 5], 3));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A connection to the kernel: one request at a time, many in few datagrams, or a dump.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::ops::{ControlFlow, RangeInclusive};
@@ -16,10 +17,16 @@ use super::{Error, Transport};
 /// How long to wait for a reply to the current request, whatever else arrives.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(10);
 
-/// The kernel fills a datagram of a dump up to the largest buffer that it was offered, 32 KiB at
-/// most (`max_recvmsg_len` of net/netlink). From 128 KiB on the C library maps separate memory for
-/// a buffer, whose pages cost nothing until they are used.
+/// Most that is received at once. From 128 KiB on the C library maps separate memory for a buffer,
+/// whose pages cost nothing until they are used.
 const RECEIVE_BUFFER: usize = 128 << 10;
+
+/// The kernel fills a datagram of a dump up to the largest buffer that it was offered, 32 KiB at
+/// most (`max_recvmsg_len` of net/netlink). This leaves room for [`Connection::shift_ends`].
+const SMALL_OFFER: usize = 20 << 10;
+
+/// By how much the offer grows: about an entry of IPVS.
+const OFFER_STEP: usize = 384;
 
 /// Attempts at a dump that changes interrupt.
 const ATTEMPTS: u32 = 5;
@@ -27,12 +34,38 @@ const ATTEMPTS: u32 = 5;
 /// Entries of a dump above which it is malformed.
 const MOST_ENTRIES: usize = 1 << 20;
 
+/// What the kernel may allocate for a datagram of a dump where it cannot have what it was offered
+/// (`NLMSG_GOODSIZE`), and the most that it allocates.
+const LEAST_ROOM: [usize; 2] = [4 << 10, 8 << 10];
+const MOST_ROOM: usize = 32 << 10;
+
+/// Room for an entry, and the overhead of a datagram: with less, a datagram counts as full.
+const ENTRY_ROOM: usize = 1 << 10;
+
 /// The usual receive buffer of 208 KiB holds about 250 refusals; the kernel drops the rest. Half
 /// of that is safe wherever a larger buffer is not allowed.
 const MOST_REQUESTS: u32 = 128;
 
 /// Far below the usual send buffer of 208 KiB, which no datagram may exceed.
 const MOST_BYTES: usize = 48 << 10;
+
+/// The entries of a dump.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dump<E> {
+    /// In the order of the kernel.
+    pub entries: Vec<E>,
+    /// After how many entries the kernel interrupted the dump to fill another datagram. Changes come
+    /// in between there.
+    pub ends: BTreeSet<usize>,
+}
+
+/// A dump before it is decoded.
+#[derive(Default)]
+struct RawDump {
+    messages: Vec<u8>,
+    ends: BTreeSet<usize>,
+    interrupted: bool,
+}
 
 /// A connection over a [`Transport`], for any generic netlink family.
 ///
@@ -44,6 +77,8 @@ pub struct Connection<T> {
     transport: T,
     next_sequence: u32,
     received: Vec<u8>,
+    /// Bytes of `received` that are offered to the kernel.
+    offer: usize,
     outgoing: Vec<u8>,
     pub(super) time_limit: Duration,
 }
@@ -55,9 +90,15 @@ impl<T: Transport> Connection<T> {
             transport,
             next_sequence: 1,
             received: vec![0; RECEIVE_BUFFER],
+            offer: RECEIVE_BUFFER,
             outgoing: Vec::new(),
             time_limit: TIME_LIMIT,
         }
+    }
+
+    /// Makes a connection whose dumps can be [shifted](Self::shift_ends).
+    pub fn with_small_datagrams(transport: T) -> Self {
+        Self { offer: SMALL_OFFER, ..Self::new(transport) }
     }
 
     /// Sends one request to the family with that id and waits for its outcome.
@@ -76,8 +117,8 @@ impl<T: Transport> Connection<T> {
         let mut reply = None;
         self.receive(sequence..=sequence, |message, content| {
             match content {
-                Content::Payload(payload) if reply.is_none() => {
-                    reply = Some(decode(family, message, payload)?);
+                Content::Payload(_) if reply.is_none() => {
+                    reply = Some(decode(family, message)?);
                 }
                 Content::Outcome(outcome) => return outcome.map(ControlFlow::Break),
                 Content::Nothing => {}
@@ -100,45 +141,58 @@ impl<T: Transport> Connection<T> {
         family: u16,
         request: impl Payload + Clone,
         mut convert: impl FnMut(R) -> Result<E, DecodeError>,
-    ) -> Result<Vec<E>, Error> {
+    ) -> Result<Dump<E>, Error> {
         for _ in 0..ATTEMPTS {
             let sequence = self.send_one(family, NLM_F_DUMP, request.clone())?;
-            let mut count = 0;
-            let mut entries = Ok(Vec::new());
-            let mut interrupted = false;
-            let end = self.receive(sequence..=sequence, |message, content| {
-                interrupted |= message.is_interrupted();
-                match content {
-                    Content::Payload(_) if count == MOST_ENTRIES => {
-                        let text = format!("a dump of more than {MOST_ENTRIES} entries");
-                        return Err(Error::Malformed(text));
-                    }
-                    Content::Payload(payload) => {
-                        count += 1;
-                        // The rest is received after a bad entry too: until then the kernel refuses
-                        // the next dump of this socket (`__netlink_dump_start` of net/netlink).
-                        if let Ok(kept) = &mut entries {
-                            let entry = decode(family, message, payload);
-                            match entry.and_then(|entry| convert(entry).map_err(malformed)) {
-                                Ok(entry) => kept.push(entry),
-                                Err(error) => entries = Err(error),
-                            }
-                        }
-                    }
-                    Content::End(outcome) => return outcome.map(ControlFlow::Break),
-                    Content::Outcome(Err(error)) => return Err(error),
-                    Content::Nothing => {}
-                    content @ Content::Outcome(Ok(())) => return Err(unexpected(&content)),
-                }
-                Ok(ControlFlow::Continue(()))
-            });
-            let entries = entries?;
-            end?;
-            if !interrupted {
-                return Ok(entries);
+            let RawDump { messages, ends, interrupted } = self.receive_dump(sequence)?;
+            if interrupted {
+                continue;
             }
+            let entry = |message: Result<Incoming<'_>, Error>| {
+                let message = message?;
+                convert(decode(family, &message)?).map_err(malformed)
+            };
+            let entries = Messages(&messages).map(entry).collect::<Result<_, _>>()?;
+            return Ok(Dump { entries, ends });
         }
         Err(Error::Interrupted(ATTEMPTS))
+    }
+
+    /// Receives all of a dump before anything is decoded: the sooner the kernel is asked to continue
+    /// it, the fewer changes come in between. After a dump that is not received to its end, the
+    /// kernel refuses the next one of this socket (`__netlink_dump_start` of net/netlink).
+    fn receive_dump(&mut self, sequence: u32) -> Result<RawDump, Error> {
+        let offer = self.offer.min(MOST_ROOM);
+        let mut dump = RawDump::default();
+        let (mut count, mut bytes, mut datagram_ended) = (0, 0, false);
+        self.receive(sequence..=sequence, |message, content| {
+            dump.interrupted |= message.is_interrupted();
+            match content {
+                Content::Payload(_) if count == MOST_ENTRIES => {
+                    let text = format!("a dump of more than {MOST_ENTRIES} entries");
+                    return Err(Error::Malformed(text));
+                }
+                Content::Payload(_) => {
+                    if std::mem::replace(&mut datagram_ended, message.is_last) {
+                        dump.ends.insert(count);
+                        bytes = 0;
+                    }
+                    count += 1;
+                    bytes += message.bytes.len();
+                    dump.messages.extend_from_slice(message.bytes);
+                    dump.messages.resize(dump.messages.len().next_multiple_of(4), 0);
+                }
+                Content::End(outcome) => return outcome.map(ControlFlow::Break),
+                Content::Outcome(Err(error)) => return Err(error),
+                Content::Nothing => {}
+                content @ Content::Outcome(Ok(())) => return Err(unexpected(&content)),
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        if may_be_full(bytes, offer) {
+            dump.ends.insert(count);
+        }
+        Ok(dump)
     }
 
     /// Sends many requests and passes the result of each to `outcome`, in order.
@@ -234,6 +288,11 @@ impl<T: Transport> Connection<T> {
         first
     }
 
+    /// Makes later dumps end their datagrams after other entries, as long as there is room for it.
+    pub fn shift_ends(&mut self) {
+        self.offer = (self.offer + OFFER_STEP).min(RECEIVE_BUFFER);
+    }
+
     /// Passes messages with these sequence numbers to `handle` until it breaks.
     fn receive(
         &mut self,
@@ -243,9 +302,11 @@ impl<T: Transport> Connection<T> {
         // The clock runs only while unrelated messages arrive; otherwise the transport keeps time.
         let mut unrelated_since = None;
         loop {
-            let length = self.transport.receive(&mut self.received);
+            let offer = self.received.get_mut(..self.offer).unwrap_or_default();
+            let length = self.transport.receive(offer);
             let length = length.map_err(|error| self.failure(error))?;
-            let datagram = self.received.get(..length).ok_or_else(|| {
+            let datagram = self.received.get(..length).filter(|_| length <= self.offer);
+            let datagram = datagram.ok_or_else(|| {
                 Error::Malformed(format!("a datagram of {length} bytes, longer than the buffer"))
             })?;
             let mut unrelated = true;
@@ -288,12 +349,18 @@ impl<T: fmt::Debug> fmt::Debug for Connection<T> {
     }
 }
 
-fn decode<R: Reply>(family: u16, message: &Incoming<'_>, payload: &[u8]) -> Result<R, Error> {
+/// Whether a datagram of a dump may have ended for lack of room for another entry.
+fn may_be_full(bytes: usize, offer: usize) -> bool {
+    let [page, pages] = LEAST_ROOM;
+    [page, pages, offer].iter().any(|room| (room - ENTRY_ROOM..=*room).contains(&bytes))
+}
+
+fn decode<R: Reply>(family: u16, message: &Incoming<'_>) -> Result<R, Error> {
     let kind = message.header.message_type;
     if kind != family {
         return Err(Error::Malformed(format!("a reply of type {kind}, not {family}")));
     }
-    let message = GenlMessage::deserialize(&message.header, payload).map_err(malformed)?;
+    let message = GenlMessage::deserialize(&message.header, message.body).map_err(malformed)?;
     Ok(message.payload)
 }
 

@@ -62,9 +62,9 @@ impl<T: Transport> Connection<T> {
 
     /// The id of a family that is loaded. Unlike [`Connection::family`] this loads no module.
     pub fn loaded_family(&mut self, name: &str) -> Result<Option<u16>, Error> {
-        let ids = self.dump(GENL_ID_CTRL, get_family(Vec::new()), |family: Family| {
+        let dump = self.dump(GENL_ID_CTRL, get_family(Vec::new()), |family: Family| {
             Ok((family.name.as_deref() == Some(name)).then_some(family.id))
         })?;
-        Ok(ids.into_iter().flatten().next())
+        Ok(dump.entries.into_iter().flatten().next())
     }
 }

@@ -57,7 +57,11 @@ fn grown(datagram: &mut Vec<u8>, length: usize) -> &mut [u8] {
 #[derive(Debug)]
 pub(crate) struct Incoming<'a> {
     pub(crate) header: NetlinkHeader,
-    body: &'a [u8],
+    pub(super) body: &'a [u8],
+    /// All of it.
+    pub(super) bytes: &'a [u8],
+    /// Whether nothing follows it in its datagram.
+    pub(super) is_last: bool,
 }
 
 #[derive(Debug)]
@@ -101,13 +105,12 @@ impl<'a> Iterator for Messages<'a> {
         let datagram = std::mem::take(&mut self.0);
         let message = NetlinkBuffer::new_checked(datagram).and_then(|buffer| {
             let header = NetlinkHeader::parse(&buffer)?;
-            Ok(Incoming { header, body: buffer.payload() })
-        });
-        if let Ok(message) = &message {
+            let length = header.length as usize;
             // The last message of a datagram may come without its padding.
-            let next = (message.header.length as usize).next_multiple_of(4);
-            self.0 = datagram.get(next..).unwrap_or_default();
-        }
+            self.0 = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
+            let bytes = datagram.get(..length).unwrap_or_default();
+            Ok(Incoming { header, body: buffer.payload(), bytes, is_last: self.0.is_empty() })
+        });
         Some(message.map_err(|error| Error::Malformed(error.to_string())))
     }
 }

@@ -16,7 +16,7 @@ mod tests;
 
 // Their traits are those of a dependency that is not stable yet.
 #[doc(hidden)]
-pub use connection::Connection;
+pub use connection::{Connection, Dump};
 pub use error::{Error, ErrorKind};
 pub(crate) use message::{Content, Incoming, Messages};
 #[doc(hidden)]

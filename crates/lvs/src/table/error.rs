@@ -27,11 +27,8 @@ pub enum Error {
         /// The cause.
         source: netlink::Error,
     },
-    /// No two dumps in a row agreed.
-    #[error(
-        "the IPVS table keeps changing while it is read; nothing was removed: does another program \
-         manage it?"
-    )]
+    /// No two dumps agreed.
+    #[error("the IPVS table keeps changing while it is read: does another program manage it?")]
     Unsettled,
     /// A change was accepted, but the entry has another value.
     #[error("{0} is not as it was set: does another program manage the table?")]

@@ -6,8 +6,8 @@
 //! writes a change as an `ipvsadm` command line.
 //!
 //! The kernel has neither transactions nor change events for IPVS, and does not mark a dump that a
-//! change interrupted. Other programs may see the states between two changes, and nothing is deleted
-//! on the strength of a single dump.
+//! change interrupted. Other programs may see the states between two changes, and a long dump is
+//! repeated until nothing can be missing.
 
 mod change;
 mod error;

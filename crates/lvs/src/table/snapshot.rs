@@ -5,10 +5,7 @@ use std::net::IpAddr;
 
 use super::{Change, Error, Key, Value};
 use crate::ipvs::{Client, Daemon, Destination, Service, ServiceIdentity, Timeouts};
-use crate::netlink::Transport;
-
-/// Dumps after the first one until the table counts as unsettled.
-const MAX_DUMPS: usize = 5;
+use crate::netlink::{self, ErrorKind, Transport};
 
 /// Invalidated services that are read one by one; for more a dump of all is faster.
 const MAX_SINGLE_READS: usize = 256;
@@ -81,8 +78,7 @@ impl Snapshot {
     }
 
     /// The services and destinations that are not managed, each service after its destinations. If
-    /// there are any, they are dumped until two dumps in a row agree: IPVS does not mark a dump that a
-    /// change interrupted (`NLM_F_DUMP_INTR`).
+    /// there are any, the table is read again, since what was read before may be old.
     pub(super) fn unmanaged<T: Transport>(
         &mut self,
         client: &mut Client<T>,
@@ -92,15 +88,10 @@ impl Snapshot {
         if keys.iter().all(&is_managed) {
             return Ok(Vec::new());
         }
-        for _ in 0..MAX_DUMPS {
-            *self = Self::default();
-            let earlier = std::mem::replace(&mut keys, self.keys(client)?);
-            if keys == earlier {
-                keys.retain(|key| !is_managed(key));
-                return Ok(keys);
-            }
-        }
-        Err(Error::Unsettled)
+        *self = Self::default();
+        keys = self.keys(client)?;
+        keys.retain(|key| !is_managed(key));
+        Ok(keys)
     }
 
     /// All services and destinations, each service after its destinations.
@@ -223,6 +214,9 @@ impl Pool {
     }
 }
 
-fn listing(source: crate::netlink::Error) -> Error {
-    Error::List { source }
+fn listing(source: netlink::Error) -> Error {
+    match source.kind() {
+        ErrorKind::Interrupted => Error::Unsettled,
+        _ => Error::List { source },
+    }
 }

@@ -80,8 +80,7 @@ impl<T: Transport> Tables<T> {
     /// Returns the services and destinations that are not managed, each service after its
     /// destinations: the order in which they can be deleted.
     ///
-    /// If there are any, the table is dumped until two dumps in a row agree, so that the result may be
-    /// deleted.
+    /// If there are any, the table is read again, so that the result may be deleted.
     ///
     /// # Errors
     ///
