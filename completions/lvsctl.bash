@@ -32,6 +32,9 @@ _lvsctl() {
             lvsctl,down)
                 cmd="lvsctl__subcmd__down"
                 ;;
+            lvsctl,drain)
+                cmd="lvsctl__subcmd__drain"
+                ;;
             lvsctl,help)
                 cmd="lvsctl__subcmd__help"
                 ;;
@@ -40,6 +43,9 @@ _lvsctl() {
                 ;;
             lvsctl,real-server)
                 cmd="lvsctl__subcmd__real__subcmd__server"
+                ;;
+            lvsctl,resume)
+                cmd="lvsctl__subcmd__resume"
                 ;;
             lvsctl,snapshot)
                 cmd="lvsctl__subcmd__snapshot"
@@ -89,6 +95,9 @@ _lvsctl() {
             lvsctl__subcmd__help,down)
                 cmd="lvsctl__subcmd__help__subcmd__down"
                 ;;
+            lvsctl__subcmd__help,drain)
+                cmd="lvsctl__subcmd__help__subcmd__drain"
+                ;;
             lvsctl__subcmd__help,help)
                 cmd="lvsctl__subcmd__help__subcmd__help"
                 ;;
@@ -97,6 +106,9 @@ _lvsctl() {
                 ;;
             lvsctl__subcmd__help,real-server)
                 cmd="lvsctl__subcmd__help__subcmd__real__subcmd__server"
+                ;;
+            lvsctl__subcmd__help,resume)
+                cmd="lvsctl__subcmd__help__subcmd__resume"
                 ;;
             lvsctl__subcmd__help,snapshot)
                 cmd="lvsctl__subcmd__help__subcmd__snapshot"
@@ -156,7 +168,7 @@ _lvsctl() {
 
     case "${cmd}" in
         lvsctl)
-            opts="-v -h -V --dry-run --json --netns --state-dir --wait --verbose --help --version director real-server apply diff down status install uninstall doctor snapshot help"
+            opts="-v -h -V --dry-run --json --netns --state-dir --wait --verbose --help --version director real-server apply diff down status drain resume install uninstall doctor snapshot help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -191,7 +203,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__apply)
-            opts="-v -h --role --keep-weights --exclusive --reorder --allow --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --role --keep-weights --exclusive --drain --cut --reorder --allow --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -199,6 +211,13 @@ _lvsctl() {
             case "${prev}" in
                 --role)
                     COMPREPLY=($(compgen -W "director real-server" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --drain)
+                    COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -240,7 +259,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__diff)
-            opts="-v -h --role --keep-weights --exclusive --reorder --allow --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --role --keep-weights --exclusive --drain --cut --reorder --allow --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -248,6 +267,13 @@ _lvsctl() {
             case "${prev}" in
                 --role)
                     COMPREPLY=($(compgen -W "director real-server" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --drain)
+                    COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -730,8 +756,64 @@ _lvsctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        lvsctl__subcmd__drain)
+            opts="-v -h --service --within --then --cut --dry-run --json --netns --state-dir --wait --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --service)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --within)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --then)
+                    COMPREPLY=($(compgen -W "keep delete" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --netns)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         lvsctl__subcmd__help)
-            opts="director real-server apply diff down status install uninstall doctor snapshot help"
+            opts="director real-server apply diff down status drain resume install uninstall doctor snapshot help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -856,6 +938,20 @@ _lvsctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        lvsctl__subcmd__help__subcmd__drain)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         lvsctl__subcmd__help__subcmd__help)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -929,6 +1025,20 @@ _lvsctl() {
         lvsctl__subcmd__help__subcmd__real__subcmd__server__subcmd__up)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lvsctl__subcmd__help__subcmd__resume)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1291,6 +1401,55 @@ _lvsctl() {
                     return 0
                     ;;
                 --gateway)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --netns)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lvsctl__subcmd__resume)
+            opts="-v -h --service --over --dry-run --json --netns --state-dir --wait --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --service)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --over)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace

@@ -38,6 +38,8 @@ complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "apply" -d 'Make this 
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "diff" -d 'Print what `apply` would change; exit 0 if in sync, 2 if it differs'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "down" -d 'Revert what `apply` changed'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "status" -d 'Compare this machine with a cluster file, or with everything that lvsctl set here; exit 0 if in sync, 2 if it differs'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "drain" -d 'Give a real server no new connections, and wait until those that it has have ended; exit 2 if some have not'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "resume" -d 'Give a real server that was drained its previous weight again'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "install" -d 'Write a systemd unit and drop-ins that apply a cluster file at every boot'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "uninstall" -d 'Remove what `install` wrote'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "doctor" -d 'Report what is wrong with this machine, why, and how to fix it; exit 0 if nothing, 1 with failures, 2 with warnings only, 3 if something could not be read'
@@ -162,6 +164,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_se
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l role -d 'Role of this machine; by default found by its addresses' -r -f -a "director\t'Forwards connections'
 real-server\t'Answers them'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l drain -d 'Wait so long for the connections of real servers that the file no longer has; delete each when it has none' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l allow -d 'Permitted kinds of change; a plan with any other is refused. All by default' -r -f -a "add\t'Add something'
 edit\t'Change a value'
 quiesce\t'Set the weight of a real server to 0, and nothing else: no new connections'
@@ -171,6 +174,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l state-dir -d 'Di
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l keep-weights -d 'Keep the weights of existing real servers, which a health checker manages'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l exclusive -d 'Remove every service and destination that is not in the file'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l cut -d 'Delete real servers that the file no longer has although they have connections, and reset these; with --drain, at the end of that time'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l reorder -d 'Put the destinations into the order of the file where the scheduler depends on it (sh, dh, mh, lblc, lblcr, fo, ovf); new connections of some clients go to another real server'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l json -d 'Print one JSON object'
@@ -178,6 +182,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -s v -l verbose -d 
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l role -d 'Role of this machine; by default found by its addresses' -r -f -a "director\t'Forwards connections'
 real-server\t'Answers them'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l drain -d 'Wait so long for the connections of real servers that the file no longer has; delete each when it has none' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l allow -d 'Permitted kinds of change; a plan with any other is refused. All by default' -r -f -a "add\t'Add something'
 edit\t'Change a value'
 quiesce\t'Set the weight of a real server to 0, and nothing else: no new connections'
@@ -187,6 +192,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l state-dir -d 'Dir
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l keep-weights -d 'Keep the weights of existing real servers, which a health checker manages'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l exclusive -d 'Remove every service and destination that is not in the file'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l cut -d 'Delete real servers that the file no longer has although they have connections, and reset these; with --drain, at the end of that time'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l reorder -d 'Put the destinations into the order of the file where the scheduler depends on it (sh, dh, mh, lblc, lblcr, fo, ovf); new connections of some clients go to another real server'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l json -d 'Print one JSON object'
@@ -208,6 +214,27 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l dry-run -d 'Pri
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand drain" -l service -d 'Only as a destination of this service, such as tcp://192.168.10.10:80 or fwmark://7' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand drain" -l within -d 'How long to wait for the connections to end' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand drain" -l then -d 'What becomes of the real server then' -r -f -a "keep\t'Stay in the table with weight 0'
+delete\t'Be deleted from the table; only if it has no connections'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand drain" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand drain" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand drain" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand drain" -l cut -d 'Reset the connections that are left at the end'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand drain" -l dry-run -d 'Print the steps as shell commands; change nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand drain" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand drain" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand drain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand resume" -l service -d 'Only as a destination of this service, such as tcp://192.168.10.10:80 or fwmark://7' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand resume" -l over -d 'Raise the weight in steps, over this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand resume" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand resume" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand resume" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand resume" -l dry-run -d 'Print the steps as shell commands; change nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand resume" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand resume" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand resume" -s h -l help -d 'Print help'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l role -d 'Role of this machine; by default found by its addresses, at every boot again' -r -f -a "director\t'Forwards connections'
 real-server\t'Answers them'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l root -d 'Write below this directory' -r -f -a "(__fish_complete_directories)"
@@ -257,17 +284,19 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l dry-run -d 'P
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -s h -l help -d 'Print help'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "director" -d 'Manage the role of director, to which clients connect and which forwards their connections'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "real-server" -d 'Manage the role of real server, which answers the connections'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "apply" -d 'Make this machine match a cluster file, or its table the output of `ipvsadm -S`'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "diff" -d 'Print what `apply` would change; exit 0 if in sync, 2 if it differs'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "down" -d 'Revert what `apply` changed'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "status" -d 'Compare this machine with a cluster file, or with everything that lvsctl set here; exit 0 if in sync, 2 if it differs'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "install" -d 'Write a systemd unit and drop-ins that apply a cluster file at every boot'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "uninstall" -d 'Remove what `install` wrote'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "doctor" -d 'Report what is wrong with this machine, why, and how to fix it; exit 0 if nothing, 1 with failures, 2 with warnings only, 3 if something could not be read'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "snapshot" -d 'Write all facts that the doctor reads to a file, for `doctor --from`'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status install uninstall doctor snapshot help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume install uninstall doctor snapshot help" -f -a "director" -d 'Manage the role of director, to which clients connect and which forwards their connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume install uninstall doctor snapshot help" -f -a "real-server" -d 'Manage the role of real server, which answers the connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume install uninstall doctor snapshot help" -f -a "apply" -d 'Make this machine match a cluster file, or its table the output of `ipvsadm -S`'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume install uninstall doctor snapshot help" -f -a "diff" -d 'Print what `apply` would change; exit 0 if in sync, 2 if it differs'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume install uninstall doctor snapshot help" -f -a "down" -d 'Revert what `apply` changed'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume install uninstall doctor snapshot help" -f -a "status" -d 'Compare this machine with a cluster file, or with everything that lvsctl set here; exit 0 if in sync, 2 if it differs'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume install uninstall doctor snapshot help" -f -a "drain" -d 'Give a real server no new connections, and wait until those that it has have ended; exit 2 if some have not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume install uninstall doctor snapshot help" -f -a "resume" -d 'Give a real server that was drained its previous weight again'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume install uninstall doctor snapshot help" -f -a "install" -d 'Write a systemd unit and drop-ins that apply a cluster file at every boot'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume install uninstall doctor snapshot help" -f -a "uninstall" -d 'Remove what `install` wrote'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume install uninstall doctor snapshot help" -f -a "doctor" -d 'Report what is wrong with this machine, why, and how to fix it; exit 0 if nothing, 1 with failures, 2 with warnings only, 3 if something could not be read'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume install uninstall doctor snapshot help" -f -a "snapshot" -d 'Write all facts that the doctor reads to a file, for `doctor --from`'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume install uninstall doctor snapshot help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "up" -d 'Make this machine the director of the services'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "down" -d 'Revert that; without --service, for every service of the addresses'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "status" -d 'Compare actual and desired state; exit 0 if in sync, 2 if they differ'

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -30,6 +31,8 @@ pub(crate) struct ClusterSpec {
     #[serde(default)]
     pub(super) name: Name,
     pub(super) mode: Option<Mode>,
+    /// How long `apply` waits for the connections of a real server that goes.
+    drain: Option<Seconds>,
     #[serde(default)]
     pub(super) directors: Vec<Spanned<Unicast>>,
     #[serde(default)]
@@ -44,6 +47,11 @@ impl ClusterSpec {
     /// The name that keeps the journal entries of several files on one machine apart.
     pub(crate) fn name(&self) -> &str {
         &self.name.0
+    }
+
+    /// How long `apply` waits for the connections of a real server that goes.
+    pub(crate) fn drain(&self) -> Option<Duration> {
+        self.drain.map(|time| Duration::from_secs(time.0.into()))
     }
 
     /// The mode in which a service reaches a real server.

@@ -20,7 +20,7 @@ use std::path::Path;
 pub(crate) use duties::RoleError;
 pub(crate) use error::Error;
 pub(crate) use file::{ClusterSpec, LARGEST_WEIGHT};
-pub(crate) use value::{Endpoint, port, protocol, scheduler, unicast};
+pub(crate) use value::{Endpoint, listen, port, protocol, scheduler, seconds, unicast};
 
 /// Twice the size of a file with a hundred thousand services.
 const LONGEST: u64 = 64 << 20;

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::forms::deserialize_by;
 use lvs::ipvs::{AddressFamily, Netmask, Protocol, ServiceIdentity};
@@ -250,6 +251,16 @@ impl FromStr for Seconds {
             }
         }
     }
+}
+
+/// A time of the command line, written as in the file.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse().map(|time: Seconds| Duration::from_secs(time.0.into()))
+}
+
+/// A service of the command line, written as in the file.
+pub(crate) fn listen(text: &str) -> Result<ServiceIdentity, String> {
+    text.parse().map(|listen: Listen| listen.0)
 }
 
 /// A dotted mask for IPv4, a prefix length for IPv6.

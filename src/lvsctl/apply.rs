@@ -2,19 +2,20 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
-use hashbrown::HashSet;
 use serde_json::json;
 
 use super::arguments::{FileCommand, FileFlags, Options};
 use super::input::{Input, Owners};
 use super::remark::Remark;
 use super::report::{self, Direction};
-use super::runner::Session;
-use super::{Error, order, runner, status};
-use crate::engine::{Desired, Engine, Entry, Report, System};
-use crate::host::machine::{Key, Machine, Value};
-use crate::policy::{DesiredItem, MachineJournal, Owner, Role};
+use super::up::{Outcome, Up};
+use super::wait::Wait;
+use super::{Error, connections, drained, order, runner, status};
+use crate::engine::Engine;
+use crate::host::machine::Machine;
+use crate::policy::Role;
 use lvs::table;
 
 pub(super) fn run(
@@ -33,14 +34,55 @@ pub(super) fn run(
 
 fn apply(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let input = Input::load(&flags.file, flags.role)?;
-    let (report, remarks) = up(&input, flags, options)?;
-    report::print(options, output, &input, Direction::Up, &report, &remarks)?;
+    let up = Up { input: &input, flags, options };
+    let patience = flags.drain.or(input.drain()).filter(|_| !options.dry_run);
+    let mut outcome = up.run(flags.cut && patience.is_none())?;
+    if let Some(patience) = patience {
+        outcome = drained(&up, outcome, patience, output)?;
+    }
+    let Outcome { report, remarks, .. } = &outcome;
+    report::print(options, output, &input, Direction::Up, report, remarks)?;
     Ok(0)
+}
+
+/// Waits until the connections of what is to go have ended, and deletes it then, or in the end.
+fn drained(
+    up: &Up<'_>,
+    mut outcome: Outcome,
+    patience: Duration,
+    output: &mut dyn Write,
+) -> Result<Outcome, Error> {
+    let mut wait = Wait::new(patience);
+    while !outcome.departing.is_empty() {
+        let keys: Vec<table::Key> = outcome.departing.iter().map(|it| it.key).collect();
+        let counted = connections::of_destinations(&mut Machine::new()?, &keys)?;
+        let left = counted.values().filter(|(_, it)| it.are_open());
+        if left.clone().count() == keys.len() && !wait.is_over() {
+            let lines = keys.iter().filter_map(|key| Some((key, counted.get(key)?.1)));
+            if !up.options.json {
+                wait.report(output, lines)?;
+            }
+            wait.pause();
+            continue;
+        }
+        let over = wait.is_over();
+        let mut next = up.run(over && up.flags.cut)?;
+        let mut steps = std::mem::take(&mut outcome.report.steps);
+        steps.append(&mut next.report.steps);
+        next.report.steps = steps;
+        outcome = next;
+        if over {
+            break;
+        }
+    }
+    Ok(outcome)
 }
 
 fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let input = Input::load(&flags.file, flags.role)?;
-    let (report, remarks) = up(&input, flags, &Options { dry_run: true, ..options.clone() })?;
+    let options = Options { dry_run: true, ..options.clone() };
+    let up = Up { input: &input, flags, options: &options };
+    let Outcome { report, remarks, .. } = up.run(flags.cut)?;
     if options.json {
         report::write_json(output, &report, &remarks)?;
     } else {
@@ -83,6 +125,7 @@ fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error>
     let mut machine = Machine::new()?.read_only();
     let mut journal = runner::journal(&options.state_dir)?;
     let mut desired = status::journalled(|_| true, &journal);
+    drained::overlay(&mut desired, &journal);
     desired.extend(status::due(&journal));
     let findings = Engine::new(&mut machine, &mut journal).status(&desired)?;
     if findings.is_empty() && !options.json {
@@ -91,84 +134,4 @@ fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error>
     }
     let title = "the state set by lvsctl";
     Ok(status::print(options, output, &title, json!({"schema": 1}), &findings, &[])?)
-}
-
-fn up(
-    input: &Input,
-    flags: &FileFlags,
-    options: &Options,
-) -> Result<(Report<Key, Value>, Vec<Remark>), Error> {
-    let (owners, duties) = (input.owners(), input.duties()?);
-    let mut session = Session::open(options)?;
-    let mut report = session.run(
-        Direction::Up,
-        flags.allow.as_deref(),
-        |owner| owners.covers(owner),
-        |machine, journal| desired(input, flags, machine, journal),
-    )?;
-    let misordered = order::compare(&mut session.machine, &duties)?;
-    if !flags.reorder || misordered.is_empty() {
-        return Ok((report, misordered.into_iter().map(Remark::Order).collect()));
-    }
-    report.steps.extend(order::put_right(&mut session, &misordered)?);
-    Ok((report, misordered.into_iter().map(Remark::Reordered).collect()))
-}
-
-fn desired(
-    input: &Input,
-    flags: &FileFlags,
-    machine: &mut Machine,
-    journal: &MachineJournal,
-) -> Result<Vec<DesiredItem>, Error> {
-    let mut desired = input.desired(machine, journal)?;
-    if flags.keep_weights {
-        keep_weights(&mut desired, machine)?;
-    }
-    if let Some(owner) = input.owner_of_table().filter(|_| flags.exclusive) {
-        let unmanaged = unmanaged(&desired, machine, journal, &owner)?;
-        desired.extend(unmanaged);
-    }
-    Ok(desired)
-}
-
-/// `--keep-weights`: a health checker manages the weights.
-fn keep_weights(desired: &mut [DesiredItem], machine: &mut Machine) -> Result<(), Error> {
-    for item in desired {
-        let Some(Value::Table(table::Value::Destination(destination))) = &mut item.value else {
-            continue;
-        };
-        if let Some(Value::Table(table::Value::Destination(found))) = machine.read(&item.key)? {
-            destination.weight = found.weight;
-        }
-    }
-    Ok(())
-}
-
-/// `--exclusive`: `owner` owns the removal of each unmanaged entry of the table. `desired` is what the
-/// file names.
-///
-/// A removal by an earlier run stays desired, or it would be reverted now. An entry that a killed run
-/// was about to remove is in the journal and in the table; it is listed once.
-fn unmanaged(
-    desired: &[DesiredItem],
-    machine: &mut Machine,
-    journal: &MachineJournal,
-    owner: &Owner,
-) -> Result<Vec<DesiredItem>, Error> {
-    let named: HashSet<&Key> = desired.iter().map(|item| &item.key).collect();
-    let is_unmanaged = |key: &Key| {
-        let is_owned = journal.entry(key).is_some_and(|entry| !is_removal(entry));
-        !named.contains(key) && !is_owned
-    };
-    let mut entries = machine.unmanaged(|key| !is_unmanaged(key))?;
-    let there: HashSet<Key> = entries.iter().cloned().collect();
-    let removed = journal.entries().filter(|entry| is_removal(entry)).map(|entry| &entry.key);
-    let removed = removed.filter(|key| is_unmanaged(key) && !there.contains(*key));
-    entries.extend(removed.cloned());
-    let gone = |key| Desired { key, value: None, acceptable: Vec::new(), owner: owner.clone() };
-    Ok(entries.into_iter().map(gone).collect())
-}
-
-fn is_removal(entry: &Entry<Key, Value, Owner>) -> bool {
-    entry.ours.is_none() && matches!(entry.key, Key::Table(_))
 }

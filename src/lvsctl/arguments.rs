@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -10,6 +11,7 @@ use super::values::{self, Kind, RealServer};
 use crate::doctor::Symptom;
 use crate::host::InterfaceName;
 use crate::policy::{Listener, Mode, Role};
+use lvs::ipvs::ServiceIdentity;
 use lvs::netlink::Namespace;
 
 /// Default directory of the journal.
@@ -53,6 +55,11 @@ pub(super) enum Command {
     Setup(SetupCommand),
     #[command(flatten)]
     File(FileCommand),
+    /// Give a real server no new connections, and wait until those that it has have ended; exit 2 if
+    /// some have not.
+    Drain(DrainFlags),
+    /// Give a real server that was drained its previous weight again.
+    Resume(ResumeFlags),
     /// Write a systemd unit and drop-ins that apply a cluster file at every boot.
     Install(InstallFlags),
     /// Remove what `install` wrote.
@@ -112,6 +119,14 @@ pub(super) struct FileFlags {
     /// Remove every service and destination that is not in the file.
     #[arg(long)]
     pub(super) exclusive: bool,
+    /// Wait so long for the connections of real servers that the file no longer has; delete each when
+    /// it has none.
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(super) drain: Option<Duration>,
+    /// Delete real servers that the file no longer has although they have connections, and reset
+    /// these; with --drain, at the end of that time.
+    #[arg(long)]
+    pub(super) cut: bool,
     /// Put the destinations into the order of the file where the scheduler depends on it (sh, dh, mh,
     /// lblc, lblcr, fo, ovf); new connections of some clients go to another real server.
     #[arg(long)]
@@ -119,6 +134,49 @@ pub(super) struct FileFlags {
     /// Permitted kinds of change; a plan with any other is refused. All by default.
     #[arg(long, value_name = "KIND[,KIND]...", value_delimiter = ',')]
     pub(super) allow: Option<Vec<Kind>>,
+}
+
+/// A real server of the table.
+#[derive(Debug, Args)]
+pub(super) struct RealFlags {
+    /// The real server; with a port, only the destinations with that port.
+    #[arg(value_name = "REAL[:PORT]", value_parser = values::endpoint)]
+    pub(super) real: (IpAddr, Option<u16>),
+    /// Only as a destination of this service, such as tcp://192.168.10.10:80 or fwmark://7.
+    #[arg(long, value_name = "SERVICE", value_parser = values::service)]
+    pub(super) service: Option<ServiceIdentity>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DrainFlags {
+    #[command(flatten)]
+    pub(super) server: RealFlags,
+    /// How long to wait for the connections to end.
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = values::duration)]
+    pub(super) within: Duration,
+    /// What becomes of the real server then.
+    #[arg(long, value_name = "STATE", value_enum, default_value_t = Then::Keep)]
+    pub(super) then: Then,
+    /// Reset the connections that are left at the end.
+    #[arg(long)]
+    pub(super) cut: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Then {
+    /// Stay in the table with weight 0.
+    Keep,
+    /// Be deleted from the table; only if it has no connections.
+    Delete,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeFlags {
+    #[command(flatten)]
+    pub(super) server: RealFlags,
+    /// Raise the weight in steps, over this time.
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(super) over: Option<Duration>,
 }
 
 #[derive(Debug, Args)]

@@ -5,9 +5,11 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use super::drained;
 use super::error::{Error, usage};
 use crate::config::ClusterSpec;
 use crate::engine::Desired;
@@ -87,7 +89,17 @@ impl Input {
         machine: &mut Machine,
         journal: &MachineJournal,
     ) -> Result<Vec<DesiredItem>, Error> {
-        self.desired_by(|duties| desired_of(machine, duties, journal))
+        let mut desired = self.desired_by(|duties| desired_of(machine, duties, journal))?;
+        drained::overlay(&mut desired, journal);
+        Ok(desired)
+    }
+
+    /// How long `apply` waits for the connections of real servers that the file no longer has.
+    pub(super) fn drain(&self) -> Option<Duration> {
+        match self {
+            Self::Cluster { cluster, .. } => cluster.drain(),
+            Self::Table(_) => None,
+        }
     }
 
     /// [`Input::desired`], with `of_duties` for the desired state that follows from duties.

@@ -5,7 +5,11 @@
 
 mod apply;
 mod arguments;
+mod connections;
+mod departing;
 mod doctor;
+mod drain;
+mod drained;
 mod error;
 mod input;
 mod install;
@@ -19,7 +23,9 @@ mod task;
 mod temporary;
 #[cfg(test)]
 mod tests;
+mod up;
 mod values;
+mod wait;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -95,6 +101,8 @@ fn execute(arguments: Arguments, output: &mut dyn Write) -> Result<u8, Error> {
     match command {
         Command::Setup(command) => role::run(command, &options, output),
         Command::File(command) => apply::run(&command, &options, output),
+        Command::Drain(flags) => drain::drain(&flags, &options, output),
+        Command::Resume(flags) => drain::resume(&flags, &options, output),
         Command::Install(flags) => install::install(&flags, &options, output),
         Command::Uninstall(flags) => install::uninstall(&flags, &options, output),
         Command::Doctor(flags) => doctor::run(&flags, &options, output),

@@ -1,9 +1,8 @@
 //! The order of destinations where the scheduler depends on it: compared, and put right on request.
 
 use super::runner::Session;
-use super::{Error, temporary};
+use super::{Error, departing, temporary};
 use crate::engine::{Change, System};
-use crate::host::Sysctl;
 use crate::host::machine::{self, Key, Machine, Value};
 use crate::policy::{Duty, Misordered, Owned, misordered, order_matters};
 use lvs::table;
@@ -40,8 +39,7 @@ pub(super) fn put_right(
     if session.is_dry() {
         return Ok(changes);
     }
-    let keeps_connections = (Sysctl::of_ipvs("expire_nodest_conn"), "0");
-    temporary::set(session, &[keeps_connections], |session| {
+    temporary::set(session, departing::EXPIRE, "0", |session| {
         for outcome in session.machine.write_all(&changes) {
             outcome?;
         }

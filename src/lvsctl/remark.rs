@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::departing::Departing;
 use crate::policy::{Misordered, Moved};
 use lvs::table;
 
@@ -12,6 +13,12 @@ pub(super) enum Remark {
     Order(Misordered),
     /// The destinations were added again.
     Reordered(Misordered),
+    /// What is to go has connections, and stays with weight 0.
+    Quiesced(Departing),
+    /// What is to go had connections.
+    Cut(Departing),
+    /// So many connections were not reset.
+    Left(usize),
 }
 
 impl Remark {
@@ -24,6 +31,20 @@ impl Remark {
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Quiesced(Departing { key, connections, .. }) => write!(
+                f,
+                "{key} has {connections}: it stays with weight 0 and gets no new ones. The next run \
+                 deletes it if they have ended; apply --drain DURATION waits for them, apply --cut \
+                 resets them"
+            ),
+            Self::Cut(Departing { key, connections, .. }) => {
+                write!(f, "{key} goes with {connections}, which are reset")
+            }
+            Self::Left(count) => write!(
+                f,
+                "{count} connections were not reset, as by Linux before 5.9: they hang until they \
+                 time out"
+            ),
             Self::Order(found) => {
                 write!(
                     f,

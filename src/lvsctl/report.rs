@@ -53,6 +53,17 @@ fn worded(note: &Note<Key, Value>) -> String {
     }
 }
 
+/// Steps and notes.
+pub(super) fn write_done(output: &mut dyn Write, report: &Report<Key, Value>) -> io::Result<()> {
+    for command in commands(&report.steps) {
+        writeln!(output, "+ {command}")?;
+    }
+    for note in &report.notes {
+        writeln!(output, "note: {}", worded(note))?;
+    }
+    Ok(())
+}
+
 /// Steps, notes, and a summary.
 pub(super) fn write(
     output: &mut dyn Write,
@@ -61,12 +72,7 @@ pub(super) fn write(
     report: &Report<Key, Value>,
     remarks: &[Remark],
 ) -> io::Result<()> {
-    for command in commands(&report.steps) {
-        writeln!(output, "+ {command}")?;
-    }
-    for note in &report.notes {
-        writeln!(output, "note: {}", worded(note))?;
-    }
+    write_done(output, report)?;
     for remark in remarks {
         writeln!(output, "note: {remark}")?;
     }

@@ -7,9 +7,10 @@ use super::input::desired_of;
 use super::remark::Remark;
 use super::report::{self, Direction};
 use super::runner::Session;
-use super::{Error, Task, order, runner, status};
+use super::{Error, Task, departing, drained, order, runner, status};
 use crate::engine::Engine;
 use crate::host::machine::Machine;
+use crate::policy::Owner;
 
 /// What a command does with its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,19 +55,25 @@ fn change(
 ) -> Result<u8, Error> {
     let duties = task.duties();
     let mut session = Session::open(options)?;
+    let mut departing = Vec::new();
     let report = session.run(
         direction,
         None,
         |owner| task.covers(owner),
         |machine, journal| {
             task.check_other_end_of_nat(&journal.owners())?;
-            desired_of(machine, &duties, journal)
+            let mut desired = desired_of(machine, &duties, journal)?;
+            drained::overlay(&mut desired, journal);
+            let covers = |owner: &Owner| task.covers(owner);
+            departing = departing::find(&desired, machine, journal, covers, None)?;
+            departing::keep(&departing, &mut desired, machine)?;
+            Ok(desired)
         },
     )?;
-    let remarks = match direction {
-        Direction::Up => remarks(&mut session.machine, task)?,
-        Direction::Down => Vec::new(),
-    };
+    let mut remarks: Vec<Remark> = departing.into_iter().map(Remark::Quiesced).collect();
+    if direction == Direction::Up {
+        remarks.extend(self::remarks(&mut session.machine, task)?);
+    }
     report::print(options, output, task, direction, &report, &remarks)?;
     Ok(0)
 }
@@ -80,6 +87,7 @@ fn compare(task: &Task, options: &Options, output: &mut dyn Write) -> Result<u8,
     let mut journal = runner::journal(&options.state_dir)?;
     let mut desired = desired_of(&mut machine, &task.duties(), &journal)?;
     desired.extend(status::journalled(|owner| task.covers(owner), &journal));
+    drained::overlay(&mut desired, &journal);
     let findings = Engine::new(&mut machine, &mut journal).status(&desired)?;
     let remarks = remarks(&mut machine, task)?;
     Ok(status::print(options, output, task, status::of_task(task), &findings, &remarks)?)

@@ -5,10 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-use super::Error;
 use super::arguments::Options;
 use super::report::{Direction, FailedRun};
 use super::values::Kind;
+use super::{Error, drained};
 use crate::engine::{Change, DryRun, Engine, JournalFile, Lock, Report, System};
 use crate::host::machine::{self, Key, Machine, Value};
 use crate::host::namespace_cookie;
@@ -61,7 +61,12 @@ impl Session {
                 return Ok(planned);
             }
         }
-        execute(machine, journal, &covers, &desired, direction)
+        let report = execute(machine, journal, &covers, &desired, direction)?;
+        let (owners, rest) = drained::orphaned(machine, journal)?;
+        if !owners.is_empty() {
+            execute(machine, journal, &|owner| owners.contains(owner), &rest, Direction::Up)?;
+        }
+        Ok(report)
     }
 }
 

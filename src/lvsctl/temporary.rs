@@ -1,36 +1,37 @@
-//! Kernel parameters that have another value for the time of a step.
+//! Kernel parameters that have another value for the time of a step. Every run reverts what one that
+//! was killed has left.
 
 use super::Error;
-use super::report::FailedRun;
+use super::report::Direction;
 use super::runner::Session;
-use crate::engine::{Desired, Engine};
-use crate::host::machine::{Key, Value};
+use crate::engine::Desired;
+use crate::host::machine::{Key, Machine, Value};
 use crate::host::{self, Sysctl};
-use crate::policy::Owner;
+use crate::policy::{DesiredItem, MachineJournal, Owner};
 
-/// Sets the parameters, works, and reverts them, also where the work fails.
+/// Such a parameter of IPVS as a desired item.
+pub(super) fn item(parameter: &'static str, value: &str) -> DesiredItem {
+    Desired {
+        key: Key::Host(host::Key::Sysctl(Sysctl::of_ipvs(parameter))),
+        value: Some(Value::Host(value.to_owned())),
+        acceptable: Vec::new(),
+        owner: Owner::Temporary,
+    }
+}
+
+/// Sets a parameter of IPVS, works, and reverts it, also where the work fails.
 pub(super) fn set<T>(
     session: &mut Session,
-    parameters: &[(Sysctl, &str)],
+    parameter: &'static str,
+    value: &str,
     work: impl FnOnce(&mut Session) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let desired: Vec<_> = parameters
-        .iter()
-        .map(|(sysctl, value)| Desired {
-            key: Key::Host(host::Key::Sysctl(sysctl.clone())),
-            value: Some(Value::Host((*value).to_owned())),
-            acceptable: Vec::new(),
-            owner: Owner::Temporary,
-        })
-        .collect();
-    let owners = [Owner::Temporary];
-    let failed = |failure| Error::Run(FailedRun(failure));
-    Engine::new(&mut session.machine, &mut session.journal)
-        .apply(&owners, &desired)
-        .map_err(failed)?;
+    let nothing = |_: &mut Machine, _: &MachineJournal| Ok(Vec::new());
+    let items = |_: &mut Machine, _: &MachineJournal| Ok(vec![item(parameter, value)]);
+    session.run(Direction::Up, None, |_| false, items)?;
     let worked = work(session);
-    let reverted = Engine::new(&mut session.machine, &mut session.journal).revert(&owners);
+    let reverted = session.run(Direction::Down, None, |_| false, nothing);
     let worked = worked?;
-    reverted.map_err(failed)?;
+    reverted?;
     Ok(worked)
 }

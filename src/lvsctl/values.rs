@@ -1,12 +1,14 @@
 //! Values of options: text in, checked values out.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::config::{self, Endpoint, LARGEST_WEIGHT};
 use crate::policy::{Listener, Mode, Role};
+use lvs::ipvs::ServiceIdentity;
 
 /// An invalid value of an option: what is wrong, and what is valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +63,22 @@ pub(super) fn virtual_address(text: &str) -> Result<IpAddr, InvalidValue> {
 
 pub(super) fn unicast(text: &str) -> Result<IpAddr, InvalidValue> {
     config::unicast(text).map_err(InvalidValue)
+}
+
+/// `300`, `5m`, `1h`.
+pub(super) fn duration(text: &str) -> Result<Duration, InvalidValue> {
+    config::seconds(text).map_err(InvalidValue)
+}
+
+/// `tcp://192.168.10.10:80`, `fwmark://7`.
+pub(super) fn service(text: &str) -> Result<ServiceIdentity, InvalidValue> {
+    config::listen(text).map_err(InvalidValue)
+}
+
+/// `192.168.10.2`, `192.168.10.2:80`.
+pub(super) fn endpoint(text: &str) -> Result<(IpAddr, Option<u16>), InvalidValue> {
+    let Endpoint(address, port) = text.parse().map_err(InvalidValue)?;
+    Ok((address, port))
 }
 
 /// `tcp:80`.

@@ -11,6 +11,7 @@ mod cluster_file;
 mod copied_scripts;
 mod destination_order;
 mod direct_routing;
+mod draining;
 mod explanations;
 mod faults;
 mod json;

@@ -96,7 +96,7 @@ fn bash_offers_what_may_follow() {
         ("lvsctl real-server up --mode tun --v", "--vip --verbose"),
         ("lvsctl director up --mode ", "nat tun dr"),
         ("lvsctl real-server up --s", "--state-dir"),
-        ("lvsctl d", "director diff down doctor"),
+        ("lvsctl d", "director diff down drain doctor"),
         ("lvsctl apply --k", "--keep-weights"),
         ("lvsctl apply --allow ", "add edit quiesce delete"),
         ("ipvsadm -R --r", "--replace"),

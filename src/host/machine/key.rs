@@ -24,6 +24,9 @@ pub enum Key {
     Host(host::Key),
     /// Of the IPVS table.
     Table(#[serde(serialize_with = "brief_key")] table::Key),
+    /// A destination of the IPVS table while it is drained. The journal keeps what it was before apart
+    /// from the entry of whoever owns the destination.
+    Drained(#[serde(serialize_with = "brief_key")] table::Key),
 }
 
 /// The value of a key.
@@ -41,6 +44,7 @@ impl fmt::Display for Key {
         match self {
             Self::Host(key) => key.fmt(f),
             Self::Table(key) => key.fmt(f),
+            Self::Drained(key) => write!(f, "{key} (drained)"),
         }
     }
 }
@@ -171,6 +175,10 @@ mod tests {
             ),
             (
                 Key::Table(table::Key::of(identity, &server)),
+                Value::Table(table::Value::Destination(server.clone())),
+            ),
+            (
+                Key::Drained(table::Key::of(identity, &server)),
                 Value::Table(table::Value::Destination(server)),
             ),
         ]

@@ -117,7 +117,7 @@ impl System for Machine {
     fn invalidate(&mut self, changes: &[Change<Key, Value>]) {
         let Some(tables) = &mut self.tables else { return };
         for change in changes {
-            if let Key::Table(key) = &change.key {
+            if let Key::Table(key) | Key::Drained(key) = &change.key {
                 tables.invalidate(key);
             }
         }
@@ -126,8 +126,8 @@ impl System for Machine {
     fn read(&mut self, key: &Key) -> Result<Option<Value>, Error> {
         Ok(match key {
             Key::Host(key) => self.host.read(key)?.map(Value::Host),
-            Key::Table(_) if self.must_stay_unloaded() => None,
-            Key::Table(key) => self.tables()?.read(key)?.map(Value::Table),
+            Key::Table(_) | Key::Drained(_) if self.must_stay_unloaded() => None,
+            Key::Table(key) | Key::Drained(key) => self.tables()?.read(key)?.map(Value::Table),
         })
     }
 
@@ -148,7 +148,10 @@ impl System for Machine {
 
     /// Services and destinations: none depends on the value of another.
     fn is_batched(key: &Key) -> bool {
-        matches!(key, Key::Table(table::Key::Service(_) | table::Key::Destination { .. }))
+        matches!(
+            key,
+            Key::Table(table::Key::Service(_) | table::Key::Destination { .. }) | Key::Drained(_)
+        )
     }
 
     fn order_batch(changes: &mut [Change<Key, Value>]) {
@@ -173,13 +176,14 @@ impl System for Machine {
     fn is_orphaned(&mut self, key: &Key) -> Result<bool, Error> {
         match key {
             Key::Host(key) => Ok(self.host.is_orphaned(key)?),
-            Key::Table(_) => Ok(false),
+            Key::Table(_) | Key::Drained(_) => Ok(false),
         }
     }
 
     fn parent(key: &Key) -> Option<Key> {
         match key {
-            Key::Table(table::Key::Destination { service, .. }) => {
+            Key::Table(table::Key::Destination { service, .. })
+            | Key::Drained(table::Key::Destination { service, .. }) => {
                 Some(Key::Table(table::Key::Service(*service)))
             }
             _ => None,
@@ -255,7 +259,7 @@ fn split(change: &Change<Key, Value>) -> Option<Half> {
             let key = key.clone();
             Some(Half::Host(Change { key, from, to }))
         }
-        Key::Table(key) => {
+        Key::Table(key) | Key::Drained(key) => {
             let entry = |value: &Value| match value {
                 Value::Table(value) => Some(value.clone()),
                 Value::Host(_) => None,

@@ -83,7 +83,7 @@ fn journalled_fact(entry: &Entry<Key, Value, Owner>) -> JournalEntry {
             fact.value = value.clone().and_then(host);
         }
         (Key::Table(key), Some(Value::Table(value))) => fact.entry = Some((*key, value.clone())),
-        (Key::Table(_), _) => {}
+        (Key::Table(_) | Key::Drained(_), _) => {}
     }
     fact
 }
@@ -184,7 +184,7 @@ impl Source<'_> {
 fn compare_with_snapshot(input: &Input, facts: &mut Facts) -> Result<Vec<DesiredEntry>, Error> {
     let value = |key: &Key| match key {
         Key::Host(key) => facts.network.value(key).map(|value| value.map(Value::Host)),
-        Key::Table(key) => Some(facts.value(key).map(Value::Table)),
+        Key::Table(key) | Key::Drained(key) => Some(facts.value(key).map(Value::Table)),
     };
     let actual = ActualState::of_inventory(&facts.network);
     let (mut entries, mut unknown) = (Vec::new(), Vec::new());
@@ -222,7 +222,7 @@ fn compared(item: DesiredItem, actual: Option<Value>) -> DesiredEntry {
         Key::Host(key) => {
             Step::Host(Change { key, from: actual.and_then(host), to: item.value.and_then(host) })
         }
-        Key::Table(key) => {
+        Key::Table(key) | Key::Drained(key) => {
             let (from, to) = (actual.and_then(table), item.value.and_then(table));
             Step::Table(Change { key, from, to })
         }

@@ -1,0 +1,55 @@
+//! Waiting for connections to end, with a line per change.
+
+use std::io::{self, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::connections::Connections;
+use lvs::table;
+
+/// How often the kernel is asked.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How often a line is printed at most.
+const BETWEEN_LINES: Duration = Duration::from_secs(5);
+
+/// A deadline, and what was printed last.
+pub(super) struct Wait {
+    deadline: Instant,
+    printed: Option<(Instant, Vec<(table::Key, Connections)>)>,
+}
+
+impl Wait {
+    pub(super) fn new(patience: Duration) -> Self {
+        Self { deadline: Instant::now() + patience, printed: None }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    pub(super) fn pause(&self) {
+        thread::sleep(PAUSE.min(self.deadline.saturating_duration_since(Instant::now())));
+    }
+
+    /// Prints a line per destination whose connections changed since the last time.
+    pub(super) fn report<'a>(
+        &mut self,
+        output: &mut dyn Write,
+        counted: impl Iterator<Item = (&'a table::Key, Connections)>,
+    ) -> io::Result<()> {
+        let counted: Vec<_> = counted.map(|(key, connections)| (*key, connections)).collect();
+        let known = match &self.printed {
+            Some((at, known)) if at.elapsed() < BETWEEN_LINES || *known == counted => return Ok(()),
+            Some((_, known)) => known.as_slice(),
+            None => &[],
+        };
+        let left = self.deadline.saturating_duration_since(Instant::now()).as_secs_f32().ceil();
+        for (key, connections) in counted.iter().filter(|entry| !known.contains(entry)) {
+            writeln!(output, "draining {key}: {connections}, {left} s left")?;
+        }
+        output.flush()?;
+        self.printed = Some((Instant::now(), counted));
+        Ok(())
+    }
+}
