@@ -108,6 +108,11 @@ pub(crate) fn socket_of_other_family() -> Result<Traced<Socket>, Error> {
     Ok(Traced { transport: Socket::new()?, describe: hex })
 }
 
+/// Opens a traced socket for route netlink.
+pub(crate) fn route_socket() -> Result<Traced<Socket>, Error> {
+    Ok(Traced { transport: Socket::route()?, describe: route })
+}
+
 impl<T: Transport> Transport for Traced<T> {
     fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
         sent(datagram, self.describe);

@@ -8,9 +8,7 @@ use super::facts::{Facts, Listener, ServiceState};
 use super::finding::{Fault, Step};
 use super::symptom::Symptom;
 use crate::engine::Change;
-use crate::host::{
-    self, AddressState, Effective, InterfaceName, Inventory, PRESENT, Sysctl, Topology, host_prefix,
-};
+use crate::host::{self, Address, Effective, InterfaceName, PRESENT, State, Sysctl, host_prefix};
 use crate::policy::loose_filter;
 use lvs::ipvs::{DestinationEntry, Forwarding, ServiceIdentity, Timeouts};
 use lvs::table;
@@ -22,7 +20,6 @@ pub(super) const STRICT_FILTER: u32 = 1;
 pub(super) struct Context<'a> {
     pub(super) facts: &'a Facts,
     pub(super) expectation: &'a Expectation,
-    pub(super) topology: Topology,
     pub(super) symptom: Option<Symptom>,
 }
 
@@ -32,10 +29,10 @@ impl<'a> Context<'a> {
         expectation: &'a Expectation,
         symptom: Option<Symptom>,
     ) -> Self {
-        Self { facts, expectation, topology: facts.network.topology(), symptom }
+        Self { facts, expectation, symptom }
     }
 
-    pub(super) fn network(&self) -> &'a Inventory {
+    pub(super) fn network(&self) -> &'a State {
         &self.facts.network
     }
 
@@ -94,8 +91,8 @@ impl<'a> Context<'a> {
     }
 
     /// Every assignment of an address to an interface of this machine.
-    pub(super) fn assignments(&self, address: IpAddr) -> impl Iterator<Item = &'a AddressState> {
-        self.network().addresses.iter().filter(move |state| state.assigned.address == address)
+    pub(super) fn assignments(&self, address: IpAddr) -> impl Iterator<Item = &'a Address> {
+        self.network().addresses.iter().filter(move |state| state.address == address)
     }
 
     pub(super) fn is_own(&self, address: IpAddr) -> bool {
@@ -105,7 +102,7 @@ impl<'a> Context<'a> {
     /// The interface on which neighbours may resolve a virtual address: the one whose subnet holds
     /// it.
     pub(super) fn facing(&self, address: IpAddr) -> Option<&InterfaceName> {
-        let device = self.topology.on_link(address)?;
+        let device = self.network().on_link(address)?;
         self.network().link(device).filter(|link| link.arp).map(|_| device)
     }
 
@@ -152,9 +149,10 @@ impl<'a> Context<'a> {
         self.facts.journal.iter().filter_map(|entry| {
             let key = entry.key.as_ref()?;
             let from = self.network().value(key).unwrap_or_else(|| entry.found.clone());
-            let to = entry.value.clone();
-            let differs = to.is_some() && from != to;
-            differs.then(|| (key, Step::Host(Change { key: key.clone(), from, to })))
+            let to = entry.value.clone()?;
+            let is_same = from.as_ref().is_some_and(|from| host::is_same(from, &to));
+            let to = Some(to);
+            (!is_same).then(|| (key, Step::Host(Change { key: key.clone(), from, to })))
         })
     }
 
@@ -202,7 +200,7 @@ impl<'a> Context<'a> {
         let ours = self.facts.journal.iter().filter(|entry| {
             matches!(entry.key, Some(host::Key::Rule { .. })) && entry.value.is_some()
         });
-        self.network().policy_rules.saturating_sub(ours.count())
+        self.network().unusual_rules().saturating_sub(ours.count())
     }
 }
 
@@ -228,9 +226,8 @@ pub(super) fn add_address(address: IpAddr, device: &InterfaceName) -> Step {
 }
 
 /// The step that deletes an address.
-pub(super) fn delete_address(state: &AddressState) -> Step {
-    let assigned = state.assigned.clone();
-    let (address, prefix, device) = (assigned.address, assigned.prefix, assigned.device);
+pub(super) fn delete_address(state: &Address) -> Step {
+    let (address, prefix, device) = (state.address, state.prefix, state.interface.name.clone());
     let key = host::Key::Address { address, prefix, device };
     Step::Host(Change { key, from: Some(PRESENT.to_owned()), to: None })
 }

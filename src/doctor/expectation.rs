@@ -9,8 +9,7 @@ use std::net::IpAddr;
 use super::facts::Facts;
 use super::finding::Step;
 use crate::host::{
-    self, AddressState, Combination, Effective, InterfaceName, Inventory, Sysctl, Topology,
-    host_prefix,
+    self, Address, Combination, Effective, InterfaceName, State, Sysctl, host_prefix,
 };
 use crate::policy::{Owner, Role};
 use lvs::ipvs::{Forwarding, Service, ServiceIdentity, Timeouts};
@@ -72,15 +71,14 @@ impl Expectation {
         for owner in addresses().filter(|owner| owner.role == Role::RealServer) {
             found.serve(owner.vip, owner.mode.forwarding(), true);
         }
-        let topology = facts.network.topology();
         for state in &facts.network.addresses {
-            let address = state.assigned.address;
+            let address = state.address;
             let directed = directs(facts, address)
                 || addresses().any(|it| it.role == Role::Director && it.vip == address);
             if directed {
                 continue;
             }
-            if let Some(forwarding) = evident_forwarding(facts, &topology, state) {
+            if let Some(forwarding) = evident_forwarding(facts, state) {
                 found.serve(address, forwarding, false);
             }
         }
@@ -144,30 +142,25 @@ fn directs(facts: &Facts, address: IpAddr) -> bool {
 /// resolve it. Others, such as router IDs and anycast addresses, have nothing to do with LVS. An
 /// address on a tunnel counts unless routes lead to gateways behind the tunnel, as on the nodes of
 /// a container network.
-fn evident_forwarding(
-    facts: &Facts,
-    topology: &Topology,
-    state: &AddressState,
-) -> Option<Forwarding> {
-    let assigned = &state.assigned;
-    let (address, device) = (assigned.address, &assigned.device);
+fn evident_forwarding(facts: &Facts, state: &Address) -> Option<Forwarding> {
+    let (address, device) = (state.address, &state.interface.name);
     if address.is_loopback() || is_link_local(address) {
         return None;
     }
     if *device == InterfaceName::loopback() {
-        let facing = topology.on_link(address)?;
+        let facing = facts.network.on_link(address)?;
         return (facing != device && !is_fallback_tunnel(facing))
             .then_some(Forwarding::DirectRouting);
     }
-    let routes = &facts.network.routes;
-    let sends = routes.iter().any(|route| route.device == *device && route.gateway.is_some());
+    let routes = || facts.network.main_routes();
+    let sends = routes().any(|it| it.device() == Some(device) && it.gateway().is_some());
     let overlaps = || {
-        let mut others = routes.iter().filter(|route| {
-            route.device != *device && route.gateway.is_none() && route.prefix != 0
+        let mut others = routes().filter(|route| {
+            route.device() != Some(device) && route.gateway().is_none() && route.prefix != 0
         });
         others.any(|route| route.prefix < host_prefix(address) && route.leads_to(address))
     };
-    let is_vip = assigned.prefix == host_prefix(address) || overlaps();
+    let is_vip = state.prefix == host_prefix(address) || overlaps();
     (is_fallback_tunnel(device) && !sends && is_vip).then_some(Forwarding::Tunnel)
 }
 
@@ -198,7 +191,7 @@ impl DesiredState {
     /// A parameter that also exists for all interfaces is judged by its effective value, which more
     /// than one pair of values gives. ARP suppression is left to the checks, which know the
     /// interface that counts.
-    pub(super) fn differences(&self, network: &Inventory) -> Vec<&DesiredEntry> {
+    pub(super) fn differences(&self, network: &State) -> Vec<&DesiredEntry> {
         let counts = |entry: &&DesiredEntry| match entry.sysctl() {
             Some(sysctl) => match sysctl.parameter() {
                 Some((_, "arp_ignore" | "arp_announce")) => false,
@@ -214,7 +207,7 @@ impl DesiredState {
 
     /// Whether the effective value of a parameter differs on an interface that the parameter of
     /// `of`, an interface or `all`, applies to.
-    fn is_effective(&self, of: &str, parameter: &str, network: &Inventory) -> bool {
+    fn is_effective(&self, of: &str, parameter: &str, network: &State) -> bool {
         self.entries.iter().any(|entry| {
             let Some((device, name)) = entry.sysctl().and_then(Sysctl::parameter) else {
                 return false;

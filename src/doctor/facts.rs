@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::host::{self, InterfaceName, Inventory, Sysctl};
+use crate::host::{self, InterfaceName, State, Sysctl};
 use crate::policy::Owner;
 use lvs::ipvs::{
     Daemon, Destination, DestinationEntry, Protocol, ServiceEntry, ServiceIdentity, Timeouts,
@@ -20,7 +20,7 @@ pub struct Facts {
     /// Version of this format.
     pub(crate) schema: u32,
     pub(crate) kernel: Kernel,
-    pub(crate) network: Inventory,
+    pub(crate) network: State,
     /// `None` if IPVS is not loaded or its table could not be read.
     pub(crate) table: Option<Table>,
     /// `None` if the sockets could not be read.
@@ -50,7 +50,7 @@ pub struct Facts {
 }
 
 /// Version of the format of [`Facts`].
-pub(super) const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 2;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Kernel {
@@ -127,7 +127,7 @@ pub(crate) struct JournalEntry {
     /// The entry of the IPVS table that was created.
     #[serde(default)]
     pub(crate) entry: Option<(table::Key, table::Value)>,
-    /// The actual value, for keys that the inventory does not hold.
+    /// The actual value, for keys whose value the state does not have.
     #[serde(default)]
     pub(crate) found: Option<String>,
 }

@@ -89,7 +89,7 @@ mod tests {
 
     use super::facts::{Listener, ServiceState, Table};
     use super::*;
-    use crate::host::{self, AddressState, AssignedAddress, InterfaceName, KnownRoute, LinkState};
+    use crate::host::{self, Address, Interface, InterfaceName, Link, NextHop, Route};
     use lvs::ipvs::{
         Destination, DestinationEntry, Forwarding, Service, ServiceEntry, ServiceIdentity, Stats,
         Timeouts,
@@ -97,39 +97,31 @@ mod tests {
 
     const VIP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 10, 10));
 
-    fn link(name: &str, kind: &str, arp: bool) -> LinkState {
-        LinkState {
-            name: name.parse().unwrap(),
-            index: 1,
-            hardware: None,
-            kind: kind.to_owned(),
+    fn link(name: &str, kind: &str, arp: bool) -> Link {
+        Link {
+            kind: kind.to_owned().into(),
             up: true,
             carrier: true,
             arp,
-            master: None,
             mtu: 1500,
-            receive_dropped: 0,
-            transmit_dropped: 0,
+            ..Link::new(interface(name).index, name.parse().unwrap())
         }
     }
 
-    fn address(address: &str, prefix: u8, device: &str) -> AddressState {
-        let device = device.parse().unwrap();
-        AddressState {
-            assigned: AssignedAddress { address: address.parse().unwrap(), prefix, device },
-            duplicate: false,
-            host_scope: false,
-        }
+    fn interface(name: &str) -> Interface {
+        let index = ["", "lo", "eth0"].iter().position(|known| *known == name);
+        Interface { index: index.unwrap_or_default() as u32, name: name.parse().unwrap() }
     }
 
-    fn route(to: &str, prefix: u8, gateway: Option<&str>, device: &str) -> KnownRoute {
-        KnownRoute {
-            destination: to.parse().unwrap(),
-            prefix,
-            metric: 0,
-            gateway: gateway.map(|gateway| gateway.parse().unwrap()),
-            device: device.parse().unwrap(),
-        }
+    fn address(address: &str, prefix: u8, device: &str) -> Address {
+        Address::new(address.parse().unwrap(), prefix, interface(device))
+    }
+
+    fn route(to: &str, prefix: u8, gateway: Option<&str>, device: &str) -> Route {
+        let interface = Some(interface(device));
+        let gateway = gateway.map(|gateway| gateway.parse().unwrap());
+        let hop = NextHop { gateway, interface, weight: 1, ..NextHop::default() };
+        Route::new(to.parse().unwrap(), prefix, hop)
     }
 
     /// A machine with one network interface.
@@ -231,7 +223,7 @@ mod tests {
     #[test]
     fn crowded_connection_table_is_found() {
         let mut facts = machine();
-        facts.network.local = vec![host::Prefix { address: VIP, length: 32 }];
+        facts.network.routes.push(Route::local(host::Prefix { address: VIP, length: 32 }));
         facts.table = Some(table(8192));
         assert!(found(&facts).is_empty(), "two per bucket are allowed");
         facts.table = Some(table(8193));
@@ -251,7 +243,7 @@ mod tests {
 
     #[test]
     fn address_on_loopback_makes_a_real_server_in_a_subnet_of_another_interface() {
-        let role = |state: AddressState| {
+        let role = |state: Address| {
             let mut facts = machine();
             facts.network.addresses.push(state);
             Expectation::evident(&facts).role()
@@ -287,8 +279,11 @@ mod tests {
             key: Some(host::Key::LinkUp(InterfaceName::tunl0())),
             ..journalled("real-server tun 192.168.10.10").remove(0)
         }];
-        facts.network.sources =
-            vec![host::Source { towards: VIP, source: VIP, device: InterfaceName::loopback() }];
+        facts.network.sources = vec![host::SourceAddress {
+            towards: VIP,
+            source: VIP,
+            device: InterfaceName::loopback(),
+        }];
         let text = serde_json::to_string(&facts).unwrap();
         assert_eq!(serde_json::from_str::<Facts>(&text).unwrap(), facts);
     }

@@ -1,7 +1,6 @@
 //! Addresses of interfaces; a full address is one with all its attributes: label, scope, broadcast
 //! address, lifetimes.
 
-use std::collections::HashMap;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -13,7 +12,7 @@ use rtnetlink::packet_route::address::{
 use rtnetlink::{Error, Handle};
 
 use super::link::is_errno;
-use super::{AssignedAddress, InterfaceName, message, route};
+use super::{InterfaceName, message, route};
 
 /// The length in bits of the prefix that holds one address only: 32 or 128.
 pub(crate) const fn host_prefix(address: IpAddr) -> u8 {
@@ -40,23 +39,6 @@ pub(super) async fn find(
         }
     }
     Ok(found)
-}
-
-pub(super) async fn list(
-    handle: &Handle,
-    names: &HashMap<u32, InterfaceName>,
-) -> Result<Vec<AssignedAddress>, Error> {
-    let mut messages = handle.address().get().execute();
-    let mut addresses = Vec::new();
-    while let Some(message) = messages.try_next().await? {
-        if let (Some(address), Some(device)) =
-            (address_of(&message), names.get(&message.header.index))
-        {
-            let prefix = message.header.prefix_len;
-            addresses.push(AssignedAddress { address, prefix, device: device.clone() });
-        }
-    }
-    Ok(addresses)
 }
 
 /// `IFA_LOCAL` where there is one: of a point-to-point interface, `IFA_ADDRESS` is the peer's
@@ -318,6 +300,7 @@ mod tests {
     use rtnetlink::AddressMessageBuilder;
 
     use super::*;
+    use crate::host::without_message;
 
     fn device(name: &str) -> InterfaceName {
         name.parse().unwrap()
@@ -345,7 +328,7 @@ mod tests {
             lifetime(FOREVER, FOREVER),
         ]);
         let value = value(kept(found), &device("eth2"));
-        assert_eq!(message::without_message(&value), "scope global");
+        assert_eq!(without_message(&value), "scope global");
         let mut plain = of(Vec::new());
         plain.header.index = 0;
         assert_eq!(message::decode::<AddressMessage>(&value), Some(plain));
@@ -354,7 +337,7 @@ mod tests {
     #[test]
     fn address_lifetime_is_kept_as_its_end() {
         let said = value(kept(of(vec![lifetime(0, 500)])), &device("eth2"));
-        assert!(message::without_message(&said).ends_with(" preferred_lft 0"), "{said}");
+        assert!(without_message(&said).ends_with(" preferred_lft 0"), "{said}");
         let message: AddressMessage = message::decode(&said).unwrap();
         let Some(AddressAttribute::CacheInfo(lifetime)) = message.attributes.last() else {
             panic!("{message:?}");
@@ -375,7 +358,7 @@ mod tests {
             let label = AddressAttribute::Label(label.to_owned());
             let found = value(kept(of(vec![label])), &port);
             let moved = relabel_address(&found, &port, &bond).unwrap();
-            assert_eq!(message::without_message(&moved), desired);
+            assert_eq!(without_message(&moved), desired);
         }
         assert_eq!(relabel_address("present", &port, &bond), None);
     }

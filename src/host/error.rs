@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::state::Failure;
 use lvs::netlink;
 
 /// The network of this machine cannot be read or changed.
@@ -50,6 +51,12 @@ impl Error {
             netlink::Error::TimedOut(seconds) => Self::TimedOut { what, seconds },
             other => Self::Garbled { what, reason: other.to_string() },
         }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::generic(format!("reading {}", failure.what), failure.error)
     }
 }
 

@@ -5,7 +5,7 @@ use netlink_packet_core::{
 };
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 
-use super::FouPort;
+use super::state::FouPort;
 use crate::trace;
 use lvs::ipvs::AddressFamily;
 use lvs::netlink::{Connection, Error};

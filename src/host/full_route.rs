@@ -1,22 +1,19 @@
 //! Routes with all their attributes, in any table.
 
-use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use netlink_packet_core::Nla;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{
     RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope,
-    RouteType,
 };
 use rtnetlink::{Error, Handle};
 use serde::{Deserialize, Serialize};
 
 use super::link::is_errno;
-use super::{InterfaceName, host_prefix, message, route};
+use super::{InterfaceName, message, route};
 
 /// How often a route is tried whose source address is tentative, each quarter of a second.
 const ATTEMPTS: u32 = 20;
@@ -62,6 +59,20 @@ impl FullRoute {
 
     pub(super) const fn ip(&self) -> &'static str {
         if self.destination.is_ipv4() { "ip" } else { "ip -6" }
+    }
+
+    /// The identity of a route through one interface; `None` of others.
+    pub(super) fn of_route(route: &super::state::Route) -> Option<Self> {
+        let [hop] = &route.hops[..] else { return None };
+        let device = hop.interface.as_ref().filter(|_| route.nexthop_object.is_none())?;
+        Some(Self {
+            table: route.table,
+            destination: route.destination,
+            prefix: route.prefix,
+            tos: route.tos,
+            metric: route.metric,
+            device: device.name.clone(),
+        })
     }
 
     fn of(message: &RouteMessage, device: &InterfaceName) -> Self {
@@ -199,9 +210,6 @@ pub(super) fn value(message: RouteMessage) -> String {
     message::value(&words, &message)
 }
 
-/// `RT_TABLE_DEFAULT`, `RT_TABLE_MAIN` and `RT_TABLE_LOCAL`.
-const KERNEL_TABLES: RangeInclusive<u32> = 253..=255;
-
 /// A route of a dump.
 struct Found {
     identity: FullRoute,
@@ -236,56 +244,6 @@ pub(super) async fn list(
     Ok(Ok(list.into_iter().map(|found| (found.identity, value(kept(found.message)))).collect()))
 }
 
-/// The routes by which the machine reaches others: the unicast routes of the main table, those with a
-/// gateway last. Excludes host routes on a link, such as virtual addresses have, and routes without
-/// clients: those to link-local addresses, and duplicates.
-pub(super) async fn outbound_routes(
-    handle: &Handle,
-    names: &HashMap<u32, InterfaceName>,
-) -> Result<Vec<(FullRoute, String)>, Error> {
-    let mut routes = Vec::new();
-    each(handle, |message| {
-        let Some(device) = device(&message, names) else { return };
-        let (identity, header) = (FullRoute::of(&message, device), &message.header);
-        let (kind, is_host) = (header.kind, identity.prefix == host_prefix(identity.destination));
-        let is_object =
-            message.attributes.iter().any(|found| matches!(found, RouteAttribute::NhId(_)));
-        let in_main = header.table == RouteHeader::RT_TABLE_MAIN;
-        let found = Found { identity, message };
-        if in_main && !is_object && kind == RouteType::Unicast && (found.has_gateway() || !is_host)
-        {
-            routes.push(found);
-        }
-    })
-    .await?;
-    routes.sort_by_key(Found::has_gateway);
-    let mut seen = HashSet::new();
-    routes.retain(|found| {
-        let FullRoute { destination, prefix, tos, metric, .. } = found.identity;
-        let is_local =
-            matches!(destination, IpAddr::V6(address) if address.is_unicast_link_local());
-        !is_local && seen.insert((destination, prefix, tos, metric))
-    });
-    Ok(routes.into_iter().map(|found| (found.identity, value(kept(found.message)))).collect())
-}
-
-/// The routes through one interface in tables other than the kernel's three.
-pub(super) async fn of_other_tables(
-    handle: &Handle,
-    names: &HashMap<u32, InterfaceName>,
-) -> Result<Vec<(FullRoute, String)>, Error> {
-    let mut found = Vec::new();
-    each(handle, |message| {
-        let Some(device) = device(&message, names) else { return };
-        let route = FullRoute::of(&message, device);
-        if !KERNEL_TABLES.contains(&route.table) && !is_made_by_kernel(&message) {
-            found.push((route, value(kept(message))));
-        }
-    })
-    .await?;
-    Ok(found)
-}
-
 /// The routes through an interface that the kernel did not make, and a shared one if there is any.
 async fn dump(
     handle: &Handle,
@@ -315,17 +273,6 @@ async fn each(handle: &Handle, mut visit: impl FnMut(RouteMessage)) -> Result<()
         route::each(handle, route::filter_all_tables(family), &mut visit).await?;
     }
     Ok(())
-}
-
-/// The output interface of a route.
-fn device<'a>(
-    message: &RouteMessage,
-    names: &'a HashMap<u32, InterfaceName>,
-) -> Option<&'a InterfaceName> {
-    message.attributes.iter().find_map(|attribute| match attribute {
-        RouteAttribute::Oif(index) => names.get(index),
-        _ => None,
-    })
 }
 
 enum Use {
@@ -376,6 +323,7 @@ mod tests {
     use rtnetlink::packet_route::route::{RouteAddress, RouteNextHop};
 
     use super::*;
+    use crate::host::without_message;
 
     fn default_route(attributes: Vec<RouteAttribute>) -> RouteMessage {
         let mut message = RouteMessageBuilder::<IpAddr>::new().output_interface(7).build();
@@ -401,7 +349,7 @@ mod tests {
         let identity = FullRoute::of(&found, &device);
         assert_eq!(identity.to_string(), "route default table 100 metric 5 dev eth2");
         let value = value(kept(found.clone()));
-        assert_eq!(message::without_message(&value), "via 192.0.2.1 proto 4 advmss 1440");
+        assert_eq!(without_message(&value), "via 192.0.2.1 proto 4 advmss 1440");
         let decoded: RouteMessage = message::decode(&value).unwrap();
         assert_eq!(decoded.header.table, 0);
         let kinds: Vec<_> = decoded.attributes.iter().map(Nla::kind).collect();

@@ -47,6 +47,17 @@ impl InterfaceName {
         Self("lo".to_owned())
     }
 
+    /// A name as the kernel reports it. Bytes that are not UTF-8 become question marks, so that the
+    /// interface does not disappear; it cannot be changed by this name.
+    pub(super) fn from_kernel(bytes: &[u8]) -> Self {
+        let mut name = String::with_capacity(bytes.len());
+        for chunk in bytes.utf8_chunks() {
+            name.push_str(chunk.valid());
+            name.extend(chunk.invalid().iter().map(|_| '?'));
+        }
+        Self(name)
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {

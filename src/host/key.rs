@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::link::FALLBACK_TUNNELS;
-use super::{FullRoute, InterfaceName, Sysctl, message};
+use super::{FullRoute, InterfaceName, Sysctl, without_message};
 use crate::engine::Change;
 use lvs::ipvs::AddressFamily;
 
@@ -159,7 +159,7 @@ impl Key {
             Self::Address { address, prefix, device }
             | Self::FullAddress { address, prefix, device } => {
                 let options = match (address, to) {
-                    (_, Some(to)) if to != PRESENT => format!(" {}", message::without_message(to)),
+                    (_, Some(to)) if to != PRESENT => format!(" {}", without_message(to)),
                     (IpAddr::V6(_), Some(_)) => " preferred_lft 0 nodad".to_owned(),
                     (_, None) => peer(change.from.as_deref()),
                     _ => String::new(),
@@ -172,8 +172,7 @@ impl Key {
             }
             Self::FullRoute(route) => {
                 let verb = if change.from.is_some() && to.is_some() { "replace" } else { verb };
-                let options =
-                    to.map(|to| format!(" {}", message::without_message(to))).unwrap_or_default();
+                let options = to.map(|to| format!(" {}", without_message(to))).unwrap_or_default();
                 let (ip, words, device) = (route.ip(), route.words(), &route.device);
                 format!("{ip} route {verb} {words} dev {device}{options}")
             }
@@ -187,7 +186,7 @@ impl Key {
                 };
                 match to {
                     Some(to) => {
-                        let words = message::without_message(to);
+                        let words = without_message(to);
                         format!("{ip} route replace default {words}{metric}")
                     }
                     None => format!("{ip} route del default{metric}"),

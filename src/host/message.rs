@@ -13,12 +13,6 @@ pub(super) fn value(words: &str, message: &impl Emitable) -> String {
     format!("{words}{MESSAGE}{digits}")
 }
 
-/// The words of a value without the message: `ip` syntax.
-#[must_use]
-pub fn without_message(value: &str) -> &str {
-    value.split_once(MESSAGE).map_or(value, |(words, _)| words)
-}
-
 pub(super) fn has_message(value: &str) -> bool {
     value.contains(MESSAGE)
 }
@@ -38,6 +32,7 @@ mod tests {
     use rtnetlink::packet_route::route::RouteMessage;
 
     use super::*;
+    use crate::host::without_message;
 
     #[test]
     fn message_behind_words_round_trips() {

@@ -8,8 +8,9 @@ mod effective;
 mod error;
 mod fou;
 mod full_route;
+mod gather;
 mod interface;
-mod inventory;
+mod kept;
 mod key;
 mod link;
 mod link_kind;
@@ -19,15 +20,16 @@ mod network;
 mod route;
 mod route_mss;
 mod rule;
+pub(crate) mod state;
 mod sysctl;
-mod topology;
+mod value;
 
 pub use error::Error;
 pub use full_route::FullRoute;
 pub use interface::{InterfaceName, InvalidInterfaceName};
+pub use kept::without_message;
 pub use key::{DOWN, Key, PRESENT, UP};
 pub use link_kind::{BondMode, InvalidBondMode};
-pub use message::without_message;
 pub use network::Host;
 pub use sysctl::{InvalidSysctl, Sysctl};
 
@@ -35,11 +37,11 @@ pub(crate) use address::{host_prefix, relabel_address};
 pub(crate) use effective::{Combination, Effective};
 pub(crate) use fou::GUE;
 pub(crate) use interface::Manager;
-#[cfg(test)]
-pub(crate) use inventory::Source;
-pub(crate) use inventory::{AddressState, FouPort, Inventory, LinkState, SourceRule};
+pub(crate) use kept::default_metric;
+pub(crate) use kept::is_same;
 pub(crate) use link::{is_fallback_tunnel, is_tunnel, tunnel_module};
 pub(crate) use network::namespace_cookie;
-pub(crate) use route::default_metric;
 pub(crate) use route_mss::DefaultRouteMss;
-pub(crate) use topology::{AssignedAddress, KnownRoute, Prefix, Topology};
+pub(crate) use state::{Address, Link, Prefix, Route, Scope, State};
+#[cfg(test)]
+pub(crate) use state::{Interface, NextHop, SourceAddress};

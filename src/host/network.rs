@@ -10,13 +10,13 @@ use rtnetlink::Handle;
 use rtnetlink::sys::AsyncSocket;
 use tokio::runtime::{Builder, Runtime};
 
+use super::rule::SourceRule;
 use super::{
-    DOWN, DefaultRouteMss, Error, FullRoute, InterfaceName, Key, PRESENT, SourceRule, Topology, UP,
-    address, fou, full_route, link, link_kind, route, route_mss, rule,
+    DOWN, Error, InterfaceName, Key, PRESENT, UP, address, fou, full_route, link, link_kind, route,
+    route_mss, rule,
 };
 use crate::engine::Change;
 use crate::trace::RouteSocket;
-use lvs::ipvs::AddressFamily;
 
 /// netlink-proto never answers a request whose reply was lost in a full buffer.
 const SECONDS: u64 = 10;
@@ -117,30 +117,6 @@ impl Host {
         let routes = routes.into_iter().map(|(route, value)| (Key::FullRoute(route), value));
         let mtu = (Key::Mtu(device.clone()), link.mtu.to_string());
         Ok(routes.chain(addresses.into_iter().map(address)).chain([mtu]).collect())
-    }
-
-    /// The routes by which the machine reaches others; see [`full_route::outbound_routes`].
-    pub(crate) fn outbound_routes(&self) -> Result<Vec<(FullRoute, String)>, Error> {
-        let names = self.names()?;
-        let routes = full_route::outbound_routes(&self.handle, &names);
-        self.wait("dumping the routes".to_owned(), routes)
-    }
-
-    /// The default routes of the main table, with the MSS that they announce.
-    pub(crate) fn default_routes(
-        &self,
-        family: AddressFamily,
-    ) -> Result<Vec<DefaultRouteMss>, Error> {
-        self.wait("dumping the routes".to_owned(), route_mss::list(&self.handle, family))
-    }
-
-    pub(crate) fn topology(&self) -> Result<Topology, Error> {
-        let names = self.names()?;
-        let addresses = address::list(&self.handle, &names);
-        let addresses = self.wait("dumping the addresses".to_owned(), addresses)?;
-        let routes = route::list(&self.handle, &names);
-        let routes = self.wait("dumping the routes".to_owned(), routes)?;
-        Ok(Topology { addresses, routes })
     }
 
     /// Reads the actual value of a key; `None` where there is none.

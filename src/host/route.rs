@@ -7,9 +7,8 @@
 //! Its value is as in `ip route`, `via 192.168.20.254 dev eth0`. For a route with more attributes the
 //! kernel's message follows, so that the journal keeps all of them.
 
-use std::collections::HashMap;
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use futures_util::TryStreamExt;
 use rtnetlink::packet_route::AddressFamily;
@@ -20,7 +19,7 @@ use rtnetlink::packet_route::route::{
 use rtnetlink::{Error, Handle, RouteMessageBuilder};
 
 use super::link::{self, is_errno};
-use super::{InterfaceName, KnownRoute, message};
+use super::{InterfaceName, message};
 use lvs::ipvs;
 
 pub(super) const fn family(family: ipvs::AddressFamily) -> AddressFamily {
@@ -83,46 +82,6 @@ pub(super) async fn remove(handle: &Handle, route: Option<RouteMessage>) -> Resu
         Err(error) if is_errno(&error, libc::ESRCH) => Ok(()),
         result => result,
     }
-}
-
-/// The unicast routes of the main table that go through one interface.
-pub(super) async fn list(
-    handle: &Handle,
-    names: &HashMap<u32, InterfaceName>,
-) -> Result<Vec<KnownRoute>, Error> {
-    let mut routes = Vec::new();
-    for (family, unspecified) in [
-        (AddressFamily::Inet, IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-        (AddressFamily::Inet6, IpAddr::V6(Ipv6Addr::UNSPECIFIED)),
-    ] {
-        each(handle, filter(family), |message| {
-            let header = &message.header;
-            if header.table != RouteHeader::RT_TABLE_MAIN || header.kind != RouteType::Unicast {
-                return;
-            }
-            let (mut destination, mut gateway, mut device) = (unspecified, None, None);
-            for attribute in &message.attributes {
-                match attribute {
-                    RouteAttribute::Destination(to) => {
-                        destination = address(to).unwrap_or(unspecified);
-                    }
-                    RouteAttribute::Gateway(through) => gateway = address(through),
-                    RouteAttribute::Oif(index) => device = names.get(index).cloned(),
-                    _ => {}
-                }
-            }
-            let (prefix, metric) = (header.destination_prefix_length, priority(&message));
-            routes.extend(device.map(|device| KnownRoute {
-                destination,
-                prefix,
-                metric,
-                gateway,
-                device,
-            }));
-        })
-        .await?;
-    }
-    Ok(routes)
 }
 
 /// The unicast route of the main table to exactly this prefix through this interface.

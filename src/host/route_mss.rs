@@ -27,22 +27,6 @@ impl DefaultRouteMss {
     }
 }
 
-/// The first default route of each metric, which is the one that the kernel uses.
-pub(super) async fn list(
-    handle: &Handle,
-    family: AddressFamily,
-) -> Result<Vec<DefaultRouteMss>, Error> {
-    let mut routes: Vec<DefaultRouteMss> = Vec::new();
-    each(handle, family, |message| {
-        let metric = route::priority(&message);
-        if !routes.iter().any(|known| known.metric == metric) && can_be_changed(&message) {
-            routes.push(DefaultRouteMss { family, metric, advmss: advmss(&message) });
-        }
-    })
-    .await?;
-    Ok(routes)
-}
-
 pub(super) async fn find(
     handle: &Handle,
     family: AddressFamily,

@@ -1,12 +1,22 @@
 //! Rules that choose a routing table by the source of a packet.
 
+use std::net::IpAddr;
+
 use futures_util::TryStreamExt;
 use rtnetlink::packet_route::route::{RouteHeader, RouteProtocol};
 use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
 use rtnetlink::{Error, Handle, IpVersion};
 
 use super::link::is_errno;
-use super::{SourceRule, host_prefix, route};
+use super::{host_prefix, route};
+
+/// A rule `from SOURCE lookup TABLE`.
+pub(super) struct SourceRule {
+    pub(super) source: IpAddr,
+    pub(super) table: u32,
+    /// Smaller is matched first.
+    pub(super) priority: u32,
+}
 
 /// The rule as the kernel reports it.
 pub(super) async fn find(handle: &Handle, rule: &SourceRule) -> Result<Option<RuleMessage>, Error> {
@@ -41,28 +51,6 @@ pub(super) async fn delete(handle: &Handle, rule: &SourceRule) -> Result<(), Err
     }
 }
 
-/// Rules that have a source and a table, whatever else they match.
-pub(super) async fn by_source(handle: &Handle) -> Result<Vec<SourceRule>, Error> {
-    let mut found = Vec::new();
-    for version in [IpVersion::V4, IpVersion::V6] {
-        for message in all(handle, version).await? {
-            let (mut source, mut table, mut priority) = (None, None, 0);
-            for attribute in &message.attributes {
-                match attribute {
-                    RuleAttribute::Source(address) => source = Some(*address),
-                    RuleAttribute::Table(number) => table = Some(*number),
-                    RuleAttribute::Priority(number) => priority = *number,
-                    _ => {}
-                }
-            }
-            let source = source.filter(|source| message.header.src_len == host_prefix(*source));
-            let rule = source.zip(table);
-            found.extend(rule.map(|(source, table)| SourceRule { source, table, priority }));
-        }
-    }
-    Ok(found)
-}
-
 /// The rules of a family; none on a kernel without policy routing, or without IPv6.
 async fn all(handle: &Handle, version: IpVersion) -> Result<Vec<RuleMessage>, Error> {
     match handle.rule().get(version).execute().try_collect().await {
@@ -73,22 +61,6 @@ async fn all(handle: &Handle, version: IpVersion) -> Result<Vec<RuleMessage>, Er
         }
         rules => rules,
     }
-}
-
-/// The number of rules besides the kernel's own, which have the priorities 0, 32766 and, for IPv4,
-/// 32767 (`fib_default_rules_init`).
-pub(super) async fn others(handle: &Handle) -> Result<usize, rtnetlink::Error> {
-    let mut others = 0;
-    for version in [IpVersion::V4, IpVersion::V6] {
-        for message in all(handle, version).await? {
-            let priority = message.attributes.iter().find_map(|attribute| match attribute {
-                RuleAttribute::Priority(priority) => Some(*priority),
-                _ => None,
-            });
-            others += usize::from(!matches!(priority.unwrap_or(0), 0 | 32766 | 32767));
-        }
-    }
-    Ok(others)
 }
 
 fn message(&SourceRule { source, table, priority }: &SourceRule) -> RuleMessage {

@@ -32,7 +32,7 @@ impl Input {
     /// Reads a file, and finds the role of this machine by its addresses unless it is given.
     pub(super) fn load(file: &Path, role: Option<Role>) -> Result<Self, Error> {
         Self::of(file, role, || {
-            let addresses = Machine::new()?.topology()?.addresses;
+            let addresses = Machine::new()?.state()?.addresses;
             Ok(addresses.into_iter().map(|address| address.address).collect())
         })
     }

@@ -4,7 +4,7 @@ use super::role::task_of;
 use super::*;
 use crate::engine::Change;
 use crate::host::machine::{Key, Value};
-use crate::host::{AssignedAddress, DefaultRouteMss, KnownRoute};
+use crate::host::{Address, DefaultRouteMss, InterfaceName, NextHop, Route};
 use crate::policy::{ActualState, Duty, Owner, desired};
 use lvs::ipvs::AddressFamily;
 
@@ -186,14 +186,10 @@ fn filtering(of_all: &str) -> ActualState {
     ActualState { reverse_path_filter: Some(of_all.to_owned()), ..ActualState::default() }
 }
 
-fn route(to: &str, prefix: u8, gateway: Option<&str>, device: &str) -> KnownRoute {
-    KnownRoute {
-        destination: to.parse().unwrap(),
-        prefix,
-        metric: 0,
-        gateway: gateway.map(|gateway| gateway.parse().unwrap()),
-        device: device.parse().unwrap(),
-    }
+fn route(to: &str, prefix: u8, gateway: Option<&str>, device: &str) -> Route {
+    let interface = Some(device.parse::<InterfaceName>().unwrap().into());
+    let gateway = gateway.map(|gateway| gateway.parse().unwrap());
+    Route::new(to.parse().unwrap(), prefix, NextHop { gateway, interface, ..NextHop::default() })
 }
 
 /// A machine with an outside and an inside leg, for both families; the way out is outside.
@@ -397,8 +393,8 @@ fn dr_director_gets_the_vip_on_the_interface_of_its_subnet() {
     // Where somebody gave it to the machine already, that will do.
     for (device, prefix) in [("lo", 32), ("bond0", 24)] {
         let address = "198.51.100.17".parse().unwrap();
-        let device = device.parse().unwrap();
-        found.topology.addresses.push(AssignedAddress { address, prefix, device });
+        let device: InterfaceName = device.parse().unwrap();
+        found.topology.addresses.push(Address::new(address, prefix, device.into()));
     }
     assert_eq!(place(&up(""), &found), ["ip address add 198.51.100.17/24 dev bond0"]);
     let error = desired(&up("").duties(), &ActualState::default()).unwrap_err().to_string();

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{ActualState, AddressDuty, Error, Requirement};
-use crate::host::{AssignedAddress, InterfaceName, Key, PRESENT, Sysctl, host_prefix, is_tunnel};
+use crate::host::{Address, InterfaceName, Key, PRESENT, Sysctl, host_prefix, is_tunnel};
 
 /// A virtual address has a [`host_prefix`]: with a shorter one the whole subnet would become local,
 /// or be routed into a tunnel.
@@ -65,9 +65,8 @@ pub(super) fn accept_clients(
 }
 
 /// The virtual address of a director, unless another program assigns it.
-pub(super) fn assign(duty: &AddressDuty, address: &AssignedAddress) -> Option<Requirement> {
-    let AssignedAddress { address, prefix, device } = address;
-    duty.assigned.then(|| present(*address, *prefix, device))
+pub(super) fn assign(duty: &AddressDuty, address: &Address) -> Option<Requirement> {
+    duty.assigned.then(|| present(address.address, address.prefix, &address.interface.name))
 }
 
 /// The loopback and tunnel devices: no client is behind them, and they answer no ARP.
@@ -77,17 +76,14 @@ pub(super) fn faces_nobody(device: &InterfaceName) -> bool {
 }
 
 /// The virtual address on a director's interface, where it answers ARP.
-pub(super) fn director_address(
-    duty: &AddressDuty,
-    actual: &ActualState,
-) -> Result<AssignedAddress, Error> {
+pub(super) fn director_address(duty: &AddressDuty, actual: &ActualState) -> Result<Address, Error> {
     let vip = duty.vip;
-    let assigned = |address: &&AssignedAddress| {
+    let assigned = |address: &&Address| {
         address.address == vip
             && match &duty.device {
-                Some(device) => address.device == *device,
+                Some(device) => address.interface == *device,
                 // There it belongs to another role or mode.
-                None => !faces_nobody(&address.device),
+                None => !faces_nobody(&address.interface.name),
             }
     };
     if let Some(address) = actual.topology.addresses.iter().find(assigned) {
@@ -95,7 +91,7 @@ pub(super) fn director_address(
     }
     let device = duty.device.as_ref().or_else(|| actual.topology.on_link(vip));
     let device = device.ok_or(Error::UnknownClientInterface(vip))?;
-    Ok(AssignedAddress { address: vip, prefix: host_prefix(vip), device: device.clone() })
+    Ok(Address::new(vip, host_prefix(vip), device.clone().into()))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub(super) fn director(
     actual: &ActualState,
 ) -> Result<Vec<Requirement>, Error> {
     let address = director_address(duty, actual)?;
-    let clients = accept_clients(duty.vip, &address.device, actual);
+    let clients = accept_clients(duty.vip, &address.interface.name, actual);
     Ok(clients.into_iter().chain(assign(duty, &address)).collect())
 }
 
@@ -23,7 +23,7 @@ pub(super) fn director(
 pub(super) fn real_server(duty: &AddressDuty, actual: &ActualState) -> Vec<Requirement> {
     let vip = duty.vip;
     let route = actual.topology.route_to(vip);
-    let facing = duty.device.as_ref().or_else(|| route.map(|route| &route.device));
+    let facing = duty.device.as_ref().or_else(|| route?.device());
     let mut required = Vec::new();
     if vip.is_ipv4() {
         required.extend(suppress_arp(facing));

@@ -27,7 +27,7 @@ pub(crate) use order::{Misordered, Moved, matters as order_matters, misordered};
 
 use crate::engine::{Desired, Journal, System};
 use crate::host::machine::{self, Key, Machine, Value};
-use crate::host::{self, DefaultRouteMss, InterfaceName, Inventory, Sysctl, Topology};
+use crate::host::{self, DefaultRouteMss, InterfaceName, State, Sysctl};
 use lvs::ipvs::{AddressFamily, Tunnel};
 use lvs::table;
 
@@ -101,7 +101,7 @@ pub(crate) enum Error {
 /// What the requirements depend on.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ActualState {
-    pub(crate) topology: Topology,
+    pub(crate) topology: State,
     /// `net/ipv4/conf/all/rp_filter`.
     pub(crate) reverse_path_filter: Option<String>,
     /// Addresses, routes and MTU of the ports of bonds.
@@ -127,7 +127,7 @@ impl ActualState {
                 _ => None,
             })
         };
-        let mut topology = machine.topology()?;
+        let mut topology = machine.state()?;
         for bond in bonds() {
             topology.move_to_bond(&bond.ports, &bond.name);
         }
@@ -143,7 +143,8 @@ impl ActualState {
         for duty in decapsulating {
             let family = AddressFamily::from(duty.vip);
             if !default_routes.iter().any(|route| route.family == family) {
-                default_routes.extend(machine.default_routes(family)?);
+                let all = topology.default_routes_mss().into_iter();
+                default_routes.extend(all.filter(|route| route.family == family));
             }
             let Some(device) = tun::facing(duty, &topology) else { continue };
             if let Some(mtu) = machine.read(&Key::Host(host::Key::Mtu(device.clone())))? {
@@ -185,15 +186,14 @@ impl ActualState {
     }
 
     /// The same of a snapshot, as far as it has it.
-    pub(crate) fn of_inventory(inventory: &Inventory) -> Self {
-        let filter = inventory.sysctl(&Sysctl::of_all_interfaces("rp_filter"));
-        let tunnels = inventory.tunnels.as_ref();
+    pub(crate) fn of_state(state: &State) -> Self {
+        let filter = state.sysctl(&Sysctl::of_all_interfaces("rp_filter"));
         let mtu = |mtu| u16::try_from(mtu).unwrap_or(u16::MAX);
         Self {
-            topology: inventory.topology(),
+            topology: state.clone(),
             reverse_path_filter: filter.map(str::to_owned),
-            default_routes: tunnels.map(|it| it.default_routes.clone()).unwrap_or_default(),
-            mtus: inventory.links.iter().map(|it| (it.name.clone(), mtu(it.mtu))).collect(),
+            default_routes: state.default_routes_mss(),
+            mtus: state.links.iter().map(|it| (it.name.clone(), mtu(it.mtu))).collect(),
             ..Self::default()
         }
     }

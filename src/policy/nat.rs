@@ -2,7 +2,7 @@
 
 use super::address::{accept_clients, assign, director_address};
 use super::{ActualState, AddressDuty, Error, Requirement};
-use crate::host::{self, InterfaceName, Sysctl};
+use crate::host::{self, InterfaceName, Route, Sysctl};
 use lvs::ipvs::AddressFamily;
 
 /// Forwarding comes first, since it has side effects on other sysctls.
@@ -11,17 +11,18 @@ pub(super) fn director(
     actual: &ActualState,
 ) -> Result<Vec<Requirement>, Error> {
     let address = director_address(duty, actual)?;
-    let mut devices = vec![&address.device];
-    for route in duty.reals.iter().filter_map(|real| actual.topology.route_to(*real)) {
-        if !devices.contains(&&route.device) {
-            devices.push(&route.device);
+    let mut devices = vec![&address.interface.name];
+    let routes = duty.reals.iter().filter_map(|real| actual.topology.route_to(*real));
+    for device in routes.filter_map(Route::device) {
+        if !devices.contains(&device) {
+            devices.push(device);
         }
     }
     let mut required = match duty.vip.is_ipv4() {
         true => ipv4_router(&devices),
         false => ipv6_router(devices, actual),
     };
-    required.extend(accept_clients(duty.vip, &address.device, actual));
+    required.extend(accept_clients(duty.vip, &address.interface.name, actual));
     required.extend(assign(duty, &address));
     Ok(required)
 }

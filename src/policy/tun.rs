@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::address::{loose_reverse_path_filter, present, suppress_arp};
 use super::{ActualState, AddressDuty, Error, Requirement, TunnelEndpoint, dr};
-use crate::host::{InterfaceName, Key, PRESENT, Topology, UP, host_prefix};
+use crate::host::{InterfaceName, Key, PRESENT, Route, State, UP, host_prefix};
 use lvs::ipvs::{AddressFamily, Tunnel};
 
 /// For IPv4 the address is on `tunl0`, since Linux answers ARP for it on any interface. For IPv6 it
@@ -56,11 +56,11 @@ pub(super) fn real_server(
 }
 
 /// The interface that faces the directors.
-pub(super) fn facing<'a>(duty: &AddressDuty, topology: &'a Topology) -> Option<&'a InterfaceName> {
+pub(super) fn facing<'a>(duty: &AddressDuty, topology: &'a State) -> Option<&'a InterfaceName> {
     let is_own = |address: &IpAddr| duty.tunnels.iter().any(|(real, _)| real == address);
     let own = topology.addresses.iter().find(|address| is_own(&address.address));
-    let towards = || topology.route_to(duty.vip).map(|route| &route.device);
-    own.map(|address| &address.device).or_else(towards)
+    let towards = || topology.route_to(duty.vip).and_then(Route::device);
+    own.map(|address| &address.interface.name).or_else(towards)
 }
 
 /// Segments of clients must still fit once the director has encapsulated them: for the packets of the
@@ -126,7 +126,7 @@ fn address(tunnel: &InterfaceName, vip: IpAddr) -> [Requirement; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::{DefaultRouteMss, KnownRoute};
+    use crate::host::{DefaultRouteMss, NextHop};
     use crate::policy::{Mode, Role};
 
     /// Requirements of the MSS where the default routes have these metrics and MSS.
@@ -146,13 +146,8 @@ mod tests {
             journalled: if journalled { vec![(key, None)] } else { Vec::new() },
             ..ActualState::default()
         };
-        actual.topology.routes.push(KnownRoute {
-            destination: IpAddr::from([0, 0, 0, 0]),
-            prefix: 0,
-            metric: 0,
-            gateway: None,
-            device,
-        });
+        let hop = NextHop { interface: Some(device.into()), ..NextHop::default() };
+        actual.topology.routes.push(Route::new(IpAddr::from([0, 0, 0, 0]), 0, hop));
         let required = mss(&duty, &endpoints(&duty).unwrap(), &actual).into_iter();
         required.map(|it| format!("{} = {}", it.key, it.value.unwrap())).collect()
     }

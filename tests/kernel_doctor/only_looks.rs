@@ -27,11 +27,11 @@ pub(crate) fn is_all_it_does(host: &Host, command: &str, written: &str) {
     {
         assert!(calls.contains(seen), "{seen}");
     }
-    let (mut route, mut writable) = (String::new(), vec!["1".to_owned()]);
+    let (mut route, mut writable) = (Vec::new(), vec!["1".to_owned()]);
     for call in calls.lines() {
         let call = call.trim_start_matches(|it: char| it.is_ascii_digit()).trim_start();
         if let Some((_, descriptor)) = call.split_once("NETLINK_ROUTE) = ") {
-            route = format!("sendto({descriptor}, ");
+            route.push(format!("sendto({descriptor}, "));
         }
         // The runtime wakes itself through it.
         let wakes = call.starts_with("eventfd2(");
@@ -54,7 +54,7 @@ const QUERIES: [&str; 5] = ["\\x04\\x01", "\\x08\\x01", "\\x0b\\x01", "\\x0d\\x0
 const GET_FAMILY: &str = "\\x03";
 
 #[track_caller]
-fn only_looks(call: &str, route: &str, written: &str) {
+fn only_looks(call: &str, route: &[String], written: &str) {
     let name = call.split('(').next().unwrap();
     let changes = [
         "open",
@@ -94,7 +94,8 @@ fn only_looks(call: &str, route: &str, written: &str) {
         // In route netlink, every fourth type is a get: RTM_GETLINK is 0x12 (`linux/rtnetlink.h`).
         let asks = match kind.strip_prefix("0x") {
             Some(number) => {
-                call.starts_with(route) && u16::from_str_radix(number, 16).unwrap() % 4 == 2
+                route.iter().any(|socket| call.starts_with(socket))
+                    && u16::from_str_radix(number, 16).unwrap() % 4 == 2
             }
             None if kind == "nlctrl" => says(GET_FAMILY),
             // FOU_CMD_GET of FOU/GUE receive ports (`linux/fou.h`) has the same number.

@@ -7,7 +7,7 @@ use super::tunnel::{self, bring_up};
 use crate::doctor::context::{Context, add_address, delete_address};
 use crate::doctor::expectation::{Served, is_fallback_tunnel};
 use crate::doctor::finding::{Fault, Step};
-use crate::host::{AddressState, InterfaceName, host_prefix};
+use crate::host::{Address, InterfaceName, host_prefix};
 use lvs::ipvs::{DaemonState, Forwarding};
 
 /// The interface for the virtual address of a real server.
@@ -46,9 +46,8 @@ pub(super) fn missing_on_real_server(context: &Context<'_>) -> Vec<Fault> {
 
 pub(super) fn prefix_is_not_host_prefix(context: &Context<'_>) -> Vec<Fault> {
     let states = context.local_vips().flat_map(|served| context.assignments(served.address));
-    let fault = |state: &AddressState| {
-        let assigned = &state.assigned;
-        let (address, device, prefix) = (assigned.address, &assigned.device, assigned.prefix);
+    let fault = |state: &Address| {
+        let (address, device, prefix) = (state.address, &state.interface.name, state.prefix);
         let hidden = *device == InterfaceName::loopback() || is_fallback_tunnel(device);
         if !hidden || prefix == host_prefix(address) {
             return None;
@@ -86,12 +85,12 @@ pub(super) fn missing_on_director(context: &Context<'_>) -> Vec<Fault> {
         // address, another program may add it.
         if address.is_unspecified()
             || covers_host && desired.is_none()
-            || context.network().local.iter().any(|prefix| prefix.contains(address))
-            || context.assignments(address).any(|state| state.duplicate)
+            || context.network().local_prefixes().any(|prefix| prefix.contains(address))
+            || context.assignments(address).any(Address::is_duplicate)
         {
             continue;
         }
-        let device = desired.or_else(|| context.topology.on_link(address));
+        let device = desired.or_else(|| context.network().on_link(address));
         // A tunnel disappears with its module. An interface that is down keeps its addresses.
         let is_missing = |device: &InterfaceName| context.network().link(device).is_none();
         let repair = match device {
@@ -134,14 +133,14 @@ pub(super) fn vip_is_source(context: &Context<'_>) -> Vec<Fault> {
         if !address.is_ipv4() || !context.local_vips().any(|served| served.address == address) {
             continue;
         }
-        let mut assigned = context.network().addresses.iter().map(|state| &state.assigned);
-        let own = assigned
-            .find(|own| own.device == *device && own.address.is_ipv4() && own.address != address);
-        let route = context.network().routes.iter().find(|route| {
-            route.prefix == 0 && route.destination.is_ipv4() && route.device == *device
+        let own = context.network().addresses.iter().find(|own| {
+            own.interface == *device && own.address.is_ipv4() && own.address != address
+        });
+        let route = context.network().main_routes().find(|route| {
+            route.is_default() && route.destination.is_ipv4() && route.device() == Some(device)
         });
         let repair = own.zip(route).and_then(|(own, route)| {
-            let change = format!("ip route change default via {} dev {device}", route.gateway?);
+            let change = format!("ip route change default via {} dev {device}", route.gateway()?);
             let metric = match route.metric {
                 0 => String::new(),
                 metric => format!(" metric {metric}"),
@@ -172,7 +171,7 @@ pub(super) fn vip_is_source_ipv6(context: &Context<'_>) -> Vec<Fault> {
             continue;
         }
         faults.extend(context.assignments(address).map(|state| {
-            let (prefix, device) = (state.assigned.prefix, &state.assigned.device);
+            let (prefix, device) = (state.prefix, &state.interface);
             let change = format!("ip -6 address change {address}/{prefix} dev {device}");
             let repair = Step::Shell {
                 fix: format!("{change} preferred_lft 0"),
@@ -212,9 +211,9 @@ pub(super) fn vip_is_duplicate(context: &Context<'_>) -> Vec<Fault> {
     addresses.extend(context.local_vips().map(|served| served.address));
     let states = context.network().addresses.iter();
     let duplicates =
-        states.filter(|state| state.duplicate && addresses.contains(&state.assigned.address));
-    let fault = |state: &AddressState| {
-        let (address, device) = (state.assigned.address, &state.assigned.device);
+        states.filter(|state| state.is_duplicate() && addresses.contains(&state.address));
+    let fault = |state: &Address| {
+        let (address, device) = (state.address, &state.interface.name);
         // The undo runs duplicate address detection again.
         let mut delete = delete_address(state);
         if let Step::Host(change) = &mut delete {

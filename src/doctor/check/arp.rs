@@ -5,12 +5,12 @@ use crate::doctor::context::{Context, delete_address, grouped};
 use crate::doctor::expectation::Served;
 use crate::doctor::facts::AddressOwners;
 use crate::doctor::finding::{Fault, Step};
-use crate::host::{AddressState, Effective, InterfaceName, Prefix, Sysctl, host_prefix};
+use crate::host::{Address, Effective, InterfaceName, Prefix, Scope, Sysctl, host_prefix};
 
 /// `arp_ignore` suppresses answers for addresses of other interfaces at 1, 2 and 8; at 3 not for
 /// those of scope host (`ip-sysctl`).
 fn ignores(context: &Context<'_>, served: &Served, value: u32) -> bool {
-    let host_scope = || context.assignments(served.address).all(|state| state.host_scope);
+    let host_scope = || context.assignments(served.address).all(|state| state.scope == Scope::HOST);
     matches!(value, 1 | 2 | 8) || value == 3 && host_scope()
 }
 
@@ -76,15 +76,15 @@ pub(super) fn vip_is_on_the_network(context: &Context<'_>) -> Vec<Fault> {
         let address = served.address;
         let (answering, hidden): (Vec<_>, Vec<_>) =
             context.assignments(address).partition(|state| {
-                let link = context.network().link(&state.assigned.device);
-                link.is_some_and(|link| link.arp && link.up && link.kind != "dummy")
+                let link = context.network().link(&state.interface.name);
+                link.is_some_and(|link| link.arp && link.up && link.kind.name() != "dummy")
             });
         // If it is nowhere else, it may be there on purpose.
         if hidden.is_empty() && !served.desired {
             continue;
         }
         faults.extend(answering.into_iter().map(|state| {
-            let (device, prefix) = (&state.assigned.device, state.assigned.prefix);
+            let (device, prefix) = (&state.interface, state.prefix);
             Fault {
                 title: format!(
                     "{address} is on {device} too, which answers ARP for it: clients may bypass \
@@ -106,13 +106,13 @@ pub(super) fn arp_is_suppressed_for_containers(context: &Context<'_>) -> Vec<Fau
     }
     let network = context.network();
     let unnumbered = network.links.iter().filter(|link| {
-        let numbered = |state: &AddressState| {
-            state.assigned.device == link.name && state.assigned.address.is_ipv4()
-        };
-        let routed = network.routes.iter().any(|route| {
-            route.device == link.name && route.destination.is_ipv4() && route.gateway.is_none()
+        let numbered = |state: &Address| state.interface == link.name && state.address.is_ipv4();
+        let routed = network.main_routes().any(|route| {
+            route.device() == Some(&link.name)
+                && route.destination.is_ipv4()
+                && route.gateway().is_none()
         });
-        link.kind == "veth"
+        link.kind.name() == "veth"
             && link.up
             && link.master.is_none()
             && routed
@@ -184,19 +184,18 @@ pub(super) fn two_interfaces_share_a_subnet(context: &Context<'_>) -> Vec<Fault>
     if context.expectation.role() == "none" || context.unmanaged_policy_rules() > 0 {
         return Vec::new();
     }
-    let is_wired = |state: &&AddressState| {
-        let link = context.network().link(&state.assigned.device);
+    let is_wired = |state: &&Address| {
+        let link = context.network().link(&state.interface.name);
         let is_used =
             link.is_some_and(|link| link.up && link.carrier && link.arp && link.master.is_none());
-        let address = state.assigned.address;
-        address.is_ipv4() && state.assigned.prefix < host_prefix(address) && is_used
+        let address = state.address;
+        address.is_ipv4() && state.prefix < host_prefix(address) && is_used
     };
-    let wired: Vec<_> =
-        context.network().addresses.iter().filter(is_wired).map(|state| &state.assigned).collect();
+    let wired: Vec<_> = context.network().addresses.iter().filter(is_wired).collect();
     let mut faults = Vec::new();
     for (at, first) in wired.iter().enumerate() {
         let second = wired.iter().skip(at + 1).find(|second| {
-            first.device != second.device
+            first.interface != second.interface
                 && first.prefix == second.prefix
                 && Prefix { address: first.address, length: first.prefix }.contains(second.address)
         });
@@ -207,10 +206,10 @@ pub(super) fn two_interfaces_share_a_subnet(context: &Context<'_>) -> Vec<Fault>
             title: format!(
                 "{} and {} are in one subnet: both answer ARP for either address, and one of them \
                  sends all packets",
-                first.device, second.device
+                first.interface, second.interface
             ),
             found: [first, second]
-                .map(|it| format!("{}/{} on {}", it.address, it.prefix, it.device))
+                .map(|it| format!("{}/{} on {}", it.address, it.prefix, it.interface))
                 .join(", "),
             expected: "one interface per subnet: several addresses on one, or a bond of both"
                 .to_owned(),

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::doctor::context::{Context, STRICT_FILTER};
 use crate::doctor::finding::{Fault, Step};
 use crate::engine::Change;
-use crate::host::{self, InterfaceName, Sysctl};
+use crate::host::{self, InterfaceName, Route, Sysctl};
 use lvs::ipvs::{AddressFamily, Forwarding};
 
 /// The real servers of NAT, this machine excluded.
@@ -47,10 +47,9 @@ fn interfaces_that_do_not_forward(context: &Context<'_>) -> Vec<Fault> {
     let mut judged: Vec<&InterfaceName> = Vec::new();
     let mut faults = Vec::new();
     for real in nat_real_servers(context, AddressFamily::Ipv4) {
-        let Some(route) = context.topology.route_to(real) else {
+        let Some(device) = context.network().route_to(real).and_then(Route::device) else {
             continue;
         };
-        let device = &route.device;
         let sysctl = Sysctl::of_interface(device, "forwarding");
         if context.number(&sysctl) != Some(0) || judged.contains(&device) {
             continue;
@@ -72,12 +71,12 @@ pub(super) fn redirects_bypass_the_director(context: &Context<'_>) -> Vec<Fault>
     let mut faults = Vec::new();
     let mut judged: Vec<&InterfaceName> = Vec::new();
     for real in nat_real_servers(context, AddressFamily::Ipv4) {
-        let Some(device) = context.topology.on_link(real) else {
+        let Some(device) = context.network().on_link(real) else {
             continue;
         };
-        let one_armed = context.topology.default_interface(false) == Some(device)
+        let one_armed = context.network().default_interface(false) == Some(device)
             || context.directed_vips().into_iter().any(|address| {
-                address.is_ipv4() && context.topology.on_link(address) == Some(device)
+                address.is_ipv4() && context.network().on_link(address) == Some(device)
             });
         let effective = context.effective("send_redirects", device);
         let effective = effective.filter(|effective| effective.value() != 0 && one_armed);
@@ -141,12 +140,14 @@ pub(super) fn replies_bypass_the_director(context: &Context<'_>) -> Vec<Fault> {
         return Vec::new();
     }
     let fault = |DirectorRoute { family, director, device, key, value }: DirectorRoute<'_>| {
-        let routes = context.network().routes.iter();
-        let defaults = routes
-            .filter(|route| route.prefix == 0 && AddressFamily::from(route.destination) == family);
-        let metric = defaults.clone().map(|route| route.metric).min();
-        let best: Vec<_> = defaults.filter(|route| Some(route.metric) == metric).collect();
-        if best.iter().any(|it| it.gateway == Some(director) && it.device == device) {
+        let routes = context.network().main_routes();
+        let is_default =
+            |route: &&Route| route.is_default() && AddressFamily::from(route.destination) == family;
+        let defaults: Vec<_> = routes.filter(is_default).collect();
+        let metric = defaults.iter().map(|route| route.metric).min();
+        let best: Vec<_> =
+            defaults.into_iter().filter(|route| Some(route.metric) == metric).collect();
+        if best.iter().any(|it| it.gateway() == Some(director) && it.device() == Some(&device)) {
             return None;
         }
         let found = best.first();
@@ -156,15 +157,14 @@ pub(super) fn replies_bypass_the_director(context: &Context<'_>) -> Vec<Fault> {
             AddressFamily::Ipv6 => 1,
         };
         let replaced = found.filter(|route| route.metric <= lowest);
-        let from = replaced.and_then(|route| {
-            route.gateway.map(|gateway| host::Key::through(gateway, &route.device))
-        });
+        let from =
+            replaced.and_then(|route| Some(host::Key::through(route.gateway()?, route.device()?)));
         Some(Fault {
             title: format!(
                 "replies bypass the director {director}: they come from an unexpected source \
                  address, and clients reset the connection"
             ),
-            found: match found.map(|route| (route.gateway, &route.device)) {
+            found: match found.and_then(|route| Some((route.gateway(), route.device()?))) {
                 Some((Some(gateway), device)) => format!("default via {gateway} dev {device}"),
                 Some((None, device)) => format!("default dev {device}"),
                 None => "no default route".to_owned(),
@@ -185,7 +185,7 @@ pub(super) fn client_is_in_subnet_of_real_server(context: &Context<'_>) -> Vec<F
             let destination = &entry.destination;
             destination.address == real && destination.forwarding == Forwarding::Masquerade
         });
-        let topology = &context.topology;
+        let topology = context.network();
         let on_link = topology.on_link(client);
         let together = on_link.is_some()
             && on_link == topology.on_link(real)
@@ -216,8 +216,8 @@ pub(super) fn private_address_is_routed_to_the_internet(context: &Context<'_>) -
         let IpAddr::V4(address) = entry.destination.address else {
             continue;
         };
-        let route = context.topology.route_to(address.into());
-        let router = route.filter(|route| route.prefix == 0).and_then(|route| route.gateway);
+        let route = context.network().route_to(address.into());
+        let router = route.filter(|route| route.is_default()).and_then(|route| route.gateway());
         let Some(IpAddr::V4(router)) = router.filter(|_| address.is_private()) else {
             continue;
         };
@@ -247,7 +247,7 @@ const fn is_internal(router: Ipv4Addr) -> bool {
 /// Packets were dropped, and the clients of this interface are reached by another one.
 fn drops_clients(context: &Context<'_>, device: &InterfaceName) -> Option<Fault> {
     let dropped = *context.facts.counters.get("TcpExt IPReversePathFilter")?;
-    let way_out = context.topology.default_interface(false)?;
+    let way_out = context.network().default_interface(false)?;
     let effective = context.effective("rp_filter", device)?;
     if dropped == 0 || way_out == device || effective.value() != STRICT_FILTER {
         return None;

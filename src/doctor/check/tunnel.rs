@@ -53,7 +53,7 @@ fn required_interfaces(context: &Context<'_>) -> Vec<(InterfaceName, String)> {
     {
         let is_here = |served: &Served| {
             let mut states = context.assignments(served.address);
-            served.desired || states.any(|state| state.assigned.device == device)
+            served.desired || states.any(|state| state.interface == device)
         };
         let needed = context.local_vips().any(|served| {
             served.forwarding == Forwarding::Tunnel
@@ -92,7 +92,7 @@ pub(super) fn family_is_not_decapsulated(context: &Context<'_>, served: &Served)
     let is_tunnel = |name: &str| name != tunl0.as_str() && host::is_fallback_tunnel(name);
     let has_tunnel =
         context.network().links.iter().any(|link| link.up && is_tunnel(link.name.as_str()));
-    let on_tunl0 = context.assignments(address).any(|state| state.assigned.device == tunl0);
+    let on_tunl0 = context.assignments(address).any(|state| state.interface == tunl0);
     (address.is_ipv6() && on_tunl0 && !has_tunnel).then(|| Fault {
         title: format!("{address} is on tunl0, which decapsulates IPv4 only: its packets are lost"),
         found: format!("{address} on tunl0, and no other tunnel is up"),
@@ -106,8 +106,7 @@ pub(super) fn family_is_not_decapsulated(context: &Context<'_>, served: &Served)
 fn strict_tunnels(context: &Context<'_>, by_default: bool) -> Vec<Effective> {
     let mut tunnels: Vec<InterfaceName> = Vec::new();
     for served in context.suppressed().filter(|it| it.forwarding == Forwarding::Tunnel) {
-        let devices =
-            context.assignments(served.address).map(|state| state.assigned.device.clone());
+        let devices = context.assignments(served.address).map(|state| state.interface.name.clone());
         tunnels.extend(devices.filter(is_fallback_tunnel));
         tunnels.extend(served.desired.then(InterfaceName::tunl0));
     }
@@ -208,13 +207,13 @@ fn path_faults(context: &Context<'_>) -> Vec<Fault> {
             None => String::new(),
         };
         let ip = if real.is_ipv4() { "ip" } else { "ip -6" };
-        let route = context.topology.route_to(*real).map(|route| {
-            let via = route.gateway.map(|gateway| format!(" via {gateway}")).unwrap_or_default();
-            let route = format!("{real}/{}{via} dev {}", host_prefix(*real), route.device);
-            Step::Shell {
+        let route = context.network().route_to(*real).and_then(|route| {
+            let via = route.gateway().map(|gateway| format!(" via {gateway}")).unwrap_or_default();
+            let route = format!("{real}/{}{via} dev {}", host_prefix(*real), route.device()?);
+            Some(Step::Shell {
                 fix: format!("{ip} route add {route} mtu {carried}"),
                 undo: Some(format!("{ip} route del {route}")),
-            }
+            })
         });
         faults.push(Fault {
             title: format!(

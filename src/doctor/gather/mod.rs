@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::facts::{
     Facts, HalfOpen, JournalEntry, Kernel, OtherNamespace, SCHEMA, ServiceState, Table, Unread,
 };
-use crate::host::{self, Host};
+use crate::host::{self, Host, State};
 use crate::policy::Role;
 use crate::trace::{self, Traced};
 use lvs::ipvs::{self, Client};
@@ -26,7 +26,7 @@ impl Facts {
         let release = proc::text("/proc/sys/kernel/osrelease").trim().to_owned();
         let network = network(&mut journal, &release).unwrap_or_else(|error| {
             note("the network", error.to_string());
-            host::Inventory::default()
+            State::default()
         });
         let kernel = Kernel {
             ipvs_loaded: ipvs::is_loaded(),
@@ -67,10 +67,10 @@ impl Facts {
     }
 }
 
-/// Also reads the actual values of journalled keys that the inventory does not hold.
-fn network(journal: &mut [JournalEntry], release: &str) -> Result<host::Inventory, host::Error> {
+/// Also reads the actual values of journalled keys whose value the state does not have.
+fn network(journal: &mut [JournalEntry], release: &str) -> Result<State, host::Error> {
     let host = Host::new()?;
-    let network = host.inventory(release)?;
+    let network = State::gather(release)?;
     for entry in journal {
         if let Some(key) = entry.key.as_ref().filter(|key| network.value(key).is_none()) {
             entry.found = host.read(key)?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
 
-use crate::host::LinkState;
+use crate::host::Link;
 
 /// The number of probes, and the time to wait for answers to each.
 const ROUNDS: u32 = 2;
@@ -20,7 +20,7 @@ const ETH_P_IPV6: u16 = 0x86dd;
 type Hardware = [u8; 6];
 
 /// The hardware addresses of the neighbours that answer for the address.
-pub(super) fn owners(address: IpAddr, link: &LinkState) -> io::Result<Vec<String>> {
+pub(super) fn owners(address: IpAddr, link: &Link) -> io::Result<Vec<String>> {
     let own = link.hardware.as_deref().and_then(hardware).ok_or_else(|| {
         io::Error::new(
             ErrorKind::Unsupported,

@@ -30,13 +30,23 @@ pub enum Key {
 }
 
 /// The value of a key.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Value {
     /// Of the network.
     Host(String),
     /// Of the IPVS table.
     Table(#[serde(serialize_with = "brief_value")] table::Value),
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Host(one), Self::Host(other)) => host::is_same(one, other),
+            (Self::Table(one), Self::Table(other)) => one == other,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for Key {

@@ -3,9 +3,9 @@
 mod key;
 
 use crate::engine::{Change, System};
-use crate::host::{self, DefaultRouteMss, Host, InterfaceName, Topology};
+use crate::host::{self, Host, InterfaceName, State};
 use crate::trace::{self, Traced};
-use lvs::ipvs::{self, AddressFamily, Client};
+use lvs::ipvs::{self, Client};
 use lvs::netlink::Socket;
 use lvs::table::{self, Tables};
 
@@ -46,8 +46,9 @@ impl Machine {
         Self { read_only: true, ..self }
     }
 
-    pub(crate) fn topology(&self) -> Result<Topology, Error> {
-        Ok(self.host.topology()?)
+    /// What route netlink knows of the network.
+    pub(crate) fn state(&self) -> Result<State, Error> {
+        Ok(State::links_and_routes()?)
     }
 
     /// The services and destinations of the table that are not managed, in the order in which they
@@ -73,14 +74,6 @@ impl Machine {
             port_configuration.extend(self.host.port_configuration(port)?);
         }
         Ok(port_configuration)
-    }
-
-    /// See [`Host::default_routes`].
-    pub(crate) fn default_routes(
-        &self,
-        family: AddressFamily,
-    ) -> Result<Vec<DefaultRouteMss>, Error> {
-        Ok(self.host.default_routes(family)?)
     }
 
     /// The client of the table, for what a key does not say: order, connections, counters; `None` if

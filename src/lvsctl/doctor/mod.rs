@@ -100,9 +100,9 @@ fn read_snapshot(path: &Path) -> Result<Facts, Error> {
         serde_json::from_slice(&text).map_err(|error| invalid(error.to_string()))?;
     // The version comes first, since the types of another release can differ.
     match value.get("schema").and_then(serde_json::Value::as_u64) {
-        Some(1) => serde_json::from_value(value).map_err(|error| invalid(error.to_string())),
+        Some(1 | 2) => serde_json::from_value(value).map_err(|error| invalid(error.to_string())),
         Some(other) => Err(invalid(format!(
-            "it has format version {other}, this program knows 1: use the release that wrote it"
+            "it has format version {other}, this program knows 1 and 2: use the release that wrote it"
         ))),
         None => Err(invalid("it has no format version".to_owned())),
     }
@@ -133,7 +133,7 @@ impl Source<'_> {
             return Ok(expectation);
         };
         let addresses = facts.network.addresses.iter();
-        let own = addresses.map(|state| state.assigned.address).collect();
+        let own = addresses.map(|state| state.address).collect();
         let input = Input::of(file, self.flags.role, || Ok(own))?;
         let entries = match self.flags.from {
             Some(_) => compare_with_snapshot(&input, facts)?,
@@ -186,7 +186,7 @@ fn compare_with_snapshot(input: &Input, facts: &mut Facts) -> Result<Vec<Desired
         Key::Host(key) => facts.network.value(key).map(|value| value.map(Value::Host)),
         Key::Table(key) | Key::Drained(key) => Some(facts.value(key).map(Value::Table)),
     };
-    let actual = ActualState::of_inventory(&facts.network);
+    let actual = ActualState::of_state(&facts.network);
     let (mut entries, mut unknown) = (Vec::new(), Vec::new());
     for item in input.desired_by(|duties| Ok(desired(duties, &actual)?))? {
         match value(&item.key) {

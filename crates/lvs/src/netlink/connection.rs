@@ -11,7 +11,9 @@ use netlink_packet_core::{
 };
 use netlink_packet_generic::GenlMessage;
 
-use super::message::{Content, Incoming, Messages, Payload, Reply, append_barrier, append_request};
+use super::message::{
+    Content, Incoming, Messages, Payload, Reply, append_barrier, append_message, append_request,
+};
 use super::{Error, Transport};
 
 /// How long to wait for a reply to the current request, whatever else arrives.
@@ -28,8 +30,15 @@ const SMALL_OFFER: usize = 20 << 10;
 /// By how much the offer grows: about an entry of IPVS.
 const OFFER_STEP: usize = 384;
 
-/// Attempts at a dump that changes interrupt.
-const ATTEMPTS: u32 = 5;
+/// Attempts at a dump that changes interrupt. A dump takes a few milliseconds, and a program that
+/// changes hundreds of addresses interrupts several in a row.
+pub(super) const ATTEMPTS: u32 = 50;
+
+/// How long to wait between later attempts.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Attempts without a pause between them.
+const HASTY_ATTEMPTS: u32 = 5;
 
 /// Entries of a dump above which it is malformed.
 const MOST_ENTRIES: usize = 1 << 20;
@@ -67,7 +76,8 @@ struct RawDump {
     interrupted: bool,
 }
 
-/// A connection over a [`Transport`], for any generic netlink family.
+/// A connection over a [`Transport`]: for generic netlink families by typed payloads, for other
+/// protocols, such as route netlink, by message types and the bytes behind the header.
 ///
 /// Messages without the sequence number of the current request are skipped, so the connection
 /// stays usable after an error and after a late reply. Every method can fail with an error of the
@@ -81,6 +91,7 @@ pub struct Connection<T> {
     offer: usize,
     outgoing: Vec<u8>,
     pub(super) time_limit: Duration,
+    pub(super) pause: Duration,
 }
 
 impl<T: Transport> Connection<T> {
@@ -93,6 +104,7 @@ impl<T: Transport> Connection<T> {
             offer: RECEIVE_BUFFER,
             outgoing: Vec::new(),
             time_limit: TIME_LIMIT,
+            pause: PAUSE,
         }
     }
 
@@ -114,12 +126,42 @@ impl<T: Transport> Connection<T> {
     /// Sends one request and returns its one reply. More or fewer replies are [`Error::Malformed`].
     pub fn query<R: Reply>(&mut self, family: u16, request: impl Payload) -> Result<R, Error> {
         let sequence = self.send_one(family, NLM_F_ACK, request)?;
+        self.reply(sequence, |message| decode(family, message))
+    }
+
+    /// As [`Connection::query`], for any protocol: `request` follows the header, and `convert` gets
+    /// what follows the header of a reply of type `reply`.
+    pub fn query_message<R>(
+        &mut self,
+        kind: u16,
+        request: &[u8],
+        reply: u16,
+        mut convert: impl FnMut(&[u8]) -> Result<R, DecodeError>,
+    ) -> Result<R, Error> {
+        let sequence = self.send_message(kind, NLM_F_ACK, request)?;
+        self.reply(sequence, |message| convert(message.payload(reply)?).map_err(malformed))
+    }
+
+    /// As [`Connection::execute`], for any protocol; `flags` are added to the usual ones, such as
+    /// `NLM_F_CREATE`.
+    pub fn execute_message(&mut self, kind: u16, flags: u16, request: &[u8]) -> Result<(), Error> {
+        let sequence = self.send_message(kind, NLM_F_ACK | flags, request)?;
+        self.receive(sequence..=sequence, |_, content| match content {
+            Content::Outcome(outcome) => outcome.map(ControlFlow::Break),
+            Content::Nothing => Ok(ControlFlow::Continue(())),
+            content => Err(unexpected(&content)),
+        })
+    }
+
+    fn reply<R>(
+        &mut self,
+        sequence: u32,
+        mut decode: impl FnMut(&Incoming<'_>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
         let mut reply = None;
         self.receive(sequence..=sequence, |message, content| {
             match content {
-                Content::Payload(_) if reply.is_none() => {
-                    reply = Some(decode(family, message)?);
-                }
+                Content::Payload(_) if reply.is_none() => reply = Some(decode(message)?),
                 Content::Outcome(outcome) => return outcome.map(ControlFlow::Break),
                 Content::Nothing => {}
                 content => return Err(unexpected(&content)),
@@ -132,7 +174,7 @@ impl<T: Transport> Connection<T> {
     /// Dumps a table and returns its entries, each converted by `convert`. A dump that the kernel
     /// marks as interrupted by a change is repeated.
     ///
-    /// Fails with [`Error::Interrupted`] after five interrupted dumps in a row, and with
+    /// Fails with [`Error::Interrupted`] after 50 interrupted dumps in a row, and with
     /// [`Error::Malformed`] if an entry cannot be decoded or there are more than 2^20 of them.
     /// After a longer dump, and after one whose end is missing, the kernel may refuse the next dump
     /// of this connection with `EBUSY`.
@@ -142,18 +184,46 @@ impl<T: Transport> Connection<T> {
         request: impl Payload + Clone,
         mut convert: impl FnMut(R) -> Result<E, DecodeError>,
     ) -> Result<Dump<E>, Error> {
-        for _ in 0..ATTEMPTS {
-            let sequence = self.send_one(family, NLM_F_DUMP, request.clone())?;
-            let RawDump { messages, ends, interrupted } = self.receive_dump(sequence)?;
-            if interrupted {
-                continue;
+        let RawDump { messages, ends, .. } = self
+            .settled_dump(|connection| connection.send_one(family, NLM_F_DUMP, request.clone()))?;
+        let entry = |message: Result<Incoming<'_>, Error>| {
+            convert(decode(family, &message?)?).map_err(malformed)
+        };
+        let entries = Messages(&messages).map(entry).collect::<Result<_, _>>()?;
+        Ok(Dump { entries, ends })
+    }
+
+    /// As [`Connection::dump`], for any protocol: `request` follows the header, and `convert` gets
+    /// what follows the header of each reply, all of which have the type `reply`.
+    pub fn dump_messages<E>(
+        &mut self,
+        kind: u16,
+        request: &[u8],
+        reply: u16,
+        mut convert: impl FnMut(&[u8]) -> Result<E, DecodeError>,
+    ) -> Result<Vec<E>, Error> {
+        let dump =
+            self.settled_dump(|connection| connection.send_message(kind, NLM_F_DUMP, request))?;
+        let entry = |message: Result<Incoming<'_>, Error>| {
+            convert(message?.payload(reply)?).map_err(malformed)
+        };
+        Messages(&dump.messages).map(entry).collect()
+    }
+
+    /// A dump that no change interrupted.
+    fn settled_dump(
+        &mut self,
+        mut send: impl FnMut(&mut Self) -> Result<u32, Error>,
+    ) -> Result<RawDump, Error> {
+        for attempt in 0..ATTEMPTS {
+            if attempt >= HASTY_ATTEMPTS {
+                std::thread::sleep(self.pause);
             }
-            let entry = |message: Result<Incoming<'_>, Error>| {
-                let message = message?;
-                convert(decode(family, &message)?).map_err(malformed)
-            };
-            let entries = Messages(&messages).map(entry).collect::<Result<_, _>>()?;
-            return Ok(Dump { entries, ends });
+            let sequence = send(self)?;
+            let dump = self.receive_dump(sequence)?;
+            if !dump.interrupted {
+                return Ok(dump);
+            }
         }
         Err(Error::Interrupted(ATTEMPTS))
     }
@@ -273,6 +343,14 @@ impl<T: Transport> Connection<T> {
         Ok(sequence)
     }
 
+    fn send_message(&mut self, kind: u16, flags: u16, request: &[u8]) -> Result<u32, Error> {
+        let sequence = self.reserve(1);
+        self.outgoing.clear();
+        append_message(&mut self.outgoing, kind, NLM_F_REQUEST | flags, sequence, request);
+        self.send()?;
+        Ok(sequence)
+    }
+
     fn send(&mut self) -> Result<(), Error> {
         self.transport.send(&self.outgoing).map_err(|error| self.failure(error))
     }
@@ -356,11 +434,8 @@ fn may_be_full(bytes: usize, offer: usize) -> bool {
 }
 
 fn decode<R: Reply>(family: u16, message: &Incoming<'_>) -> Result<R, Error> {
-    let kind = message.header.message_type;
-    if kind != family {
-        return Err(Error::Malformed(format!("a reply of type {kind}, not {family}")));
-    }
-    let message = GenlMessage::deserialize(&message.header, message.body).map_err(malformed)?;
+    let payload = message.payload(family)?;
+    let message = GenlMessage::deserialize(&message.header, payload).map_err(malformed)?;
     Ok(message.payload)
 }
 

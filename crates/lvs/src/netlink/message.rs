@@ -36,14 +36,26 @@ pub(super) fn append_request<P: Payload>(
     message.serialize(grown(datagram, message.header.length as usize));
 }
 
+/// Appends a message with that type, flags, sequence number and payload.
+pub(super) fn append_message(
+    datagram: &mut Vec<u8>,
+    kind: u16,
+    flags: u16,
+    sequence: u32,
+    payload: &[u8],
+) {
+    let mut header = NetlinkHeader::default();
+    header.message_type = kind;
+    header.flags = flags;
+    header.sequence_number = sequence;
+    header.length = (header.buffer_len() + payload.len()) as u32;
+    header.emit(grown(datagram, header.buffer_len()));
+    datagram.extend_from_slice(payload);
+}
+
 /// Appends a barrier: a message without effect that is acknowledged (`NLMSG_NOOP` with `NLM_F_ACK`).
 pub(super) fn append_barrier(datagram: &mut Vec<u8>, sequence: u32) {
-    let mut header = NetlinkHeader::default();
-    header.message_type = NLMSG_NOOP;
-    header.flags = NLM_F_REQUEST | NLM_F_ACK;
-    header.sequence_number = sequence;
-    header.length = header.buffer_len() as u32;
-    header.emit(grown(datagram, header.buffer_len()));
+    append_message(datagram, NLMSG_NOOP, NLM_F_REQUEST | NLM_F_ACK, sequence, &[]);
 }
 
 /// Appends that many zeros and returns them.
@@ -57,7 +69,7 @@ fn grown(datagram: &mut Vec<u8>, length: usize) -> &mut [u8] {
 #[derive(Debug)]
 pub(crate) struct Incoming<'a> {
     pub(crate) header: NetlinkHeader,
-    pub(super) body: &'a [u8],
+    body: &'a [u8],
     /// All of it.
     pub(super) bytes: &'a [u8],
     /// Whether nothing follows it in its datagram.
@@ -79,6 +91,14 @@ impl<'a> Incoming<'a> {
     /// Whether the table changed during the dump that this message belongs to.
     pub(crate) const fn is_interrupted(&self) -> bool {
         self.header.flags & NLM_F_DUMP_INTR != 0
+    }
+
+    /// What follows the header; fails unless the message is of that type.
+    pub(super) fn payload(&self, kind: u16) -> Result<&'a [u8], Error> {
+        match self.header.message_type {
+            found if found == kind => Ok(self.body),
+            found => Err(Error::Malformed(format!("a reply of type {found}, not {kind}"))),
+        }
     }
 
     pub(crate) fn content(&self) -> Content<'a> {

@@ -1,5 +1,5 @@
-//! Generic netlink, independent of IPVS: datagrams to and from the kernel, network namespaces, and
-//! the errors of an exchange.
+//! Netlink, independent of IPVS: datagrams to and from the kernel, network namespaces, and the errors
+//! of an exchange.
 //!
 //! [`Socket`] is the real [`Transport`]; a test or a trace can put another in its place.
 

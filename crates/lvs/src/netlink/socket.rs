@@ -1,5 +1,4 @@
-//! Transport of datagrams: a trait, so that a test can replace the kernel, and a generic netlink
-//! socket.
+//! Transport of datagrams: a trait, so that a test can replace the kernel, and a netlink socket.
 
 use std::ffi::{c_int, c_void};
 use std::fmt;
@@ -9,7 +8,7 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use netlink_sys::SocketAddr;
-use netlink_sys::protocols::NETLINK_GENERIC;
+use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_ROUTE};
 
 use super::Error;
 use super::connection::TIME_LIMIT;
@@ -31,7 +30,7 @@ pub trait Transport {
 /// 250th, and reports only that some are lost (`ENOBUFS`).
 const RECEIVE_BUFFER: c_int = 4 << 20;
 
-/// A generic netlink socket, connected to the kernel.
+/// A netlink socket, connected to the kernel: what other processes send is refused.
 ///
 /// It belongs to the network namespace in which the calling thread opened it. After ten seconds
 /// without a datagram [`receive`](Transport::receive) fails.
@@ -52,10 +51,22 @@ impl fmt::Debug for Socket {
 }
 
 impl Socket {
-    /// Opens a socket. Fails with [`Error::Socket`] if the kernel has no generic netlink, or the
-    /// process no more descriptors.
+    /// Opens a socket of generic netlink. Fails with [`Error::Socket`] if the kernel has none, or
+    /// the process no more descriptors.
     pub fn new() -> Result<Self, Error> {
-        let mut socket = netlink_sys::Socket::new(NETLINK_GENERIC)?;
+        Self::of_protocol(NETLINK_GENERIC)
+    }
+
+    /// Opens a socket of route netlink, as [`Socket::new`] does of generic netlink.
+    pub fn route() -> Result<Self, Error> {
+        let socket = Self::of_protocol(NETLINK_ROUTE)?;
+        // The kernel dumps no more than the request asks for. Before Linux 4.20 it dumps all.
+        let _ = socket.socket.set_netlink_get_strict_chk(true);
+        Ok(socket)
+    }
+
+    fn of_protocol(protocol: isize) -> Result<Self, Error> {
+        let mut socket = netlink_sys::Socket::new(protocol)?;
         socket.bind_auto()?;
         // A connected socket rejects what other processes send (net/netlink).
         socket.connect(&SocketAddr::new(0, 0))?;

@@ -1,0 +1,303 @@
+//! What is put back exactly: the kernel's own bytes of an address or a route, as text.
+//!
+//! The text has words for people, in the syntax of ip(8), then the names of the interfaces whose
+//! indexes are in the message, then the message in hexadecimal digits. Journals of every release
+//! contain it, the earlier ones without names. Nothing is decided by the words.
+
+use std::fmt::Write;
+use std::fs;
+
+use super::state::{Address, AddressFlags, NextHop, Protocol, Route, Scope};
+use super::state::{append, attributes, hexadecimal};
+use super::{InterfaceName, Key};
+use lvs::ipvs::AddressFamily;
+
+/// Separate the words from the names, and these from the message.
+const NAMES: &str = " interfaces ";
+const MESSAGE: &str = " message ";
+
+/// A message of route netlink, without the header of netlink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// Interfaces of the message, by index.
+    pub(super) names: Vec<(u32, InterfaceName)>,
+    pub(super) message: Vec<u8>,
+}
+
+impl Kept {
+    /// Reads a value; `None` if it has no message.
+    pub(super) fn parse(value: &str) -> Option<Self> {
+        let (head, digits) = value.rsplit_once(MESSAGE)?;
+        let message = hexadecimal::bytes(digits)?;
+        let names = head.rsplit_once(NAMES).and_then(|(_, names)| read_names(names));
+        Some(Self { names: names.unwrap_or_default(), message })
+    }
+
+    fn text(&self, words: &str) -> String {
+        let names: Vec<String> =
+            self.names.iter().map(|(index, name)| format!("{index}={name}")).collect();
+        let names =
+            if names.is_empty() { String::new() } else { format!("{NAMES}{}", names.join(",")) };
+        format!("{words}{names}{MESSAGE}{}", hexadecimal::digits(&self.message))
+    }
+}
+
+fn read_names(text: &str) -> Option<Vec<(u32, InterfaceName)>> {
+    let name = |entry: &str| {
+        let (index, name) = entry.split_once('=')?;
+        Some((index.parse().ok()?, name.parse().ok()?))
+    };
+    text.split(',').map(name).collect()
+}
+
+/// The words of a value without the message: `ip` syntax.
+#[must_use]
+pub fn without_message(value: &str) -> &str {
+    let Some((head, _)) = value.rsplit_once(MESSAGE) else { return value };
+    match head.rsplit_once(NAMES) {
+        Some((words, names)) if read_names(names).is_some() => words,
+        _ => head,
+    }
+}
+
+/// Whether two values are the same, whatever their words: releases choose them differently.
+pub(crate) fn is_same(one: &str, other: &str) -> bool {
+    if one == other {
+        return true;
+    }
+    match (Kept::parse(one), Kept::parse(other)) {
+        (Some(one), Some(other)) => one.message == other.message,
+        _ => false,
+    }
+}
+
+/// The smallest metric. For IPv6 0 means unspecified, and becomes 1024 (`IP6_RT_PRIO_USER`).
+pub(crate) const fn default_metric(family: AddressFamily) -> u32 {
+    match family {
+        AddressFamily::Ipv4 => 0,
+        AddressFamily::Ipv6 => 1,
+    }
+}
+
+// RTA_*, RTM and RTNH flags, beside those of the C library.
+const PREFERENCE: u16 = 20;
+const ONLINK: u32 = 4;
+/// Where `struct rtmsg` has the table and the flags.
+const TABLE: usize = 4;
+const FLAGS: usize = 8;
+const ROUTE_HEADER: usize = 12;
+
+/// The message without the attributes that the kernel does not accept, normalized: attributes in the
+/// order of their numbers, no flags that the kernel sets.
+fn route_message(route: &Route, dropped: &[u16]) -> Vec<u8> {
+    let Some((header, rest)) = route.message.split_at_checked(ROUTE_HEADER) else {
+        return Vec::new();
+    };
+    let mut message = header.to_vec();
+    let onlink = route.hops.iter().any(|hop| hop.onlink);
+    let flags = if onlink && route.hops.len() == 1 { ONLINK } else { 0 };
+    message.splice(FLAGS.., flags.to_ne_bytes());
+    let is_kept = |kind: u16| {
+        // What the object says may not be said twice.
+        let of_object = matches!(
+            kind,
+            libc::RTA_OIF | libc::RTA_GATEWAY | libc::RTA_MULTIPATH | VIA | ENCAPSULATION..=22
+        );
+        kind != libc::RTA_CACHEINFO
+            && !dropped.contains(&kind)
+            && !(of_object && route.nexthop_object.is_some())
+    };
+    let mut own: Vec<_> = attributes(rest).filter(|(kind, _)| is_kept(*kind)).collect();
+    own.sort_by_key(|(kind, _)| *kind);
+    for (kind, value) in own {
+        let mut value = value.to_vec();
+        if kind == libc::RTA_MULTIPATH {
+            // The kernel refuses what it sets itself: dead, link down.
+            each_hop(&mut value, |[_, _, flags, ..]| *flags &= ONLINK as u8);
+        }
+        append(&mut message, kind, &value);
+    }
+    message
+}
+
+/// Visits the `struct rtnexthop` of each hop of an `RTA_MULTIPATH`.
+fn each_hop(mut bytes: &mut [u8], mut visit: impl FnMut(&mut [u8; 8])) {
+    while let Some((hop, _)) = bytes.split_first_chunk_mut::<8>() {
+        visit(hop);
+        let [low, high, ..] = *hop;
+        let length = usize::from(u16::from_ne_bytes([low, high])).max(8).next_multiple_of(4);
+        bytes = bytes.get_mut(length..).unwrap_or_default();
+    }
+}
+
+const VIA: u16 = 18;
+const ENCAPSULATION: u16 = 21;
+
+/// The value of a [`Key::FullRoute`]: without the interface, and without the table in the header.
+pub(super) fn route(route: &Route) -> Option<String> {
+    let mut message = route_message(route, &[libc::RTA_OIF]);
+    *message.get_mut(TABLE)? = 0;
+    let mut words: Vec<String> = Vec::new();
+    if let [hop] = &route.hops[..] {
+        let hop = NextHop { interface: None, ..hop.clone() };
+        words.push(hop.to_string());
+    }
+    words.push(format!("proto {}", route.protocol.0));
+    words.push(options(route));
+    Some(Kept { names: Vec::new(), message }.text(&joined(words)))
+}
+
+/// The value of a [`Key::DefaultRoute`]: [`Key::through`] where that says everything.
+pub(super) fn default_route(route: &Route) -> String {
+    if let Some(plain) = plain(route) {
+        return plain;
+    }
+    let mut words: Vec<String> = Vec::new();
+    if let Some(object) = route.nexthop_object {
+        words.push(format!("nhid {object}"));
+    } else if let [hop] = &route.hops[..] {
+        words.push(hop.to_string());
+    }
+    if route.protocol != Protocol::BOOT {
+        words.push(format!("proto {}", route.protocol));
+    }
+    words.push(options(route));
+    if route.nexthop_object.is_none() && route.hops.len() > 1 {
+        words.extend(route.hops.iter().map(|hop| format!("nexthop {hop} weight {}", hop.weight)));
+    }
+    let interfaces = route.hops.iter().filter_map(|hop| hop.interface.as_ref());
+    let names = interfaces.map(|interface| (interface.index, interface.name.clone())).collect();
+    Kept { names, message: route_message(route, &[]) }.text(&joined(words))
+}
+
+fn joined(mut words: Vec<String>) -> String {
+    words.retain(|word| !word.is_empty());
+    words.join(" ")
+}
+
+/// The options besides destination, next hop, protocol and metric.
+fn options(route: &Route) -> String {
+    let mut words = Vec::new();
+    if route.scope != Scope::GLOBAL {
+        words.push(format!("scope {}", route.scope));
+    }
+    words.extend(route.preferred_source.map(|source| format!("src {source}")));
+    words.extend(route.mtu.map(|mtu| format!("mtu {mtu}")));
+    words.extend(route.advmss.map(|advmss| format!("advmss {advmss}")));
+    words.join(" ")
+}
+
+/// `via GATEWAY dev INTERFACE`, if that describes the route in full.
+fn plain(route: &Route) -> Option<String> {
+    let [NextHop { gateway: Some(gateway), interface: Some(interface), .. }] = &route.hops[..]
+    else {
+        return None;
+    };
+    let hop = NextHop {
+        gateway: Some(*gateway),
+        interface: Some(interface.clone()),
+        weight: 1,
+        ..NextHop::default()
+    };
+    let mut described = Route::new(route.destination, route.prefix, hop);
+    (described.metric, described.message) = (route.metric, route.message.clone());
+    let known = |(kind, value): (u16, &[u8])| match kind {
+        libc::RTA_GATEWAY
+        | libc::RTA_OIF
+        | libc::RTA_TABLE
+        | libc::RTA_PRIORITY
+        | libc::RTA_CACHEINFO => true,
+        PREFERENCE => value == [0],
+        _ => false,
+    };
+    let attributes = attributes(route.message.get(ROUTE_HEADER..).unwrap_or_default());
+    (*route == described && attributes.into_iter().all(known))
+        .then(|| Key::through(*gateway, &interface.name))
+}
+
+// IFA_* and `struct ifaddrmsg`.
+const ADDRESS_HEADER: usize = 8;
+const LIFETIME: u16 = 6;
+const ADDRESS_FLAGS: u16 = 8;
+
+/// A lifetime without end (`INFINITY_LIFE_TIME`, `net/addrconf.h`).
+const FOREVER: u32 = u32::MAX;
+
+/// The flags that a user sets; the others are set by the kernel.
+const USER_FLAGS: u32 = AddressFlags::NO_DAD.0
+    | AddressFlags::HOME_ADDRESS.0
+    | AddressFlags::MANAGE_TEMPORARY.0
+    | AddressFlags::NO_PREFIX_ROUTE.0
+    | AddressFlags::JOIN_MULTICAST.0;
+
+/// The value of a [`Key::FullAddress`]: the message without the interface and the kernel's own
+/// state. A finite lifetime becomes its end, in seconds since the boot, since the remaining time
+/// decreases.
+pub(super) fn address(address: &Address) -> Option<String> {
+    let (header, rest) = address.message.split_at_checked(ADDRESS_HEADER)?;
+    let mut message = header.to_vec();
+    // The flags, and the index of the interface.
+    message.splice(2..3, [0]);
+    message.splice(4.., [0; 4]);
+    for (kind, value) in attributes(rest) {
+        match kind {
+            ADDRESS_FLAGS => {
+                let flags = address.flags.0 & USER_FLAGS;
+                if flags != 0 {
+                    append(&mut message, kind, &flags.to_ne_bytes());
+                }
+            }
+            LIFETIME => {
+                let ends = [address.preferred, address.valid].map(|lifetime| match lifetime {
+                    None => FOREVER,
+                    Some(0) => 0,
+                    Some(rest) => rest.saturating_add(uptime()).min(FOREVER - 1),
+                });
+                if ends != [FOREVER; 2] {
+                    let times = [ends[0], ends[1], 0, 0].map(u32::to_ne_bytes);
+                    append(&mut message, kind, times.as_flattened());
+                }
+            }
+            // Of the kernel: IFA_ANYCAST, IFA_MULTICAST, IFA_TARGET_NETNSID.
+            5 | 7 | 10 => {}
+            _ => append(&mut message, kind, value),
+        }
+    }
+    Some(Kept { names: Vec::new(), message }.text(&address_words(address)))
+}
+
+/// Whole seconds since the boot; the kernel's lifetimes are counted in them.
+pub(super) fn uptime() -> u32 {
+    let text = fs::read_to_string("/proc/uptime").unwrap_or_default();
+    text.split(['.', ' ']).next().and_then(|seconds| seconds.parse().ok()).unwrap_or(0)
+}
+
+/// The options that `ip address add` would take.
+fn address_words(address: &Address) -> String {
+    let mut words = format!("scope {}", address.scope);
+    // Writing to a String cannot fail.
+    if let Some(peer) = address.peer {
+        let _ = write!(words, " peer {peer}/{}", address.prefix);
+    }
+    if let Some(broadcast) = address.broadcast {
+        let _ = write!(words, " brd {broadcast}");
+    }
+    let interface = address.interface.name.as_str();
+    if let Some(label) = address.label.as_ref().filter(|label| *label != interface) {
+        let _ = write!(words, " label {label}");
+    }
+    if let Some(metric) = address.metric {
+        let _ = write!(words, " metric {metric}");
+    }
+    if address.valid.is_some() || address.preferred.is_some() {
+        let said = |rest: Option<u32>| rest.map_or("forever".to_owned(), |rest| rest.to_string());
+        let (valid, preferred) = (said(address.valid), said(address.preferred));
+        let _ = write!(words, " valid_lft {valid} preferred_lft {preferred}");
+    }
+    for (flag, word) in AddressFlags::WORDS {
+        if flag.0 & USER_FLAGS != 0 && address.flags.contains(flag) {
+            let _ = write!(words, " {word}");
+        }
+    }
+    words
+}

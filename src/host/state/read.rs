@@ -1,0 +1,150 @@
+//! Dumps of route netlink, and the lookups of source addresses.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use netlink_packet_core::DecodeError;
+
+use super::route::{HEADER, Route};
+use super::{Address, Interfaces, Link, Neighbour, Rule, SourceAddress, State};
+use crate::host::host_prefix;
+use lvs::netlink::{Connection, Error, Transport};
+
+/// Attempts at dumps that name an interface which the dump of the links lacks.
+const ATTEMPTS: u32 = 3;
+
+/// A message type for requests; that of replies is two less.
+struct Kind {
+    get: u16,
+    /// The header that the kernel expects behind that of netlink.
+    header: usize,
+}
+
+const LINKS: Kind = Kind { get: libc::RTM_GETLINK, header: 16 };
+const ADDRESSES: Kind = Kind { get: libc::RTM_GETADDR, header: 8 };
+const ROUTES: Kind = Kind { get: libc::RTM_GETROUTE, header: HEADER };
+const NEIGHBOURS: Kind = Kind { get: libc::RTM_GETNEIGH, header: 12 };
+const RULES: Kind = Kind { get: libc::RTM_GETRULE, header: 12 };
+
+impl Kind {
+    const fn reply(&self) -> u16 {
+        self.get - 2
+    }
+}
+
+/// A dump or a lookup that failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// What was asked for.
+    pub(crate) what: &'static str,
+    pub(crate) error: Error,
+}
+
+impl State {
+    /// Dumps what route netlink knows: links, addresses, routes, rules, neighbours.
+    pub(crate) fn dump<T: Transport>(connection: &mut Connection<T>) -> Result<Self, Failure> {
+        let mut attempt = 1;
+        loop {
+            let (state, is_complete) = Self::dump_once(connection)?;
+            if is_complete || attempt == ATTEMPTS {
+                return Ok(state);
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Also whether every interface that something refers to is among the links.
+    fn dump_once<T: Transport>(connection: &mut Connection<T>) -> Result<(Self, bool), Failure> {
+        let mut links =
+            dump(connection, &LINKS, "the interfaces", |message| Link::parse(message).map(Some))?;
+        let interfaces = Interfaces::of(&links);
+        for link in &mut links {
+            for other in [&mut link.master, &mut link.lower].into_iter().flatten() {
+                *other = interfaces.get(other.index);
+            }
+        }
+        let state = Self {
+            addresses: dump(connection, &ADDRESSES, "the addresses", |message| {
+                Address::parse(message, &interfaces)
+            })?,
+            routes: dump(connection, &ROUTES, "the routes", |message| {
+                Route::parse(message, &interfaces)
+            })?,
+            rules: dump(connection, &RULES, "the policy rules", Rule::parse)?,
+            neighbours: dump(connection, &NEIGHBOURS, "the neighbours", |message| {
+                Neighbour::parse(message, &interfaces)
+            })?,
+            links,
+            ..Self::default()
+        };
+        Ok((state, !interfaces.is_incomplete.get()))
+    }
+
+    /// The source addresses that the kernel selects towards an arbitrary address, where there is a
+    /// default route.
+    pub(crate) fn look_up_sources<T: Transport>(
+        &mut self,
+        connection: &mut Connection<T>,
+    ) -> Result<(), Failure> {
+        let anywhere = [
+            IpAddr::V4(Ipv4Addr::new(1, 0, 0, 1)),
+            IpAddr::V6(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 1)),
+        ];
+        for towards in anywhere {
+            let is_default = |route: &Route| {
+                route.is_default() && route.destination.is_ipv4() == towards.is_ipv4()
+            };
+            if !self.main_routes().any(is_default) {
+                continue;
+            }
+            match look_up(connection, towards, &Interfaces::of(&self.links)) {
+                Ok(Some(source)) => self.sources.push(source),
+                // An unreachable route is an answer too.
+                Ok(None) | Err(Error::Refused { .. }) => {}
+                Err(error) => return Err(Failure { what: "the source address", error }),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn dump<T: Transport, E>(
+    connection: &mut Connection<T>,
+    kind: &Kind,
+    what: &'static str,
+    parse: impl FnMut(&[u8]) -> Result<Option<E>, DecodeError>,
+) -> Result<Vec<E>, Failure> {
+    // Zeros: of all families, without a filter.
+    let everything = vec![0; kind.header];
+    match connection.dump_messages(kind.get, &everything, kind.reply(), parse) {
+        Ok(entries) => Ok(entries.into_iter().flatten().collect()),
+        // A kernel without policy routing has no rules.
+        Err(Error::Refused { errno: libc::EOPNOTSUPP | libc::EAFNOSUPPORT, .. }) => Ok(Vec::new()),
+        Err(error) => Err(Failure { what, error }),
+    }
+}
+
+/// A route lookup (`ip route get`). Sends no packet.
+fn look_up<T: Transport>(
+    connection: &mut Connection<T>,
+    towards: IpAddr,
+    interfaces: &Interfaces,
+) -> Result<Option<SourceAddress>, Error> {
+    let (family, octets) = match towards {
+        IpAddr::V4(address) => (libc::AF_INET, address.octets().to_vec()),
+        IpAddr::V6(address) => (libc::AF_INET6, address.octets().to_vec()),
+    };
+    let mut request = vec![0; HEADER];
+    request.splice(..2, [family as u8, host_prefix(towards)]);
+    // `RTA_DST`; both lengths are multiples of four.
+    request.extend((4 + octets.len() as u16).to_ne_bytes());
+    request.extend(libc::RTA_DST.to_ne_bytes());
+    request.extend(octets);
+    let route = connection.query_message(ROUTES.get, &request, ROUTES.reply(), |message| {
+        Route::parse(message, interfaces)
+    })?;
+    let found = route.and_then(|route| {
+        let device = route.interface()?.name.clone();
+        Some(SourceAddress { towards, source: route.preferred_source?, device })
+    });
+    Ok(found)
+}
