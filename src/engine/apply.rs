@@ -4,7 +4,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::system::ChangeOf;
 use super::{
-    Cause, Change, Desired, Entry, Failure, Journal, Note, OwnerId, Report, Status, System,
+    Cause, Change, Desired, Entry, Failure, Journal, Note, OwnerId, Report, Status, System, Watcher,
 };
 
 type KeyOf<W> = <W as System>::Key;
@@ -18,10 +18,10 @@ type DesiredOf<W, O> = Desired<KeyOf<W>, ValueOf<W>, O>;
 type StatusOf<W> = Status<KeyOf<W>, ValueOf<W>>;
 
 /// A system and the journal of what was changed in it.
-#[derive(Debug)]
 pub struct Engine<'a, W: System, O> {
     pub(super) system: &'a mut W,
     pub(super) journal: &'a mut Journal<W::Key, W::Value, O>,
+    watcher: Option<&'a mut dyn Watcher<W::Key, W::Value>>,
 }
 
 /// The changes of a run as far as it got.
@@ -37,7 +37,13 @@ pub(super) struct Run<C> {
 impl<'a, W: System, O: OwnerId> Engine<'a, W, O> {
     /// An engine that changes `system` and records that in `journal`.
     pub const fn new(system: &'a mut W, journal: &'a mut Journal<W::Key, W::Value, O>) -> Self {
-        Self { system, journal }
+        Self { system, journal, watcher: None }
+    }
+
+    /// The same engine, whose runs are followed.
+    #[must_use]
+    pub fn watched_by(self, watcher: &'a mut dyn Watcher<W::Key, W::Value>) -> Self {
+        Self { watcher: Some(watcher), ..self }
     }
 
     /// Brings everything into the desired state, in the order given; then reverts what `owners` own
@@ -52,6 +58,15 @@ impl<'a, W: System, O: OwnerId> Engine<'a, W, O> {
     /// change fails, or something is not in sync at the end: this run is then rolled back, newest
     /// change first.
     pub fn apply(
+        &mut self,
+        owners: &[O],
+        desired: &[DesiredOf<W, O>],
+    ) -> Result<ReportOf<W>, FailureOf<W>> {
+        let outcome = self.apply_all(owners, desired);
+        self.end(outcome)
+    }
+
+    fn apply_all(
         &mut self,
         owners: &[O],
         desired: &[DesiredOf<W, O>],
@@ -81,7 +96,42 @@ impl<'a, W: System, O: OwnerId> Engine<'a, W, O> {
     /// Where something cannot be reverted. The rest is, and the journal keeps what is not.
     pub fn revert(&mut self, owners: &[O]) -> Result<ReportOf<W>, FailureOf<W>> {
         self.journal.release(owners, |_, _| false);
-        self.revert_unowned(Vec::new())
+        let outcome = self.revert_unowned(Vec::new());
+        self.end(outcome)
+    }
+
+    /// Marks the journal as that of a run that ended.
+    fn end(
+        &mut self,
+        outcome: Result<ReportOf<W>, FailureOf<W>>,
+    ) -> Result<ReportOf<W>, FailureOf<W>> {
+        match (self.journal.end(), outcome) {
+            (Err(error), Ok(Report { steps, .. })) => {
+                let failure = Failure::before_any_step(error.into());
+                Err(Box::new(Failure { done: steps, ..failure }))
+            }
+            (_, Ok(mut report)) => {
+                let void =
+                    self.journal.void().map(|path| Note::VoidJournal { path: path.to_owned() });
+                report.notes.extend(void);
+                Ok(report)
+            }
+            (_, failed) => failed,
+        }
+    }
+
+    pub(crate) const fn journal(&self) -> &Journal<W::Key, W::Value, O> {
+        self.journal
+    }
+
+    pub(super) fn made(&mut self, changes: &[ChangeOf<W>]) {
+        if let Some(watcher) = &mut self.watcher {
+            watcher.made(changes);
+        }
+    }
+
+    pub(super) fn interruption(&self) -> Option<&'static str> {
+        self.watcher.as_ref()?.interruption()
     }
 
     /// Compares each desired item with its actual state. Changes nothing.
@@ -141,6 +191,9 @@ impl<'a, W: System, O: OwnerId> Engine<'a, W, O> {
         for items in
             desired.chunk_by(|one, next| is_batched::<W, O>(one) && is_batched::<W, O>(next))
         {
+            if let Some(signal) = self.interruption() {
+                return Err(Cause::Interrupted { signal });
+            }
             owners_added |= match items {
                 [item] => self.make_one(item, run)?,
                 items => self.make_batch(items, run)?,
@@ -212,6 +265,7 @@ impl<'a, W: System, O: OwnerId> Engine<'a, W, O> {
                 return Err(Cause::System(error));
             }
         }
+        self.made(&run.in_flight);
         run.done.append(&mut run.in_flight);
         Ok(())
     }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::hash::Hash;
+use std::path::Path;
 
 use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::entries::Entries;
 use super::journal_file::{JournalError, JournalFile};
-use super::{Change, Desired, Entry, OwnerId};
+use super::{Change, Damage, Desired, Entry, OwnerId};
 
 /// Entries by their number.
 type Earlier<K, V, O> = HashMap<usize, Option<Entry<K, V, O>>>;
@@ -41,6 +42,23 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq, O: OwnerId> Journal<K, V, O> {
 
     fn of(entries: Entries<K, V, O>) -> Self {
         Self { file: None, entries, pending: BTreeSet::new(), removed: Vec::new(), before: None }
+    }
+
+    /// What is wrong with its file.
+    pub fn damage(&self) -> Option<&Damage> {
+        self.file.as_ref()?.damage()
+    }
+
+    /// Its file, where that is of an earlier epoch: what it lists no longer exists.
+    pub(crate) fn void(&self) -> Option<&Path> {
+        self.file.as_ref().filter(|file| file.is_void()).map(JournalFile::path)
+    }
+
+    /// Takes a file whose last run did not end as complete: that run was killed, or still runs.
+    pub(crate) fn accept_unfinished(&mut self) {
+        if let Some(file) = &mut self.file {
+            file.accept_unfinished();
+        }
     }
 
     /// All entries, oldest first.
@@ -205,5 +223,28 @@ impl<K: Serialize, V: Serialize, O: OwnerId> Journal<K, V, O> {
         self.pending.clear();
         self.removed.clear();
         Ok(())
+    }
+
+    /// Keeps a damaged file under another name and writes what could be read of it. Returns what is
+    /// wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// Where that fails; the file stays.
+    pub(crate) fn keep_damaged(&mut self) -> Result<Option<Damage>, JournalError> {
+        let damage = self.file.as_mut().map_or(Ok(None), JournalFile::keep_damaged)?;
+        if damage.is_some() {
+            self.persist()?;
+        }
+        Ok(damage)
+    }
+
+    /// Marks the file as that of a run that ended.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written. The next run notices that the end is missing.
+    pub(crate) fn end(&mut self) -> Result<(), JournalError> {
+        self.file.as_mut().map_or(Ok(()), JournalFile::end)
     }
 }

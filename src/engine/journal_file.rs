@@ -3,8 +3,11 @@
 //! A run that is killed while it appends leaves a torn last line. Its change was not made yet, since a
 //! change is made only after its line is on the disk: the line is ignored. Where most lines are
 //! stale, a new file is written and replaces the old one.
+//!
+//! A run that ends writes a last line with the number of lines above it, which the next one removes:
+//! so a file from which lines are missing is not taken for a complete one. What can be read of a
+//! damaged file counts, and the file is kept.
 
-use std::fmt::Display;
 use std::fs::{self, File};
 use std::hash::Hash;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -13,12 +16,16 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::damage::Damage;
 use super::entries::Entries;
 use super::lock::hint;
-use super::{Entry, Journal, OwnerId};
+use super::{Entry, Journal, OwnerId, private};
 
-/// Format version of the file.
-const VERSION: u64 = 2;
+/// Format version of the file. Version 2 has no last line with the number of lines.
+const VERSION: u64 = 3;
+
+/// The oldest version that is read.
+const OLDEST: u64 = 1;
 
 /// No machine has that many keys; a larger file is no journal.
 const LONGEST: u64 = 256 << 20;
@@ -31,20 +38,24 @@ const MOST_STALE: usize = 64;
 pub enum JournalError {
     #[error("journal {}: cannot {action} it: {source}{}", path.display(), hint(source))]
     Io { action: &'static str, path: PathBuf, source: io::Error },
-    /// Not a journal, or incomplete.
+    /// Not a journal, or of an unknown boot.
     #[error(
         "journal {} is damaged: {reason}; nothing was changed. Compare it with the machine, revert \
          by hand what it still lists, then remove the file",
         path.display()
     )]
-    Damaged { path: PathBuf, reason: String },
+    Unreadable { path: PathBuf, reason: String },
+    /// Lines are missing or cannot be read.
+    #[error("{0}")]
+    Damaged(Box<Damage>),
     /// Written by another release of this program.
     #[error(
-        "journal {} has format version {found}, this program knows {known}; nothing was changed. \
-         Use the release that wrote it, or revert by hand what it lists and remove the file",
+        "journal {} has format version {found}, this program knows {OLDEST} to {VERSION}; nothing \
+         was changed. Use the release that wrote it, or revert by hand what it lists and remove the \
+         file",
         path.display()
     )]
-    Version { path: PathBuf, found: u64, known: u64 },
+    Version { path: PathBuf, found: u64 },
 }
 
 /// Where a journal is kept.
@@ -54,16 +65,21 @@ pub struct JournalFile {
     epoch: String,
     /// What is at the path.
     state: State,
+    /// What is wrong with it.
+    damage: Option<Box<Damage>>,
+    /// Whether a file of an earlier epoch was, or would be, put aside.
+    void: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Nothing to append to: no file, or one whose last line is torn.
+    /// Nothing to append to: no file, or one that is written anew.
     Stale,
     /// A file of an earlier epoch.
     Void,
-    /// A file with that many lines below the first.
-    Lines(usize),
+    /// A file with that many lines, and whether their number follows. It, or a torn line, is at the
+    /// place where the file is to be continued.
+    Lines { count: usize, ended: bool, behind: Option<u64> },
 }
 
 /// The first line.
@@ -82,6 +98,8 @@ enum Line<E, K> {
     Entry(E),
     /// The key has no entry any more.
     Forget(K),
+    /// The run ended, and this is the number of lines above.
+    End(usize),
 }
 
 impl JournalFile {
@@ -93,15 +111,16 @@ impl JournalFile {
     ///
     /// # Errors
     ///
-    /// Where the file cannot be read, or is not a journal of this format.
+    /// Where the file cannot be read, or its first line is not that of a journal of a known format. What
+    /// is wrong below is in [`Journal::damage`].
     pub fn load<K, V, O>(path: PathBuf, epoch: String) -> Result<Journal<K, V, O>, JournalError>
     where
         K: Clone + Eq + Hash + DeserializeOwned,
         V: Clone + PartialEq + DeserializeOwned,
         O: OwnerId,
     {
-        let mut file = Self { path, epoch, state: State::Stale };
-        let mut text = match File::open(&file.path) {
+        let mut file = Self { path, epoch, state: State::Stale, damage: None, void: false };
+        let mut text = match private::open(&file.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Journal::new(file, Entries::new()));
             }
@@ -109,38 +128,73 @@ impl JournalFile {
         };
         let mut line = Vec::new();
         if !file.read_line(&mut text, &mut line)? {
-            return Err(file.damaged("its first line is incomplete".to_owned()));
+            return Err(file.unreadable("its first line is incomplete".to_owned()));
         }
-        if file.header(&line)?.epoch != file.epoch {
-            file.state = State::Void;
+        let header = file.header(&line)?;
+        if !is_same_epoch(&header.epoch, &file.epoch) {
+            (file.state, file.void) = (State::Void, true);
             return Ok(Journal::new(file, Entries::new()));
         }
+        let mut damage = Damage::new(file.path.clone());
         let mut entries = Entries::new();
-        let mut lines = 0;
+        let (mut count, mut at, mut end) = (1, line.len() as u64, None);
         while file.read_line(&mut text, &mut line)? {
-            lines += 1;
-            let damaged =
-                |reason: &dyn Display| file.damaged(format!("line {}: {reason}", lines + 1));
             // Cheaper for the line than for each string.
-            let line = std::str::from_utf8(&line).map_err(|reason| damaged(&reason))?;
-            let read: Line<Entry<K, V, O>, K> =
-                serde_json::from_str(line).map_err(|reason| damaged(&reason))?;
+            let read = std::str::from_utf8(&line).map_err(|reason| reason.to_string());
+            let read = read.and_then(|line| {
+                serde_json::from_str(line).map_err(|reason: serde_json::Error| reason.to_string())
+            });
             match read {
-                Line::Entry(entry) => {
+                Ok(Line::Entry(entry)) => {
                     entries.put(entry);
                 }
-                Line::Forget(key) => {
-                    entries.number(&key).and_then(|number| entries.remove(number));
+                Ok(Line::Forget(key)) => {
+                    let _: Option<Entry<K, V, O>> =
+                        entries.number(&key).and_then(|number| entries.remove(number));
                 }
+                Ok(Line::End(expected)) => {
+                    damage.expect_lines(expected, count);
+                    end = Some(at);
+                    at += line.len() as u64;
+                    continue;
+                }
+                Err(reason) => damage.add_line(count + 1, &reason, &line),
             }
+            at += line.len() as u64;
+            count += 1;
+            end = None;
         }
         if text.get_ref().limit() == 0 {
-            return Err(file.damaged(format!("it is longer than {LONGEST} bytes")));
+            return Err(file.unreadable(format!("it is longer than {LONGEST} bytes")));
         }
-        if line.is_empty() {
-            file.state = State::Lines(lines);
+        if header.version == VERSION {
+            let behind = end.or((!line.is_empty()).then_some(at));
+            file.state = State::Lines { count, ended: end.is_some(), behind };
         }
+        damage.unfinished = header.version == VERSION && end.is_none();
+        file.damage = damage.found().then(|| Box::new(damage));
         Ok(Journal::new(file, entries))
+    }
+
+    /// What is wrong with the file.
+    pub(super) fn damage(&self) -> Option<&Damage> {
+        self.damage.as_deref()
+    }
+
+    pub(super) const fn is_void(&self) -> bool {
+        self.void
+    }
+
+    /// Takes a file whose last run did not end as complete: that run was killed, or still runs.
+    pub(super) fn accept_unfinished(&mut self) {
+        self.damage = self.damage.take().and_then(|mut damage| {
+            damage.unfinished = false;
+            damage.found().then_some(damage)
+        });
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Reads the next line, if it is complete. What is left in `line` at the end is a torn one.
@@ -151,14 +205,14 @@ impl JournalFile {
     }
 
     fn header(&self, line: &[u8]) -> Result<Header, JournalError> {
-        let damaged = |reason: serde_json::Error| self.damaged(reason.to_string());
+        let unreadable = |reason: serde_json::Error| self.unreadable(format!("line 1: {reason}"));
         // The version comes first: what another release writes need not fit our types.
-        let value: serde_json::Value = serde_json::from_slice(line).map_err(damaged)?;
+        let value: serde_json::Value = serde_json::from_slice(line).map_err(unreadable)?;
         match value.get("version").and_then(serde_json::Value::as_u64) {
-            Some(found) if found != VERSION => {
-                Err(JournalError::Version { path: self.path.clone(), found, known: VERSION })
+            Some(found) if !(OLDEST..=VERSION).contains(&found) => {
+                Err(JournalError::Version { path: self.path.clone(), found })
             }
-            _ => serde_json::from_value(value).map_err(damaged),
+            _ => serde_json::from_value(value).map_err(unreadable),
         }
     }
 
@@ -171,17 +225,22 @@ impl JournalFile {
     ) -> Result<(), JournalError> {
         let pending: Vec<_> = pending.collect();
         let fresh = pending.len() + forgotten.len();
+        // A run that has nothing to write voids nothing.
+        if fresh == 0 && self.state == State::Void {
+            return Ok(());
+        }
         match self.state {
-            State::Lines(lines) if entries.len() > 0 => {
+            State::Lines { count, behind, .. } if entries.len() > 0 => {
                 if fresh == 0 {
                     return Ok(());
                 }
-                if lines + fresh <= 2 * entries.len() + MOST_STALE {
+                if count + fresh <= 2 * entries.len() + MOST_STALE {
                     // Until all of it is there, the last line may be torn.
                     self.state = State::Stale;
-                    let appended = self.append(&pending, forgotten);
+                    let appended = self.append(behind, &pending, forgotten);
                     self.attempt("write", appended)?;
-                    self.state = State::Lines(lines + fresh);
+                    let count = count + fresh;
+                    self.state = State::Lines { count, ended: false, behind: None };
                     return Ok(());
                 }
             }
@@ -200,16 +259,52 @@ impl JournalFile {
         let new = self.path.with_extension("journal.new");
         self.attempt("write", self.rewrite(&new, entries))?;
         self.attempt("replace", fs::rename(&new, &self.path))?;
-        self.state = State::Lines(entries.len());
+        let count = entries.len() + 1;
+        self.state = State::Lines { count, ended: false, behind: None };
         self.sync_directory()
+    }
+
+    /// Writes that the run ended. Not synced: it is missing only after a kill.
+    pub(super) fn end(&mut self) -> Result<(), JournalError> {
+        let State::Lines { count, ended: false, behind } = self.state else { return Ok(()) };
+        let written = private::append(&self.path).and_then(|mut file| {
+            if let Some(torn) = behind {
+                file.set_len(torn)?;
+            }
+            let at = file.metadata()?.len();
+            let mut line = serde_json::to_vec(&Line::<(), ()>::End(count))?;
+            line.push(b'\n');
+            file.write_all(&line)?;
+            Ok(at)
+        });
+        let behind = Some(self.attempt("write", written)?);
+        self.state = State::Lines { count, ended: true, behind };
+        Ok(())
+    }
+
+    /// Gives a damaged file a second name, under which it stays. The next save writes a new one.
+    pub(super) fn keep_damaged(&mut self) -> Result<Option<Damage>, JournalError> {
+        let Some(mut damage) = self.damage.take() else { return Ok(None) };
+        let mut names = (1..u32::MAX)
+            .map(|number| self.path.with_extension(format!("journal.damaged-{number}")));
+        let kept = names.find(|name| fs::symlink_metadata(name).is_err()).unwrap_or_default();
+        self.attempt("keep", fs::hard_link(&self.path, &kept))?;
+        self.state = State::Stale;
+        damage.kept = Some(kept);
+        Ok(Some(*damage))
     }
 
     fn append<K: Serialize, V: Serialize, O: OwnerId>(
         &self,
+        behind: Option<u64>,
         pending: &[&Entry<K, V, O>],
         forgotten: &[K],
     ) -> io::Result<()> {
-        let mut file = BufWriter::new(File::options().append(true).open(&self.path)?);
+        let file = private::append(&self.path)?;
+        if let Some(behind) = behind {
+            file.set_len(behind)?;
+        }
+        let mut file = BufWriter::new(private::with_mode(file)?);
         // A key may have been forgotten and be there again.
         for key in forgotten {
             write_line(&mut file, &Line::<&Entry<K, V, O>, &K>::Forget(key))?;
@@ -227,7 +322,7 @@ impl JournalFile {
         entries: &Entries<K, V, O>,
     ) -> io::Result<()> {
         remove(path)?;
-        let mut file = BufWriter::new(File::options().write(true).create_new(true).open(path)?);
+        let mut file = BufWriter::new(private::create_new(path)?);
         write_line(&mut file, &Header { version: VERSION, epoch: self.epoch.clone() })?;
         for entry in entries.iter() {
             write_line(&mut file, &Line::<_, &K>::Entry(entry))?;
@@ -247,13 +342,20 @@ impl JournalFile {
         self.attempt("sync", synced)
     }
 
-    fn damaged(&self, reason: String) -> JournalError {
-        JournalError::Damaged { path: self.path.clone(), reason }
+    fn unreadable(&self, reason: String) -> JournalError {
+        JournalError::Unreadable { path: self.path.clone(), reason }
     }
 
     fn attempt<T>(&self, action: &'static str, result: io::Result<T>) -> Result<T, JournalError> {
         result.map_err(|source| JournalError::Io { action, path: self.path.clone(), source })
     }
+}
+
+/// An epoch without a namespace, written where its cookie could not be read, matches every namespace of
+/// that boot: the name of the file identifies the namespace, too.
+fn is_same_epoch(one: &str, other: &str) -> bool {
+    let (short, long) = if one.len() < other.len() { (one, other) } else { (other, one) };
+    long.strip_prefix(short).is_some_and(|more| more.is_empty() || more.starts_with(" namespace "))
 }
 
 /// Removes a file, if there is one.

@@ -10,8 +10,13 @@ use std::{io, process, thread};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use super::private;
+
 /// How soon a lock that is held is tried again: the kernel has no lock with a timeout.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// How often a lock file may vanish before the directory counts as one that cannot have any.
+const MOST_VANISHED: u32 = 100;
 
 /// The lock cannot be taken.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +26,8 @@ pub(crate) enum LockError {
         path.display()
     )]
     Held { path: PathBuf, holder: String },
+    #[error("interrupted while another lvsctl is running; nothing was changed")]
+    Interrupted,
     #[error("cannot {action} {}: {source}{}", path.display(), hint(source))]
     Io { action: &'static str, path: PathBuf, source: io::Error },
 }
@@ -40,45 +47,73 @@ pub(super) fn hint(error: &io::Error) -> &'static str {
 pub(crate) struct Lock {
     directory: PathBuf,
     path: PathBuf,
+    left_behind: bool,
     _file: File,
 }
 
 impl Lock {
     /// Makes the directory where it does not exist, and locks it; waits up to `patience` for another
-    /// process to release it.
-    pub(crate) fn take(directory: &Path, patience: Duration) -> Result<Self, LockError> {
-        let path = directory.join("lock");
+    /// process to release it, or until `is_interrupted`.
+    pub(crate) fn take(
+        directory: &Path,
+        patience: Duration,
+        is_interrupted: impl Fn() -> bool,
+    ) -> Result<Self, LockError> {
+        let path = Self::path(directory);
         let started = Instant::now();
+        let mut vanished = 0;
         loop {
-            let made = fs::create_dir_all(directory);
-            attempt("create the state directory", directory, made)?;
-            let opened =
-                File::options().read(true).write(true).create(true).truncate(false).open(&path);
-            let mut file = match opened {
+            attempt("create the state directory", directory, private::make_directory(directory))?;
+            let mut file = match private::open_or_create(&path) {
                 // Its holder ended just now, and removed the directory.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error)
+                    if error.kind() == io::ErrorKind::NotFound && vanished < MOST_VANISHED =>
+                {
+                    vanished += 1;
+                    continue;
+                }
                 opened => attempt("open the lock file", &path, opened)?,
             };
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {}
-                Err(Errno::WOULDBLOCK) if started.elapsed() < patience => {
+            if !attempt("lock", &path, try_lock(&file))? {
+                if !is_held_by_a_run(&mut file, &path) {
+                    // Whoever holds it has no business here: the file is replaced.
+                    attempt("remove the lock file", &path, fs::remove_file(&path))?;
+                    continue;
+                }
+                if is_interrupted() {
+                    return Err(LockError::Interrupted);
+                }
+                if started.elapsed() < patience {
                     thread::sleep(PAUSE);
                     continue;
                 }
-                Err(Errno::WOULDBLOCK) => return Err(held(file, path)),
-                Err(error) => attempt("lock", &path, Err(error.into()))?,
+                let holder = holder(&mut file);
+                let holder = holder.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());
+                return Err(LockError::Held { path, holder });
             }
             // A lock on a file that was removed meanwhile keeps nobody out.
             if !is_at(&file, &path) {
                 continue;
             }
+            let left_behind = file.metadata().is_ok_and(|found| found.len() > 0);
+            let mut file = attempt("protect the lock file", &path, private::with_mode(file))?;
             let written = file
                 .set_len(0)
                 .and_then(|()| file.rewind())
                 .and_then(|()| writeln!(file, "{}", process::id()));
             attempt("write the lock file", &path, written)?;
-            return Ok(Self { directory: directory.to_owned(), path, _file: file });
+            return Ok(Self { directory: directory.to_owned(), path, left_behind, _file: file });
         }
+    }
+
+    /// Where the lock file of a state directory is, as long as a run is at work or was killed.
+    pub(crate) fn path(directory: &Path) -> PathBuf {
+        directory.join("lock")
+    }
+
+    /// Whether the run before this one was killed.
+    pub(crate) const fn was_left_behind(&self) -> bool {
+        self.left_behind
     }
 }
 
@@ -90,6 +125,27 @@ impl Drop for Lock {
     }
 }
 
+/// Returns whether the lock was taken.
+pub(super) fn try_lock(file: &File) -> io::Result<bool> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a lock that is held is that of a run. Earlier releases left lock files that every user may
+/// open and lock; then the process that it names must have it open.
+fn is_held_by_a_run(file: &mut File, path: &Path) -> bool {
+    if file.metadata().is_ok_and(|found| found.mode() & 0o077 == 0) || !is_at(file, path) {
+        return true;
+    }
+    // It makes the file first, and writes its number then.
+    let Some(holder) = holder(file) else { return true };
+    let Ok(open) = fs::read_dir(format!("/proc/{holder}/fd")) else { return false };
+    open.flatten().any(|entry| is_at(file, &entry.path()))
+}
+
 fn is_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::metadata(path)) {
         (Ok(ours), Ok(there)) => ours.ino() == there.ino() && ours.dev() == there.dev(),
@@ -97,14 +153,11 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-fn held(file: File, path: PathBuf) -> LockError {
+/// The process ID in a lock file.
+fn holder(file: &mut File) -> Option<u32> {
     let mut holder = String::new();
-    let read = file.take(20).read_to_string(&mut holder);
-    let holder = match (read, holder.trim()) {
-        (Ok(_), number) if number.parse::<u32>().is_ok() => number.to_owned(),
-        _ => "unknown".to_owned(),
-    };
-    LockError::Held { path, holder }
+    file.rewind().and_then(|()| file.take(20).read_to_string(&mut holder)).ok()?;
+    holder.trim().parse().ok()
 }
 
 fn attempt<T>(action: &'static str, path: &Path, result: io::Result<T>) -> Result<T, LockError> {

@@ -13,15 +13,18 @@
 //! does not matter to it. A dry run is the same engine on a `DryRun` system.
 
 mod apply;
+mod damage;
 mod entries;
 mod journal;
 mod journal_file;
 mod lock;
+mod private;
 mod report;
 mod revert;
 mod system;
 #[cfg(test)]
 mod tests;
+mod watcher;
 
 pub use apply::Engine;
 pub use journal::Journal;
@@ -29,7 +32,9 @@ pub use journal_file::JournalFile;
 pub use lvs::table::Change;
 pub use report::Report;
 pub use system::{Desired, OwnerId, System};
+pub use watcher::Watcher;
 
+pub(crate) use damage::Damage;
 pub(crate) use entries::Entry;
 pub(crate) use journal_file::JournalError;
 pub(crate) use lock::{Lock, LockError};

@@ -1,6 +1,7 @@
 //! What a run did or why it failed, and how the actual state compares with the desired one.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use super::{Change, JournalError};
 
@@ -25,6 +26,8 @@ pub enum Note<K, V> {
     InUse { key: K, actual: V, child: K },
     /// The undo was accepted, and had no effect.
     Remains { key: K, actual: V },
+    /// A journal in whose place this one is was void.
+    VoidJournal { path: PathBuf },
 }
 
 impl<K: fmt::Display, V: fmt::Display> fmt::Display for Note<K, V> {
@@ -45,6 +48,12 @@ impl<K: fmt::Display, V: fmt::Display> fmt::Display for Note<K, V> {
                     "{key} ({actual}) stays: removing it would remove {child}, which is unmanaged"
                 )
             }
+            Self::VoidJournal { path } => write!(
+                f,
+                "journal {} is of an earlier boot, or of another network namespace: what it lists \
+                 was left alone",
+                path.display()
+            ),
             Self::Remains { key, actual } => {
                 write!(f, "{key} ({actual}) stays: it cannot be removed")
             }
@@ -82,6 +91,12 @@ pub enum Cause<E> {
     /// A change was accepted, and had no effect.
     #[error("{key} is {actual} after it was set to {desired}: does another program manage it?")]
     NotAsDesired { key: String, actual: String, desired: String },
+    /// The run was rolled back.
+    #[error("interrupted by {signal}")]
+    Interrupted { signal: &'static str },
+    /// The journal still has what was not reverted.
+    #[error("interrupted by {signal}; run the command again to revert the rest")]
+    InterruptedRevert { signal: &'static str },
     /// The journal still has what could not be reverted.
     #[error("not everything could be reverted; run the command again once the cause is removed")]
     Incomplete,
@@ -103,7 +118,8 @@ pub struct Failure<K, V, E> {
 }
 
 impl<K, V, E> Failure<K, V, E> {
-    pub(super) const fn before_any_step(cause: Cause<E>) -> Self {
+    /// A failure before anything was changed.
+    pub(crate) const fn before_any_step(cause: Cause<E>) -> Self {
         Self { cause, done: Vec::new(), failed: None, rolled_back: Vec::new(), stuck: Vec::new() }
     }
 }

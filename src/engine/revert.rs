@@ -15,6 +15,21 @@ enum Undo<W: System> {
     Change(ChangeOf<W>),
 }
 
+/// What became of an entry.
+type OutcomeOf<W> = Result<Option<NoteOf<W>>, <W as System>::Error>;
+
+/// Puts all entries that are written in batches into one, where the oldest of them is: so that a parent
+/// is restored before its children, whenever the two were changed. The others keep their order.
+fn in_one_batch<W: System, O>(entries: Vec<EntryOf<W, O>>) -> Vec<EntryOf<W, O>> {
+    let is_batched = |entry: &EntryOf<W, O>| W::is_batched(&entry.key);
+    let end = entries.iter().rposition(is_batched).map_or(0, |oldest| oldest + 1);
+    let mut behind = entries.into_iter();
+    let (batched, mut ordered): (Vec<_>, Vec<_>) = behind.by_ref().take(end).partition(is_batched);
+    ordered.extend(batched);
+    ordered.extend(behind);
+    ordered
+}
+
 /// Keys that get their previous value back in this run.
 struct Restored<K> {
     keys: HashSet<K>,
@@ -43,27 +58,35 @@ impl<W: System, O: OwnerId> Engine<'_, W, O> {
             return Err(Box::new(Failure { done: steps, ..failure }));
         }
         let (mut notes, mut stuck) = (Vec::new(), Vec::new());
-        let unowned = self.journal.without_owner();
+        let unowned = in_one_batch::<W, O>(self.journal.without_owner());
         let restored = Restored::of::<W, O>(&unowned);
         for entries in
             unowned.chunk_by(|one, next| W::is_batched(&one.key) && W::is_batched(&next.key))
         {
+            if let Some(signal) = self.interruption() {
+                let cause = Cause::InterruptedRevert { signal };
+                let failure = Failure::before_any_step(cause);
+                return Err(Box::new(Failure { done: steps, stuck, ..failure }));
+            }
+            let before = steps.len();
             let mut settled = HashSet::new();
             let outcomes = match entries {
-                [entry] => vec![self.revert_one(entry, &restored, &mut steps)],
+                [entry] => vec![Some(self.revert_one(entry, &restored, &mut steps))],
                 entries => self.revert_batch(entries, &restored, &mut steps),
             };
             for (entry, outcome) in entries.iter().zip(outcomes) {
                 match outcome {
+                    None => {}
                     // Its entry stays until the children have gone.
-                    Ok(Some(note @ Note::InUse { .. })) => notes.push(note),
-                    Ok(note) => {
+                    Some(Ok(Some(note @ Note::InUse { .. }))) => notes.push(note),
+                    Some(Ok(note)) => {
                         notes.extend(note);
                         settled.insert(&entry.key);
                     }
-                    Err(error) => stuck.push((entry.key.clone(), Cause::System(error))),
+                    Some(Err(error)) => stuck.push((entry.key.clone(), Cause::System(error))),
                 }
             }
+            self.made(steps.get(before..).unwrap_or_default());
             self.journal.forget(settled);
             if let Err(error) = self.journal.persist() {
                 stuck.extend(entries.first().map(|entry| (entry.key.clone(), error.into())));
@@ -80,7 +103,7 @@ impl<W: System, O: OwnerId> Engine<'_, W, O> {
         entry: &EntryOf<W, O>,
         restored: &Restored<W::Key>,
         steps: &mut Vec<ChangeOf<W>>,
-    ) -> Result<Option<NoteOf<W>>, W::Error> {
+    ) -> OutcomeOf<W> {
         let change = match self.undo(entry, restored)? {
             Undo::Nothing => {
                 self.revert_side_effects(entry, steps)?;
@@ -98,41 +121,48 @@ impl<W: System, O: OwnerId> Engine<'_, W, O> {
         Ok(left.map(|actual| Note::Remains { key: entry.key.clone(), actual }))
     }
 
-    /// Reverts entries of one batch: an outcome for each, in their order, as far as one is known.
+    /// Reverts entries of one batch: the outcome of each, in their order, if it is known.
     fn revert_batch(
         &mut self,
         entries: &[EntryOf<W, O>],
         restored: &Restored<W::Key>,
         steps: &mut Vec<ChangeOf<W>>,
-    ) -> Vec<Result<Option<NoteOf<W>>, W::Error>> {
+    ) -> Vec<Option<OutcomeOf<W>>> {
         let mut outcomes = Vec::with_capacity(entries.len());
-        let (mut places, mut changes) = (Vec::new(), Vec::new());
+        let (mut places, mut changes) = (HashMap::new(), Vec::new());
         for entry in entries {
             outcomes.push(match self.undo(entry, restored) {
                 Ok(Undo::Nothing) => Ok(None),
                 Ok(Undo::LeftAlone(note)) => Ok(Some(note)),
                 Ok(Undo::Change(change)) => {
-                    places.push(outcomes.len());
+                    places.insert(change.key.clone(), outcomes.len());
                     changes.push(change);
                     Ok(None)
                 }
                 Err(error) => Err(error),
             });
         }
+        // What is restored belongs to parents that may be restored, too.
+        changes.sort_by_key(|change| change.to.is_some() && W::parent(&change.key).is_some());
+        W::order_batch(&mut changes);
         let mut written = self.system.write_all(&changes).into_iter();
-        for (place, change) in places.into_iter().zip(changes) {
+        let mut unknown = HashSet::new();
+        for change in changes {
+            let place = places.get(&change.key).copied().unwrap_or_default();
             match (written.next(), outcomes.get_mut(place)) {
                 (Some(Ok(())), _) => steps.push(change),
                 (Some(Err(error)), Some(outcome)) => *outcome = Err(error),
-                // Of this one and those after it nothing is known: they stay in the journal.
-                (None, _) => {
-                    outcomes.truncate(place);
-                    break;
+                // Nothing is known of it: it stays in the journal.
+                _ => {
+                    unknown.insert(place);
                 }
-                (Some(Err(_)), None) => {}
             }
         }
         outcomes
+            .into_iter()
+            .enumerate()
+            .map(|(at, it)| (!unknown.contains(&at)).then_some(it))
+            .collect()
     }
 
     fn undo(

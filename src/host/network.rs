@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::UdpSocket;
+use std::io;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use rtnetlink::Handle;
-use rtnetlink::sys::AsyncSocket;
+use rtnetlink::sys::protocols::NETLINK_ROUTE;
+use rtnetlink::sys::{AsyncSocket, Socket};
 use tokio::runtime::{Builder, Runtime};
 
 use super::rule::SourceRule;
@@ -311,11 +312,14 @@ fn both_bonds(one: &str, other: &str) -> bool {
 
 /// The cookie of our network namespace (`SO_NETNS_COOKIE`, `asm-generic/socket.h`); unlike its inode
 /// number, it is not reused until the next boot. `None` before Linux 5.14.
+///
+/// The socket is one of those without which nothing can be read here, and is not bound: a machine
+/// may have no free port, and a unit may not be allowed to bind one.
 #[allow(unsafe_code)]
-pub(crate) fn namespace_cookie() -> Option<u64> {
-    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+pub(crate) fn namespace_cookie() -> io::Result<Option<u64>> {
+    let socket = Socket::new(NETLINK_ROUTE)?;
     let mut cookie = 0_u64;
-    let mut length = libc::socklen_t::try_from(size_of_val(&cookie)).ok()?;
+    let mut length = libc::socklen_t::try_from(size_of_val(&cookie)).map_err(io::Error::other)?;
     // SAFETY: the descriptor is open as long as `socket` lives, and the kernel writes at most
     // `length` bytes, which is the size of `cookie`.
     let result = unsafe {
@@ -327,5 +331,11 @@ pub(crate) fn namespace_cookie() -> Option<u64> {
             &raw mut length,
         )
     };
-    (result == 0).then_some(cookie)
+    match result {
+        0 => Ok(Some(cookie)),
+        _ => match io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::ENOPROTOOPT) => Ok(None),
+            error => Err(error),
+        },
+    }
 }

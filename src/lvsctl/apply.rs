@@ -10,10 +10,10 @@ use super::arguments::{FileCommand, FileFlags, Options};
 use super::input::{Input, Owners};
 use super::remark::Remark;
 use super::report::{self, Direction};
+use super::runner::Session;
 use super::up::{Outcome, Up};
 use super::wait::Wait;
 use super::{Error, connections, drained, order, runner, status};
-use crate::engine::Engine;
 use crate::host::machine::Machine;
 use crate::policy::Role;
 use lvs::table;
@@ -36,7 +36,7 @@ fn apply(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result
     let input = Input::load(&flags.file, flags.role)?;
     let up = Up { input: &input, flags, options };
     let patience = flags.drain.or(input.drain()).filter(|_| !options.dry_run);
-    let mut outcome = up.run(flags.cut && patience.is_none())?;
+    let mut outcome = up.run(flags.cut && patience.is_none(), output)?;
     if let Some(patience) = patience {
         outcome = drained(&up, outcome, patience, output)?;
     }
@@ -66,7 +66,7 @@ fn drained(
             continue;
         }
         let over = wait.is_over();
-        let mut next = up.run(over && up.flags.cut)?;
+        let mut next = up.run(over && up.flags.cut, output)?;
         let mut steps = std::mem::take(&mut outcome.report.steps);
         steps.append(&mut next.report.steps);
         next.report.steps = steps;
@@ -82,7 +82,7 @@ fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<
     let input = Input::load(&flags.file, flags.role)?;
     let options = Options { dry_run: true, ..options.clone() };
     let up = Up { input: &input, flags, options: &options };
-    let Outcome { report, remarks, .. } = up.run(flags.cut)?;
+    let Outcome { report, remarks, .. } = up.run(flags.cut, output)?;
     if options.json {
         report::write_json(output, &report, &remarks)?;
     } else {
@@ -94,15 +94,16 @@ fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<
 
 fn down(file: &Path, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let owners = Owners::load(file)?;
-    let report = runner::run(
-        options,
+    let mut session = Session::open(options)?;
+    let report = session.run_shown(
+        output,
         Direction::Down,
         None,
         |owner| owners.covers(owner),
         |_, _| Ok(Vec::new()),
     )?;
     report::print(options, output, &owners, Direction::Down, &report, &[])?;
-    Ok(0)
+    session.finish().map(|()| 0)
 }
 
 fn status(
@@ -115,10 +116,10 @@ fn status(
     let mut machine = Machine::new()?.read_only();
     let mut journal = runner::journal(&options.state_dir)?;
     let desired = input.desired(&mut machine, &journal)?;
-    let findings = Engine::new(&mut machine, &mut journal).status(&desired)?;
     let misordered = order::compare(&mut machine, &input.duties()?)?;
     let remarks: Vec<Remark> = misordered.into_iter().map(Remark::Order).collect();
-    Ok(status::print(options, output, &input, input.json(), &findings, &remarks)?)
+    let actual = (&mut machine, &mut journal);
+    status::report(options, output, &input, input.json(), actual, &desired, &remarks)
 }
 
 fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
@@ -127,11 +128,7 @@ fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error>
     let mut desired = status::journalled(|_| true, &journal);
     drained::overlay(&mut desired, &journal);
     desired.extend(status::due(&journal));
-    let findings = Engine::new(&mut machine, &mut journal).status(&desired)?;
-    if findings.is_empty() && !options.json {
-        writeln!(output, "lvsctl has set nothing on this machine")?;
-        return Ok(0);
-    }
-    let title = "the state set by lvsctl";
-    Ok(status::print(options, output, &title, json!({"schema": 1}), &findings, &[])?)
+    let title = &"the state set by lvsctl";
+    let actual = (&mut machine, &mut journal);
+    status::report(options, output, title, json!({"schema": 1}), actual, &desired, &[])
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::report::FailedRun;
 use crate::config;
-use crate::engine::{JournalError, LockError};
-use crate::host::machine;
+use crate::engine::{Failure, JournalError, LockError};
+use crate::host::machine::{self, Key, Value};
 use crate::policy;
 use lvs::netlink::NamespaceError;
 
@@ -28,6 +28,10 @@ pub(crate) enum Error {
     /// The boot or the network namespace cannot be identified.
     #[error("cannot read {path}: {source}")]
     Identity { path: &'static str, source: io::Error },
+    #[error(
+        "cannot identify the network namespace, to which the journal belongs: {0}. Nothing was changed"
+    )]
+    Cookie(io::Error),
     #[error(transparent)]
     Cluster(#[from] config::Error),
     #[error(transparent)]
@@ -68,6 +72,8 @@ pub(crate) enum Error {
     Snapshot { path: PathBuf, reason: String },
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
+    #[error("everything was done, and not all of it printed: cannot write to standard output: {0}")]
+    Unreported(io::Error),
 }
 
 /// Returns [`Error::Usage`] with a formatted message.
@@ -79,6 +85,11 @@ macro_rules! usage {
 pub(super) use usage;
 
 impl Error {
+    /// Makes the error of a run whose changes, if any, are to be listed.
+    pub(super) fn run(failure: Failure<Key, Value, machine::Error>) -> Self {
+        Self::Run(FailedRun { failure: Box::new(failure), listed: false })
+    }
+
     /// Makes the error of a failed action on a file.
     pub(super) fn file(action: &'static str, path: &Path) -> impl Fn(io::Error) -> Self + Copy {
         move |source| Self::File { action, path: path.to_owned(), source }
@@ -88,7 +99,7 @@ impl Error {
 const fn waiting_hint(error: &LockError) -> &'static str {
     match error {
         LockError::Held { .. } => ", or wait for it with --wait SECONDS",
-        LockError::Io { .. } => "",
+        LockError::Interrupted | LockError::Io { .. } => "",
     }
 }
 

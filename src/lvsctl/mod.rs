@@ -13,7 +13,9 @@ mod drained;
 mod error;
 mod input;
 mod install;
+mod interrupt;
 mod order;
+mod progress;
 mod remark;
 mod report;
 mod role;
@@ -78,7 +80,11 @@ pub fn run(
     };
     match result.and_then(|code| Ok(output.flush().map(|()| code)?)) {
         Ok(code) => code,
-        Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        Err(Error::Output(error) | Error::Unreported(error))
+            if error.kind() == io::ErrorKind::BrokenPipe =>
+        {
+            0
+        }
         Err(error) => {
             let _ = writeln!(errors, "lvsctl: {error}");
             FAILED

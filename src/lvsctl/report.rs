@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
+use super::Error;
 use super::arguments::Options;
 use super::remark::Remark;
 use crate::engine::{Change, Failure, Note, Report, System};
@@ -17,7 +18,7 @@ pub(super) enum Direction {
     Down,
 }
 
-/// Prints what a run did, in the requested format.
+/// Prints what a run did, in the requested format. As text, its steps were printed when they were made.
 pub(super) fn print(
     options: &Options,
     output: &mut dyn Write,
@@ -25,18 +26,31 @@ pub(super) fn print(
     direction: Direction,
     report: &Report<Key, Value>,
     remarks: &[Remark],
+) -> Result<(), Error> {
+    if options.dry_run {
+        return Ok(print_dry(options, output, report, remarks)?);
+    }
+    let printed = match options.json {
+        true => write_json(output, report, remarks),
+        false => write_end(output, title, direction, report, remarks),
+    };
+    printed.and_then(|()| output.flush()).map_err(Error::Unreported)
+}
+
+/// Prints a plan, in the requested format.
+pub(super) fn print_dry(
+    options: &Options,
+    output: &mut dyn Write,
+    report: &Report<Key, Value>,
+    remarks: &[Remark],
 ) -> io::Result<()> {
     if options.json {
-        write_json(output, report, remarks)?;
-    } else if options.dry_run {
-        if let Some(namespace) = &options.netns {
-            writeln!(output, "# run in the network namespace {namespace}")?;
-        }
-        write_dry(output, report, remarks)?;
-    } else {
-        write(output, title, direction, report, remarks)?;
+        return write_json(output, report, remarks);
     }
-    Ok(())
+    if let Some(namespace) = &options.netns {
+        writeln!(output, "# run in the network namespace {namespace}")?;
+    }
+    write_dry(output, report, remarks)
 }
 
 pub(super) fn commands(steps: &[Change<Key, Value>]) -> Vec<String> {
@@ -58,21 +72,22 @@ pub(super) fn write_done(output: &mut dyn Write, report: &Report<Key, Value>) ->
     for command in commands(&report.steps) {
         writeln!(output, "+ {command}")?;
     }
-    for note in &report.notes {
-        writeln!(output, "note: {}", worded(note))?;
-    }
-    Ok(())
+    write_notes(output, report)
 }
 
-/// Steps, notes, and a summary.
-pub(super) fn write(
+fn write_notes(output: &mut dyn Write, report: &Report<Key, Value>) -> io::Result<()> {
+    report.notes.iter().try_for_each(|note| writeln!(output, "note: {}", worded(note)))
+}
+
+/// Notes and a summary, below the steps.
+fn write_end(
     output: &mut dyn Write,
     title: &dyn fmt::Display,
     direction: Direction,
     report: &Report<Key, Value>,
     remarks: &[Remark],
 ) -> io::Result<()> {
-    write_done(output, report)?;
+    write_notes(output, report)?;
     for remark in remarks {
         writeln!(output, "note: {remark}")?;
     }
@@ -130,13 +145,18 @@ pub(super) fn write_json(
 
 /// A failed run: the changes made, rolled back, and not rolled back.
 #[derive(Debug)]
-pub(crate) struct FailedRun(pub(super) Box<Failure<Key, Value, machine::Error>>);
+pub(crate) struct FailedRun {
+    pub(super) failure: Box<Failure<Key, Value, machine::Error>>,
+    /// Whether the changes made were printed as they happened.
+    pub(super) listed: bool,
+}
 
 impl fmt::Display for FailedRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Failure { cause, done, rolled_back, stuck, .. } = &*self.0;
+        let Failure { cause, done, rolled_back, stuck, .. } = &*self.failure;
         write!(f, "{cause}")?;
-        for (title, steps) in [("Changes made", done), ("Rolled back", rolled_back)] {
+        let unlisted: &[_] = if self.listed { &[] } else { done };
+        for (title, steps) in [("Changes made", unlisted), ("Rolled back", rolled_back)] {
             if !steps.is_empty() {
                 write!(f, "\n{title}:")?;
             }
@@ -183,7 +203,7 @@ mod tests {
             rolled_back: Vec::new(),
             stuck: Vec::new(),
         };
-        let text = FailedRun(Box::new(failure)).to_string();
+        let text = FailedRun { failure: Box::new(failure), listed: false }.to_string();
         assert_eq!(text, "x cannot have that value\nNothing was changed.");
         let failure = Failure {
             cause: cause(),
@@ -193,7 +213,7 @@ mod tests {
             stuck: vec![(up("up").key, cause())],
         };
         assert_eq!(
-            FailedRun(Box::new(failure)).to_string(),
+            FailedRun { failure: Box::new(failure), listed: false }.to_string(),
             "x cannot have that value\nChanges made:\n  + ip link set tunl0 up\n\
              Rolled back:\n  + ip link set tunl0 down\n\
              Could not be rolled back:\n  state of tunl0: x cannot have that value"
@@ -208,7 +228,7 @@ mod tests {
         let last = |direction, steps: usize| {
             let report = Report { steps: vec![up("up"); steps], notes: Vec::new() };
             let mut output = Vec::new();
-            write(&mut output, &task, direction, &report, &[]).unwrap();
+            write_end(&mut output, &task, direction, &report, &[]).unwrap();
             let text = String::from_utf8(output).unwrap();
             text.lines().last().unwrap_or_default().to_owned()
         };

@@ -8,7 +8,6 @@ use super::remark::Remark;
 use super::report::{self, Direction};
 use super::runner::Session;
 use super::{Error, Task, departing, drained, order, runner, status};
-use crate::engine::Engine;
 use crate::host::machine::Machine;
 use crate::policy::Owner;
 
@@ -56,7 +55,8 @@ fn change(
     let duties = task.duties();
     let mut session = Session::open(options)?;
     let mut departing = Vec::new();
-    let report = session.run(
+    let report = session.run_shown(
+        output,
         direction,
         None,
         |owner| task.covers(owner),
@@ -75,7 +75,7 @@ fn change(
         remarks.extend(self::remarks(&mut session.machine, task)?);
     }
     report::print(options, output, task, direction, &report, &remarks)?;
-    Ok(0)
+    session.finish().map(|()| 0)
 }
 
 fn remarks(machine: &mut Machine, task: &Task) -> Result<Vec<Remark>, Error> {
@@ -88,7 +88,7 @@ fn compare(task: &Task, options: &Options, output: &mut dyn Write) -> Result<u8,
     let mut desired = desired_of(&mut machine, &task.duties(), &journal)?;
     desired.extend(status::journalled(|owner| task.covers(owner), &journal));
     drained::overlay(&mut desired, &journal);
-    let findings = Engine::new(&mut machine, &mut journal).status(&desired)?;
     let remarks = remarks(&mut machine, task)?;
-    Ok(status::print(options, output, task, status::of_task(task), &findings, &remarks)?)
+    let actual = (&mut machine, &mut journal);
+    status::report(options, output, task, status::of_task(task), actual, &desired, &remarks)
 }

@@ -1,44 +1,68 @@
 //! One run: locks, reads the journal, plans, checks `--allow`, then executes or reports the plan.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
 use super::arguments::Options;
-use super::report::{Direction, FailedRun};
+use super::progress::Progress;
+use super::report::Direction;
 use super::values::Kind;
-use super::{Error, drained};
-use crate::engine::{Change, DryRun, Engine, JournalFile, Lock, Report, System};
+use super::{Error, drained, interrupt};
+use crate::engine::{
+    Change, Damage, DryRun, Engine, Failure, JournalError, JournalFile, Lock, Report, System,
+    Watcher,
+};
 use crate::host::machine::{self, Key, Machine, Value};
 use crate::host::namespace_cookie;
 use crate::policy::{DesiredItem, MachineJournal, Owner};
 use lvs::table;
 
-/// The machine and its journal, locked unless it is a dry run.
+/// What a run of the engine did, or why it failed.
+pub(super) type Outcome = Result<Report<Key, Value>, Box<Failure<Key, Value, machine::Error>>>;
+
+/// The machine and its journal, locked unless it is a dry run. A signal that asks for the end of the
+/// program ends a run after its step.
 pub(super) struct Session {
     pub(super) machine: Machine,
     pub(super) journal: MachineJournal,
     lock: Option<Lock>,
+    json: bool,
+    /// What was wrong with the journal, once that is kept under another name.
+    damage: Option<Damage>,
 }
 
 impl Session {
     pub(super) fn open(options: &Options) -> Result<Self, Error> {
         let machine = Machine::new()?;
-        let (machine, lock) = match options.dry_run {
-            true => (machine.read_only(), None),
-            false => (machine, Some(lock(options)?)),
+        let (machine, journal, lock) = match options.dry_run {
+            true => (machine.read_only(), journal(&options.state_dir)?, None),
+            false => {
+                interrupt::catch();
+                let patience = Duration::from_secs(options.wait.into());
+                let is_interrupted = || interrupt::caught().is_some();
+                let lock = Lock::take(&options.state_dir, patience, is_interrupted)?;
+                let mut journal = load(&options.state_dir)?;
+                if lock.was_left_behind() {
+                    journal.accept_unfinished();
+                    if journal.damage().is_none() {
+                        journal.end()?;
+                    }
+                }
+                (machine, journal, Some(lock))
+            }
         };
-        Ok(Self { machine, journal: journal(&options.state_dir)?, lock })
+        Ok(Self { machine, journal, lock, json: options.json, damage: None })
     }
 
     pub(super) const fn is_dry(&self) -> bool {
         self.lock.is_none()
     }
 
-    /// Applies or reverts, or plans that in a dry run. With `allowed`, a plan with a change of any
-    /// other kind is refused. `covers` selects the owners of the run; `desired` is not called to
-    /// revert.
+    /// Applies or reverts, or plans that in a dry run. With `allowed`, a plan with a change of any other
+    /// kind is refused. `covers` selects the owners of the run; `desired` is not called to revert.
     pub(super) fn run(
         &mut self,
         direction: Direction,
@@ -46,91 +70,147 @@ impl Session {
         covers: impl Fn(&Owner) -> bool,
         desired: impl FnOnce(&mut Machine, &MachineJournal) -> Result<Vec<DesiredItem>, Error>,
     ) -> Result<Report<Key, Value>, Error> {
-        let is_dry = self.is_dry();
-        let Self { machine, journal, .. } = self;
+        self.run_on(None, direction, allowed, covers, desired)
+    }
+
+    /// [`Session::run`], and prints each step as it is made.
+    pub(super) fn run_shown(
+        &mut self,
+        output: &mut dyn Write,
+        direction: Direction,
+        allowed: Option<&[Kind]>,
+        covers: impl Fn(&Owner) -> bool,
+        desired: impl FnOnce(&mut Machine, &MachineJournal) -> Result<Vec<DesiredItem>, Error>,
+    ) -> Result<Report<Key, Value>, Error> {
+        self.run_on(Some(output), direction, allowed, covers, desired)
+    }
+
+    fn run_on(
+        &mut self,
+        output: Option<&mut dyn Write>,
+        direction: Direction,
+        allowed: Option<&[Kind]>,
+        covers: impl Fn(&Owner) -> bool,
+        desired: impl FnOnce(&mut Machine, &MachineJournal) -> Result<Vec<DesiredItem>, Error>,
+    ) -> Result<Report<Key, Value>, Error> {
+        match direction {
+            Direction::Down if !self.is_dry() => self.damage = self.journal.keep_damaged()?,
+            _ => refuse_damage(&self.journal)?,
+        }
         let desired = match direction {
-            Direction::Up => desired(machine, journal)?,
+            Direction::Up => desired(&mut self.machine, &self.journal)?,
             Direction::Down => Vec::new(),
         };
-        if is_dry || allowed.is_some() {
-            let planned = plan(machine, journal, &covers, &desired, direction)?;
+        if self.is_dry() || allowed.is_some() {
+            let planned = self.plan(direction, &covers, &desired)?;
             if let Some(allowed) = allowed {
                 check(&planned.steps, allowed)?;
             }
-            if is_dry {
+            if self.is_dry() {
                 return Ok(planned);
             }
         }
-        let report = execute(machine, journal, &covers, &desired, direction)?;
-        let (owners, rest) = drained::orphaned(machine, journal)?;
+        let report = self.watch(output, |engine| execute(engine, direction, &covers, &desired))?;
+        let (owners, rest) = drained::orphaned(&mut self.machine, &self.journal)?;
         if !owners.is_empty() {
-            execute(machine, journal, &|owner| owners.contains(owner), &rest, Direction::Up)?;
+            let covers = |owner: &Owner| owners.contains(owner);
+            self.watch(None, |engine| execute(engine, Direction::Up, &covers, &rest))?;
         }
         Ok(report)
     }
-}
 
-/// [`Session::run`] in a session of its own.
-pub(super) fn run(
-    options: &Options,
-    direction: Direction,
-    allowed: Option<&[Kind]>,
-    covers: impl Fn(&Owner) -> bool,
-    desired: impl FnOnce(&mut Machine, &MachineJournal) -> Result<Vec<DesiredItem>, Error>,
-) -> Result<Report<Key, Value>, Error> {
-    Session::open(options)?.run(direction, allowed, covers, desired)
-}
+    /// Runs the engine, and prints each step where there is an output.
+    pub(super) fn watch(
+        &mut self,
+        output: Option<&mut dyn Write>,
+        work: impl FnOnce(Engine<'_, Machine, Owner>) -> Outcome,
+    ) -> Result<Report<Key, Value>, Error> {
+        let mut progress = Progress::new(output.filter(|_| !self.json));
+        let engine = Engine::new(&mut self.machine, &mut self.journal);
+        let outcome = work(engine.watched_by(&mut progress));
+        progress.settle(outcome)
+    }
 
-fn plan(
-    machine: &mut Machine,
-    journal: &MachineJournal,
-    covers: &impl Fn(&Owner) -> bool,
-    desired: &[DesiredItem],
-    direction: Direction,
-) -> Result<Report<Key, Value>, Error> {
-    let mut dry_run = DryRun::new(machine);
-    execute(&mut dry_run, &mut journal.dry_run(), covers, desired, direction)
+    /// What a plan that fails got to was not done.
+    fn plan(
+        &mut self,
+        direction: Direction,
+        covers: &impl Fn(&Owner) -> bool,
+        desired: &[DesiredItem],
+    ) -> Result<Report<Key, Value>, Error> {
+        let mut dry_run = DryRun::new(&mut self.machine);
+        let mut journal = self.journal.dry_run();
+        let outcome = execute(Engine::new(&mut dry_run, &mut journal), direction, covers, desired);
+        outcome.map_err(|failure| Error::run(Failure::before_any_step(failure.cause)))
+    }
+
+    /// Prints changes that were made without the engine.
+    pub(super) fn show(
+        &self,
+        output: &mut dyn Write,
+        changes: &[Change<Key, Value>],
+    ) -> Result<(), Error> {
+        let mut progress = Progress::new(Some(output).filter(|_| !self.json && !self.is_dry()));
+        progress.made(changes);
+        progress.settle(Ok(Report { steps: Vec::new(), notes: Vec::new() })).map(drop)
+    }
+
+    /// Ends with what is wrong with the journal, if something is.
+    pub(super) fn finish(self) -> Result<(), Error> {
+        self.damage.map_or(Ok(()), |damage| Err(JournalError::Damaged(Box::new(damage)).into()))
+    }
 }
 
 fn execute<W>(
-    system: &mut W,
-    journal: &mut MachineJournal,
+    mut engine: Engine<'_, W, Owner>,
+    direction: Direction,
     covers: &impl Fn(&Owner) -> bool,
     desired: &[DesiredItem],
-    direction: Direction,
-) -> Result<Report<Key, Value>, Error>
+) -> Outcome
 where
     W: System<Key = Key, Value = Value, Error = machine::Error>,
 {
-    let mut owners = journal.owners();
+    let mut owners = engine.journal().owners();
     owners.retain(|owner| covers(owner) || *owner == Owner::Temporary);
-    let run = match direction {
-        Direction::Up => Engine::new(system, journal).apply(&owners, desired),
-        Direction::Down => Engine::new(system, journal).revert(&owners),
-    };
-    run.map_err(|failure| Error::Run(FailedRun(failure)))
+    match direction {
+        Direction::Up => engine.apply(&owners, desired),
+        Direction::Down => engine.revert(&owners),
+    }
 }
 
-/// Excludes other runs.
-pub(super) fn lock(options: &Options) -> Result<Lock, Error> {
-    Ok(Lock::take(&options.state_dir, Duration::from_secs(options.wait.into()))?)
-}
-
-/// The journal of the network namespace of this thread. Each has its own, named by the inode number
-/// that `ls -L -i /proc/self/ns/net` shows. The kernel reuses that number after the namespace has
-/// ended; the epoch distinguishes the two.
+/// The journal of the network namespace of this thread, to be read only. A run that is at work, or was
+/// killed, has not written its end.
 pub(super) fn journal(directory: &Path) -> Result<MachineJournal, Error> {
+    let mut journal = load(directory)?;
+    if Lock::path(directory).exists() {
+        journal.accept_unfinished();
+    }
+    Ok(journal)
+}
+
+/// Each network namespace has a journal, named by the inode number that `ls -L -i /proc/self/ns/net`
+/// shows. The kernel reuses that number after the namespace has ended; the epoch distinguishes the
+/// two.
+fn load(directory: &Path) -> Result<MachineJournal, Error> {
     const NAMESPACE: &str = "/proc/thread-self/ns/net";
     const BOOT: &str = "/proc/sys/kernel/random/boot_id";
     let unreadable = |path| move |source| Error::Identity { path, source };
     let namespace = fs::metadata(NAMESPACE).map_err(unreadable(NAMESPACE))?;
     let boot = fs::read_to_string(BOOT).map_err(unreadable(BOOT))?;
-    let epoch = match namespace_cookie() {
+    let epoch = match namespace_cookie().map_err(Error::Cookie)? {
         Some(cookie) => format!("boot {} namespace {cookie}", boot.trim()),
         None => format!("boot {}", boot.trim()),
     };
     let path = directory.join(format!("net-{}.journal", namespace.ino()));
     Ok(JournalFile::load(path, epoch)?)
+}
+
+/// With a damaged journal, previous values would be lost for good.
+pub(super) fn refuse_damage(journal: &MachineJournal) -> Result<(), Error> {
+    match journal.damage() {
+        Some(damage) => Err(JournalError::Damaged(Box::new(damage.clone())).into()),
+        None => Ok(()),
+    }
 }
 
 fn kind(change: &Change<Key, Value>) -> Kind {

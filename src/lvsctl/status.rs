@@ -5,11 +5,12 @@ use std::io::{self, Write};
 
 use serde_json::{Value as Json, json};
 
-use super::Task;
 use super::arguments::Options;
 use super::remark::Remark;
-use crate::engine::{Desired, Status};
-use crate::host::machine::{Key, Value};
+use super::runner::refuse_damage;
+use super::{Error, Task};
+use crate::engine::{Desired, Engine, Note, Status};
+use crate::host::machine::{Key, Machine, Value};
 use crate::policy::{DesiredItem, MachineJournal, Owner};
 
 /// The journalled state of the owners that are covered: it is still desired.
@@ -66,9 +67,29 @@ fn origin(finding: &Status<Key, Value>) -> String {
     }
 }
 
-/// Prints the status in the requested format and returns the exit code: 2 if anything differs.
-/// `head` has the first members of the JSON object.
-pub(super) fn print(
+/// Reads the status of the desired items, prints it in the requested format and returns the exit code: 2
+/// if anything differs. `head` has the first members of the JSON object.
+pub(super) fn report(
+    options: &Options,
+    output: &mut dyn Write,
+    title: &dyn Display,
+    head: Json,
+    (machine, journal): (&mut Machine, &mut MachineJournal),
+    desired: &[DesiredItem],
+    remarks: &[Remark],
+) -> Result<u8, Error> {
+    let findings = Engine::new(machine, journal).status(desired)?;
+    let code = print(options, output, title, head, &findings, remarks)?;
+    if let Some(path) = journal.void().filter(|_| !options.json) {
+        let note: Note<Key, Value> = Note::VoidJournal { path: path.to_owned() };
+        writeln!(output, "note: {note}")?;
+    }
+    output.flush()?;
+    refuse_damage(journal)?;
+    Ok(code)
+}
+
+fn print(
     options: &Options,
     output: &mut dyn Write,
     title: &dyn Display,
@@ -97,6 +118,9 @@ fn write(
     title: &dyn Display,
     findings: &[Status<Key, Value>],
 ) -> io::Result<()> {
+    if findings.is_empty() {
+        return writeln!(output, "lvsctl has set nothing on this machine");
+    }
     let items: Vec<String> = findings.iter().map(|finding| finding.key.to_string()).collect();
     let width = items.iter().map(String::len).max().unwrap_or_default();
     for (finding, item) in findings.iter().zip(&items) {

@@ -1,5 +1,7 @@
 //! One run of `apply` or `diff`: the desired state, what goes, and the order of destinations.
 
+use std::io::Write;
+
 use hashbrown::HashSet;
 
 use super::arguments::{FileFlags, Options};
@@ -32,12 +34,13 @@ pub(super) struct Up<'a> {
 impl Up<'_> {
     /// Applies the file, or plans that in a dry run. What is to go and has connections stays with
     /// weight 0, or is deleted and its connections are reset with `cut`.
-    pub(super) fn run(&self, cut: bool) -> Result<Outcome, Error> {
+    pub(super) fn run(&self, cut: bool, output: &mut dyn Write) -> Result<Outcome, Error> {
         let (owners, duties) = (self.input.owners(), self.input.duties()?);
         let covers = |owner: &Owner| owners.covers(owner);
         let mut session = Session::open(self.options)?;
         let mut departing = Vec::new();
-        let mut report = session.run(
+        let mut report = session.run_shown(
+            output,
             Direction::Up,
             self.flags.allow.as_deref(),
             covers,
@@ -60,8 +63,10 @@ impl Up<'_> {
             let mut left = 0;
             if !session.is_dry() {
                 left = connections::wait_until_expired(&keys);
-                let reverted = session.run(Direction::Down, None, |_| false, |_, _| Ok(Vec::new()));
-                report.steps.extend(reverted?.steps);
+                let nothing = |_: &mut Machine, _: &MachineJournal| Ok(Vec::new());
+                let reverted =
+                    session.run_shown(output, Direction::Down, None, |_| false, nothing)?;
+                report.steps.extend(reverted.steps);
             }
             remarks.extend(departing.into_iter().map(Remark::Cut));
             remarks.extend((left > 0).then_some(Remark::Left(left)));
@@ -69,7 +74,9 @@ impl Up<'_> {
         remarks.extend(departing.iter().cloned().map(Remark::Quiesced));
         let misordered = order::compare(&mut session.machine, &duties)?;
         if self.flags.reorder && !misordered.is_empty() {
-            report.steps.extend(order::put_right(&mut session, &misordered)?);
+            let changes = order::put_right(&mut session, &misordered)?;
+            session.show(output, &changes)?;
+            report.steps.extend(changes);
             remarks.extend(misordered.into_iter().map(Remark::Reordered));
         } else {
             remarks.extend(misordered.into_iter().map(Remark::Order));

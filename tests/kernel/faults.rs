@@ -1,7 +1,5 @@
 //! Invalid input and machines that refuse: one clear error, and no partial change.
 
-use std::fs;
-
 use crate::support::{Host, IPVSADM, LVSCTL, Outcome, assert_same, root};
 
 /// Runs a command as root without CAP_NET_ADMIN.
@@ -182,8 +180,9 @@ fn up_explains_and_rolls_back_when_kernel_refuses() {
         ),
     ] {
         let refused = host.lvsctl(&format!("{up} {more}"));
-        assert_eq!((refused.status, refused.output.as_str()), (1, ""), "{more}: {refused:?}");
-        for words in words.iter().chain(&["Changes made:", "Rolled back:"]) {
+        assert_eq!(refused.status, 1, "{more}: {refused:?}");
+        assert!(refused.output.lines().all(|line| line.starts_with("+ ")), "{refused:?}");
+        for words in words.iter().chain(&["Rolled back:"]) {
             assert!(refused.errors.contains(words), "{words}: {refused:?}");
         }
         assert_same(&host.everything(), &before, more);
@@ -230,36 +229,6 @@ fn up_with_value_of_another_owner_is_refused_by_name() {
     assert_eq!(up(1, 2).status, 1, "now there are two");
     host.lvsctl("real-server down --mode nat --vip 203.0.113.1 --vip 203.0.113.2").success();
     assert_same(&host.everything(), &before, "after down");
-}
-
-#[test]
-fn damaged_journal_is_reported_and_nothing_changes() {
-    root("modprobe -a ip_vs ipip");
-    let host = Host::new();
-    host.lvsctl("real-server up --mode tun --vip 192.168.10.10").success();
-    let up = host.everything();
-    let journals: Vec<_> = fs::read_dir(host.state_directory())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "journal"))
-        .collect();
-    let [journal] = journals.as_slice() else { panic!("{journals:?}") };
-    let whole = fs::read_to_string(journal).unwrap();
-    // A killed run leaves at most a torn last line.
-    for damaged in [&whole[1..], &whole.replace("ours", "mine"), "", "{}", "{\"version\":99}\n"] {
-        fs::write(journal, damaged).unwrap();
-        for line in ["up", "down", "status"] {
-            let refused =
-                host.lvsctl(&format!("real-server {line} --mode tun --vip 192.168.10.10"));
-            assert_eq!(refused.status, 1, "{line}: {refused:?}");
-            assert!(refused.errors.contains(journal.to_str().unwrap()), "{line}: {refused:?}");
-            assert_same(&host.everything(), &up, line);
-            assert_eq!(fs::read_to_string(journal).unwrap(), damaged);
-        }
-    }
-    fs::write(journal, whole).unwrap();
-    host.lvsctl("real-server down --mode tun --vip 192.168.10.10").success();
-    assert_ne!(host.everything(), up);
 }
 
 #[test]

@@ -27,4 +27,5 @@ mod saves;
 mod scripts;
 mod tracing;
 mod transfers;
+mod trust;
 mod tunnelling;

@@ -22,7 +22,8 @@ fn reverts(host: &Host, up: &[&str], down: &[&str], old: &str) {
         .unwrap();
     // The first line names the boot and the namespace, which are not those of the old journal.
     let new = fs::read_to_string(&journal).unwrap();
-    let (header, entries) = (new.lines().next().unwrap(), old.split_once('\n').unwrap().1);
+    let header = new.lines().next().unwrap().replace("\"version\":3", "\"version\":2");
+    let entries = old.split_once('\n').unwrap().1;
     fs::write(&journal, format!("{header}\n{entries}")).unwrap();
     let status = host.lvsctl("status");
     assert_eq!(status.status, 0, "{status:?}");

@@ -567,3 +567,80 @@ proptest! {
         prop_assert!(!place.path().exists());
     }
 }
+
+/// Interrupts a run once it has made that many changes.
+struct Impatient {
+    made: Vec<String>,
+    patience: usize,
+}
+
+impl Impatient {
+    fn new(patience: usize) -> Self {
+        Self { made: Vec::new(), patience }
+    }
+}
+
+impl Watcher<String, u32> for Impatient {
+    fn made(&mut self, changes: &[Change<String, u32>]) {
+        self.made.extend(changes.iter().map(|change| change.key.clone()));
+    }
+
+    fn interruption(&self) -> Option<&'static str> {
+        (self.made.len() >= self.patience).then_some("SIGTERM")
+    }
+}
+
+#[test]
+fn interrupted_apply_finishes_its_step_and_rolls_back() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("ignore", 0)]);
+    let before = machine.state.clone();
+    let desired = server("address");
+    let mut watcher = Impatient::new(2);
+    let mut journal = place.journal();
+    let failure = Engine::new(&mut machine, &mut journal)
+        .watched_by(&mut watcher)
+        .apply(&owners(&desired), &desired)
+        .unwrap_err();
+    assert_eq!(failure.cause.to_string(), "interrupted by SIGTERM");
+    assert_eq!((keys(&failure.done), watcher.made.len()), (vec!["tunnel", "tunnel/ignore"], 2));
+    assert_eq!(machine.state, before);
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn interrupted_revert_keeps_the_rest_for_the_next_run() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("ignore", 0)]);
+    let before = machine.state.clone();
+    place.up(&mut machine, &server("address")).unwrap();
+    let mut watcher = Impatient::new(1);
+    let mut journal = place.journal();
+    let failure = Engine::new(&mut machine, &mut journal)
+        .watched_by(&mut watcher)
+        .revert(&["address".to_owned()])
+        .unwrap_err();
+    assert!(failure.cause.to_string().contains("run the command again"), "{}", failure.cause);
+    assert_eq!(keys(&failure.done), ["address"]);
+    assert!(place.journal().damage().is_none());
+    place.down(&mut machine, &[]).unwrap();
+    assert_eq!(machine.state, before);
+}
+
+/// Another program adds the removed parent again, and a child; both are removed again.
+#[test]
+fn revert_restores_parent_before_child_that_was_changed_later() {
+    let removed = |key: &str| Desired { value: None, ..desired_item("a", key, 0) };
+    let place = Place::new();
+    let mut machine = Machine::new(&[("entry/s", 1), ("entry/s/1", 1)]);
+    place.up(&mut machine, &[removed("entry/s/1"), removed("entry/s")]).unwrap();
+    machine.set("entry/s", Some(1));
+    machine.set("entry/s/2", Some(1));
+    let again = ["entry/s/2", "entry/s", "entry/s/1"].map(removed);
+    let sysctl = [desired_item("a", "ignore", 1)];
+    place.up(&mut machine, &[&sysctl[..], &again[..]].concat()).unwrap();
+    assert!(machine.state.keys().all(|key| key == "ignore"), "{:?}", machine.state);
+    place.down(&mut machine, &["a"]).unwrap();
+    let restored: Vec<&str> = machine.state.keys().map(String::as_str).collect();
+    assert_eq!(restored, ["entry/s", "entry/s/1", "entry/s/2"]);
+}

@@ -4,12 +4,12 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::report::{self, in_namespace};
 use crate::doctor::{DesiredState, Diagnosis, Expectation, Step, position};
-use crate::engine::{Desired, Engine};
-use crate::host::machine::{Key, Machine, Value};
+use crate::engine::Desired;
+use crate::host::machine::{Key, Value};
 use crate::lvsctl::arguments::Options;
 use crate::lvsctl::error::{Error, usage};
-use crate::lvsctl::report::{FailedRun, commands};
-use crate::lvsctl::runner;
+use crate::lvsctl::report::{Direction, print_dry, write_json};
+use crate::lvsctl::runner::{Session, refuse_damage};
 use crate::policy::{DesiredItem, MachineJournal, Owner};
 
 /// Shows the findings, asks, makes the repairs, and diagnoses again.
@@ -36,11 +36,8 @@ pub(super) fn run(
         writeln!(output, "nothing was changed")?;
         return Ok(diagnosis.exit_code());
     }
-    let steps = make(&repairs, expectation.desired.as_ref(), options)?;
+    make(&repairs, expectation.desired.as_ref(), options, output)?;
     if !options.json {
-        for command in steps {
-            writeln!(output, "+ {command}")?;
-        }
         writeln!(output, "\nafterwards:")?;
     }
     let (again, _) = diagnose()?;
@@ -63,21 +60,19 @@ fn list<'a>(
     Ok(())
 }
 
-/// Makes the repairs, and returns them as commands.
+/// Makes the repairs, and prints them.
 fn make(
     repairs: &[(&'static str, Step)],
     file: Option<&DesiredState>,
     options: &Options,
-) -> Result<Vec<String>, Error> {
-    let mut machine = Machine::new()?;
-    let _lock = runner::lock(options)?;
-    let mut journal = runner::journal(&options.state_dir)?;
+    output: &mut dyn Write,
+) -> Result<(), Error> {
+    let mut session = Session::open(options)?;
+    refuse_damage(&session.journal)?;
     let desired: Vec<DesiredItem> =
-        repairs.iter().filter_map(|(id, step)| desired(id, step, file, &journal)).collect();
+        repairs.iter().filter_map(|(id, step)| desired(id, step, file, &session.journal)).collect();
     // The repairs of an earlier run stay.
-    let run = Engine::new(&mut machine, &mut journal).apply(&[], &desired);
-    let done = run.map_err(|failure| Error::Run(FailedRun(failure)))?;
-    Ok(commands(&done.steps))
+    session.watch(Some(output), |mut engine| engine.apply(&[], &desired)).map(drop)
 }
 
 /// The steps that the engine can make, in a safe order, and those that the user must run.
@@ -138,21 +133,21 @@ fn agreed(options: &Options, output: &mut dyn Write) -> Result<bool, Error> {
 
 /// Reverts every repair.
 pub(super) fn undo(options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
-    let mut machine = Machine::new()?;
-    let _lock = runner::lock(options)?;
-    let mut journal = runner::journal(&options.state_dir)?;
-    let mut owners = journal.owners();
-    owners.retain(|owner| matches!(owner, Owner::Repair(_)));
-    let run = Engine::new(&mut machine, &mut journal).revert(&owners);
-    let done = run.map_err(|failure| Error::Run(FailedRun(failure)))?;
-    for command in commands(&done.steps) {
-        writeln!(output, "+ {command}")?;
+    let is_repair = |owner: &Owner| matches!(owner, Owner::Repair(_));
+    let mut session = Session::open(options)?;
+    let done =
+        session.run_shown(output, Direction::Down, None, is_repair, |_, _| Ok(Vec::new()))?;
+    if options.dry_run {
+        print_dry(options, output, &done, &[])?;
+    } else if options.json {
+        write_json(output, &done, &[])?;
+    } else {
+        for note in &done.notes {
+            writeln!(output, "note: {note}")?;
+        }
+        if done.steps.is_empty() && done.notes.is_empty() {
+            writeln!(output, "no repairs to revert")?;
+        }
     }
-    for note in &done.notes {
-        writeln!(output, "note: {note}")?;
-    }
-    if done.steps.is_empty() && done.notes.is_empty() {
-        writeln!(output, "no repairs to revert")?;
-    }
-    Ok(0)
+    session.finish().map(|()| 0)
 }

@@ -9,9 +9,10 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use super::Error;
 use super::arguments::{DoctorFlags, Options, STATE_DIRECTORY};
 use super::input::Input;
-use super::{Error, runner};
+use super::runner::{self, refuse_damage};
 use crate::doctor::{
     DesiredEntry, DesiredState, Diagnosis, Expectation, Facts, JournalEntry, Step, Unread, examine,
     moved,
@@ -53,6 +54,11 @@ pub(super) fn snapshot(
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
     let facts = facts(options);
+    if options.dry_run {
+        writeln!(output, "# not written: {}", quoted(&path.display().to_string()))?;
+        report::unread(output, &facts.unread)?;
+        return Ok(0);
+    }
     let failed = Error::file("write", path);
     let mut text = serde_json::to_vec_pretty(&facts).map_err(|error| failed(error.into()))?;
     text.push(b'\n');
@@ -63,8 +69,9 @@ pub(super) fn snapshot(
 
 fn facts(options: &Options) -> Facts {
     let mut journalled = Vec::new();
-    let journal = runner::journal(&options.state_dir).map(|journal| {
+    let journal = runner::journal(&options.state_dir).and_then(|journal| {
         journalled = journal.entries().map(journalled_fact).collect();
+        refuse_damage(&journal)
     });
     let mut facts = Facts::gather(journalled);
     if let Err(error) = journal {
