@@ -203,7 +203,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__apply)
-            opts="-v -h --role --keep-weights --exclusive --drain --cut --reorder --allow --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --role --keep-weights --exclusive --drain --cut --reorder --allow --force --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -350,7 +350,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__director__subcmd__down)
-            opts="-v -h --mode --vip --device --service --scheduler --real --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --mode --vip --device --service --scheduler --real --force --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -497,7 +497,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__director__subcmd__status)
-            opts="-v -h --mode --vip --device --service --scheduler --real --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --mode --vip --device --service --scheduler --real --force --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -574,7 +574,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__director__subcmd__up)
-            opts="-v -h --mode --vip --device --service --scheduler --real --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --mode --vip --device --service --scheduler --real --force --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1177,7 +1177,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__real__subcmd__server__subcmd__down)
-            opts="-v -h --mode --vip --device --gateway --no-advmss --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --mode --vip --device --gateway --no-advmss --force --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1310,7 +1310,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__real__subcmd__server__subcmd__status)
-            opts="-v -h --mode --vip --device --gateway --no-advmss --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --mode --vip --device --gateway --no-advmss --force --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1373,7 +1373,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__real__subcmd__server__subcmd__up)
-            opts="-v -h --mode --vip --device --gateway --no-advmss --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --mode --vip --device --gateway --no-advmss --force --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -58,7 +58,10 @@ impl<W: System, O: OwnerId> Engine<'_, W, O> {
             return Err(Box::new(Failure { done: steps, ..failure }));
         }
         let (mut notes, mut stuck) = (Vec::new(), Vec::new());
-        let unowned = in_one_batch::<W, O>(self.journal.without_owner());
+        let (first, others): (Vec<_>, Vec<_>) = in_one_batch::<W, O>(self.journal.without_owner())
+            .into_iter()
+            .partition(|entry| W::is_reverted_first(&entry.key));
+        let unowned = [first, others].concat();
         let restored = Restored::of::<W, O>(&unowned);
         for entries in
             unowned.chunk_by(|one, next| W::is_batched(&one.key) && W::is_batched(&next.key))

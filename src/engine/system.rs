@@ -118,6 +118,12 @@ pub trait System {
         Ok(false)
     }
 
+    /// Whether the key is reverted before all others, as an address that clients connect to is.
+    fn is_reverted_first(key: &Self::Key) -> bool {
+        let _ = key;
+        false
+    }
+
     /// The key with which this one would be removed, as a destination is with its service.
     fn parent(key: &Self::Key) -> Option<Self::Key> {
         let _ = key;
@@ -177,6 +183,10 @@ impl<W: System> System for DryRun<'_, W> {
 
     fn is_orphaned(&mut self, key: &W::Key) -> Result<bool, W::Error> {
         self.real.is_orphaned(key)
+    }
+
+    fn is_reverted_first(key: &W::Key) -> bool {
+        W::is_reverted_first(key)
     }
 
     fn parent(key: &W::Key) -> Option<W::Key> {

@@ -24,7 +24,7 @@ pub(super) fn run(
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
     match command {
-        FileCommand::Apply(flags) => apply(flags, options, output),
+        FileCommand::Apply { flags, change } => apply(flags, &options.with(change), output),
         FileCommand::Diff(flags) => diff(flags, options, output),
         FileCommand::Down { file } => down(file, options, output),
         FileCommand::Status { file: Some(file), role } => status(file, *role, options, output),

@@ -47,6 +47,23 @@ pub(super) struct Options {
     /// Trace netlink messages and sysctl writes on standard error.
     #[arg(short, long, global = true)]
     pub(super) verbose: bool,
+    /// Of the command that changes the machine.
+    #[arg(skip)]
+    pub(super) change: ChangeFlags,
+}
+
+/// Options of every command that changes the machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub(super) struct ChangeFlags {
+    /// Take a virtual address even if another machine answers for it.
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+impl Options {
+    pub(super) fn with(&self, change: &ChangeFlags) -> Self {
+        Self { change: change.clone(), ..self.clone() }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -87,7 +104,12 @@ pub(super) enum SetupCommand {
 #[derive(Debug, Subcommand)]
 pub(super) enum FileCommand {
     /// Make this machine match a cluster file, or its table the output of `ipvsadm -S`.
-    Apply(FileFlags),
+    Apply {
+        #[command(flatten)]
+        flags: FileFlags,
+        #[command(flatten)]
+        change: ChangeFlags,
+    },
     /// Print what `apply` would change; exit 0 if in sync, 2 if it differs.
     Diff(FileFlags),
     /// Revert what `apply` changed.
@@ -252,6 +274,8 @@ pub(super) struct RealServerFlags {
     /// Do not make the default routes announce an MSS that fits the tunnel (tun).
     #[arg(long)]
     pub(super) no_advmss: bool,
+    #[command(flatten)]
+    pub(super) change: ChangeFlags,
 }
 
 #[derive(Debug, Args)]
@@ -268,6 +292,8 @@ pub(super) struct DirectorFlags {
     /// have another port than the service.
     #[arg(long = "real", value_name = "RIP[:PORT][,weight=N]", value_parser = values::real_server)]
     pub(super) reals: Vec<RealServer>,
+    #[command(flatten)]
+    pub(super) change: ChangeFlags,
 }
 
 #[derive(Debug, Args)]

@@ -1,12 +1,14 @@
 //! Errors of the commands.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::report::FailedRun;
 use crate::config;
 use crate::engine::{Failure, JournalError, LockError};
 use crate::host::machine::{self, Key, Value};
+use crate::host::{Hardware, InterfaceName};
 use crate::policy;
 use lvs::netlink::NamespaceError;
 
@@ -41,6 +43,16 @@ pub(crate) enum Error {
     Ruleset { path: PathBuf, mistakes: String },
     #[error("the plan has changes that --allow does not permit:{0}\nNothing was changed.")]
     NotAllowed(String),
+    #[error(
+        "{vip} is in use: the machine with the hardware address {owner} answers for it on {device}. \
+         Nothing was changed. Take it down there first, or take it over with --force"
+    )]
+    Duplicate { vip: IpAddr, device: InterfaceName, owner: Hardware },
+    #[error(
+        "cannot ask on {device} whether another machine has the virtual address: {source}. Nothing \
+         was changed; --force does not ask"
+    )]
+    Probe { device: InterfaceName, source: io::Error },
     #[error("{0}")]
     Run(FailedRun),
     #[error("cannot {action} {}: {source}", path.display())]

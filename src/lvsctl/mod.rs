@@ -11,6 +11,7 @@ mod doctor;
 mod drain;
 mod drained;
 mod error;
+mod guard;
 mod input;
 mod install;
 mod interrupt;

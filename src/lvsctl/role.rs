@@ -41,7 +41,7 @@ pub(super) fn run(
 ) -> Result<u8, Error> {
     let (verb, task) = task_of(command)?;
     match verb {
-        Verb::Change(direction) => change(&task, direction, options, output),
+        Verb::Change(direction) => change(&task, direction, &options.with(&task.change), output),
         Verb::Status => compare(&task, options, output),
     }
 }

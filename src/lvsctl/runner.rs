@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::arguments::Options;
+use super::guard::Guard;
 use super::progress::Progress;
 use super::report::Direction;
 use super::values::Kind;
@@ -29,7 +30,7 @@ pub(super) struct Session {
     pub(super) machine: Machine,
     pub(super) journal: MachineJournal,
     lock: Option<Lock>,
-    json: bool,
+    options: Options,
     /// What was wrong with the journal, once that is kept under another name.
     damage: Option<Damage>,
 }
@@ -54,7 +55,7 @@ impl Session {
                 (machine, journal, Some(lock))
             }
         };
-        Ok(Self { machine, journal, lock, json: options.json, damage: None })
+        Ok(Self { machine, journal, lock, options: options.clone(), damage: None })
     }
 
     pub(super) const fn is_dry(&self) -> bool {
@@ -110,12 +111,14 @@ impl Session {
                 return Ok(planned);
             }
         }
+        let guard = Guard::before(&self.options, &mut self.machine, &desired)?;
         let report = self.watch(output, |engine| execute(engine, direction, &covers, &desired))?;
         let (owners, rest) = drained::orphaned(&mut self.machine, &self.journal)?;
         if !owners.is_empty() {
             let covers = |owner: &Owner| owners.contains(owner);
             self.watch(None, |engine| execute(engine, Direction::Up, &covers, &rest))?;
         }
+        guard.after();
         Ok(report)
     }
 
@@ -125,7 +128,7 @@ impl Session {
         output: Option<&mut dyn Write>,
         work: impl FnOnce(Engine<'_, Machine, Owner>) -> Outcome,
     ) -> Result<Report<Key, Value>, Error> {
-        let mut progress = Progress::new(output.filter(|_| !self.json));
+        let mut progress = Progress::new(output.filter(|_| !self.options.json));
         let engine = Engine::new(&mut self.machine, &mut self.journal);
         let outcome = work(engine.watched_by(&mut progress));
         progress.settle(outcome)
@@ -150,7 +153,8 @@ impl Session {
         output: &mut dyn Write,
         changes: &[Change<Key, Value>],
     ) -> Result<(), Error> {
-        let mut progress = Progress::new(Some(output).filter(|_| !self.json && !self.is_dry()));
+        let mut progress =
+            Progress::new(Some(output).filter(|_| !self.options.json && !self.is_dry()));
         progress.made(changes);
         progress.settle(Ok(Report { steps: Vec::new(), notes: Vec::new() })).map(drop)
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use super::arguments::{AddressFlags, DirectorFlags, RealServerFlags};
+use super::arguments::{AddressFlags, ChangeFlags, DirectorFlags, RealServerFlags};
 use super::error::{Error, usage};
 use super::values::{self, RealServer};
 use crate::host::InterfaceName;
@@ -22,6 +22,7 @@ pub(crate) struct Task {
     pub(crate) gateways: Vec<IpAddr>,
     /// Of a real server: the default routes announce an MSS that fits the tunnel.
     pub(crate) advmss: bool,
+    pub(crate) change: ChangeFlags,
     /// Of a director: the services of each virtual address.
     pub(crate) listeners: Vec<Listener>,
     pub(crate) scheduler: String,
@@ -38,6 +39,7 @@ impl Task {
             device: addresses.device,
             gateways: Vec::new(),
             advmss: true,
+            change: ChangeFlags::default(),
             listeners: Vec::new(),
             scheduler: String::new(),
             reals: Vec::new(),
@@ -50,13 +52,15 @@ impl Task {
         if flags.no_advmss && task.mode != Mode::Tun {
             usage!("--no-advmss is for --mode tun: with {} no packet gets longer", task.mode);
         }
-        Self { gateways, advmss: !flags.no_advmss, ..task }.checked()
+        let change = flags.change;
+        Self { gateways, advmss: !flags.no_advmss, change, ..task }.checked()
     }
 
     pub(super) fn of_director(flags: DirectorFlags) -> Result<Self, Error> {
         Self {
             listeners: unique(flags.services),
             scheduler: flags.scheduler,
+            change: flags.change,
             reals: unique(flags.reals),
             ..Self::new(Role::Director, flags.addresses)
         }

@@ -265,7 +265,7 @@ fn tun_real_server_lowers_the_mss_before_it_gets_the_vip() {
 }
 
 #[test]
-fn tun_director_gets_the_vip_before_the_services() {
+fn tun_director_gets_the_vip_after_the_services() {
     let task = task(
         "lvsctl director up --mode tun --vip 192.168.10.10 --service tcp:80 --scheduler rr \
          --real 192.168.10.2 --real 192.168.10.3,weight=2",
@@ -275,11 +275,11 @@ fn tun_director_gets_the_vip_before_the_services() {
         [
             "modprobe ipip",
             "ip link set tunl0 up",
-            "ip address add 192.168.10.10/32 dev tunl0",
-            "ip route add 192.168.10.10/32 dev tunl0 scope link",
             "ipvsadm -A -t 192.168.10.10:80 -s rr",
             "ipvsadm -a -t 192.168.10.10:80 -r 192.168.10.2:80 -i -w 1",
             "ipvsadm -a -t 192.168.10.10:80 -r 192.168.10.3:80 -i -w 2",
+            "ip address add 192.168.10.10/32 dev tunl0",
+            "ip route add 192.168.10.10/32 dev tunl0 scope link",
         ]
     );
 }
@@ -300,6 +300,7 @@ fn each_vip_and_service_has_its_own_owner() {
         .into_iter()
         .map(|item| item.owner.to_string())
         .collect();
+    wanting.sort();
     wanting.dedup();
     assert_eq!(wanting, expected);
 }
@@ -315,10 +316,10 @@ fn nat_director_enables_forwarding_first() {
             "echo 0 > /proc/sys/net/ipv4/conf/all/send_redirects",
             "echo 0 > /proc/sys/net/ipv4/conf/outside/send_redirects",
             "echo 0 > /proc/sys/net/ipv4/conf/inside/send_redirects",
-            "ip address add 198.51.100.17/32 dev outside",
             "ipvsadm -A -t 198.51.100.17:80 -s rr",
             "ipvsadm -a -t 198.51.100.17:80 -r 192.168.20.1:80 -m -w 1",
             "ipvsadm -a -t 198.51.100.17:80 -r 192.168.20.2:4002 -m -w 1",
+            "ip address add 198.51.100.17/32 dev outside",
         ]
     );
 }
@@ -333,9 +334,9 @@ fn ipv6_nat_director_keeps_its_default_route() {
             "echo 2 > /proc/sys/net/ipv6/conf/outside/accept_ra",
             "echo 2 > /proc/sys/net/ipv6/conf/inside/accept_ra",
             "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding",
-            "ip address add 2001:db8:1::17/128 dev outside preferred_lft 0 nodad",
             "ipvsadm -A -t [2001:db8:1::17]:80 -s rr",
             "ipvsadm -a -t [2001:db8:1::17]:80 -r [2001:db8:2::1]:8080 -m -w 1",
+            "ip address add 2001:db8:1::17/128 dev outside preferred_lft 0 nodad",
         ]
     );
 }
@@ -417,9 +418,9 @@ fn ipv6_tunnel_needs_no_arp_suppression() {
     assert_eq!(
         script(&task(line), &two_legs()),
         [
-            "ip address add 2001:db8:2::10/128 dev inside preferred_lft 0 nodad",
             "ipvsadm -A -t [2001:db8:2::10]:80 -s rr",
             "ipvsadm -a -t [2001:db8:2::10]:80 -r [2001:db8:2::2]:80 -i -w 1",
+            "ip address add 2001:db8:2::10/128 dev inside preferred_lft 0 nodad",
         ]
     );
 }

@@ -2,6 +2,7 @@
 //!
 //! Requirements come in the order in which they are set up. Sysctls come before the address: a
 //! single ARP reply for the virtual address, sent too early, stays in the router's cache for minutes.
+//! The table of a director comes before its addresses: until it is complete, clients get a reset.
 
 mod address;
 mod bond;
@@ -10,6 +11,7 @@ mod duty;
 mod nat;
 mod order;
 mod owner;
+mod takeover;
 mod tun;
 mod tunnel_endpoint;
 
@@ -20,6 +22,7 @@ pub use bond::Bond;
 pub(crate) use duty::{AddressDuty, Duty};
 pub use duty::{Listener, Mode, Role};
 pub use owner::{AddressOwner, Owner};
+pub(crate) use takeover::{Takeover, takeovers};
 pub use tunnel_endpoint::TunnelEndpoint;
 
 pub(crate) use address::loose_filter;
@@ -199,7 +202,7 @@ impl ActualState {
     }
 }
 
-/// What the duties require, in their order.
+/// What the duties require, in their order, but the addresses of a director last.
 pub(crate) fn desired(duties: &[Owned], actual: &ActualState) -> Result<Vec<DesiredItem>, Error> {
     let mut desired = Vec::new();
     for Owned { owner, duty } in duties {
@@ -239,7 +242,10 @@ pub(crate) fn desired(duties: &[Owned], actual: &ActualState) -> Result<Vec<Desi
             }
         }
     }
-    Ok(desired)
+    let (addresses, mut others): (Vec<_>, Vec<_>) =
+        desired.into_iter().partition(takeover::assigns_vip);
+    others.extend(addresses);
+    Ok(others)
 }
 
 fn address(duty: &AddressDuty, actual: &ActualState) -> Result<Vec<Requirement>, Error> {

@@ -25,6 +25,7 @@ mod routes_of_replies;
 mod ruleset;
 mod saves;
 mod scripts;
+mod takeover;
 mod tracing;
 mod transfers;
 mod trust;

@@ -50,9 +50,16 @@ pub fn killed_at(command: &mut Command, number: u32) -> bool {
     assert!(libc::WIFSTOPPED(wait_for(process)));
     trace(libc::PTRACE_SETOPTIONS, process, options);
     let mut steps = 0;
+    let mut signal = 0;
     loop {
-        trace(libc::PTRACE_CONT, process, 0);
+        trace(libc::PTRACE_CONT, process, signal);
         let status = wait_for(process);
+        // A process that it has started has ended.
+        if libc::WIFSTOPPED(status) && libc::WSTOPSIG(status) == libc::SIGCHLD {
+            signal = libc::SIGCHLD;
+            continue;
+        }
+        signal = 0;
         if libc::WIFEXITED(status) {
             assert_eq!(libc::WEXITSTATUS(status), 0, "{command:?} failed after {steps} steps");
             return false;

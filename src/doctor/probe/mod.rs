@@ -1,7 +1,5 @@
 //! Probes: the only part of the doctor that sends packets, and only on request.
 
-mod neighbours;
-
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -10,8 +8,11 @@ use std::time::Duration;
 use super::context::Context;
 use super::expectation::Expectation;
 use super::facts::{AddressOwners, Facts, PathMtu, Probes, Unread};
-use crate::host::InterfaceName;
+use crate::host::{InterfaceName, Patience, Wire, neighbours_with};
 use lvs::ipvs::Forwarding;
+
+/// Of probes for other owners of an address.
+const PATIENCE: Patience = Patience { probes: 2, wait: Duration::from_millis(400) };
 
 /// The number of addresses, and of paths, that take a few seconds.
 const MAX_PROBES: usize = 8;
@@ -34,8 +35,17 @@ impl Facts {
             let Some(link) = context.network().link(&device) else {
                 continue;
             };
-            match neighbours::owners(address, link) {
-                Ok(hardware) => {
+            let wire = link.hardware.as_deref().and_then(|it| Wire::parse(link.index, it));
+            let found = wire.map_or_else(
+                || {
+                    let why = format!("{} is not an Ethernet interface", link.name);
+                    Err(io::Error::new(ErrorKind::Unsupported, why))
+                },
+                |wire| neighbours_with(&[address], wire, PATIENCE),
+            );
+            match found {
+                Ok(found) => {
+                    let hardware = found.into_iter().map(|(_, owner)| owner.to_string()).collect();
                     let kind =
                         if address.is_ipv4() { "ARP probes" } else { "neighbour solicitations" };
                     probes.sent.push(format!("two {kind} for {address} on {device}"));

@@ -139,6 +139,16 @@ impl System for Machine {
         }
     }
 
+    /// A virtual address, before services that were added after it: their clients would get a reset.
+    fn is_reverted_first(key: &Key) -> bool {
+        match key {
+            Key::Host(host::Key::Address { address, prefix, .. }) => {
+                *prefix == host::host_prefix(*address)
+            }
+            _ => false,
+        }
+    }
+
     /// Services and destinations: none depends on the value of another.
     fn is_batched(key: &Key) -> bool {
         matches!(

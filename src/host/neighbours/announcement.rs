@@ -1,0 +1,97 @@
+//! Announcements of an address that this machine has taken: gratuitous ARP, unsolicited neighbour
+//! advertisements.
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsRawFd, RawFd};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::{ETH_P_ARP, ETH_P_IPV6, Wire, link_address, packet};
+
+/// Sends an announcement of each address now, and again after a second, by a process of its own:
+/// neighbours may miss one, or learn the previous owner from a packet that was under way.
+pub(crate) fn announce(addresses: &[(IpAddr, Wire)]) -> io::Result<()> {
+    if addresses.is_empty() {
+        return Ok(());
+    }
+    let socket = Socket::new(Domain::PACKET, Type::DGRAM, None)?;
+    let announcements = addresses.iter().map(|(address, wire)| {
+        let protocol = if address.is_ipv4() { ETH_P_ARP } else { ETH_P_IPV6 };
+        let (to, packet) = packet::announcement(*address, wire.hardware);
+        (link_address(*wire, protocol, to), packet)
+    });
+    let announcements: Vec<(SockAddr, Vec<u8>)> = announcements.collect();
+    for (to, packet) in &announcements {
+        socket.send_to(packet, to)?;
+    }
+    repeat_detached(socket.as_raw_fd(), &announcements)
+}
+
+/// How many descriptors the process that repeats closes; more than a command opens.
+const DESCRIPTORS: RawFd = 256;
+
+/// Forks twice, so that nobody waits for the process that sends again.
+#[allow(unsafe_code)]
+fn repeat_detached(socket: RawFd, announcements: &[(SockAddr, Vec<u8>)]) -> io::Result<()> {
+    // SAFETY: the children make system calls only, which are allowed after a fork even where other
+    // threads hold locks, on memory that was prepared before, and end by `_exit`.
+    let child = unsafe { libc::fork() };
+    match child {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            // SAFETY: as above.
+            unsafe {
+                detach(socket);
+                if libc::fork() == 0 {
+                    repeat(socket, announcements);
+                }
+                libc::_exit(0)
+            }
+        }
+        // SAFETY: it waits for our own child, and asks for no status.
+        child => match unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) } {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        },
+    }
+}
+
+/// Leaves the session, and closes the descriptors of the command: the reader of a pipe would wait for
+/// their end, and the lock would stay.
+///
+/// # Safety
+///
+/// Other code of the process must not use a descriptor any more.
+#[allow(unsafe_code)]
+unsafe fn detach(socket: RawFd) {
+    // SAFETY: bare system calls without memory.
+    unsafe {
+        libc::setsid();
+        for descriptor in (0..DESCRIPTORS).filter(|it| *it != socket) {
+            libc::close(descriptor);
+        }
+    }
+}
+
+/// # Safety
+///
+/// It makes bare system calls; the caller ends the process right after it.
+#[allow(unsafe_code)]
+unsafe fn repeat(socket: RawFd, announcements: &[(SockAddr, Vec<u8>)]) {
+    // SAFETY: none of the calls uses memory but that of the announcements.
+    unsafe {
+        let second = libc::timespec { tv_sec: 1, tv_nsec: 0 };
+        libc::nanosleep(&raw const second, std::ptr::null_mut());
+        for (to, packet) in announcements {
+            libc::sendto(
+                socket,
+                packet.as_ptr().cast(),
+                packet.len(),
+                0,
+                to.as_ptr().cast(),
+                to.len(),
+            );
+        }
+    }
+}
