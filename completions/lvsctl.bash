@@ -41,6 +41,9 @@ _lvsctl() {
             lvsctl,install)
                 cmd="lvsctl__subcmd__install"
                 ;;
+            lvsctl,metrics)
+                cmd="lvsctl__subcmd__metrics"
+                ;;
             lvsctl,real-server)
                 cmd="lvsctl__subcmd__real__subcmd__server"
                 ;;
@@ -55,6 +58,9 @@ _lvsctl() {
                 ;;
             lvsctl,uninstall)
                 cmd="lvsctl__subcmd__uninstall"
+                ;;
+            lvsctl,validate)
+                cmd="lvsctl__subcmd__validate"
                 ;;
             lvsctl__subcmd__director,down)
                 cmd="lvsctl__subcmd__director__subcmd__down"
@@ -104,6 +110,9 @@ _lvsctl() {
             lvsctl__subcmd__help,install)
                 cmd="lvsctl__subcmd__help__subcmd__install"
                 ;;
+            lvsctl__subcmd__help,metrics)
+                cmd="lvsctl__subcmd__help__subcmd__metrics"
+                ;;
             lvsctl__subcmd__help,real-server)
                 cmd="lvsctl__subcmd__help__subcmd__real__subcmd__server"
                 ;;
@@ -118,6 +127,9 @@ _lvsctl() {
                 ;;
             lvsctl__subcmd__help,uninstall)
                 cmd="lvsctl__subcmd__help__subcmd__uninstall"
+                ;;
+            lvsctl__subcmd__help,validate)
+                cmd="lvsctl__subcmd__help__subcmd__validate"
                 ;;
             lvsctl__subcmd__help__subcmd__director,down)
                 cmd="lvsctl__subcmd__help__subcmd__director__subcmd__down"
@@ -168,7 +180,7 @@ _lvsctl() {
 
     case "${cmd}" in
         lvsctl)
-            opts="-v -h -V --dry-run --json --netns --state-dir --wait --verbose --help --version director real-server apply diff down status drain resume install uninstall doctor snapshot help"
+            opts="-v -h -V --dry-run --json --netns --state-dir --wait --verbose --help --version director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -813,7 +825,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__help)
-            opts="director real-server apply diff down status drain resume install uninstall doctor snapshot help"
+            opts="director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -980,6 +992,20 @@ _lvsctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        lvsctl__subcmd__help__subcmd__metrics)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         lvsctl__subcmd__help__subcmd__real__subcmd__server)
             opts="up down status"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1092,6 +1118,20 @@ _lvsctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        lvsctl__subcmd__help__subcmd__validate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         lvsctl__subcmd__install)
             opts="-v -h --role --keep-weights --exclusive --root --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1111,6 +1151,59 @@ _lvsctl() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o plusdirs
                     fi
+                    return 0
+                    ;;
+                --netns)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lvsctl__subcmd__metrics)
+            opts="-v -h --per --listen --output --dry-run --json --netns --state-dir --wait --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --per)
+                    COMPREPLY=($(compgen -W "total service destination" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --netns)
@@ -1575,6 +1668,41 @@ _lvsctl() {
                     fi
                     return 0
                     ;;
+                --netns)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lvsctl__subcmd__validate)
+            opts="-v -h --dry-run --json --netns --state-dir --wait --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --netns)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then

@@ -72,6 +72,8 @@ impl ClusterSpec {
         }));
         let timeouts = self.director.timeouts.as_ref();
         duties.extend(timeouts.map(|timeouts| Duty::Timeouts(timeouts.timeouts())));
+        let parameters = self.director.parameters.sysctls();
+        duties.extend((!parameters.is_empty()).then_some(Duty::Parameters(parameters)));
         let daemons = self.director.sync.iter();
         duties.extend(daemons.map(|sync| Duty::Daemon(sync.get_ref().daemon())));
         duties

@@ -1,5 +1,6 @@
 //! The tables of the file: keys, defaults, and values that are checked as they are read.
 
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,8 +9,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::forms::{ShortOrTable, deserialize_by};
+use super::parameters::Parameters;
 use super::value::{
-    Endpoint, Flag, Listen, Mask, Name, PersistenceEngine, Scheduler, Seconds, Unicast,
+    Endpoint, Flag, Listen, Mask, Name, PersistenceEngine, Scheduler, Seconds, Text, Unicast,
 };
 use crate::host::{BondMode, InterfaceName, InvalidInterfaceName};
 use crate::policy::{Bond, Mode};
@@ -17,6 +19,7 @@ use lvs::ipvs::{
     self, Checksum, Daemon, DaemonState, Destination, Netmask, Service, ServiceFlags,
     ServiceIdentity, Timeouts, Tunnel,
 };
+use lvs::table;
 
 /// The kernel keeps weights and thresholds as signed numbers (`ip_vs_dest`).
 pub(crate) const LARGEST_WEIGHT: u32 = i32::MAX as u32;
@@ -30,6 +33,8 @@ const DEFAULT_PERSISTENCE: Seconds = Seconds(360);
 pub(crate) struct ClusterSpec {
     #[serde(default)]
     pub(super) name: Name,
+    /// For people; nothing depends on it.
+    pub(super) comment: Option<Text>,
     pub(super) mode: Option<Mode>,
     /// How long `apply` waits for the connections of a real server that goes.
     drain: Option<Seconds>,
@@ -47,6 +52,33 @@ impl ClusterSpec {
     /// The name that keeps the journal entries of several files on one machine apart.
     pub(crate) fn name(&self) -> &str {
         &self.name.0
+    }
+
+    pub(crate) fn comment(&self) -> Option<&str> {
+        self.comment.as_ref().map(|text| text.0.as_str())
+    }
+
+    /// The names and comments of services and destinations.
+    pub(crate) fn labels(&self) -> HashMap<table::Key, Label> {
+        let mut labels = HashMap::new();
+        for service in &self.services {
+            let identity = service.listen.get_ref().0;
+            let label = Label::new(service.name.clone(), service.comment.clone());
+            labels.insert(table::Key::Service(identity), label);
+            for real in service.real.iter().map(Spanned::get_ref) {
+                let (address, port) = (real.address, service.port(real));
+                let key = table::Key::Destination { service: identity, address, port };
+                labels.insert(key, real.label.clone());
+            }
+        }
+        labels.retain(|_, label| *label != Label::default());
+        labels
+    }
+
+    /// The addresses of all real servers, each once.
+    pub(crate) fn real_servers(&self) -> BTreeSet<IpAddr> {
+        let reals = self.services.iter().flat_map(|service| &service.real);
+        reals.map(|real| real.get_ref().address).collect()
     }
 
     /// How long `apply` waits for the connections of a real server that goes.
@@ -67,6 +99,8 @@ pub(super) struct Director {
     pub(super) vip_device: Option<InterfaceName>,
     pub(super) assign_vips: bool,
     pub(super) timeouts: Option<TimeoutsTable>,
+    /// Kernel parameters of IPVS.
+    pub(super) parameters: Parameters,
     pub(super) sync: Vec<Spanned<Sync>>,
     pub(super) bond: Vec<Spanned<BondTable>>,
 }
@@ -77,6 +111,7 @@ impl Default for Director {
             vip_device: None,
             assign_vips: true,
             timeouts: None,
+            parameters: Parameters::default(),
             sync: Vec::new(),
             bond: Vec::new(),
         }
@@ -204,11 +239,26 @@ impl Default for RealServerSettings {
     }
 }
 
+/// What people call a service or a real server; nothing depends on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Label {
+    pub(crate) name: Option<String>,
+    pub(crate) comment: Option<String>,
+}
+
+impl Label {
+    fn new(name: Option<Text>, comment: Option<Text>) -> Self {
+        Self { name: name.map(|text| text.0), comment: comment.map(|text| text.0) }
+    }
+}
+
 /// `[[service]]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct ServiceTable {
     pub(super) listen: Spanned<Listen>,
+    name: Option<Text>,
+    comment: Option<Text>,
     pub(super) mode: Option<Mode>,
     /// For a firewall mark, which does not imply them.
     #[serde(default)]
@@ -313,12 +363,15 @@ pub(super) struct Real {
     pub(super) upper_threshold: u32,
     pub(super) lower_threshold: u32,
     pub(super) tunnel: Option<Tunnel>,
+    pub(super) label: Label,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct RealTable {
     address: Endpoint,
+    name: Option<Text>,
+    comment: Option<Text>,
     mode: Option<Mode>,
     weight: Option<Number>,
     upper_threshold: Option<Number>,
@@ -380,6 +433,7 @@ impl FromStr for Real {
             upper_threshold: 0,
             lower_threshold: 0,
             tunnel: None,
+            label: Label::default(),
         })
     }
 }
@@ -400,6 +454,7 @@ impl ShortOrTable for Real {
             upper_threshold: number(table.upper_threshold, 0),
             lower_threshold: number(table.lower_threshold, 0),
             tunnel: table.tunnel.map(|tunnel| tunnel.0),
+            label: Label::new(table.name, table.comment),
         };
         // The kernel refuses a lower threshold above the upper one (ERANGE).
         if real.lower_threshold > real.upper_threshold && real.upper_threshold != 0 {

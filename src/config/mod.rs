@@ -10,6 +10,9 @@ mod duties;
 mod error;
 mod file;
 mod forms;
+mod parameters;
+#[cfg(test)]
+mod schema_tests;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -19,7 +22,7 @@ use std::path::Path;
 
 pub(crate) use duties::RoleError;
 pub(crate) use error::Error;
-pub(crate) use file::{ClusterSpec, LARGEST_WEIGHT};
+pub(crate) use file::{ClusterSpec, LARGEST_WEIGHT, Label};
 pub(crate) use value::{Endpoint, listen, port, protocol, scheduler, seconds, unicast};
 
 /// Twice the size of a file with a hundred thousand services.

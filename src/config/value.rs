@@ -16,7 +16,7 @@ const LONGEST_MODULE_NAME: usize = 15;
 /// 31 days, the maximum of `ipvsadm`.
 const MOST_SECONDS: u64 = 31 * 24 * 60 * 60;
 
-deserialize_by!(string: Name, Unicast, Listen, Endpoint, Scheduler, PersistenceEngine, Flag);
+deserialize_by!(string: Name, Text, Unicast, Listen, Endpoint, Scheduler, PersistenceEngine, Flag);
 deserialize_by!(string_or_number: Seconds, Mask);
 
 /// Types of values that a function reads from a string.
@@ -32,7 +32,13 @@ macro_rules! read_by {
     )+};
 }
 
-read_by!(Name = cluster_name, Unicast = unicast, Scheduler = scheduler, PersistenceEngine = engine);
+read_by!(
+    Name = cluster_name,
+    Text = text,
+    Unicast = unicast,
+    Scheduler = scheduler,
+    PersistenceEngine = engine
+);
 
 /// The name of a cluster.
 #[derive(Clone, Debug)]
@@ -52,6 +58,18 @@ fn cluster_name(name: &str) -> Result<String, String> {
             Err("a cluster name has 1 to 64 letters, digits, dots, dashes and underscores"
                 .to_owned())
         }
+    }
+}
+
+/// A name or a comment for people.
+#[derive(Clone, Debug)]
+pub(super) struct Text(pub(super) String);
+
+/// What fits into a line of a terminal, and cannot control it.
+fn text(text: &str) -> Result<String, String> {
+    match (1..=200).contains(&text.chars().count()) && !text.chars().any(char::is_control) {
+        true => Ok(text.to_owned()),
+        false => Err("a name or comment has 1 to 200 characters, in one line".to_owned()),
     }
 }
 

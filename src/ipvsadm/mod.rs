@@ -27,4 +27,4 @@ pub use parse::{UsageError, command_line, parse, parse_restore_line};
 pub use program::{Program, invoke, main};
 pub(crate) use replace::{is_rule, read_ruleset};
 pub use session::Console;
-pub(crate) use wrapper::replace_file;
+pub(crate) use wrapper::{NotReplaced, replace_file};

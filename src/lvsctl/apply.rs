@@ -11,6 +11,7 @@ use super::input::{Input, Owners};
 use super::remark::Remark;
 use super::report::{self, Direction};
 use super::runner::Session;
+use super::status::Beside;
 use super::up::{Outcome, Up};
 use super::wait::Wait;
 use super::{Error, connections, drained, order, runner, status};
@@ -62,7 +63,7 @@ fn drained(
             if !up.options.json {
                 wait.report(output, lines)?;
             }
-            wait.pause();
+            wait.pause()?;
             continue;
         }
         let over = wait.is_over();
@@ -86,7 +87,7 @@ fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<
     if options.json {
         report::write_json(output, &report, &remarks)?;
     } else {
-        report::write_steps(output, &report, &remarks)?;
+        report::write_steps(output, &report, &remarks, &input.labels())?;
     }
     let differs = !report.steps.is_empty() || remarks.iter().any(Remark::is_difference);
     Ok(if differs { 2 } else { 0 })
@@ -118,8 +119,9 @@ fn status(
     let desired = input.desired(&mut machine, &journal)?;
     let misordered = order::compare(&mut machine, &input.duties()?)?;
     let remarks: Vec<Remark> = misordered.into_iter().map(Remark::Order).collect();
+    let beside = Beside { remarks, labels: input.labels() };
     let actual = (&mut machine, &mut journal);
-    status::report(options, output, &input, input.json(), actual, &desired, &remarks)
+    status::report(options, output, &input, input.json(), actual, &desired, &beside)
 }
 
 fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
@@ -130,5 +132,13 @@ fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error>
     desired.extend(status::due(&journal));
     let title = &"the state set by lvsctl";
     let actual = (&mut machine, &mut journal);
-    status::report(options, output, title, json!({"schema": 1}), actual, &desired, &[])
+    status::report(
+        options,
+        output,
+        title,
+        json!({"schema": 1}),
+        actual,
+        &desired,
+        &Beside::default(),
+    )
 }

@@ -1,12 +1,13 @@
 //! The command line.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::metrics::Per;
 use super::values::{self, Kind, RealServer};
 use crate::doctor::Symptom;
 use crate::host::InterfaceName;
@@ -77,6 +78,13 @@ pub(super) enum Command {
     Drain(DrainFlags),
     /// Give a real server that was drained its previous weight again.
     Resume(ResumeFlags),
+    /// Print the table and its counters for Prometheus.
+    Metrics(MetricsFlags),
+    /// Check a file as far as that is possible without the machine; exit 0 if it is valid, 1 if not.
+    Validate {
+        /// Cluster file, or `ipvsadm -S` output; - for standard input.
+        file: PathBuf,
+    },
     /// Write a systemd unit and drop-ins that apply a cluster file at every boot.
     Install(InstallFlags),
     /// Remove what `install` wrote.
@@ -199,6 +207,21 @@ pub(super) struct ResumeFlags {
     /// Raise the weight in steps, over this time.
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(super) over: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MetricsFlags {
+    /// Cluster file with the names of services and real servers.
+    pub(super) file: Option<PathBuf>,
+    /// How far the metrics go into detail.
+    #[arg(long, value_name = "DETAIL", value_enum, default_value_t = Per::Service)]
+    pub(super) per: Per,
+    /// Serve the metrics over HTTP, at /metrics of this address.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) listen: Option<SocketAddr>,
+    /// Replace this file at once, for the textfile collector of node_exporter.
+    #[arg(long, value_name = "FILE", conflicts_with = "listen")]
+    pub(super) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,6 @@
 
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
-use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
@@ -14,9 +13,10 @@ use serde_json::json;
 use super::arguments::{DrainFlags, Options, RealFlags, ResumeFlags, Then};
 use super::connections::{self, Connections};
 use super::error::usage;
+use super::input::Labels;
 use super::report::{self, Direction};
 use super::runner::Session;
-use super::wait::Wait;
+use super::wait::{self, Wait};
 use super::{Error, departing, status, temporary};
 use crate::engine::{Desired, Report};
 use crate::host::machine::{self, Key, Machine, Value};
@@ -27,6 +27,9 @@ use lvs::table;
 
 /// The number of steps of a slow start.
 const MOST_STEPS: u32 = 20;
+
+/// With this parameter clients of a persistent service leave a real server with weight 0.
+const QUIESCENT: &str = "expire_quiescent_template";
 
 /// Exit code of a drain that left connections.
 const NOT_DRAINED: u8 = 2;
@@ -50,10 +53,11 @@ pub(super) fn drain(
         Direction::Up,
         None,
         |_| false,
-        |_, _| {
+        |_, journal| {
             let mut desired: Vec<DesiredItem> =
                 targets.iter().map(|it| server.item(it.key, Some(it.quiesced()))).collect();
-            if targets.iter().any(|it| it.is_persistent) {
+            let taken = temporary::is_taken(journal, QUIESCENT) && !server.set_it(journal);
+            if targets.iter().any(|it| it.is_persistent) && !taken {
                 desired.push(server.parameter());
             }
             Ok(desired)
@@ -82,7 +86,7 @@ pub(super) fn drain(
         if !options.json {
             wait.report(output, left.iter().map(|(key, connections)| (key, *connections)))?;
         }
-        wait.pause();
+        wait.pause()?;
     };
     if !left.is_empty() && !flags.cut {
         return server.report_left(&left, options, output);
@@ -183,7 +187,7 @@ fn print_steps(
         return Ok(());
     }
     if options.dry_run {
-        report::write_steps(output, report, &[])?;
+        report::write_steps(output, report, &[], &Labels::new())?;
     } else {
         report::write_done(output, report)?;
     }
@@ -273,9 +277,16 @@ impl Server<'_> {
         }
     }
 
+    /// Whether an earlier drain set the parameter.
+    fn set_it(&self, journal: &MachineJournal) -> bool {
+        let key = self.parameter().key;
+        let drains = |owner: &Owner| matches!(owner, Owner::Drain(_));
+        journal.entry(&key).is_some_and(|entry| entry.owners.iter().all(drains))
+    }
+
     /// Clients of a persistent service that come back get another real server.
     fn parameter(&self) -> DesiredItem {
-        let parameter = Sysctl::of_ipvs("expire_quiescent_template");
+        let parameter = Sysctl::of_ipvs(QUIESCENT);
         Desired {
             key: Key::Host(host::Key::Sysctl(parameter)),
             value: Some(Value::Host("1".to_owned())),
@@ -361,7 +372,7 @@ impl Server<'_> {
             let report = session.run(Direction::Up, None, |_| false, |_, _| Ok(items))?;
             drop(session);
             print_steps(&report, options, output)?;
-            thread::sleep(time / steps);
+            wait::sleep(time / steps)?;
             step += 1;
         }
     }

@@ -1,7 +1,7 @@
 //! Errors of the commands.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::report::FailedRun;
@@ -9,6 +9,7 @@ use crate::config;
 use crate::engine::{Failure, JournalError, LockError};
 use crate::host::machine::{self, Key, Value};
 use crate::host::{Hardware, InterfaceName};
+use crate::ipvsadm::NotReplaced;
 use crate::policy;
 use lvs::netlink::NamespaceError;
 
@@ -82,6 +83,15 @@ pub(crate) enum Error {
     NothingInstalled,
     #[error("{} is not an lvsctl snapshot: {reason}", path.display())]
     Snapshot { path: PathBuf, reason: String },
+    #[error(
+        "{signal} ended the wait: real servers keep the weights that they have now, and the next run \
+         goes on"
+    )]
+    WaitEnded { signal: &'static str },
+    #[error("cannot listen on {address}: {source}")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error(transparent)]
+    NotReplaced(#[from] NotReplaced),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] io::Error),
     #[error("everything was done, and not all of it printed: cannot write to standard output: {0}")]

@@ -1,5 +1,6 @@
 //! The file of `apply` and similar commands: a cluster file or `ipvsadm -S` output.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -11,19 +12,21 @@ use serde_json::{Value as Json, json};
 
 use super::drained;
 use super::error::{Error, usage};
-use crate::config::ClusterSpec;
+use crate::config::{ClusterSpec, Label};
 use crate::engine::Desired;
 use crate::host::machine::{Key, Machine, Value};
 use crate::ipvsadm;
 use crate::policy::{
     ActualState, AddressOwner, DesiredItem, Duty, MachineJournal, Owned, Owner, Role, desired,
 };
-use lvs::table::Ruleset;
+use lvs::ipvs::Service;
+use lvs::ruleset::syntax::SCHEDULERS;
+use lvs::table::{self, Ruleset};
 
 /// A file, and the role that it gives this machine.
 pub(super) enum Input {
     /// A cluster file, on a machine with these addresses.
-    Cluster { cluster: ClusterSpec, role: Role, own: Vec<IpAddr> },
+    Cluster { cluster: Box<ClusterSpec>, role: Role, own: Vec<IpAddr> },
     /// A complete table from `ipvsadm -S` output.
     Table(Ruleset),
 }
@@ -44,7 +47,7 @@ impl Input {
         own: impl FnOnce() -> Result<Vec<IpAddr>, Error>,
     ) -> Result<Self, Error> {
         let cluster = match (Content::load(file)?, role) {
-            (Content::Cluster(cluster), _) => cluster,
+            (Content::Cluster(cluster), _) => Box::new(cluster),
             (Content::Ruleset(text), None) => return Ok(Self::Table(text.parse()?)),
             (Content::Ruleset(_), Some(_)) => {
                 usage!("--role is for cluster files, and {} is ipvsadm -S output", file.display());
@@ -94,6 +97,14 @@ impl Input {
         Ok(desired)
     }
 
+    /// The names and comments of services and destinations.
+    pub(super) fn labels(&self) -> Labels {
+        match self {
+            Self::Cluster { cluster, .. } => cluster.labels(),
+            Self::Table(_) => Labels::new(),
+        }
+    }
+
     /// How long `apply` waits for the connections of real servers that the file no longer has.
     pub(super) fn drain(&self) -> Option<Duration> {
         match self {
@@ -133,7 +144,11 @@ impl Input {
     pub(super) fn json(&self) -> Json {
         match self {
             Self::Cluster { cluster, role, .. } => {
-                json!({"schema": 1, "cluster": cluster.name(), "role": role.name()})
+                let mut head = json!({"schema": 1, "cluster": cluster.name(), "role": role.name()});
+                if let (Some(comment), Some(head)) = (cluster.comment(), head.as_object_mut()) {
+                    head.insert("comment".to_owned(), comment.into());
+                }
+                head
             }
             Self::Table(_) => json!({"schema": 1, "rules": true}),
         }
@@ -180,6 +195,67 @@ impl fmt::Display for Owners {
             Self::Rules => f.write_str("the table of the ruleset"),
         }
     }
+}
+
+/// Names and comments, by what they are for.
+pub(super) type Labels = HashMap<table::Key, Label>;
+
+/// The names and comments of a cluster file; a ruleset has none.
+pub(super) fn labels(file: &Path) -> Result<Labels, Error> {
+    Ok(match Content::load(file)? {
+        Content::Cluster(cluster) => cluster.labels(),
+        Content::Ruleset(_) => Labels::new(),
+    })
+}
+
+/// What a valid file contains.
+pub(super) struct Checked {
+    /// The name of the cluster; none for a ruleset.
+    pub(super) cluster: Option<String>,
+    pub(super) services: usize,
+    pub(super) destinations: usize,
+    /// What is valid, and yet may not work.
+    pub(super) notes: Vec<String>,
+}
+
+/// Checks a file as far as that is possible without a machine: for every role and real server that the
+/// cluster has.
+pub(super) fn check(file: &Path) -> Result<Checked, Error> {
+    let (cluster, entries) = match Content::load(file)? {
+        Content::Cluster(cluster) => {
+            for address in cluster.real_servers() {
+                cluster.duties(Role::RealServer, &[address])?;
+            }
+            let mut entries = Vec::new();
+            for duty in cluster.duties(Role::Director, &[])? {
+                if let Duty::Service(service, destinations) = duty {
+                    entries.push((service, destinations.len()));
+                }
+            }
+            (Some(cluster.name().to_owned()), entries)
+        }
+        Content::Ruleset(text) => {
+            let mut entries: Vec<(Service, usize)> = Vec::new();
+            for (_, _, value) in text.parse()?.entries() {
+                match (value, entries.last_mut()) {
+                    (table::Value::Service(service), _) => entries.push((*service, 0)),
+                    (table::Value::Destination(_), Some((_, count))) => *count += 1,
+                    _ => {}
+                }
+            }
+            (None, entries)
+        }
+    };
+    let unknown = entries.iter().filter_map(|(service, _)| {
+        let name = service.scheduler.as_str();
+        let known = SCHEDULERS.contains(&name);
+        (!known).then(|| format!("the kernel has no scheduler {name:?} of its own"))
+    });
+    let mut notes: Vec<String> = unknown.collect();
+    notes.sort();
+    notes.dedup();
+    let destinations = entries.iter().map(|(_, count)| count).sum();
+    Ok(Checked { cluster, services: entries.len(), destinations, notes })
 }
 
 fn duties(cluster: &ClusterSpec, role: Role, own: &[IpAddr]) -> Result<Vec<Owned>, Error> {
@@ -230,14 +306,18 @@ struct RulesetText {
     path: PathBuf,
     /// The lines that were read to detect it.
     head: Vec<u8>,
-    rest: BufReader<io::Take<File>>,
+    rest: BufReader<io::Take<Box<dyn Read>>>,
 }
 
 impl Content {
-    /// Opens a file, and detects what it is by its first line that is neither empty nor a comment.
+    /// Opens a file, `-` for standard input, and detects what it is by its first line that is neither empty nor a comment.
     fn load(file: &Path) -> Result<Self, Error> {
         let unread = Error::file("read", file);
-        let text = File::open(file).map_err(unread)?.take(LONGEST + 1);
+        let text: Box<dyn Read> = match file == Path::new("-") {
+            true => Box::new(io::stdin()),
+            false => Box::new(File::open(file).map_err(unread)?),
+        };
+        let text = text.take(LONGEST + 1);
         let mut rest = BufReader::with_capacity(BUFFER, text);
         let mut head = Vec::new();
         loop {

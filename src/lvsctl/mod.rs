@@ -15,6 +15,7 @@ mod guard;
 mod input;
 mod install;
 mod interrupt;
+mod metrics;
 mod order;
 mod progress;
 mod remark;
@@ -27,6 +28,7 @@ mod temporary;
 #[cfg(test)]
 mod tests;
 mod up;
+mod validate;
 mod values;
 mod wait;
 
@@ -110,6 +112,8 @@ fn execute(arguments: Arguments, output: &mut dyn Write) -> Result<u8, Error> {
         Command::File(command) => apply::run(&command, &options, output),
         Command::Drain(flags) => drain::drain(&flags, &options, output),
         Command::Resume(flags) => drain::resume(&flags, &options, output),
+        Command::Validate { file } => validate::run(&file, &options, output),
+        Command::Metrics(flags) => metrics::run(&flags, output),
         Command::Install(flags) => install::install(&flags, &options, output),
         Command::Uninstall(flags) => install::uninstall(&flags, &options, output),
         Command::Doctor(flags) => doctor::run(&flags, &options, output),

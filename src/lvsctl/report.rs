@@ -7,7 +7,9 @@ use serde_json::json;
 
 use super::Error;
 use super::arguments::Options;
+use super::input::Labels;
 use super::remark::Remark;
+use crate::config::Label;
 use crate::engine::{Change, Failure, Note, Report, System};
 use crate::host;
 use crate::host::machine::{self, Key, Machine, Value};
@@ -55,6 +57,27 @@ pub(super) fn print_dry(
 
 pub(super) fn commands(steps: &[Change<Key, Value>]) -> Vec<String> {
     steps.iter().map(Machine::command).collect()
+}
+
+/// What the file calls a service or a real server.
+pub(super) fn label<'a>(key: &Key, labels: &'a Labels) -> Option<&'a Label> {
+    match key {
+        Key::Table(key) | Key::Drained(key) => labels.get(key),
+        Key::Host(_) => None,
+    }
+}
+
+/// The same as a comment of a shell.
+pub(super) fn comment(key: &Key, labels: &Labels) -> String {
+    match label(key, labels) {
+        Some(Label { name: Some(name), comment: Some(comment) }) => {
+            format!("  # {name}: {comment}")
+        }
+        Some(Label { name: Some(text), .. } | Label { comment: Some(text), .. }) => {
+            format!("  # {text}")
+        }
+        _ => String::new(),
+    }
 }
 
 /// A tunnel device that remains after its module was loaded is harmless, and its note says so.
@@ -110,7 +133,7 @@ pub(super) fn write_dry(
     if report.steps.is_empty() {
         writeln!(output, "# no changes needed")?;
     }
-    write_steps(output, report, remarks)
+    write_steps(output, report, remarks, &Labels::new())
 }
 
 /// The commands, and the notes as comments.
@@ -118,9 +141,10 @@ pub(super) fn write_steps(
     output: &mut dyn Write,
     report: &Report<Key, Value>,
     remarks: &[Remark],
+    labels: &Labels,
 ) -> io::Result<()> {
-    for command in commands(&report.steps) {
-        writeln!(output, "{command}")?;
+    for step in &report.steps {
+        writeln!(output, "{}{}", Machine::command(step), comment(&step.key, labels))?;
     }
     for note in &report.notes {
         writeln!(output, "# {}", worded(note))?;

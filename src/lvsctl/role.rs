@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use super::arguments::{DirectorCommand, Options, RealServerCommand, SetupCommand};
-use super::input::desired_of;
+use super::input::{Labels, desired_of};
 use super::remark::Remark;
 use super::report::{self, Direction};
 use super::runner::Session;
+use super::status::Beside;
 use super::{Error, Task, departing, drained, order, runner, status};
 use crate::host::machine::Machine;
 use crate::policy::Owner;
@@ -89,6 +90,7 @@ fn compare(task: &Task, options: &Options, output: &mut dyn Write) -> Result<u8,
     desired.extend(status::journalled(|owner| task.covers(owner), &journal));
     drained::overlay(&mut desired, &journal);
     let remarks = remarks(&mut machine, task)?;
+    let beside = Beside { remarks, labels: Labels::new() };
     let actual = (&mut machine, &mut journal);
-    status::report(options, output, task, status::of_task(task), actual, &desired, &remarks)
+    status::report(options, output, task, status::of_task(task), actual, &desired, &beside)
 }

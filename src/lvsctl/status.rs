@@ -6,7 +6,9 @@ use std::io::{self, Write};
 use serde_json::{Value as Json, json};
 
 use super::arguments::Options;
+use super::input::Labels;
 use super::remark::Remark;
+use super::report;
 use super::runner::refuse_damage;
 use super::{Error, Task};
 use crate::engine::{Desired, Engine, Note, Status};
@@ -67,6 +69,14 @@ fn origin(finding: &Status<Key, Value>) -> String {
     }
 }
 
+/// What is shown beside the items.
+#[derive(Default)]
+pub(super) struct Beside {
+    pub(super) remarks: Vec<Remark>,
+    /// The names of services and real servers.
+    pub(super) labels: Labels,
+}
+
 /// Reads the status of the desired items, prints it in the requested format and returns the exit code: 2
 /// if anything differs. `head` has the first members of the JSON object.
 pub(super) fn report(
@@ -76,10 +86,10 @@ pub(super) fn report(
     head: Json,
     (machine, journal): (&mut Machine, &mut MachineJournal),
     desired: &[DesiredItem],
-    remarks: &[Remark],
+    beside: &Beside,
 ) -> Result<u8, Error> {
     let findings = Engine::new(machine, journal).status(desired)?;
-    let code = print(options, output, title, head, &findings, remarks)?;
+    let code = print(options, output, title, head, &findings, beside)?;
     if let Some(path) = journal.void().filter(|_| !options.json) {
         let note: Note<Key, Value> = Note::VoidJournal { path: path.to_owned() };
         writeln!(output, "note: {note}")?;
@@ -95,12 +105,12 @@ fn print(
     title: &dyn Display,
     head: Json,
     findings: &[Status<Key, Value>],
-    remarks: &[Remark],
+    Beside { remarks, labels }: &Beside,
 ) -> io::Result<u8> {
     if options.json {
-        write_json(output, head, findings, remarks)?;
+        write_json(output, head, findings, remarks, labels)?;
     } else {
-        write(output, title, findings)?;
+        write(output, title, findings, labels)?;
         for remark in remarks {
             writeln!(output, "note: {remark}")?;
         }
@@ -117,6 +127,7 @@ fn write(
     output: &mut dyn Write,
     title: &dyn Display,
     findings: &[Status<Key, Value>],
+    labels: &Labels,
 ) -> io::Result<()> {
     if findings.is_empty() {
         return writeln!(output, "lvsctl has set nothing on this machine");
@@ -124,7 +135,8 @@ fn write(
     let items: Vec<String> = findings.iter().map(|finding| finding.key.to_string()).collect();
     let width = items.iter().map(String::len).max().unwrap_or_default();
     for (finding, item) in findings.iter().zip(&items) {
-        writeln!(output, "{item:width$}  {}{}", state(finding), origin(finding))?;
+        let comment = report::comment(&finding.key, labels);
+        writeln!(output, "{item:width$}  {}{}{comment}", state(finding), origin(finding))?;
     }
     let differing = findings.iter().filter(|finding| !finding.in_sync).count();
     match findings.len() {
@@ -151,23 +163,32 @@ pub(super) fn of_task(task: &Task) -> Json {
 
 /// `{"schema":1,"role":"real-server","mode":"tun","vips":["…"],"ok":false,"items":[{"item":"…",
 /// "ok":true,"found":"1","wanted":"1","set_by_lvsctl":true,"previous":"0"}]}`; an absent value is null.
-/// Where there are remarks, `"notes":["…"]` follows.
+/// Where there are remarks, `"notes":["…"]` follows; an item with a name or a comment in the file has
+/// `"name"` or `"comment"`.
 fn write_json(
     output: &mut dyn Write,
     mut object: Json,
     findings: &[Status<Key, Value>],
     remarks: &[Remark],
+    labels: &Labels,
 ) -> io::Result<()> {
     let text = |value: Option<&Value>| value.map(ToString::to_string);
     let item = |finding: &Status<Key, Value>| {
-        json!({
+        let mut item = json!({
             "item": finding.key.to_string(),
             "ok": finding.in_sync,
             "found": text(finding.actual.as_ref()),
             "wanted": text(finding.desired.as_ref()),
             "set_by_lvsctl": finding.journalled.is_some(),
             "previous": text(finding.journalled.as_ref().and_then(Option::as_ref)),
-        })
+        });
+        let label = report::label(&finding.key, labels);
+        if let (Some(label), Some(item)) = (label, item.as_object_mut()) {
+            for (key, text) in [("name", &label.name), ("comment", &label.comment)] {
+                item.extend(text.iter().map(|text| (key.to_owned(), text.clone().into())));
+            }
+        }
+        item
     };
     let items: Vec<Json> = findings.iter().map(item).collect();
     if let Some(object) = object.as_object_mut() {
@@ -205,7 +226,7 @@ mod tests {
 
     fn text_of(findings: &[Status<Key, Value>]) -> String {
         let mut output = Vec::new();
-        write(&mut output, &task(), findings).unwrap();
+        write(&mut output, &task(), findings, &Labels::new()).unwrap();
         String::from_utf8(output).unwrap()
     }
 
@@ -242,8 +263,14 @@ mod tests {
     #[test]
     fn json_lists_every_item() {
         let mut output = Vec::new();
-        write_json(&mut output, of_task(&task()), &[finding(HostKey::LinkUp, Some("down"))], &[])
-            .unwrap();
+        write_json(
+            &mut output,
+            of_task(&task()),
+            &[finding(HostKey::LinkUp, Some("down"))],
+            &[],
+            &Labels::new(),
+        )
+        .unwrap();
         let object: Json = serde_json::from_slice(&output).unwrap();
         let expected = json!({
             "schema": 1, "role": "real-server", "mode": "tun", "vips": ["192.0.2.1"], "ok": false,

@@ -19,6 +19,13 @@ pub(super) fn item(parameter: &'static str, value: &str) -> DesiredItem {
     }
 }
 
+/// Whether somebody else gave the parameter its value, as a cluster file can: then it stays.
+pub(super) fn is_taken(journal: &MachineJournal, parameter: &'static str) -> bool {
+    let key = Key::Host(host::Key::Sysctl(Sysctl::of_ipvs(parameter)));
+    let entry = journal.entry(&key);
+    entry.is_some_and(|entry| entry.owners.iter().any(|owner| *owner != Owner::Temporary))
+}
+
 /// Sets a parameter of IPVS, works, and reverts it, also where the work fails.
 pub(super) fn set<T>(
     session: &mut Session,
@@ -27,7 +34,10 @@ pub(super) fn set<T>(
     work: impl FnOnce(&mut Session) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let nothing = |_: &mut Machine, _: &MachineJournal| Ok(Vec::new());
-    let items = |_: &mut Machine, _: &MachineJournal| Ok(vec![item(parameter, value)]);
+    let items = |_: &mut Machine, journal: &MachineJournal| {
+        let free = !is_taken(journal, parameter);
+        Ok(free.then(|| item(parameter, value)).into_iter().collect())
+    };
     session.run(Direction::Up, None, |_| false, items)?;
     let worked = work(session);
     let reverted = session.run(Direction::Down, None, |_| false, nothing);

@@ -31,6 +31,38 @@ fn help_goes_to_stdout_and_misuse_to_stderr() {
 }
 
 #[test]
+fn validate_needs_no_machine_and_names_the_place_of_a_mistake() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("file");
+    let validated = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        lvsctl(&format!("lvsctl validate {}", path.display()))
+    };
+    let file = "mode = \"nat\"\ndirectors = [\"192.0.2.9\"]\n[[service]]\n\
+                listen = \"tcp://192.0.2.1:80\"\nscheduler = \"roundrobin\"\n\
+                real = [\"198.51.100.2\", \"198.51.100.3\"]\n";
+    let (code, output, errors) = validated(file);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    assert!(
+        output.starts_with("note: the kernel has no scheduler \"roundrobin\" of its own"),
+        "{output}"
+    );
+    assert!(output.ends_with("file: valid: cluster default, 1 service, 2 destinations\n"));
+    // Every real server is looked at, not only this machine.
+    let (code, _, errors) = validated(&file.replace("directors = [\"192.0.2.9\"]\n", ""));
+    assert!(code == 1 && errors.contains("has no director"), "{errors}");
+    let (code, _, errors) = validated(&file.replace("tcp://", "http://"));
+    assert!(code == 1 && errors.contains("file:4:10: "), "{errors}");
+    let (code, output, _) =
+        validated("-A -t 192.0.2.1:80 -s rr\n-a -t 192.0.2.1:80 -r 1.2.3.4 -m\n");
+    assert_eq!(code, 0);
+    assert!(output.ends_with("valid: ruleset, 1 service, 1 destination\n"), "{output}");
+    assert_eq!(validated("-A -t 192.0.2.1:80 -s rr\n-x\n").0, 1);
+    let wrong = "[director.parameters]\nsync_threshold = [50, 3]\n";
+    assert!(validated(&format!("{file}{wrong}")).2.contains("smaller than the period"));
+}
+
+#[test]
 fn damaged_journal_stops_every_command() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().display();

@@ -50,7 +50,11 @@ impl Up<'_> {
                 departing = departing::find(&desired, machine, journal, covers, fallback.as_ref())?;
                 match (cut, departing.is_empty()) {
                     (_, true) => {}
-                    (true, false) => desired.insert(0, temporary::item(departing::EXPIRE, "1")),
+                    (true, false) => {
+                        if !temporary::is_taken(journal, departing::EXPIRE) {
+                            desired.insert(0, temporary::item(departing::EXPIRE, "1"));
+                        }
+                    }
                     (false, false) => departing::keep(&departing, &mut desired, machine)?,
                 }
                 Ok(desired)

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::connections::Connections;
+use super::{Error, interrupt};
 use lvs::table;
 
 /// How often the kernel is asked.
@@ -12,6 +13,20 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// How often a line is printed at most.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
+
+/// Sleeps, unless a signal asks for the end.
+pub(super) fn sleep(time: Duration) -> Result<(), Error> {
+    let end = Instant::now() + time;
+    loop {
+        if let Some(signal) = interrupt::caught() {
+            return Err(Error::WaitEnded { signal });
+        }
+        match end.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => return Ok(()),
+            left => thread::sleep(left.min(PAUSE)),
+        }
+    }
+}
 
 /// A deadline, and what was printed last.
 pub(super) struct Wait {
@@ -28,8 +43,8 @@ impl Wait {
         Instant::now() >= self.deadline
     }
 
-    pub(super) fn pause(&self) {
-        thread::sleep(PAUSE.min(self.deadline.saturating_duration_since(Instant::now())));
+    pub(super) fn pause(&self) -> Result<(), Error> {
+        sleep(PAUSE.min(self.deadline.saturating_duration_since(Instant::now())))
     }
 
     /// Prints a line per destination whose connections changed since the last time.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 
 use super::Bond;
-use crate::host::InterfaceName;
+use crate::host::{InterfaceName, Sysctl};
 use lvs::ipvs::{Daemon, Destination, Forwarding, Protocol, Service, Timeouts, Tunnel};
 
 /// How packets reach the real servers.
@@ -133,6 +133,8 @@ pub(crate) enum Duty {
     Service(Service, Vec<Destination>),
     /// Connection timeouts; 0 keeps a timeout.
     Timeouts(Timeouts),
+    /// Kernel parameters and their values.
+    Parameters(Vec<(Sysctl, String)>),
     /// Combine several ports into one link.
     Bond(Bond),
     /// Synchronize connections with another director.

@@ -236,6 +236,11 @@ pub(crate) fn desired(duties: &[Owned], actual: &ActualState) -> Result<Vec<Desi
             Duty::Timeouts(timeouts) => {
                 desired.push(of_table(table::Key::Timeouts, table::Value::Timeouts(*timeouts)));
             }
+            Duty::Parameters(parameters) => {
+                desired.extend(parameters.iter().map(|(sysctl, value)| {
+                    of_host(Requirement::sysctl(sysctl.clone(), value, &[]))
+                }));
+            }
             Duty::Daemon(daemon) => {
                 let key = table::Key::Daemon(daemon.state);
                 desired.push(of_table(key, table::Value::from(daemon.clone())));

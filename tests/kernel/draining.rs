@@ -6,7 +6,7 @@ use crate::killed;
 use crate::support::cluster::Cluster;
 use crate::support::cluster_file::ClusterFile;
 use crate::support::open_connections::{Fate, OpenConnections, echo_on};
-use crate::support::{Host, assert_same};
+use crate::support::{Host, LVSCTL, assert_same};
 
 const VIP: &str = "192.168.10.10";
 
@@ -185,6 +185,13 @@ fn drain_gives_way_to_a_health_checker() {
     let cluster = cluster(&file);
     let director = &cluster.director;
     let mut open = OpenConnections::open(&cluster.client, VIP, 2);
+    // A signal ends the wait, and the next run goes on.
+    let started = Instant::now();
+    let line = "drain 192.168.10.3 --within 60s >/dev/null & sleep 2; kill $!; wait $!";
+    let place = director.state_directory().display();
+    let ended = director.shell(&format!("{LVSCTL} --state-dir {place} {line}"));
+    assert!(ended.status == 1 && ended.errors.contains("SIGTERM ended the wait"), "{ended:?}");
+    assert!(started.elapsed() < Duration::from_secs(30));
     director
         .shell("(sleep 2; ipvsadm -e -t 192.168.10.10:80 -r 192.168.10.3 -g -w 5) >/dev/null &");
     let drained = director.lvsctl("drain 192.168.10.3 --within 20s");
@@ -199,5 +206,23 @@ fn drain_killed_at_any_step_is_ended_by_resume() {
     let file = ClusterFile::new("killed-drain", FILE);
     let cluster = cluster(&file);
     let director = &cluster.director;
-    killed::at_any_step(director, "drain 192.168.10.3 --within 1s", "resume 192.168.10.3");
+    let (drain, resume) = ("drain 192.168.10.3 --within 1s", "resume 192.168.10.3");
+    let before = state(director);
+    for (first, killed) in [("", drain), (drain, resume)] {
+        let mut kills = 0;
+        loop {
+            if !first.is_empty() {
+                director.lvsctl_inside(first).success();
+            }
+            if !killed::killed(director, killed, kills + 1) {
+                break;
+            }
+            kills += 1;
+            director.lvsctl_inside(resume).success();
+            assert_same(&state(director), &before, &format!("{killed}, killed at step {kills}"));
+        }
+        assert!(kills > 4, "{killed} was killed {kills} times only");
+        director.lvsctl_inside(resume).success();
+        assert_same(&state(director), &before, killed);
+    }
 }

@@ -43,7 +43,7 @@ pub(crate) fn at_any_step(host: &Host, up: &str, down: &str) {
 }
 
 /// Whether the run was killed at that step; it may end before.
-fn killed(host: &Host, line: &str, step: u32) -> bool {
+pub(crate) fn killed(host: &Host, line: &str, step: u32) -> bool {
     host.inside(|| {
         let mut command = Command::new(LVSCTL);
         command.arg("--state-dir").arg(host.state_directory()).args(line.split_whitespace());

@@ -20,6 +20,7 @@ mod listing;
 mod nat;
 mod network_namespaces;
 mod old_journals;
+mod operation;
 mod restore;
 mod routes_of_replies;
 mod ruleset;

@@ -6,18 +6,24 @@ use std::path::Path;
 use super::{read, run};
 
 #[test]
-fn the_unit_is_one_that_systemd_takes() {
+fn the_units_are_ones_that_systemd_takes() {
+    for name in ["ipvsadm.service", "lvsctl-metrics.service"] {
+        verify(name);
+    }
+}
+
+fn verify(name: &str) {
     let directory = tempfile::tempdir().unwrap();
-    let unit = directory.path().join("ipvsadm.service");
+    let unit = directory.path().join(name);
     // The programs are those of this build: nothing need be installed.
     let programs = Path::new(env!("CARGO_BIN_EXE_ipvsadm")).parent().unwrap();
-    let text = read("systemd/ipvsadm.service");
+    let text = read(&format!("systemd/{name}"));
     let here = text.replace("/usr/sbin", &programs.display().to_string());
     assert_ne!(text, here);
     fs::write(&unit, here).unwrap();
     let (good, findings) =
         run("systemd-analyze", &["verify", "--man=no", &unit.display().to_string()]);
-    let ours: Vec<_> = findings.lines().filter(|line| line.contains("ipvsadm")).collect();
+    let ours: Vec<_> = findings.lines().filter(|line| line.contains(name)).collect();
     assert!(good && ours.is_empty(), "{findings}");
 }
 

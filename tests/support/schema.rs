@@ -17,7 +17,7 @@ fn check(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), St
     let wrong = |what: String| Err(format!("{at}: {value} {what}"));
     for (word, rule) in schema.as_object().unwrap() {
         match word.as_str() {
-            "$schema" | "$defs" | "title" | "description" => {}
+            "$schema" | "$defs" | "title" | "description" | "examples" => {}
             "$ref" => {
                 let path = rule.as_str().unwrap().strip_prefix('#').unwrap();
                 check(value, root.pointer(path).unwrap(), root, at)?;
@@ -56,6 +56,13 @@ fn check(value: &Value, schema: &Value, root: &Value, at: &str) -> Result<(), St
                 let mut names = value.as_object().into_iter().flat_map(|fields| fields.keys());
                 if let Some(name) = names.find(|name| !known.contains_key(*name)) {
                     return wrong(format!("has an unknown {name}"));
+                }
+            }
+            "minItems" | "maxItems" => {
+                let count = value.as_array().map(|items| items.len() as u64);
+                let (limit, least) = (rule.as_u64(), word == "minItems");
+                if count.is_some() && (if least { count < limit } else { count > limit }) {
+                    return wrong(format!("has not {word} {rule}"));
                 }
             }
             "items" => {

@@ -56,8 +56,8 @@ pub mod syntax {
         append_service, append_tunnel, method, scheduler_flags,
     };
     pub use super::rows::{
-        DAEMONS, FORWARDING, SCHEDULING, SERVER, SERVER_COMMANDS, SERVICE, SERVICE_COMMANDS,
-        SETTING_COMMANDS,
+        DAEMONS, FORWARDING, SCHEDULERS, SCHEDULING, SERVER, SERVER_COMMANDS, SERVICE,
+        SERVICE_COMMANDS, SETTING_COMMANDS,
     };
     pub use super::scanner::{Event, Scanner};
     pub use super::values::{address_and_port, host, integer};

@@ -19,7 +19,7 @@ pub(super) const TUNNEL_CHECKSUM: u8 = 32;
 pub(super) const TUNNEL_REMOTE_CHECKSUM: u8 = 33;
 
 /// The schedulers of the kernel, and `none`.
-const SCHEDULERS: &[&str] = &[
+pub const SCHEDULERS: &[&str] = &[
     "rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "twos",
     "none",
 ];
