@@ -58,7 +58,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_s
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -f -a "down" -d 'Revert that; without --service, for every service of the addresses'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -f -a "status" -d 'Compare actual and desired state; exit 0 if in sync, 2 if they differ'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and not __fish_seen_subcommand_from up down status help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l mode -d 'How packets reach the real servers; `down` and `status` take it from the journal by default' -r -f -a "nat\t'Network address translation'
 tun\t'IP tunnelling'
 dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
@@ -74,7 +74,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l mode -d 'How packets reach the real servers; `down` and `status` take it from the journal by default' -r -f -a "nat\t'Network address translation'
 tun\t'IP tunnelling'
 dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
@@ -90,7 +90,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l mode -d 'How packets reach the real servers; `down` and `status` take it from the journal by default' -r -f -a "nat\t'Network address translation'
 tun\t'IP tunnelling'
 dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
@@ -121,7 +121,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fis
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -f -a "down" -d 'Revert that'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -f -a "status" -d 'Compare actual and desired state; exit 0 if in sync, 2 if they differ'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and not __fish_seen_subcommand_from up down status help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l mode -d 'How packets reach the real servers; `down` and `status` take it from the journal by default' -r -f -a "nat\t'Network address translation'
 tun\t'IP tunnelling'
 dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
@@ -136,7 +136,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_se
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l mode -d 'How packets reach the real servers; `down` and `status` take it from the journal by default' -r -f -a "nat\t'Network address translation'
 tun\t'IP tunnelling'
 dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
@@ -151,7 +151,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_se
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l mode -d 'How packets reach the real servers' -r -f -a "nat\t'Network address translation'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l mode -d 'How packets reach the real servers; `down` and `status` take it from the journal by default' -r -f -a "nat\t'Network address translation'
 tun\t'IP tunnelling'
 dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f

@@ -43,6 +43,16 @@ pub(super) fn check(cluster: &ClusterSpec) -> Result<(), Mistake> {
         }
         self::service(cluster, service, &vips)?;
     }
+    if cluster.services.is_empty() {
+        // Its end is where they are missing.
+        let span = usize::MAX..usize::MAX;
+        let message = format!(
+            "the file has no [[service]]: it is incomplete. To take the cluster down, run `lvsctl \
+             down {}`",
+            cluster.name()
+        );
+        return Err(Mistake { message, span });
+    }
     checksums(cluster)
 }
 

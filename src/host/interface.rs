@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use lvs::table::quoted;
+
 /// The longest name in bytes, without the NUL (`IFNAMSIZ` is 16, `linux/if.h`).
 const LONGEST: usize = 15;
 
@@ -28,7 +30,8 @@ pub struct InterfaceName(String);
 /// A name that the kernel does not accept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is not a valid interface name: 1 to {LONGEST} bytes, no slash, colon or white space"
+    "{0:?} is not a valid interface name: 1 to {LONGEST} bytes, no slash, colon or white space, and \
+     neither all nor default"
 )]
 pub struct InvalidInterfaceName(String);
 
@@ -66,11 +69,12 @@ impl InterfaceName {
 }
 
 /// The rule is that of the kernel's `dev_valid_name` (`net/core/dev.c`), whose white space is that
-/// of Latin-1: the no-break space, 0xa0, too.
+/// of Latin-1: the no-break space, 0xa0, too. Nor does it accept names that are other things in
+/// `/proc/sys/net/ipv4/conf` (`sysctl_dev_name_is_allowed`).
 fn is_valid(name: &str) -> bool {
     let forbidden = |byte| matches!(byte, b'/' | b':' | b' ' | b'\t'..=b'\r' | 0xa0 | 0);
     (1..=LONGEST).contains(&name.len())
-        && !matches!(name, "." | "..")
+        && !matches!(name, "." | ".." | "all" | "default")
         && !name.bytes().any(forbidden)
 }
 
@@ -96,9 +100,13 @@ impl From<InterfaceName> for String {
     }
 }
 
+/// The alternate form, `{:#}`, is quoted for a shell.
 impl fmt::Display for InterfaceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match f.alternate() {
+            true => f.write_str(&quoted(&self.0)),
+            false => f.write_str(&self.0),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::link::FALLBACK_TUNNELS;
 use super::{FullRoute, InterfaceName, Sysctl, without_message};
 use crate::engine::Change;
 use lvs::ipvs::AddressFamily;
+use lvs::table::quoted;
 
 /// Value of an address or a route that exists.
 pub const PRESENT: &str = "present";
@@ -132,17 +133,18 @@ impl Key {
             Self::Link(name) => match (to, fallback_module(name, to)) {
                 (_, Some(module)) => format!("modprobe {module}"),
                 (Some(kind), _) if change.from.is_some() => {
-                    format!("ip link set {name} type {kind}")
+                    format!("ip link set {name:#} type {kind}")
                 }
-                (Some(kind), _) => format!("ip link add {name} type {kind}"),
-                (None, _) => format!("ip link del {name}"),
+                (Some(kind), _) => format!("ip link add {name:#} type {kind}"),
+                (None, _) => format!("ip link del {name:#}"),
             },
-            Self::LinkUp(name) => format!("ip link set {name} {}", to.unwrap_or(DOWN)),
+            Self::LinkUp(name) => format!("ip link set {name:#} {}", to.unwrap_or(DOWN)),
             Self::Port(name) => match to {
                 Some(master) => {
-                    format!("ip link set {name} down && ip link set {name} master {master}")
+                    let master = quoted(master);
+                    format!("ip link set {name:#} down && ip link set {name:#} master {master}")
                 }
-                None => format!("ip link set {name} nomaster"),
+                None => format!("ip link set {name:#} nomaster"),
             },
             Self::FouPort { port, family } => {
                 let ip = match family {
@@ -155,7 +157,7 @@ impl Key {
                     None => format!("{ip} fou del port {port}"),
                 }
             }
-            Self::Mtu(name) => format!("ip link set {name} mtu {}", to.unwrap_or_default()),
+            Self::Mtu(name) => format!("ip link set {name:#} mtu {}", to.unwrap_or_default()),
             Self::Address { address, prefix, device }
             | Self::FullAddress { address, prefix, device } => {
                 let options = match (address, to) {
@@ -164,7 +166,7 @@ impl Key {
                     (_, None) => peer(change.from.as_deref()),
                     _ => String::new(),
                 };
-                format!("ip address {verb} {address}/{prefix} dev {device}{options}")
+                format!("ip address {verb} {address}/{prefix} dev {device:#}{options}")
             }
             Self::Rule { source, table, priority } => {
                 let ip = if source.is_ipv4() { "ip" } else { "ip -6" };
@@ -172,12 +174,13 @@ impl Key {
             }
             Self::FullRoute(route) => {
                 let verb = if change.from.is_some() && to.is_some() { "replace" } else { verb };
-                let options = to.map(|to| format!(" {}", without_message(to))).unwrap_or_default();
+                let options =
+                    to.map(|to| format!(" {}", words(without_message(to)))).unwrap_or_default();
                 let (ip, words, device) = (route.ip(), route.words(), &route.device);
-                format!("{ip} route {verb} {words} dev {device}{options}")
+                format!("{ip} route {verb} {words} dev {device:#}{options}")
             }
             Self::Route { destination, prefix, device } => {
-                format!("ip route {verb} {destination}/{prefix} dev {device} scope link")
+                format!("ip route {verb} {destination}/{prefix} dev {device:#} scope link")
             }
             Self::DefaultRoute(family) => {
                 let (ip, metric) = match family {
@@ -186,7 +189,7 @@ impl Key {
                 };
                 match to {
                     Some(to) => {
-                        let words = without_message(to);
+                        let words = words(without_message(to));
                         format!("{ip} route replace default {words}{metric}")
                     }
                     None => format!("{ip} route del default{metric}"),
@@ -204,10 +207,16 @@ impl Key {
                 )
             }
             Self::Sysctl(sysctl) => {
-                format!("echo {} > {}", to.unwrap_or_default(), sysctl.path())
+                let path = sysctl.path().to_string();
+                format!("echo {} > {}", words(to.unwrap_or_default()), quoted(&path))
             }
         }
     }
+}
+
+/// The words of a value, each quoted for a shell: a name in it has no blanks.
+fn words(value: &str) -> String {
+    value.split(' ').map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 /// The module that makes this interface of that kind.

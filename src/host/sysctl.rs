@@ -148,8 +148,9 @@ impl TryFrom<String> for Sysctl {
     type Error = InvalidSysctl;
 
     fn try_from(path: String) -> Result<Self, InvalidSysctl> {
-        let plain =
-            |part: &str| !matches!(part, "" | "." | "..") && !part.bytes().any(|byte| byte < b' ');
+        // A part may be any name that an interface can have, with control characters, too.
+        let forbidden = |byte| matches!(byte, 0 | b'\t'..=b'\r');
+        let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.bytes().any(forbidden);
         let mut parts = path.split('/');
         if parts.next() == Some("net") && parts.clone().count() > 0 && parts.all(plain) {
             Ok(Self(path))

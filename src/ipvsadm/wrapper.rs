@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::command::Command;
@@ -162,7 +163,7 @@ fn write_synced(new: &Path, target: &Path, content: &[u8]) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     // Not through a symbolic link that somebody put there.
-    let mut file = File::options().write(true).create_new(true).open(new)?;
+    let mut file = File::options().write(true).create_new(true).mode(0o644).open(new)?;
     if let Some(present) = present {
         file.set_permissions(present.permissions())?;
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::arguments::{FileCommand, FileFlags, Options};
-use super::input::{Input, Owners};
+use super::input::{self, Input, Owners};
 use super::remark::Remark;
 use super::report::{self, Direction};
 use super::runner::Session;
@@ -27,7 +27,7 @@ pub(super) fn run(
     match command {
         FileCommand::Apply { flags, change } => apply(flags, &options.with(change), output),
         FileCommand::Diff(flags) => diff(flags, options, output),
-        FileCommand::Down { file } => down(file, options, output),
+        FileCommand::Down { cluster } => down(cluster, options, output),
         FileCommand::Status { file: Some(file), role } => status(file, *role, options, output),
         FileCommand::Status { file: None, .. } => status_of_all(options, output),
     }
@@ -94,7 +94,8 @@ fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<
 }
 
 fn down(file: &Path, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
-    let owners = Owners::load(file)?;
+    let journal = runner::journal(&options.state_dir)?;
+    let (owners, names) = (Owners::named(file, &journal)?, input::clusters(&journal));
     let mut session = Session::open(options)?;
     let report = session.run_shown(
         output,
@@ -104,6 +105,9 @@ fn down(file: &Path, options: &Options, output: &mut dyn Write) -> Result<u8, Er
         |_, _| Ok(Vec::new()),
     )?;
     report::print(options, output, &owners, Direction::Down, &report, &[])?;
+    if !options.json && !names.is_empty() && owners.is_unknown(&names) {
+        writeln!(output, "note: set up on this machine: {}", names.join(", "))?;
+    }
     session.finish().map(|()| 0)
 }
 

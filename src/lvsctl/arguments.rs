@@ -122,8 +122,9 @@ pub(super) enum FileCommand {
     Diff(FileFlags),
     /// Revert what `apply` changed.
     Down {
-        /// Cluster file, or `ipvsadm -S` output.
-        file: PathBuf,
+        /// Name of the cluster, which needs no file; or cluster file, or `ipvsadm -S` output.
+        #[arg(value_name = "NAME|FILE")]
+        cluster: PathBuf,
     },
     /// Compare this machine with a cluster file, or with everything that lvsctl set here; exit 0 if
     /// in sync, 2 if it differs.
@@ -274,9 +275,9 @@ pub(super) enum RealServerCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct AddressFlags {
-    /// How packets reach the real servers.
+    /// How packets reach the real servers; `down` and `status` take it from the journal by default.
     #[arg(long, value_parser = values::mode())]
-    pub(super) mode: Mode,
+    pub(super) mode: Option<Mode>,
     /// Virtual address that clients connect to; may be repeated.
     #[arg(long = "vip", value_name = "VIP", required = true, value_parser = values::virtual_address)]
     pub(super) vips: Vec<IpAddr>,

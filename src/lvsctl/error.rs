@@ -81,6 +81,13 @@ pub(crate) enum Error {
     NotInstalled { name: String, installed: Vec<String> },
     #[error("no cluster is installed")]
     NothingInstalled,
+    #[error("this machine has no interface {0}")]
+    NoInterface(InterfaceName),
+    #[error(
+        "{error}\nlvsctl down NAME needs no file; set up on this machine: {}",
+        names.join(", ")
+    )]
+    UnknownCluster { error: Box<Error>, names: Vec<String> },
     #[error("{} is not an lvsctl snapshot: {reason}", path.display())]
     Snapshot { path: PathBuf, reason: String },
     #[error(

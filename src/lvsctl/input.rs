@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use super::caller;
 use super::drained;
 use super::error::{Error, usage};
 use crate::config::{ClusterSpec, Label};
-use crate::engine::Desired;
+use crate::engine::{Desired, System};
 use crate::host::machine::{Key, Machine, Value};
+use crate::host::{self, InterfaceName};
 use crate::ipvsadm;
 use crate::policy::{
     ActualState, AddressOwner, DesiredItem, Duty, MachineJournal, Owned, Owner, Role, desired,
@@ -167,17 +169,52 @@ impl fmt::Display for Input {
 }
 
 /// The owners of everything that was applied from a file, whatever it contains now.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Owners {
     Cluster(String),
     Rules,
 }
 
+/// The names of the clusters that are set up.
+pub(super) fn clusters(journal: &MachineJournal) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for owner in journal.owners() {
+        let name = owner.cluster().map(str::to_owned);
+        names.extend(name.filter(|name| !names.contains(name)));
+    }
+    names
+}
+
 impl Owners {
+    /// What `down` is asked to revert: a cluster that is set up here, by its name, or what was applied
+    /// from a file. The name needs no file.
+    pub(super) fn named(word: &Path, journal: &MachineJournal) -> Result<Self, Error> {
+        let names = clusters(journal);
+        let is_file = |word: &str| word == "-" || word.contains('/') || Path::new(word).exists();
+        let is_name = |word: &&str| names.iter().any(|name| name == word) || !is_file(word);
+        let named = word.to_str().filter(is_name).map(|name| Self::Cluster(name.to_owned()));
+        match (named, Self::load(word)) {
+            (Some(named), Ok(file)) if named != file => usage!(
+                "{0} is the name of a cluster, and a file of {file}: write ./{0} for the file, or run \
+                 it in another directory",
+                word.display()
+            ),
+            (Some(owners), _) | (None, Ok(owners)) => Ok(owners),
+            (None, Err(error)) if names.is_empty() => Err(error),
+            (None, Err(error)) => Err(Error::UnknownCluster { error: Box::new(error), names }),
+        }
+    }
+
     pub(super) fn load(file: &Path) -> Result<Self, Error> {
         Ok(match Content::load(file)? {
             Content::Cluster(cluster) => Self::Cluster(cluster.name().to_owned()),
             Content::Ruleset(_) => Self::Rules,
         })
+    }
+
+    /// Whether none of these clusters is meant.
+    pub(super) fn is_unknown(&self, names: &[String]) -> bool {
+        matches!(self, Self::Cluster(name) if !names.contains(name))
     }
 
     pub(super) fn covers(&self, owner: &Owner) -> bool {
@@ -283,7 +320,31 @@ pub(super) fn desired_of(
     journal: &MachineJournal,
 ) -> Result<Vec<DesiredItem>, Error> {
     let actual = ActualState::gather(machine, duties, journal)?;
-    Ok(desired(duties, &actual)?)
+    let desired = desired(duties, &actual)?;
+    let mut checked: Vec<InterfaceName> = Vec::new();
+    for item in &desired {
+        let Some(name) = interface_of(item) else { continue };
+        if checked.contains(&name) {
+            continue;
+        }
+        let made = |item: &DesiredItem| item.key == Key::Host(host::Key::Link(name.clone()));
+        if !desired.iter().any(made)
+            && machine.read(&Key::Host(host::Key::Link(name.clone())))?.is_none()
+        {
+            return Err(Error::NoInterface(name));
+        }
+        checked.push(name);
+    }
+    Ok(desired)
+}
+
+/// The interface that must exist, or be made, before the item can have its value.
+fn interface_of(item: &DesiredItem) -> Option<InterfaceName> {
+    match &item.key {
+        Key::Host(host::Key::Sysctl(sysctl)) => sysctl.interface(),
+        Key::Host(key) => key.device().cloned().filter(|_| item.value.is_some()),
+        Key::Table(_) | Key::Drained(_) => None,
+    }
 }
 
 /// The longest file that is accepted, in bytes.
@@ -291,6 +352,9 @@ const LONGEST: u64 = 64 << 20;
 
 /// The number of mistakes that are reported.
 const MOST_REPORTED: usize = 10;
+
+/// The length in characters at which a mistake is cut.
+const LONGEST_MISTAKE: usize = 240;
 
 /// Large enough for few system calls.
 const BUFFER: usize = 64 << 10;
@@ -304,6 +368,8 @@ enum Content {
 /// `ipvsadm -S` output, not parsed yet.
 struct RulesetText {
     path: PathBuf,
+    /// Whether a message may show it.
+    is_public: bool,
     /// The lines that were read to detect it.
     head: Vec<u8>,
     rest: BufReader<io::Take<Box<dyn Read>>>,
@@ -313,12 +379,15 @@ impl Content {
     /// Opens a file, `-` for standard input, and detects what it is by its first line that is neither empty nor a comment.
     fn load(file: &Path) -> Result<Self, Error> {
         let unread = Error::file("read", file);
-        let text: Box<dyn Read> = match file == Path::new("-") {
-            true => Box::new(io::stdin()),
-            false => Box::new(File::open(file).map_err(unread)?),
+        let (text, is_public): (Box<dyn Read>, bool) = match file == Path::new("-") {
+            true => (Box::new(io::stdin()), true),
+            false => {
+                let text = File::open(file).map_err(unread)?;
+                let is_public = caller::may_read(file, &text);
+                (Box::new(text), is_public)
+            }
         };
-        let text = text.take(LONGEST + 1);
-        let mut rest = BufReader::with_capacity(BUFFER, text);
+        let mut rest = BufReader::with_capacity(BUFFER, text.take(LONGEST + 1));
         let mut head = Vec::new();
         loop {
             let start = head.len();
@@ -329,13 +398,15 @@ impl Content {
             match is_rule {
                 None if !line.is_empty() => {}
                 Some(true) => {
-                    return Ok(Self::Ruleset(RulesetText { path: file.to_owned(), head, rest }));
+                    let path = file.to_owned();
+                    return Ok(Self::Ruleset(RulesetText { path, is_public, head, rest }));
                 }
                 _ => {
-                    return Ok(Self::Cluster(ClusterSpec::read(
-                        Cursor::new(head).chain(rest),
-                        file,
-                    )?));
+                    let cluster = ClusterSpec::read(Cursor::new(head).chain(rest), file);
+                    return Ok(Self::Cluster(cluster.map_err(|error| match is_public {
+                        true => error,
+                        false => error.without_text(),
+                    })?));
                 }
             }
         }
@@ -344,7 +415,7 @@ impl Content {
 
 impl RulesetText {
     fn parse(self) -> Result<Ruleset, Error> {
-        let Self { path, head, rest } = self;
+        let Self { path, is_public, head, rest } = self;
         let (mut text, mut mistakes) = (Cursor::new(head).chain(rest), Vec::new());
         let table = ipvsadm::read_ruleset(&mut text, &mut mistakes);
         if text.get_ref().1.get_ref().limit() == 0 {
@@ -354,7 +425,15 @@ impl RulesetText {
         }
         table.map_err(|_| {
             let mistakes = String::from_utf8_lossy(&mistakes);
-            let reported: Vec<&str> = mistakes.lines().take(MOST_REPORTED).collect();
+            let bounded = |line: &str| line.chars().take(LONGEST_MISTAKE).collect();
+            let mut reported: Vec<String> =
+                mistakes.lines().take(MOST_REPORTED).map(bounded).collect();
+            if !is_public {
+                reported = vec![
+                    "what is wrong is not shown, since the user who called may not read the file"
+                        .to_owned(),
+                ];
+            }
             Error::Ruleset { path, mistakes: reported.join("\n") }
         })
     }

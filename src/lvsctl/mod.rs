@@ -5,12 +5,14 @@
 
 mod apply;
 mod arguments;
+mod caller;
 mod connections;
 mod departing;
 mod doctor;
 mod drain;
 mod drained;
 mod error;
+mod escape;
 mod guard;
 mod input;
 mod install;
@@ -40,6 +42,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::trace;
 use arguments::{Arguments, Command};
+use escape::Escaped;
 
 pub(crate) use error::Error;
 use task::Task;
@@ -69,8 +72,11 @@ pub fn run(
     output: &mut dyn Write,
     errors: &mut dyn Write,
 ) -> u8 {
+    let errors = &mut Escaped(errors);
     let result = match Arguments::try_parse_from(command_line) {
-        Ok(arguments) => execute(arguments, output),
+        // JSON has escapes of its own.
+        Ok(arguments) if arguments.options.json => execute(arguments, output),
+        Ok(arguments) => execute(arguments, &mut Escaped(output)),
         Err(error) => {
             let (text, to_errors) = (error.render().to_string(), error.use_stderr());
             // If this cannot be written either, nothing is left to do.

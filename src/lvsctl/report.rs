@@ -247,8 +247,8 @@ mod tests {
     #[test]
     fn last_line_counts_the_steps() {
         let vips = vec!["192.0.2.1".parse().unwrap()];
-        let addresses = AddressFlags { mode: Mode::Tun, vips, device: None };
-        let task = Task::new(Role::RealServer, addresses);
+        let addresses = AddressFlags { mode: None, vips, device: None };
+        let task = Task::new(Role::RealServer, Mode::Tun, addresses);
         let last = |direction, steps: usize| {
             let report = Report { steps: vec![up("up"); steps], notes: Vec::new() };
             let mut output = Vec::new();

@@ -1,16 +1,18 @@
 //! `director` and `real-server`: `up`, `down` and `status` of one role.
 
 use std::io::Write;
+use std::net::IpAddr;
 
-use super::arguments::{DirectorCommand, Options, RealServerCommand, SetupCommand};
+use super::arguments::{AddressFlags, DirectorCommand, Options, RealServerCommand, SetupCommand};
+use super::error::usage;
 use super::input::{Labels, desired_of};
 use super::remark::Remark;
 use super::report::{self, Direction};
 use super::runner::Session;
 use super::status::Beside;
-use super::{Error, Task, departing, drained, order, runner, status};
+use super::{Error, Task, departing, drained, order, runner, status, values};
 use crate::host::machine::Machine;
-use crate::policy::Owner;
+use crate::policy::{MachineJournal, Mode, Owner, Role};
 
 /// What a command does with its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +42,55 @@ pub(super) fn run(
     options: &Options,
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
+    let mut command = command;
+    if let Some((role, addresses)) = without_mode(&mut command) {
+        match modes(role, &addresses.vips, &runner::journal(&options.state_dir)?).as_slice() {
+            [mode] => addresses.mode = Some(*mode),
+            [] => {
+                let vips: Vec<String> = addresses.vips.iter().map(ToString::to_string).collect();
+                let role = values::role_words(role);
+                usage!(
+                    "no {role} for {} was set up by a command: give --mode, or for a cluster its \
+                     file",
+                    vips.join(", ")
+                )
+            }
+            modes => {
+                let modes: Vec<&str> = modes.iter().map(|mode| mode.name()).collect();
+                usage!("it is set up in several modes: choose one by --mode: {}", modes.join(", "))
+            }
+        }
+    }
     let (verb, task) = task_of(command)?;
     match verb {
         Verb::Change(direction) => change(&task, direction, &options.with(&task.change), output),
         Verb::Status => compare(&task, options, output),
     }
+}
+
+/// The role and the addresses of `down` or `status` where the mode was not given.
+fn without_mode(command: &mut SetupCommand) -> Option<(Role, &mut AddressFlags)> {
+    let (role, addresses) = match command {
+        SetupCommand::Director(DirectorCommand::Down(flags) | DirectorCommand::Status(flags)) => {
+            (Role::Director, &mut flags.addresses)
+        }
+        SetupCommand::RealServer(
+            RealServerCommand::Down(flags) | RealServerCommand::Status(flags),
+        ) => (Role::RealServer, &mut flags.addresses),
+        _ => return None,
+    };
+    addresses.mode.is_none().then_some((role, addresses))
+}
+
+/// The modes in which a role was set up for one of the addresses, other than by a cluster file.
+fn modes(role: Role, vips: &[IpAddr], journal: &MachineJournal) -> Vec<Mode> {
+    let owners = journal.owners();
+    let is_set_up = |mode: &Mode| {
+        owners.iter().filter_map(Owner::address).any(|it| {
+            it.cluster.is_none() && (it.role, it.mode) == (role, *mode) && vips.contains(&it.vip)
+        })
+    };
+    Mode::ALL.into_iter().filter(is_set_up).collect()
 }
 
 fn change(

@@ -211,7 +211,7 @@ mod tests {
 
     fn task() -> Task {
         let vips = vec!["192.0.2.1".parse().unwrap()];
-        Task::new(Role::RealServer, AddressFlags { mode: Mode::Tun, vips, device: None })
+        Task::new(Role::RealServer, Mode::Tun, AddressFlags { mode: None, vips, device: None })
     }
 
     fn finding(key: fn(InterfaceName) -> HostKey, found: Option<&str>) -> Status<Key, Value> {

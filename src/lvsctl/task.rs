@@ -31,10 +31,10 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    pub(super) fn new(role: Role, addresses: AddressFlags) -> Self {
+    pub(super) fn new(role: Role, mode: Mode, addresses: AddressFlags) -> Self {
         Self {
             role,
-            mode: addresses.mode,
+            mode,
             vips: unique(addresses.vips),
             device: addresses.device,
             gateways: Vec::new(),
@@ -47,7 +47,8 @@ impl Task {
     }
 
     pub(super) fn of_real_server(flags: RealServerFlags) -> Result<Self, Error> {
-        let task = Self::new(Role::RealServer, flags.addresses);
+        let mode = mode(&flags.addresses)?;
+        let task = Self::new(Role::RealServer, mode, flags.addresses);
         let gateways = unique(flags.gateways);
         if flags.no_advmss && task.mode != Mode::Tun {
             usage!("--no-advmss is for --mode tun: with {} no packet gets longer", task.mode);
@@ -57,12 +58,13 @@ impl Task {
     }
 
     pub(super) fn of_director(flags: DirectorFlags) -> Result<Self, Error> {
+        let mode = mode(&flags.addresses)?;
         Self {
             listeners: unique(flags.services),
             scheduler: flags.scheduler,
             change: flags.change,
             reals: unique(flags.reals),
-            ..Self::new(Role::Director, flags.addresses)
+            ..Self::new(Role::Director, mode, flags.addresses)
         }
         .checked()
     }
@@ -271,6 +273,13 @@ impl fmt::Display for Task {
             write!(f, "{} {listener}", if at == 0 { "" } else { "," })?;
         }
         write!(f, " ({})", self.mode)
+    }
+}
+
+fn mode(addresses: &AddressFlags) -> Result<Mode, Error> {
+    match addresses.mode {
+        Some(mode) => Ok(mode),
+        None => usage!("--mode is needed: nat, tun or dr"),
     }
 }
 

@@ -14,6 +14,7 @@ mod direct_routing;
 mod draining;
 mod explanations;
 mod faults;
+mod hostile_input;
 mod json;
 mod killed;
 mod listing;

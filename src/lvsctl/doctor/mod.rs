@@ -21,7 +21,7 @@ use crate::engine::{Change, Entry, System};
 use crate::host::machine::{Key, Machine, Value};
 use crate::policy::{ActualState, DesiredItem, Duty, Owned, Owner, Role, desired};
 use lvs::ipvs::Forwarding;
-use report::quoted;
+use lvs::table::quoted;
 
 pub(super) fn run(
     flags: &DoctorFlags,
@@ -173,13 +173,14 @@ impl Source<'_> {
     fn command(&self, verb: &str, file: &Path) -> String {
         let mut words = vec!["lvsctl".to_owned()];
         if let Some(namespace) = &self.options.netns {
-            words.extend(["--netns".to_owned(), quoted(&namespace.word())]);
+            words.extend(["--netns".to_owned(), quoted(&namespace.word()).into_owned()]);
         }
         if self.options.state_dir != Path::new(STATE_DIRECTORY) {
-            let directory = quoted(&self.options.state_dir.display().to_string());
-            words.extend(["--state-dir".to_owned(), directory]);
+            let directory = self.options.state_dir.display().to_string();
+            words.extend(["--state-dir".to_owned(), quoted(&directory).into_owned()]);
         }
-        words.extend([verb.to_owned(), quoted(&file.display().to_string())]);
+        let file = file.display().to_string();
+        words.extend([verb.to_owned(), quoted(&file).into_owned()]);
         if let Some(role) = self.flags.role {
             words.extend(["--role".to_owned(), role.name().to_owned()]);
         }

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use crate::doctor::{Diagnosis, Finding, Movement, Severity, Symptom, Unread};
 use crate::lvsctl::arguments::Options;
 use lvs::netlink::Namespace;
+use lvs::table::quoted;
 
 pub(super) fn write(
     output: &mut dyn Write,
@@ -33,27 +34,32 @@ pub(super) fn write(
 
 pub(super) fn unread(output: &mut dyn Write, unread: &[Unread]) -> io::Result<()> {
     for Unread { what, why } in unread {
-        writeln!(output, "cannot read {what}: {why}")?;
+        writeln!(output, "cannot read {}: {}", one_line(what), one_line(why))?;
     }
     Ok(())
 }
 
+/// One line for each text: a line end in a snapshot's string must not forge the next line.
 fn write_finding(
     output: &mut dyn Write,
     finding: &Finding,
     namespace: Option<&Namespace>,
 ) -> io::Result<()> {
     let Finding { id, severity, fault, .. } = finding;
-    writeln!(output, "{severity} {id}: {}", fault.title)?;
-    writeln!(output, "  found     {}", fault.found)?;
-    writeln!(output, "  expected  {}", fault.expected)?;
+    writeln!(output, "{severity} {id}: {}", one_line(&fault.title))?;
+    writeln!(output, "  found     {}", one_line(&fault.found))?;
+    writeln!(output, "  expected  {}", one_line(&fault.expected))?;
     let commands = [("fix", finding.fix()), ("or", finding.instead()), ("undo", finding.undo())];
     for (name, commands) in commands {
         for command in commands {
-            writeln!(output, "  {name:9} {}", in_namespace(command, namespace))?;
+            writeln!(output, "  {name:9} {}", one_line(&in_namespace(command, namespace)))?;
         }
     }
     writeln!(output, "  see       lvsctl-doctor(8), {id}\n")
+}
+
+fn one_line(text: &str) -> String {
+    text.replace('\n', "\\n")
 }
 
 fn write_summary(output: &mut dyn Write, diagnosis: &Diagnosis) -> io::Result<()> {
@@ -172,15 +178,6 @@ fn depends_on_namespace(command: &str) -> bool {
 /// Whether it is one command without redirections or quotes.
 fn is_plain(command: &str) -> bool {
     !command.contains(['>', '&', '|', ';', '\'', '"', '$', '\\'])
-}
-
-/// A word, quoted for a shell.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
-    match !word.is_empty() && word.bytes().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
 }
 
 #[cfg(test)]

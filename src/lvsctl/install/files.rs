@@ -1,9 +1,9 @@
 //! Files that are written and removed together, or not at all. Each ends in a mark that shows whether
 //! it was edited.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::ipvsadm::replace_file;
@@ -118,9 +118,18 @@ fn put(path: &Path, content: Option<&Content>) -> Result<(), (&'static str, io::
         fs::remove_file(path).map_err(|error| ("remove", error))?;
         return sync(directory);
     };
-    fs::create_dir_all(directory).map_err(|error| ("make the directory of", error))?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(directory)
+        .map_err(|error| ("make the directory of", error))?;
     match content {
-        Content::Text(text) => replace_file(path, text).map_err(|error| ("write", error.source)),
+        Content::Text(text) => {
+            replace_file(path, text).map_err(|error| ("write", error.source))?;
+            // Whatever the umask is: others may read what runs as root, and not write it.
+            let mode = fs::Permissions::from_mode(0o644);
+            fs::set_permissions(path, mode).map_err(|error| ("set the mode of", error))
+        }
         Content::Link(target) => {
             symlink(target, path).map_err(|error| ("make the link", error))?;
             sync(directory)

@@ -4,6 +4,7 @@
 //! nor apply a file that is being edited. Every file that is written ends in a mark with a checksum.
 //! An edited file is never overwritten or removed.
 
+mod below;
 mod files;
 mod report;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{self, Path, PathBuf};
 
+use self::below::below;
 use self::files::{Actual, Content, Item, marked};
 use self::report::{Hint, Report};
 use self::texts::Commands;
@@ -39,7 +41,8 @@ pub(super) fn install(
     let Input::Cluster { cluster, role, .. } = &input else {
         return Err(not_a_cluster(&flags.file));
     };
-    let paths = Paths::new(&flags.root, cluster.name());
+    let paths = Paths::new(&flags.root, cluster.name())
+        .map_err(Error::file("resolve the directories below", &flags.root))?;
     let mut machine = Machine::new()?.read_only();
     let journal = runner::journal(&options.state_dir)?;
     let desired = input.desired(&mut machine, &journal)?;
@@ -78,7 +81,8 @@ pub(super) fn uninstall(
     check_place(&flags.root, options)?;
     let name = installed_cluster(flags)?;
     let owners = Owners::Cluster(name.clone());
-    let paths = Paths::new(&flags.root, &name);
+    let paths = Paths::new(&flags.root, &name)
+        .map_err(Error::file("resolve the directories below", &flags.root))?;
     let journal = runner::journal(&options.state_dir)?;
     // Without the unit nothing reverts the cluster.
     if is_here(&flags.root) && journal.owners().iter().any(|owner| owners.covers(owner)) {
@@ -167,7 +171,8 @@ fn commands(flags: &InstallFlags, options: &Options, paths: &Paths) -> Result<Co
     let file = &paths.own_file;
     Ok(Commands {
         apply: format!("apply{common}{role}{keep_weights}{exclusive} {file}"),
-        down: format!("down{common} {file}"),
+        // Not by the file, which may be gone or no longer valid then.
+        down: format!("down{common} {}", paths.cluster),
     })
 }
 
@@ -206,6 +211,7 @@ fn installed_cluster(flags: &UninstallFlags) -> Result<String, Error> {
 
 /// The paths of the files of one cluster, below a root.
 struct Paths {
+    cluster: String,
     unit_name: String,
     /// The cluster file, as the installed machine names it.
     own_file: String,
@@ -221,26 +227,27 @@ struct Paths {
 }
 
 impl Paths {
-    fn new(root: &Path, name: &str) -> Self {
-        let (units, unit_name) = (root.join(UNITS), format!("lvsctl-{name}.service"));
-        let file = format!("etc/lvsctl/{name}.toml");
-        Self {
-            own_file: format!("/{file}"),
+    fn new(root: &Path, name: &str) -> io::Result<Self> {
+        let (units, unit_name) = (below(root, UNITS)?, format!("lvsctl-{name}.service"));
+        let wants = below(root, &format!("{UNITS}/multi-user.target.wants"))?;
+        Ok(Self {
+            cluster: name.to_owned(),
+            own_file: format!("/etc/lvsctl/{name}.toml"),
             own_unit: Path::new("/").join(UNITS).join(&unit_name),
-            file: root.join(file),
+            file: below(root, "etc/lvsctl")?.join(format!("{name}.toml")),
             unit: units.join(&unit_name),
-            link: units.join("multi-user.target.wants").join(&unit_name),
-            modules: root.join(format!("etc/modules-load.d/lvsctl-{name}.conf")),
-            sysctls: root.join(format!("etc/sysctl.d/zz-lvsctl-{name}.conf")),
+            link: wants.join(&unit_name),
+            modules: below(root, "etc/modules-load.d")?.join(format!("lvsctl-{name}.conf")),
+            sysctls: below(root, "etc/sysctl.d")?.join(format!("zz-lvsctl-{name}.conf")),
             unit_name,
-        }
+        })
     }
 }
 
 /// The names of the clusters that are installed below a root, sorted.
 fn installed(root: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
-    let entries = match fs::read_dir(root.join(UNITS)) {
+    let entries = match fs::read_dir(below(root, UNITS)?) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
         entries => entries?,
     };

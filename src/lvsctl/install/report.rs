@@ -12,6 +12,7 @@ use crate::host::{self, InterfaceName, Manager};
 use crate::lvsctl::Error;
 use crate::lvsctl::arguments::Options;
 use crate::policy::DesiredItem;
+use lvs::table::quoted;
 
 /// The changes to make, and what is printed about them.
 pub(super) struct Report<'a> {
@@ -75,9 +76,11 @@ impl Report<'_> {
         }
         for Change { path, after, .. } in &self.changes {
             if let (Some(_), Some(directory)) = (after, path.parent()) {
-                writeln!(output, "mkdir -p {}", directory.display())?;
+                let directory = directory.display().to_string();
+                writeln!(output, "mkdir -p {}", quoted(&directory))?;
             }
-            let path = path.display();
+            let path = path.display().to_string();
+            let path = quoted(&path);
             match after {
                 Some(Content::Text(text)) => {
                     writeln!(output, "cat >{path} <<'{END}'")?;
@@ -85,7 +88,8 @@ impl Report<'_> {
                     writeln!(output, "{END}")?;
                 }
                 Some(Content::Link(target)) => {
-                    writeln!(output, "ln -s {} {path}", target.display())?;
+                    let target = target.display().to_string();
+                    writeln!(output, "ln -s {} {path}", quoted(&target))?;
                 }
                 None => writeln!(output, "rm {path}")?,
             }

@@ -101,7 +101,7 @@ fn uninstall_removes_everything_that_install_wrote() {
         state.display()
     );
     assert_eq!(unit.matches(&apply).count(), 2, "{unit}");
-    let down = format!(" down --wait 120 --state-dir {} /etc/lvsctl/web.toml\n", state.display());
+    let down = format!(" down --wait 120 --state-dir {} web\n", state.display());
     assert!(unit.contains(&down), "{unit}");
 
     let tree = place.tree();

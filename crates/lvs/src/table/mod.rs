@@ -12,6 +12,7 @@
 mod change;
 mod error;
 mod key;
+mod quote;
 mod ruleset;
 mod snapshot;
 mod tables;
@@ -19,5 +20,6 @@ mod tables;
 pub use change::{Change, command, suffices};
 pub use error::Error;
 pub use key::{Key, Value};
+pub use quote::quoted;
 pub use ruleset::Ruleset;
 pub use tables::{PlannedChange, Tables};
