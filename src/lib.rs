@@ -19,6 +19,8 @@
 mod config;
 pub mod doctor;
 pub mod engine;
+#[cfg(any(fuzzing, test))]
+pub mod fuzz;
 pub mod host;
 pub mod ipvsadm;
 pub mod lvsctl;
