@@ -42,13 +42,17 @@ impl Machine {
                 "cp {REFERENCE} {JUDGE}; \
                  cp {programs}/ipvsadm {programs}/ipvsadm-save {programs}/ipvsadm-restore \
                  {programs}/lvsctl /usr/sbin; \
+                 install -D packaging/ipvsadm-service /usr/libexec/ipvsadm-rs/ipvsadm-service; \
                  cp systemd/ipvsadm.service /run/systemd/system; \
                  for unit in $(ls /lib/systemd/system/sysinit.target.wants | grep -v {BOOT}); do \
                      ln -s /dev/null /run/systemd/system/$unit; done; \
                  systemctl daemon-reload"
             ));
         });
-        root(&format!("systemctl stop ipvsadm; rm -f {RULES}; {JUDGE} -C"));
+        root(&format!(
+            "systemctl stop ipvsadm; rm -rf {RULES} /etc/sysconfig; {JUDGE} -C; \
+             echo AUTO=true >/etc/default/ipvsadm"
+        ));
         Self(turn)
     }
 
@@ -77,8 +81,7 @@ impl Machine {
 
     /// The last log message of the unit.
     fn last_message(&self) -> String {
-        self.run("journalctl --sync; journalctl -u ipvsadm -t ipvsadm-restore -o cat -n 1")
-            .success()
+        self.run("journalctl --sync; journalctl -u ipvsadm -t ipvsadm -o cat -n 1").success()
     }
 }
 
@@ -96,7 +99,7 @@ fn unit_start_restores_table_and_stop_clears_it() {
 
     let line = format!("ipvsadm -E -t 192.0.2.1:80 -s wlc && ipvsadm-save -n --file {RULES}");
     machine.run(&line).success();
-    machine.run("ipvsadm -C").success();
+    machine.run(&format!("{JUDGE} -E -t 192.0.2.1:80 -s sh")).success();
     machine.systemctl("reload").success();
     assert_eq!(machine.table(), format!("{}{OTHER}", WEB.replace("-s rr", "-s wlc")));
 
@@ -105,14 +108,14 @@ fn unit_start_restores_table_and_stop_clears_it() {
 }
 
 #[test]
-fn enabled_unit_starts_before_the_network() {
+fn enabled_unit_starts_after_the_network_as_sync_daemons_need_it() {
     let machine = Machine::new();
     machine.systemctl("enable").success();
-    let started = "systemctl list-dependencies --plain multi-user.target network-pre.target";
+    let started = "systemctl list-dependencies --plain multi-user.target";
     let started = machine.run(started).success();
     assert!(started.contains("ipvsadm.service"), "{started}");
-    let before = machine.run("systemctl show --property Before ipvsadm").success();
-    assert!(before.contains("network-pre.target"), "{before}");
+    let after = machine.run("systemctl show --property After ipvsadm").success();
+    assert!(after.contains("network.target"), "{after}");
     machine.systemctl("disable").success();
 }
 
@@ -121,8 +124,78 @@ fn unit_without_rules_file_keeps_the_table() {
     let machine = Machine::new();
     machine.fill(WEB);
     machine.systemctl("start").success();
-    assert_eq!(machine.systemctl("is-active").output, "inactive\n");
     assert_eq!(machine.table(), WEB);
+}
+
+#[test]
+fn unit_obeys_the_rules_file_alone_without_default_file() {
+    let machine = Machine::new();
+    machine.run("rm /etc/default/ipvsadm").success();
+    fs::write(RULES, WEB).unwrap();
+    machine.systemctl("start").success();
+    assert_eq!(machine.table(), WEB);
+    machine.systemctl("stop").success();
+    assert_eq!(machine.table(), "");
+
+    machine.run(&format!("rm {RULES}")).success();
+    machine.fill(WEB);
+    machine.systemctl("start").success();
+    machine.systemctl("stop").success();
+    assert_eq!(machine.table(), WEB);
+}
+
+#[test]
+fn unit_with_auto_false_starts_sync_daemons_and_keeps_the_table() {
+    let machine = Machine::new();
+    let daemons = || {
+        let lines = machine.run(&format!("{JUDGE} -L --daemon")).success();
+        lines
+            .lines()
+            .map(|line| line.split(" maxlen").next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    fs::write(RULES, OTHER).unwrap();
+    machine.fill(WEB);
+    root(
+        "ip link add eth9 type dummy; ip link set eth9 up; ip address add 192.168.9.1/24 dev eth9",
+    );
+    for (kind, running) in
+        [("none", &[][..]), ("master", &["master"]), ("both", &["master", "backup"])]
+    {
+        let file =
+            format!("AUTO=false\nDAEMON=\"{kind}\"\nIFACE='eth9'\nSYNCID=7 # of this site\n");
+        fs::write("/etc/default/ipvsadm", file).unwrap();
+        machine.systemctl("start").success();
+        let running: Vec<_> = running
+            .iter()
+            .map(|kind| format!("{kind} sync daemon (mcast=eth9, syncid=7,"))
+            .collect();
+        assert_eq!(daemons(), running, "{kind}");
+        machine.systemctl("reload").success();
+        machine.systemctl("stop").success();
+        assert_eq!((daemons(), machine.table()), (vec![], WEB.to_owned()), "{kind}");
+    }
+    root("ip link delete eth9");
+}
+
+#[test]
+fn unit_with_default_file_that_is_no_shell_file_fails_and_keeps_the_table() {
+    let machine = Machine::new();
+    machine.fill(WEB);
+    fs::write("/etc/default/ipvsadm", "AUTO=\"true\n").unwrap();
+    assert_eq!(machine.systemctl("start").status, 1);
+    let message = machine.last_message();
+    assert!(message.contains("/etc/default/ipvsadm: not a valid shell file"), "{message}");
+    assert_eq!(machine.table(), WEB);
+}
+
+#[test]
+fn boot_with_one_invalid_rule_restores_the_others_and_reports_it() {
+    let machine = Machine::new();
+    fs::write(RULES, format!("{OTHER}-A -t 192.0.2.7:80 -s\n{WEB}")).unwrap();
+    assert_eq!(machine.systemctl("start").status, 1);
+    assert_eq!(machine.last_message().trim(), "line 2: -s: missing argument");
+    assert_eq!(machine.table(), format!("{WEB}{OTHER}"));
 }
 
 #[test]
@@ -148,21 +221,118 @@ fn unit_with_invalid_rules_fails_and_keeps_the_table() {
     assert_eq!(machine.table(), WEB);
 }
 
+/// The unit with the drop-in of the RPM package, until the end of the test.
+struct Sysconfig(Machine);
+
+impl Sysconfig {
+    const DIRECTORY: &str = "/run/systemd/system/ipvsadm.service.d";
+    const FILE: &str = "/etc/sysconfig/ipvsadm";
+
+    fn new() -> Self {
+        let machine = Machine::new();
+        machine
+            .run(&format!(
+                "mkdir -p {directory} /etc/sysconfig && cp systemd/sysconfig.conf {directory} && \
+                 systemctl daemon-reload",
+                directory = Self::DIRECTORY
+            ))
+            .success();
+        Self(machine)
+    }
+}
+
+impl Drop for Sysconfig {
+    fn drop(&mut self) {
+        root(&format!(
+            "systemctl stop ipvsadm; rm -r {}; systemctl daemon-reload",
+            Self::DIRECTORY
+        ));
+    }
+}
+
 #[test]
-fn sysconfig_drop_in_reads_the_rules_of_fedora() {
-    let machine = Machine::new();
-    let directory = "/run/systemd/system/ipvsadm.service.d";
-    machine
-        .run(&format!(
-            "mkdir -p {directory} /etc/sysconfig && cp systemd/sysconfig.conf {directory} && \
-             systemctl daemon-reload"
-        ))
-        .success();
-    fs::write("/etc/sysconfig/ipvsadm", WEB).unwrap();
+fn sysconfig_with_rules_is_restored_and_saved_at_stop_as_on_fedora() {
+    let fedora = Sysconfig::new();
+    let machine = &fedora.0;
+    fs::write(Sysconfig::FILE, WEB).unwrap();
     machine.systemctl("start").success();
     assert_eq!(machine.table(), WEB);
-    fs::write("/etc/sysconfig/ipvsadm", OTHER).unwrap();
+    fs::write(Sysconfig::FILE, OTHER).unwrap();
     machine.systemctl("reload").success();
     assert_eq!(machine.table(), OTHER);
-    machine.run(&format!("rm -r {directory} && systemctl daemon-reload")).success();
+    machine.fill(WEB);
+    machine.systemctl("stop").success();
+    assert_eq!(machine.table(), "");
+    let saved = fs::read_to_string(Sysconfig::FILE).unwrap();
+    assert_eq!(saved.replace(" --tun-type ipip", ""), format!("{WEB}{OTHER}"));
+
+    // Without a saved table, it is not cleared.
+    machine.systemctl("start").success();
+    root("rm -r /etc/sysconfig && touch /etc/sysconfig");
+    machine.systemctl("stop");
+    assert_eq!(machine.table(), format!("{WEB}{OTHER}"));
+    root("rm /etc/sysconfig");
+}
+
+#[test]
+fn sysconfig_that_names_a_rules_file_is_read_as_on_opensuse() {
+    let suse = Sysconfig::new();
+    let machine = &suse.0;
+    for (name, rules) in [
+        ("## Type: string\nIPVSADM_CONFIG=\"\"\n", RULES),
+        ("## Type: string\nIPVSADM_CONFIG=\"/run/own.rules\"\n", "/run/own.rules"),
+    ] {
+        fs::write(Sysconfig::FILE, name).unwrap();
+        fs::write(rules, WEB).unwrap();
+        machine.systemctl("start").success();
+        assert_eq!(machine.table(), WEB, "{name}");
+        machine.fill(OTHER);
+        machine.systemctl("stop").success();
+        assert_eq!(machine.table(), "", "{name}");
+        assert_eq!(fs::read_to_string(rules).unwrap(), WEB, "{name}");
+        assert_eq!(fs::read_to_string(Sysconfig::FILE).unwrap(), name);
+        fs::remove_file(rules).unwrap();
+    }
+}
+
+/// A stand-in for openrc-run: reads the settings and the service, and calls the function.
+const OPENRC_RUN: &str = r#"#!/bin/sh
+ebegin() { :; }
+eend() { return "$1"; }
+. "/etc/conf.d/${1##*/}"
+. "$1"
+"$2"
+"#;
+
+#[test]
+fn openrc_service_saves_at_stop_and_restores_at_start() {
+    let machine = Machine::new();
+    let saved = "/var/lib/ipvsadm/rules-save";
+    fs::write("/run/openrc-run", OPENRC_RUN).unwrap();
+    root(
+        "mkdir -p /etc/conf.d && cp packaging/ipvsadm.conf.d /etc/conf.d/ipvsadm.openrc && chmod +x /run/openrc-run",
+    );
+    let service = |verb: &str| {
+        machine.run(&format!("/run/openrc-run packaging/ipvsadm.openrc {verb}")).success();
+    };
+    machine.fill(WEB);
+    service("start");
+    assert_eq!(machine.table(), WEB, "without a saved table");
+    service("stop");
+    assert_eq!(machine.table(), "");
+    service("start");
+    assert_eq!(machine.table(), WEB);
+    machine.fill(OTHER);
+    service("reload");
+    assert_eq!(machine.table(), WEB);
+    service("clear");
+    service("save");
+    assert_eq!(fs::read_to_string(saved).unwrap(), "");
+
+    root("echo SAVE_ON_STOP=no >>/etc/conf.d/ipvsadm.openrc");
+    machine.fill(WEB);
+    service("stop");
+    assert_eq!(machine.table(), "");
+    assert_eq!(fs::read_to_string(saved).unwrap(), "");
+    root("rm -r /etc/conf.d /var/lib/ipvsadm");
 }
