@@ -5,10 +5,12 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use lvs::netlink::reason;
+
 /// A cluster file that cannot be used. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("cannot read the cluster file {}: {source}", path.display())]
+    #[error("cannot read the cluster file {}: {}", path.display(), reason(source))]
     Read { path: PathBuf, source: io::Error },
     #[error("{}:{place}", path.display())]
     Invalid { path: PathBuf, place: Box<Place> },

@@ -13,6 +13,7 @@ use std::hash::Hash;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use lvs::netlink::reason;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +37,7 @@ const MOST_STALE: usize = 64;
 /// The journal cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    #[error("journal {}: cannot {action} it: {source}{}", path.display(), hint(source))]
+    #[error("journal {}: cannot {action} it: {}{}", path.display(), reason(source), hint(source))]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     /// Not a journal, or of an unknown boot.
     #[error(

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{io, process, thread};
 
+use lvs::netlink::reason;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
@@ -28,7 +29,7 @@ pub(crate) enum LockError {
     Held { path: PathBuf, holder: String },
     #[error("interrupted while another lvsctl is running; nothing was changed")]
     Interrupted,
-    #[error("cannot {action} {}: {source}{}", path.display(), hint(source))]
+    #[error("cannot {action} {}: {}{}", path.display(), reason(source), hint(source))]
     Io { action: &'static str, path: PathBuf, source: io::Error },
 }
 

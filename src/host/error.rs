@@ -3,17 +3,17 @@
 use std::io;
 
 use super::state::Failure;
-use lvs::netlink;
+use lvs::netlink::{self, reason};
 
 /// The network of this machine cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum Error {
     /// There is no route netlink socket.
-    #[error("cannot open a route netlink socket: {0}")]
+    #[error("cannot open a route netlink socket: {}", reason(.0))]
     Start(io::Error),
     /// The kernel refused the command or the dump `what`.
-    #[error("{what}: {}{}", io::Error::from_raw_os_error(*errno), hint(*errno, what))]
+    #[error("{what}: {}{}", reason(&io::Error::from_raw_os_error(*errno)), hint(*errno, what))]
     Refused { what: String, errno: i32 },
     /// The kernel's reply is malformed.
     #[error("{what}: {reason}")]
@@ -34,7 +34,7 @@ pub enum Error {
     )]
     SharedRoute(String),
     /// A file under `/proc/sys` cannot be read or written.
-    #[error("cannot {action} {path}: {source}{}", sysctl_hint(source))]
+    #[error("cannot {action} {path}: {}{}", reason(source), sysctl_hint(source))]
     Sysctl { action: &'static str, path: String, source: io::Error },
     /// There is no such interface (any more).
     #[error("interface {0} does not exist")]

@@ -4,7 +4,7 @@
 use std::io;
 
 use lvs::ipvs::Request;
-use lvs::netlink::{self, ErrorKind, NamespaceError};
+use lvs::netlink::{self, ErrorKind, NamespaceError, reason};
 use lvs::proc;
 use lvs::table;
 
@@ -28,7 +28,7 @@ pub(crate) enum Error {
     Listing { operation: Operation, source: netlink::Error },
     #[error("cannot open file {path}")]
     CannotOpen { path: &'static str, source: io::Error },
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {}", reason(source))]
     CannotRead { path: &'static str, source: io::Error },
     #[error("unexpected input from {0}")]
     UnexpectedInput(&'static str),
@@ -46,7 +46,7 @@ pub(crate) enum Error {
     Table(table::Error),
     #[error("more than {0} commands on standard input")]
     TooManyCommands(usize),
-    #[error("cannot write standard output: {0}")]
+    #[error("cannot write standard output: {}", reason(.0))]
     Output(#[from] io::Error),
 }
 
@@ -230,16 +230,9 @@ fn general(errno: i32) -> String {
         libc::EOPNOTSUPP => "Operation not supported with IPv6",
         libc::EAFNOSUPPORT => "Operation not supported with specified address family",
         libc::EMSGSIZE => "Module is wrong version",
-        errno => return system_text(errno),
+        errno => return reason(&io::Error::from_raw_os_error(errno)),
     };
     text.to_owned()
-}
-
-/// The text of the C library, to which Rust appends the number.
-fn system_text(errno: i32) -> String {
-    let text = io::Error::from_raw_os_error(errno).to_string();
-    let suffix = format!(" (os error {errno})");
-    text.strip_suffix(&suffix).unwrap_or(&text).to_owned()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::command::Command;
 use super::session::Console;
+use lvs::netlink::reason;
 
 /// Exit status for wrong usage and failures.
 const FAILED: u8 = 1;
@@ -100,7 +101,10 @@ pub(super) fn restore(
         Ok(file) => BufReader::new(file),
         Err(error) => {
             let path = path.display();
-            return failed(console, &format!("ipvsadm-restore: cannot open {path}: {error}"));
+            return failed(
+                console,
+                &format!("ipvsadm-restore: cannot open {path}: {}", reason(&error)),
+            );
         }
     };
     let mut from_file = Console {
@@ -125,7 +129,7 @@ fn failed(console: &mut Console<'_>, message: &str) -> u8 {
 
 /// A file could not be replaced, and is unchanged.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {}: {source}; the file is untouched", .path.display())]
+#[error("cannot {action} {}: {}; the file is untouched", .path.display(), reason(.source))]
 pub(crate) struct NotReplaced {
     action: &'static str,
     path: PathBuf,

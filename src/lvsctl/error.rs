@@ -11,7 +11,7 @@ use crate::host::machine::{self, Key, Value};
 use crate::host::{Hardware, InterfaceName};
 use crate::ipvsadm::NotReplaced;
 use crate::policy;
-use lvs::netlink::NamespaceError;
+use lvs::netlink::{NamespaceError, reason};
 
 /// A command that failed.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,7 @@ pub(crate) enum Error {
     #[error("{}{}", .0, waiting_hint(.0))]
     Lock(#[from] LockError),
     /// The boot or the network namespace cannot be identified.
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {}", reason(source))]
     Identity { path: &'static str, source: io::Error },
     #[error(
         "cannot identify the network namespace, to which the journal belongs: {0}. Nothing was changed"
@@ -56,9 +56,9 @@ pub(crate) enum Error {
     Probe { device: InterfaceName, source: io::Error },
     #[error("{0}")]
     Run(FailedRun),
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {}", path.display(), reason(source))]
     File { action: &'static str, path: PathBuf, source: io::Error },
-    #[error("cannot change {}: {source}; run lvsctl as root. Nothing was changed", path.display())]
+    #[error("cannot change {}: {}; run lvsctl as root. Nothing was changed", path.display(), reason(source))]
     NeedsRoot { path: PathBuf, source: io::Error },
     #[error(
         "this machine does not run systemd (there is no /run/systemd/system): run \
@@ -95,13 +95,13 @@ pub(crate) enum Error {
          goes on"
     )]
     WaitEnded { signal: &'static str },
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {}", reason(source))]
     Listen { address: SocketAddr, source: io::Error },
     #[error(transparent)]
     NotReplaced(#[from] NotReplaced),
-    #[error("cannot write to standard output: {0}")]
+    #[error("cannot write to standard output: {}", reason(.0))]
     Output(#[from] io::Error),
-    #[error("everything was done, and not all of it printed: cannot write to standard output: {0}")]
+    #[error("everything was done, and not all of it printed: cannot write to standard output: {}", reason(.0))]
     Unreported(io::Error),
 }
 

@@ -27,7 +27,7 @@ fn ipvsadm_traces_requests_and_their_errno() {
     let refused = traced(&host, "trace", "-A -t 192.0.2.1:80 -s rr");
     let reference = host.reference("-A -t 192.0.2.1:80 -s rr");
     assert_eq!((refused.status, &refused.output), (reference.status, &reference.output));
-    assert!(refused.errors.contains("ERROR File exists (os error 17)"), "{refused:?}");
+    assert!(refused.errors.contains("ERROR File exists"), "{refused:?}");
     assert!(refused.errors.ends_with(&reference.errors), "{refused:?}");
     assert_eq!(host.ipvsadm("-Ln").errors, "");
 }

@@ -10,6 +10,7 @@ use super::expectation::Expectation;
 use super::facts::{AddressOwners, Facts, PathMtu, Probes, Unread};
 use crate::host::{InterfaceName, Patience, Wire, neighbours_with};
 use lvs::ipvs::Forwarding;
+use lvs::netlink::reason;
 
 /// Of probes for other owners of an address.
 const PATIENCE: Patience = Patience { probes: 2, wait: Duration::from_millis(400) };
@@ -28,7 +29,7 @@ impl Facts {
                 ErrorKind::PermissionDenied => ": probes take CAP_NET_RAW, run it as root",
                 _ => "",
             };
-            unread.push(Unread { what, why: format!("{error}{hint}") });
+            unread.push(Unread { what, why: format!("{}{hint}", reason(&error)) });
         };
         let context = Context::new(self, expectation, None);
         for (address, device) in probed_addresses(&context) {

@@ -136,7 +136,7 @@ mod tests {
                  Port 80, Scheduler \"rr\", Flags 0x0/0xffffffff, Timeout 0, \
                  Netmask 255.255.255.255}}",
                 "> seq 3 request,ack: NOOP",
-                "< seq 2 flags 0x0: ERROR File exists (os error 17)",
+                "< seq 2 flags 0x0: ERROR File exists",
                 "< seq 3 flags 0x0: ACK",
             ]
         );

@@ -7,7 +7,7 @@ use std::io;
 #[non_exhaustive]
 pub enum Error {
     /// The kernel refused the request. [`Error::refused`] makes one.
-    #[error("{}{}", io::Error::from_raw_os_error(*errno), message.as_ref().map_or_else(String::new, |text| format!(": {text}")))]
+    #[error("{}{}", reason(&io::Error::from_raw_os_error(*errno)), message.as_ref().map_or_else(String::new, |text| format!(": {text}")))]
     #[non_exhaustive]
     Refused {
         /// Positive error number (`errno.h`).
@@ -21,7 +21,7 @@ pub enum Error {
     #[error("the kernel has no generic netlink family {0:?}")]
     NoFamily(String),
     /// The socket failed.
-    #[error("netlink socket: {0}")]
+    #[error("netlink socket: {}", reason(.0))]
     Socket(#[from] io::Error),
     /// No reply within the time limit, in seconds.
     #[error("no reply from the kernel within {0} seconds")]
@@ -35,6 +35,19 @@ pub enum Error {
     /// A reply that does not follow the protocol.
     #[error("malformed reply from the kernel: {0}")]
     Malformed(String),
+}
+
+/// The text of an error of the operating system, without the number that Rust appends.
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match error.raw_os_error() {
+        Some(errno) => {
+            let number = format!(" (os error {errno})");
+            text.strip_suffix(&number).unwrap_or(&text).to_owned()
+        }
+        None => text,
+    }
 }
 
 /// What an [`Error`] means, without error numbers.

@@ -17,7 +17,7 @@ mod tests;
 // Their traits are those of a dependency that is not stable yet.
 #[doc(hidden)]
 pub use connection::{Connection, Dump};
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, reason};
 pub(crate) use message::{Content, Incoming, Messages};
 #[doc(hidden)]
 pub use message::{Payload, Reply};

@@ -9,6 +9,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::error::reason;
+
 /// A network namespace as a command line names it: a word with a slash is a path, a number is a PID,
 /// anything else is a name.
 ///
@@ -47,7 +49,7 @@ pub enum NamespaceError {
     #[error("{0} is not a network namespace")]
     Other(Namespace),
     /// Anything else.
-    #[error("cannot enter the network namespace {0}: {1}")]
+    #[error("cannot enter the network namespace {0}: {reason}", reason = reason(.1))]
     Failed(Namespace, #[source] io::Error),
 }
 

@@ -33,10 +33,10 @@ pub use text::read_line;
 #[allow(missing_docs)] // `path` and `source` say what they are.
 pub enum Error {
     /// The file cannot be opened: IPVS is not loaded, or the caller lacks the permission.
-    #[error("cannot open {path}: {source}")]
+    #[error("cannot open {path}: {}", crate::netlink::reason(source))]
     Open { path: &'static str, source: io::Error },
     /// Reading failed, or a line is too long ([`io::ErrorKind::InvalidData`]).
-    #[error("cannot read {path}: {source}")]
+    #[error("cannot read {path}: {}", crate::netlink::reason(source))]
     Read { path: &'static str, source: io::Error },
     /// A line is blank.
     #[error("empty line in {path}")]
