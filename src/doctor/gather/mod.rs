@@ -81,7 +81,7 @@ fn network(journal: &mut [JournalEntry], release: &str) -> Result<State, host::E
 
 fn table() -> Result<Table, table::Error> {
     let open = |source| table::Error::Open { source };
-    let mut client = trace::socket().and_then(Client::new).map_err(open)?;
+    let mut client = trace::socket().and_then(Client::new).map_err(open)?.or_socket_options();
     dump(&mut client).map_err(|source| table::Error::List { source })
 }
 

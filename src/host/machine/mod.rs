@@ -94,7 +94,7 @@ impl Machine {
         let tables = match self.tables.take() {
             Some(tables) => tables,
             None => {
-                let client = trace::socket().and_then(Client::new);
+                let client = trace::socket().and_then(Client::new).map(Client::or_socket_options);
                 Tables::new(client.map_err(|source| table::Error::Open { source })?)
             }
         };

@@ -9,6 +9,7 @@ use netlink_packet_core::DecodeError;
 use netlink_packet_generic::GenlFamily;
 
 use super::chain::Chain;
+use super::options::Options;
 use super::wire::{Command, DestinationAttribute, IpvsMessage, destination, destination_entry};
 use super::{
     AddressFamily, Daemon, DaemonState, Destination, DestinationEntry, Info, Service, ServiceEntry,
@@ -86,7 +87,8 @@ impl Request {
 ///
 /// # Errors
 ///
-/// Every method needs `CAP_NET_ADMIN` in the initial user namespace, and every exchange can fail.
+/// Every method needs `CAP_NET_ADMIN` in the initial user namespace (but see
+/// [`Client::or_socket_options`]), and every exchange can fail.
 /// Apart from that, [`Error::kind`] is
 ///
 /// - [`ErrorKind::NoSuchService`] where a method needs a service that does not exist;
@@ -103,6 +105,15 @@ impl Request {
 pub struct Client<S = Socket> {
     connection: Connection<S>,
     family: u16,
+    fallback: Fallback,
+}
+
+/// The older interface of the kernel, for where netlink is refused.
+#[derive(Debug)]
+enum Fallback {
+    Never,
+    IfRefused,
+    InUse(Options),
 }
 
 impl Client {
@@ -110,7 +121,7 @@ impl Client {
     ///
     /// Fails as [`Client::new`], and with [`Error::Socket`] if no socket can be opened.
     pub fn connect() -> Result<Self, Error> {
-        Self::new(Socket::new()?)
+        Ok(Self::new(Socket::new()?)?.or_socket_options())
     }
 }
 
@@ -133,12 +144,53 @@ impl<S: Transport> Client<S> {
     pub fn new(transport: S) -> Result<Self, Error> {
         let mut connection = Connection::with_small_datagrams(transport);
         let family = connection.family(IpvsMessage::family_name())?;
-        Ok(Self { connection, family })
+        Ok(Self { connection, family, fallback: Fallback::Never })
+    }
+
+    /// Uses socket options (`IP_VS_SO_*`) if netlink is refused with `EPERM`: they accept
+    /// `CAP_NET_ADMIN` in the user namespace that owns the network namespace, as root of an
+    /// unprivileged container has it. They know neither IPv6, encapsulations nor persistence
+    /// engines; what they cannot express is refused with a message that says so.
+    #[must_use]
+    pub fn or_socket_options(mut self) -> Self {
+        self.fallback = Fallback::IfRefused;
+        self
+    }
+
+    /// Whether netlink was refused, and socket options are in use.
+    #[must_use]
+    pub const fn uses_socket_options(&self) -> bool {
+        matches!(self.fallback, Fallback::InUse(_))
+    }
+
+    /// Calls `netlink`, or `options` once netlink has been refused.
+    fn either<V>(
+        &mut self,
+        netlink: impl FnOnce(&mut Self) -> Result<V, Error>,
+        options: impl FnOnce(&Options) -> Result<V, Error>,
+    ) -> Result<V, Error> {
+        if let Fallback::InUse(socket) = &self.fallback {
+            return options(socket);
+        }
+        let result = netlink(self);
+        let refused = matches!(&result, Err(error) if error.errno() == Some(libc::EPERM));
+        if !refused || matches!(self.fallback, Fallback::Never) {
+            return result;
+        }
+        self.fallback = match Options::open() {
+            Ok(socket) => Fallback::InUse(socket),
+            Err(_) => Fallback::Never,
+        };
+        match &self.fallback {
+            Fallback::InUse(socket) => options(socket),
+            _ => result,
+        }
     }
 
     /// Version and table size.
     pub fn info(&mut self) -> Result<Info, Error> {
-        self.query(IpvsMessage::bare(Command::GetInfo), IpvsMessage::into_info)
+        let request = IpvsMessage::bare(Command::GetInfo);
+        self.either(|it| it.query(request, IpvsMessage::into_info), Options::info)
     }
 
     /// All services, in the kernel's order.
@@ -149,13 +201,13 @@ impl<S: Transport> Client<S> {
     ///
     /// Fails with [`Error::Interrupted`] if the table keeps changing during 32 dumps.
     pub fn services(&mut self) -> Result<Vec<ServiceEntry>, Error> {
-        self.settled(Self::dump_services, identity_of)
+        self.either(|it| it.settled(Self::dump_services, identity_of), Options::services)
     }
 
     /// As [`Client::services`], in a single dump, which may lack services. For a caller that
     /// compares it with another source.
     pub fn services_at_once(&mut self) -> Result<Vec<ServiceEntry>, Error> {
-        let mut services = self.dump_services()?.entries;
+        let mut services = self.either(|it| Ok(it.dump_services()?.entries), Options::services)?;
         let mut seen = HashSet::new();
         services.retain(|entry| seen.insert(identity_of(entry)));
         Ok(services)
@@ -163,7 +215,11 @@ impl<S: Transport> Client<S> {
 
     /// One service.
     pub fn service(&mut self, identity: &ServiceIdentity) -> Result<ServiceEntry, Error> {
-        self.query(IpvsMessage::about(Command::GetService, identity), IpvsMessage::into_service)
+        let request = IpvsMessage::about(Command::GetService, identity);
+        self.either(
+            |it| it.query(request, IpvsMessage::into_service),
+            |options| options.service(identity),
+        )
     }
 
     /// Destinations of a service, in the kernel's order, complete as [`Client::services`] are. None
@@ -172,7 +228,10 @@ impl<S: Transport> Client<S> {
         &mut self,
         service: &ServiceIdentity,
     ) -> Result<Vec<DestinationEntry>, Error> {
-        self.dump_destinations(service, destination_entry, |it| &it.destination)
+        self.either(
+            |it| it.dump_destinations(service, destination_entry, |it| &it.destination),
+            |options| options.destinations(service),
+        )
     }
 
     /// As [`Client::destinations`], without connections and counters, which are a third of the work.
@@ -180,23 +239,36 @@ impl<S: Transport> Client<S> {
         &mut self,
         service: &ServiceIdentity,
     ) -> Result<Vec<Destination>, Error> {
-        self.dump_destinations(service, destination, |it| it)
+        self.either(
+            |it| it.dump_destinations(service, destination, |it| it),
+            |options| {
+                let entries = options.destinations(service)?.into_iter();
+                Ok(entries.map(|entry| entry.destination).collect())
+            },
+        )
     }
 
     /// Running daemons, the master first.
     pub fn daemons(&mut self) -> Result<Vec<Daemon>, Error> {
         let request = IpvsMessage::bare(Command::GetDaemon);
-        Ok(self.connection.dump(self.family, request, IpvsMessage::into_daemon)?.entries)
+        self.either(
+            |it| Ok(it.connection.dump(it.family, request, IpvsMessage::into_daemon)?.entries),
+            Options::daemons,
+        )
     }
 
     /// Timeouts of idle connections.
     pub fn timeouts(&mut self) -> Result<Timeouts, Error> {
-        self.query(IpvsMessage::bare(Command::GetConfig), |reply| Ok(reply.timeouts()))
+        let request = IpvsMessage::bare(Command::GetConfig);
+        self.either(|it| it.query(request, |reply| Ok(reply.timeouts())), Options::timeouts)
     }
 
     /// Makes one change.
     pub fn execute(&mut self, request: &Request) -> Result<(), Error> {
-        let result = self.connection.execute(self.family, IpvsMessage::from(request));
+        let result = self.either(
+            |it| it.connection.execute(it.family, IpvsMessage::from(request)),
+            |options| options.execute(request),
+        );
         result.map_err(|error| with_kind(error, request))
     }
 
@@ -217,6 +289,12 @@ impl<S: Transport> Client<S> {
         requests: impl IntoIterator<Item = &'a Request>,
         mut outcome: impl FnMut(Result<(), Error>),
     ) -> Result<(), Error> {
+        if let Fallback::InUse(options) = &self.fallback {
+            for request in requests {
+                outcome(options.execute(request).map_err(|error| with_kind(error, request)));
+            }
+            return Ok(());
+        }
         // Requests without an outcome yet, in order: at most those of one datagram.
         let pending = RefCell::new(VecDeque::new());
         let messages = requests.into_iter().map(|request| {

@@ -24,6 +24,7 @@ mod client;
 mod daemon;
 mod describe;
 mod destination;
+mod options;
 mod service;
 mod status;
 #[cfg(test)]

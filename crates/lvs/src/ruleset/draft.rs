@@ -61,6 +61,8 @@ pub struct Draft<'a> {
     operands: Vec<String>,
 
     pub service: Option<ServiceIdentity>,
+    /// Whether the service names a port.
+    has_port: bool,
     scheduler: String,
     scheduler_flags: String,
     /// Seconds.
@@ -90,6 +92,7 @@ impl<'a> Draft<'a> {
             places: 0,
             operands,
             service: None,
+            has_port: false,
             scheduler: String::new(),
             scheduler_flags: String::new(),
             persistence: None,
@@ -183,7 +186,8 @@ impl<'a> Draft<'a> {
             Id::SchedulerFlags => self.scheduler_flags = text.to_owned(),
             Id::Persistent => {
                 self.persistence = Some(match value {
-                    Some(text) => timeout(text, 1)?,
+                    Some(text) if self.context.restore => seconds(text, 0..=u32::MAX)?,
+                    Some(text) => seconds(text, 1..=MAXIMUM_TIMEOUT)?,
                     None => DEFAULT_PERSISTENCE,
                 });
             }
@@ -241,6 +245,7 @@ impl<'a> Draft<'a> {
         let protocol = row.map_or(Protocol::TCP, |row| row.1);
         let (address, port) = address_and_port(text, Some(protocol), self.context.names)
             .ok_or(UsageError::Illegal("virtual server address[:port]"))?;
+        self.has_port = port.is_some();
         if address.is_ipv6() {
             // The reference drops a mask that came before.
             self.netmask = None;
@@ -337,8 +342,9 @@ impl<'a> Draft<'a> {
     fn operands(&self) -> Result<Timeouts, UsageError> {
         let (timeouts, left_over) = match (self.verb, self.operands.as_slice()) {
             (Verb::Set, [tcp, tcp_fin, udp, left_over @ ..]) => {
-                let (tcp, tcp_fin, udp) =
-                    (timeout(tcp, 0)?, timeout(tcp_fin, 0)?, timeout(udp, 0)?);
+                // 0 leaves a timeout as it is.
+                let timeout = |text| seconds(text, 0..=MAXIMUM_TIMEOUT);
+                let (tcp, tcp_fin, udp) = (timeout(tcp)?, timeout(tcp_fin)?, timeout(udp)?);
                 (Timeouts { tcp, tcp_fin, udp }, left_over)
             }
             (Verb::Set, _) => return Err(UsageError::SetNeedsThree),
@@ -388,10 +394,12 @@ impl<'a> Draft<'a> {
         let mut flags = scheduler_flags;
         flags.set(ServiceFlags::ONE_PACKET, self.one_packet);
         if let ServiceIdentity::Address { protocol, port, .. } = identity {
-            if port == 0 && self.persistence.is_none() {
+            // A saved table may have what another netlink client made.
+            let is_saved = self.context.restore && self.has_port;
+            if port == 0 && self.persistence.is_none() && !is_saved {
                 return Err(UsageError::ZeroPort);
             }
-            if self.one_packet && protocol != Protocol::UDP {
+            if self.one_packet && protocol != Protocol::UDP && !self.context.restore {
                 return Err(UsageError::OnePacketNeedsUdp);
             }
         }
@@ -443,6 +451,7 @@ impl<'a> Draft<'a> {
         let (required, exclusive) = match self.tunnel_type {
             TunnelType::Ipip => (0, 0),
             TunnelType::Gue => (PORT, EITHER | REMOTE),
+            TunnelType::Gre if self.context.restore => (0, EITHER | REMOTE),
             TunnelType::Gre => (0, EITHER),
         };
         let legality = Legality { required, legal: required | exclusive, exclusive };
@@ -461,10 +470,9 @@ fn is_all_zero(service: &ServiceIdentity) -> bool {
     matches!(service, ServiceIdentity::Address { address, port: 0, .. } if address.is_unspecified())
 }
 
-/// A timeout in seconds, at least `minimum`. With `--set`, 0 leaves the timeout as it is.
-fn timeout(text: &str, minimum: u32) -> Result<u32, UsageError> {
-    integer(text, minimum..=MAXIMUM_TIMEOUT)
-        .ok_or_else(|| UsageError::InvalidTimeout(text.to_owned()))
+/// A timeout in seconds.
+fn seconds(text: &str, range: RangeInclusive<u32>) -> Result<u32, UsageError> {
+    integer(text, range).ok_or_else(|| UsageError::InvalidTimeout(text.to_owned()))
 }
 
 /// Parses a number within the range.

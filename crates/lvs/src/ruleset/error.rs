@@ -45,6 +45,9 @@ pub enum UsageError {
     /// A timeout that is not a number of seconds within 31 days.
     #[error("invalid timeout value `{0}' specified")]
     InvalidTimeout(String),
+    /// A state of connections that no protocol has, and the known ones.
+    #[error("unknown connection state `{0}', known are {1}")]
+    UnknownState(String, &'static str),
     /// A firewall mark that is not a number, or is 0.
     #[error("invalid fwmark value `{0}' specified")]
     InvalidMark(String),

@@ -24,6 +24,10 @@
 #[allow(missing_docs, reason = "not in the API")]
 mod draft;
 mod error;
+#[doc(hidden)]
+pub mod fake_names;
+#[allow(missing_docs, reason = "not in the API")]
+mod loss;
 #[allow(missing_docs, reason = "not in the API")]
 mod option;
 #[allow(missing_docs, reason = "not in the API")]
@@ -49,6 +53,7 @@ pub use error::{Error, UsageError};
 #[doc(hidden)]
 pub mod syntax {
     pub use super::draft::{Context, Draft};
+    pub use super::loss::Loss;
     pub use super::option::{Argument, Completion, Id, Row, Section, Table, Verb, Verbs};
     pub use super::print::{
         LONGEST_ENDPOINT, SCHEDULER_FLAGS, SchedulerFlag, Style, append_address,
@@ -124,7 +129,9 @@ pub fn words(line: &str) -> impl Iterator<Item = &str> {
 
 /// Reads one line. An empty line or a comment has no request.
 ///
-/// A mark of 2^31 and more may be written as the negative number that ipvsadm 1.31 saves it as.
+/// A mark of 2^31 and more may be written as the negative number that ipvsadm 1.31 saves it as. What
+/// the kernel accepts from any client is accepted, though a command line of ipvsadm may not have it:
+/// `-o` without UDP, `:0` without `-p`, any timeout of `-p`, and `--tun-remcsum` with GRE.
 ///
 /// ```
 /// use lvs::ipvs::Request;

@@ -145,7 +145,7 @@ pub(super) fn cut(text: &str, bytes: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ruleset::tests::VIP_EXAMPLE;
+    use crate::ruleset::fake_names::VIP_EXAMPLE;
 
     #[test]
     fn integer_allows_space_and_sign_before_digits_only() {

@@ -52,8 +52,8 @@ fn opening_hint(error: &netlink::Error) -> &'static str {
 fn privilege_hint(error: &netlink::Error) -> &'static str {
     match error.errno() {
         Some(libc::EPERM) => {
-            "; IPVS needs the capability CAP_NET_ADMIN of the host, not of a container's user \
-             namespace: run it as root"
+            "; IPVS needs the capability CAP_NET_ADMIN in the initial user namespace, or in the one \
+             that owns this network namespace: run it as root"
         }
         _ => "",
     }
