@@ -89,7 +89,7 @@ _ipvsadm_argument() {
         --client) echo 'nothing' ;;
         --vip) echo 'nothing' ;;
         --real) echo 'nothing' ;;
-        --state) echo 'words NONE ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK LISTEN SYNACK UDP ASSURED' ;;
+        --state) echo 'words NONE ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK LISTEN SYNACK UDP ASSURED INIT1 INIT C-SENT C-REPLIED C-WAIT COOKIE C-ECHOED S-SENT S-RECEIVED S-ACK-SENT REJECTED CLOSED' ;;
         --count-by) echo 'words client vip real state' ;;
         --netns) echo 'namespaces' ;;
         --syncid) echo 'nothing' ;;

@@ -1,10 +1,11 @@
 //! `ipvsadm-restore`, also under another name: replaces the IPVS table by that of standard input or
 //! a file.
 
-use std::process::ExitCode;
+#![no_main]
 
 use programs::ipvsadm::Program;
 
-fn main() -> ExitCode {
-    ExitCode::from(programs::ipvsadm::main(Some(Program::Restore), std::env::args_os()))
-}
+const PROGRAM: Option<Program> = Some(Program::Restore);
+
+#[path = "../start.rs"]
+mod start;

@@ -1,9 +1,10 @@
 //! `ipvsadm-save`, also under another name: writes the IPVS table to standard output or a file.
 
-use std::process::ExitCode;
+#![no_main]
 
 use programs::ipvsadm::Program;
 
-fn main() -> ExitCode {
-    ExitCode::from(programs::ipvsadm::main(Some(Program::Save), std::env::args_os()))
-}
+const PROGRAM: Option<Program> = Some(Program::Save);
+
+#[path = "../start.rs"]
+mod start;

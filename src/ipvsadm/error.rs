@@ -30,6 +30,9 @@ pub(crate) enum Error {
     CannotOpen { path: &'static str, source: io::Error },
     #[error("cannot read {path}: {}", reason(source))]
     CannotRead { path: &'static str, source: io::Error },
+    /// Entries that no command of `ipvsadm` makes, a line for each.
+    #[error("{0}")]
+    NotSaved(String),
     #[error("unexpected input from {0}")]
     UnexpectedInput(&'static str),
     /// An empty line in the connection table ends the reference without a word.
@@ -83,6 +86,7 @@ impl Error {
             Self::Listing { .. }
             | Self::CannotOpen { .. }
             | Self::CannotRead { .. }
+            | Self::NotSaved(_)
             | Self::UnexpectedInput(_)
             | Self::EmptyLine(_)
             | Self::Table(_)

@@ -138,8 +138,8 @@ static OTHER_LISTINGS: Section = Section {
     ],
 };
 
-/// States of connections, as `/proc/net/ip_vs_conn` names them.
-const STATES: &[&str] = &[
+/// States of connections, as `/proc/net/ip_vs_conn` names them: of TCP, UDP, persistence and SCTP.
+pub(super) const STATES: &[&str] = &[
     "NONE",
     "ESTABLISHED",
     "SYN_SENT",
@@ -153,7 +153,24 @@ const STATES: &[&str] = &[
     "SYNACK",
     "UDP",
     "ASSURED",
+    "INIT1",
+    "INIT",
+    "C-SENT",
+    "C-REPLIED",
+    "C-WAIT",
+    "COOKIE",
+    "C-ECHOED",
+    "S-SENT",
+    "S-RECEIVED",
+    "S-ACK-SENT",
+    "REJECTED",
+    "CLOSED",
 ];
+
+/// The same as text.
+pub(super) const KNOWN_STATES: &str = "NONE ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK LISTEN SYNACK \
+     UDP ASSURED INIT1 INIT C-SENT C-REPLIED C-WAIT COOKIE C-ECHOED S-SENT S-RECEIVED S-ACK-SENT \
+     REJECTED CLOSED";
 
 static EVERY_LISTING: Section = Section {
     title: "each of them also",
@@ -245,6 +262,11 @@ mod tests {
                 assert_eq!(OPTIONS.short(spelling), Some(row));
             }
         }
+    }
+
+    #[test]
+    fn known_states_are_the_same_as_text() {
+        assert_eq!(STATES.join(" "), KNOWN_STATES);
     }
 
     #[test]

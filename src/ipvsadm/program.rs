@@ -19,6 +19,11 @@ const OLDEST: Version = Version(0x0001_0104);
 
 const NOT_LOADED: &str = "IPVS is not loaded, and --no-load keeps it so: there is nothing to list";
 
+/// Only for a person: what is listed is right as far as it goes.
+const OLDER_INTERFACE: &str = "In this user namespace the kernel permits only the older interface of \
+     IPVS, which shows neither IPv6 services, types of tunnels, persistence engines nor options of sync \
+     daemons";
+
 /// The programs of this room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
@@ -55,9 +60,11 @@ impl Program {
 /// argument, its name, decides.
 pub fn main(program: Option<Program>, arguments: impl Iterator<Item = OsString>) -> u8 {
     trace::from_environment();
-    let mut words = arguments.map(|word| word.to_string_lossy().into_owned());
-    let name = words.next().unwrap_or_else(|| "ipvsadm".to_owned());
-    let words: Vec<String> = words.collect();
+    let text = |word: OsString| word.to_string_lossy().into_owned();
+    let mut words = arguments;
+    let name = words.next().map_or_else(|| "ipvsadm".to_owned(), text);
+    // Paths need not be UTF-8.
+    let words: Vec<OsString> = words.collect();
     let mut output = BufWriter::with_capacity(64 * 1024, io::stdout().lock());
     let mut console = Console {
         input: &mut io::stdin().lock(),
@@ -68,7 +75,10 @@ pub fn main(program: Option<Program>, arguments: impl Iterator<Item = OsString>)
     let run =
         |command: &Command, console: &mut Console<'_>| execute("ipvsadm", command, false, console);
     let status = match program.unwrap_or_else(|| Program::called(&name)) {
-        Program::Ipvsadm => invoke(&name, &words, &mut console),
+        Program::Ipvsadm => {
+            let words: Vec<String> = words.into_iter().map(text).collect();
+            invoke(&name, &words, &mut console)
+        }
         Program::Save => wrapper::save(&name, &words, &mut console, run),
         Program::Restore => wrapper::restore(&words, &mut console, run),
     };
@@ -110,7 +120,7 @@ pub fn invoke(program: &str, words: &[String], console: &mut Console<'_>) -> u8 
             let error = Error::from(error);
             // The rest of the line is not parsed.
             console.explains |= words.iter().any(|word| word == "--explain");
-            console.report(&error, || explain::of_error(&error))
+            console.report(&error, || explain::of_usage(&error, words))
         }
     }
 }
@@ -118,7 +128,9 @@ pub fn invoke(program: &str, words: &[String], console: &mut Console<'_>) -> u8 
 fn execute(program: &str, command: &Command, no_load: bool, console: &mut Console<'_>) -> u8 {
     let connect = || match no_load && !ipvs::is_loaded() {
         true => Ok(None),
-        false => trace::socket().and_then(Client::new).map(Some),
+        false => {
+            trace::socket().and_then(Client::new).map(|client| Some(client.or_socket_options()))
+        }
     };
     run(command, connect, &mut parse_line(program), &SystemNames, console)
 }
@@ -168,6 +180,11 @@ fn dispatch<T: Transport>(
         Some(info) => warn_of_old_version(info.version, console),
         // A failure of standard error cannot be reported.
         None => drop(writeln!(console.errors, "{NOT_LOADED}")),
+    }
+    let reads = matches!(command, Command::List(_) | Command::Save { .. });
+    if console.explains && reads && session.uses_socket_options() {
+        // A failure of standard error cannot be reported.
+        let _ = writeln!(console.errors, "{OLDER_INTERFACE}");
     }
     Ok(match command {
         Command::Restore => restore::restore(&mut session, false, parse, console),

@@ -50,7 +50,7 @@ fn apply<T: Transport>(
 /// first.
 fn read(parse: &mut ParseLine<'_>, console: &mut Console<'_>) -> Result<Ruleset, u8> {
     let mut ruleset = Ruleset::default();
-    restore::read(parse, console, |line, command| match command {
+    restore::read(parse, false, console, |line, command| match command {
         Command::Change(request) => {
             let refused = Error::of_request(&request);
             ruleset.apply(line, request).map_err(refused)

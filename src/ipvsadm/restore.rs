@@ -1,7 +1,7 @@
 //! `-R` and `ipvsadm-restore`: commands from standard input, one per line.
 //!
 //! All lines are parsed before the first is applied, so a mistake changes nothing. What the kernel refuses
-//! is reported, and the rest goes on.
+//! is reported, and the rest goes on; so does, as in the reference, a line with an unknown option.
 
 use std::borrow::Cow;
 use std::env;
@@ -13,8 +13,8 @@ use lvs::proc::read_line;
 use super::command::Command;
 use super::error::Error;
 use super::names::SystemNames;
-use super::parse;
 use super::session::{Console, Session};
+use super::{explain, parse};
 
 /// Parses the words of a line, without a leading `ipvsadm`.
 pub(crate) type ParseLine<'a> = dyn FnMut(&[&str]) -> Result<Command, Error> + 'a;
@@ -51,8 +51,8 @@ pub(super) fn restore<T: Transport>(
     parse: &mut ParseLine<'_>,
     console: &mut Console<'_>,
 ) -> u8 {
-    let commands = match parsed(parse, console) {
-        Ok(commands) => commands,
+    let (commands, skipped) = match parsed(parse, console) {
+        Ok(parsed) => parsed,
         Err(status) => return status,
     };
     let flush = Command::Change(Request::Flush);
@@ -61,7 +61,9 @@ pub(super) fn restore<T: Transport>(
             return console.report(&error, || session.explain(&flush, &error));
         }
     }
-    apply(session, commands, console)
+    match (skipped, apply(session, commands, console)) {
+        (0, status) | (status, _) => status,
+    }
 }
 
 /// Consecutive changes go to the kernel in batches.
@@ -133,27 +135,31 @@ impl Failures {
     }
 }
 
-/// The commands of standard input, each with the number of its line.
+/// The commands of standard input, each with the number of its line, and the status of the first line
+/// that was skipped, or 0.
 fn parsed(
     parse: &mut ParseLine<'_>,
     console: &mut Console<'_>,
-) -> Result<Vec<(usize, Command)>, u8> {
+) -> Result<(Vec<(usize, Command)>, u8), u8> {
     let mut commands = Vec::with_capacity(CAPACITY);
-    read(parse, console, |number, command| {
+    let skipped = read(parse, true, console, |number, command| {
         commands.push((number, command));
         Ok(())
     })?;
-    Ok(commands)
+    Ok((commands, skipped))
 }
 
 /// Calls `take` with each command and the number of its line, from 1. Every line that cannot be parsed or
-/// taken is reported; the error is the status of the first.
+/// taken is reported; the error is the status of the first. If `skips` is set, lines with an unknown
+/// option or a missing argument are only reported; the status of the first is returned.
 pub(super) fn read(
     parse: &mut ParseLine<'_>,
+    skips: bool,
     console: &mut Console<'_>,
     mut take: impl FnMut(usize, Command) -> Result<(), Error>,
-) -> Result<(), u8> {
+) -> Result<u8, u8> {
     let mut failed = None;
+    let mut skipped = 0;
     let mut all_parsed = true;
     let mut commands = 0;
     let mut line = Vec::new();
@@ -181,7 +187,8 @@ pub(super) fn read(
             return Err(console.report(&Error::TooManyCommands(MAX_COMMANDS), || None));
         }
         let parsed = parse(&words);
-        all_parsed &= parsed.is_ok();
+        let is_skipped = skips && matches!(&parsed, Err(Error::Usage(it)) if it.is_option_error());
+        all_parsed &= parsed.is_ok() || is_skipped;
         // These end the program, so nothing after them is read.
         let is_last = matches!(parsed, Ok(Command::Help | Command::Version));
         let taken = match parsed {
@@ -190,15 +197,19 @@ pub(super) fn read(
             parsed => parsed.and_then(|command| take(number, command)),
         };
         if let Err(source) = taken {
-            let source = Box::new(source);
-            let status = console.report(&Error::Line { number, source }, || None);
-            failed.get_or_insert(status);
+            let error = Error::Line { number, source: Box::new(source) };
+            let status = console.report(&error, || explain::of_usage(&error, &words));
+            if !is_skipped {
+                failed.get_or_insert(status);
+            } else if skipped == 0 {
+                skipped = status;
+            }
         }
         if is_last {
             break;
         }
     }
-    failed.map_or(Ok(()), Err)
+    failed.map_or(Ok(skipped), Err)
 }
 
 #[cfg(test)]
@@ -214,11 +225,15 @@ mod tests {
             "clear" => Ok(Command::Change(Request::Flush)),
             "version" => Ok(Command::Version),
             "save" => Ok(Command::Save { numeric: true }),
+            "--new" => Err(UsageError::UnknownOption("--new".to_owned()).into()),
             other => Err(UsageError::UnexpectedArgument(other.to_owned()).into()),
         }
     }
 
-    fn read_from(mut input: &[u8]) -> (Result<Vec<(usize, Command)>, u8>, String) {
+    /// The commands with their lines and the status of skipped ones, and what is reported.
+    type Read = (Result<(Vec<(usize, Command)>, u8), u8>, String);
+
+    fn read_from(mut input: &[u8]) -> Read {
         let mut errors = Vec::new();
         let mut console = Console {
             input: &mut input,
@@ -235,7 +250,7 @@ mod tests {
         let (commands, errors) = read_from(b"# table\n\nclear\n  \nipvsadm save");
         let expected =
             vec![(3, Command::Change(Request::Flush)), (5, Command::Save { numeric: true })];
-        assert_eq!((commands, errors.as_str()), (Ok(expected), ""));
+        assert_eq!((commands, errors.as_str()), (Ok((expected, 0)), ""));
     }
 
     #[test]
@@ -249,10 +264,19 @@ mod tests {
     }
 
     #[test]
+    fn line_with_an_unknown_option_is_skipped() {
+        let (commands, errors) = read_from(b"clear\n--new\nsave\n");
+        let expected =
+            vec![(1, Command::Change(Request::Flush)), (3, Command::Save { numeric: true })];
+        assert_eq!(commands, Ok((expected, 255)));
+        assert_eq!(errors, "line 2: --new: unknown option\n");
+    }
+
+    #[test]
     fn nothing_is_read_after_a_version() {
         let (commands, errors) = read_from(b"clear\nversion\nwrong\n");
         let expected = vec![(1, Command::Change(Request::Flush)), (2, Command::Version)];
-        assert_eq!((commands, errors.as_str()), (Ok(expected), ""));
+        assert_eq!((commands, errors.as_str()), (Ok((expected, 0)), ""));
     }
 
     #[test]

@@ -86,6 +86,11 @@ impl<'a, T: Transport> Session<'a, T> {
         self.source.is_loaded().then(|| self.source.info())
     }
 
+    /// Whether netlink was refused, and the kernel's older interface is in use.
+    pub(super) fn uses_socket_options(&mut self) -> bool {
+        self.source.tables().is_ok_and(|tables| tables.client().uses_socket_options())
+    }
+
     /// Runs a command other than a restore.
     pub(super) fn execute(
         &mut self,

@@ -3,8 +3,10 @@
 //! In the reference they are scripts around `ipvsadm -S`, and around `ipvsadm -C` and `ipvsadm -R`, so
 //! the messages of a restore name `ipvsadm`.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -18,24 +20,24 @@ const FAILED: u8 = 1;
 /// Arguments of a wrapper.
 #[derive(Debug, PartialEq, Eq)]
 struct Arguments<'a> {
-    file: Option<PathBuf>,
-    others: Vec<&'a str>,
+    file: Option<&'a Path>,
+    others: Vec<&'a OsStr>,
 }
 
 impl<'a> Arguments<'a> {
     /// Parses `--file PATH` and `--file=PATH`; `None` if the path is missing.
-    fn of(words: &'a [String]) -> Option<Self> {
+    fn of(words: &'a [OsString]) -> Option<Self> {
         let mut arguments = Self { file: None, others: Vec::new() };
-        let mut words = words.iter().map(String::as_str);
+        let mut words = words.iter().map(OsString::as_os_str);
         while let Some(word) = words.next() {
-            let path = match word.strip_prefix("--file") {
-                Some("") => Some(words.next()?),
-                Some(rest) => rest.strip_prefix('='),
+            let path = match word.as_bytes().strip_prefix(b"--file") {
+                Some(b"") => Some(words.next()?),
+                Some(rest) => rest.strip_prefix(b"=").map(OsStr::from_bytes),
                 None => None,
             };
             match path {
-                Some("") => return None,
-                Some(path) => arguments.file = Some(PathBuf::from(path)),
+                Some(path) if path.is_empty() => return None,
+                Some(path) => arguments.file = Some(Path::new(path)),
                 None => arguments.others.push(word),
             }
         }
@@ -47,12 +49,12 @@ impl<'a> Arguments<'a> {
 /// arguments without a dash are ignored.
 pub(super) fn save(
     program: &str,
-    words: &[String],
+    words: &[OsString],
     console: &mut Console<'_>,
     run: impl FnOnce(&Command, &mut Console<'_>) -> u8,
 ) -> u8 {
     let known = |arguments: &Arguments<'_>| {
-        arguments.others.iter().all(|word| *word == "-n" || !word.starts_with('-'))
+        arguments.others.iter().all(|word| *word == "-n" || !is_option(word))
     };
     let Some(arguments) = Arguments::of(words).filter(known) else {
         let name = file_name(program);
@@ -65,7 +67,7 @@ pub(super) fn save(
             ),
         );
     };
-    let command = Command::Save { numeric: arguments.others.contains(&"-n") };
+    let command = Command::Save { numeric: arguments.others.iter().any(|word| *word == "-n") };
     let Some(path) = arguments.file else {
         return run(&command, console);
     };
@@ -77,7 +79,7 @@ pub(super) fn save(
         explains: console.explains,
     };
     match run(&command, &mut into_memory) {
-        0 => match replace_file(&path, &rules) {
+        0 => match replace_file(path, &rules) {
             Ok(()) => 0,
             Err(error) => failed(console, &format!("ipvsadm-save: {error}")),
         },
@@ -85,19 +87,23 @@ pub(super) fn save(
     }
 }
 
-/// Runs `ipvsadm-restore`. As in the reference, other arguments are ignored.
+/// Runs `ipvsadm-restore`. As in the reference, other options are ignored. An argument without a dash is
+/// the file: to ignore it, as the reference does, empties the table if standard input is empty.
 pub(super) fn restore(
-    words: &[String],
+    words: &[OsString],
     console: &mut Console<'_>,
     run: impl FnOnce(&Command, &mut Console<'_>) -> u8,
 ) -> u8 {
-    let Some(arguments) = Arguments::of(words) else {
-        return failed(console, "Usage: ipvsadm-restore [--file PATH]");
+    let files = Arguments::of(words).map(|Arguments { file, others }| {
+        let others = others.into_iter().filter(|word| !is_option(word)).map(Path::new);
+        file.into_iter().chain(others).collect::<Vec<_>>()
+    });
+    let path = match files.as_deref() {
+        Some([]) => return run(&Command::ClearAndRestore, console),
+        Some([path]) => *path,
+        _ => return failed(console, "Usage: ipvsadm-restore [[--file] PATH]"),
     };
-    let Some(path) = arguments.file else {
-        return run(&Command::ClearAndRestore, console);
-    };
-    let mut input = match File::open(&path) {
+    let mut input = match File::open(path) {
         Ok(file) => BufReader::new(file),
         Err(error) => {
             let path = path.display();
@@ -114,6 +120,10 @@ pub(super) fn restore(
         explains: console.explains,
     };
     run(&Command::ClearAndRestore, &mut from_file)
+}
+
+fn is_option(word: &OsStr) -> bool {
+    word.as_bytes().starts_with(b"-")
 }
 
 /// The file name of a program.
@@ -205,8 +215,8 @@ mod tests {
         (status, String::from_utf8(errors).unwrap(), command, input)
     }
 
-    fn words(line: &str) -> Vec<String> {
-        line.split_whitespace().map(str::to_owned).collect()
+    fn words(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
     }
 
     fn saved(line: &str, result: u8) -> Seen {
@@ -268,7 +278,7 @@ mod tests {
     #[test]
     fn restore_reads_standard_input_or_a_file() {
         let replace = Some(Command::ClearAndRestore);
-        for line in ["", "-n", "foo --help"] {
+        for line in ["", "-n", "--help"] {
             assert_eq!(restored(line), (0, String::new(), replace.clone(), String::new()));
         }
         let directory = tempfile::tempdir().unwrap();
@@ -278,8 +288,30 @@ mod tests {
         assert_eq!((status, command), (1, None));
         assert!(errors.contains("cannot open"), "{errors}");
         std::fs::write(&path, "-Z\n").unwrap();
-        assert_eq!(restored(&line), (0, String::new(), replace, "-Z\n".to_owned()));
-        assert_eq!(restored("--file").0, 1);
+        let from_file = (0, String::new(), replace, "-Z\n".to_owned());
+        assert_eq!(restored(&line), from_file);
+        assert_eq!(restored(&format!("-n {}", path.display())), from_file);
+        for line in ["--file", "no-such-file", &format!("{line} foo")] {
+            let (status, errors, command, _) = restored(line);
+            assert_eq!((status, command), (1, None), "{line}: {errors}");
+        }
+    }
+
+    #[test]
+    fn file_name_need_not_be_utf8() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(OsStr::from_bytes(b"rules\xff"));
+        let option = |name: &str| {
+            let mut option = OsString::from(name);
+            option.push(&path);
+            option
+        };
+        run(|console, run| save("ipvsadm-save", &[option("--file=")], console, run), 0);
+        assert_eq!(std::fs::read(&path).unwrap(), b"-C\n");
+        for words in [vec![option("--file=")], vec![option("")]] {
+            let (status, _, _, input) = run(|console, run| restore(&words, console, run), 0);
+            assert_eq!((status, input.as_str()), (0, "-C\n"));
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ fn value(long: &str) -> &'static str {
             "192.0.2.1:80"
         }
         "count-by" => "client",
+        "state" => "ESTABLISHED",
         "start-daemon" | "stop-daemon" => "master",
         "netmask" => "255.255.255.0",
         "mcast-group" => "224.0.0.81",

@@ -4,6 +4,10 @@ use std::fs::{self, File};
 use std::io::Read;
 
 use lvs::ipvs::Service;
+use lvs::ruleset::syntax::{Completion, Id};
+
+use super::usage::nearest;
+use crate::ipvsadm::options::OPTIONS;
 
 /// Longest list of modules that is read, in bytes; a distribution's has about half a MiB.
 const MAX_LIST: u64 = 16 << 20;
@@ -134,6 +138,11 @@ fn read(path: &str) -> Option<String> {
 /// `ip_vs_NAME` or `ip_vs_pe_NAME` (`request_module` in net/netfilter/ipvs).
 pub(super) fn missing_scheduler(service: &Service, modules: &Modules) -> String {
     let scheduler = &service.scheduler;
+    let module = modules.find(&format!("ip_vs_{scheduler}"));
+    if let (Module::Absent | Module::Unknown, Some(near)) = (module, near_scheduler(scheduler)) {
+        let scheduler = scheduler.escape_debug();
+        return format!("There is no scheduler {scheduler}: did you mean -s {near}?");
+    }
     let mut sentences = Vec::new();
     // The name of no scheduler at all.
     if scheduler != "none" {
@@ -152,6 +161,29 @@ pub(super) fn missing_scheduler(service: &Service, modules: &Modules) -> String 
         sentences.push(format!("This kernel has the schedulers {}.", schedulers.join(", ")));
     }
     sentences.join(" ")
+}
+
+/// The scheduler that was probably meant: by its name in other programs and in the documentation of the
+/// kernel, or one that is spelt alike.
+fn near_scheduler(name: &str) -> Option<&'static str> {
+    const NAMES: [(&str, &[&str]); 9] = [
+        ("rr", &["roundrobin"]),
+        ("wrr", &["weightedroundrobin", "weighted"]),
+        ("lc", &["leastconn", "leastconnection", "leastconnections"]),
+        ("wlc", &["wleastconn", "weightedleastconn", "weightedleastconnection"]),
+        ("sh", &["source", "sourcehash", "sourcehashing", "iphash", "hash"]),
+        ("dh", &["destinationhash", "destinationhashing"]),
+        ("mh", &["maglev", "maglevhash", "maglevhashing"]),
+        ("sed", &["shortestexpecteddelay"]),
+        ("nq", &["neverqueue"]),
+    ];
+    let plain = name.to_lowercase().replace(['-', '_', ' '], "");
+    let known = NAMES.iter().find(|(_, names)| names.contains(&plain.as_str()));
+    let scheduler = OPTIONS.rows().find(|row| row.id == Id::Scheduler)?;
+    let Completion::Words(schedulers) = scheduler.completion else { return None };
+    let known = known.map(|(scheduler, _)| *scheduler);
+    let other = |near: &&str| *near != name;
+    known.or_else(|| nearest(&plain, schedulers.iter().copied()).filter(other))
 }
 
 fn lack(what: &str, name: &str, module: &str, modules: &Modules) -> Option<String> {
@@ -205,8 +237,9 @@ pub(super) fn permission(privileges: &Privileges) -> String {
         }
         Privileges { has_net_admin: true, in_initial_user_namespace: false } => {
             "This process has CAP_NET_ADMIN in a user namespace only (/proc/self/uid_map), which \
-             does not own this network namespace, or the kernel is too old to respect it: run it \
-             as root outside of it."
+             does not own this network namespace. Netlink operations of IPVS need the initial user \
+             namespace, and its socket options the owner of the network namespace: run it as root \
+             outside, or in a network namespace of its own (`unshare --net`)."
         }
         Privileges { has_net_admin: true, in_initial_user_namespace: true } => {
             "This process has CAP_NET_ADMIN, so something else forbids the change: a security module \

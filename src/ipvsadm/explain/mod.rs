@@ -6,6 +6,7 @@
 mod entries;
 mod kernel;
 mod refused;
+mod usage;
 
 use std::fmt::Display;
 
@@ -14,7 +15,6 @@ use lvs::netlink::{self, Transport};
 
 use super::command::{Command, Listing, Subject};
 use super::error::Error;
-use super::parse::UsageError;
 use super::source::Source;
 use kernel::{Modules, Privileges};
 
@@ -41,8 +41,22 @@ pub(super) fn of_error(error: &Error) -> Option<String> {
     match error {
         Error::CannotOpen { source, .. } => Some(source.to_string()),
         Error::EmptyLine(_) => Some(error.to_string()),
-        Error::Usage(UsageError::Illegal("ipv6 netmask")) => Some(IPV6_NETMASK.to_owned()),
         _ => None,
+    }
+}
+
+/// Explains a mistake in a line of these words, which may be one of a restore.
+pub(super) fn of_usage(error: &Error, words: &[impl AsRef<str>]) -> Option<String> {
+    let mistake = match error {
+        Error::Line { source, .. } => source,
+        error => error,
+    };
+    match mistake {
+        Error::Usage(mistake) => {
+            let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+            usage::explain(mistake, &words)
+        }
+        error => of_error(error),
     }
 }
 

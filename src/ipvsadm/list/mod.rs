@@ -5,12 +5,14 @@ mod connections;
 mod destination;
 mod service;
 
+use std::cell::RefCell;
 use std::io::{self, Write};
 
 use lvs::ipvs::{Daemon, Destination, Info, ServiceEntry, Stats, Timeouts};
 use lvs::netlink::Transport;
 use lvs::proc::DestinationTable;
-use lvs::ruleset::syntax::{self, append_destination, append_identity, append_service};
+use lvs::ruleset::syntax::{self, Loss, append_destination, append_identity, append_service};
+use lvs::table::Key;
 
 use super::Names;
 use super::command::{Format, Listing, Subject};
@@ -71,6 +73,7 @@ pub(super) fn list<T: Transport>(
 
 /// Writes the whole table as commands that `-R` reads back to the same table, services in the order
 /// of a listing. Nothing is written until all of it is read: half a table must not replace a file.
+/// Entries that no command makes are left out, and are the error.
 ///
 /// Beyond the reference: marks are unsigned, thresholds are written, the third flag of `sh` and
 /// `mh` has a name, and a host or service has one only where it reads back to the same value.
@@ -85,9 +88,14 @@ pub(super) fn save<T: Transport>(
         source.bare_destinations(&entry.service.identity)
     };
     let mut rules = Vec::new();
+    let losses = RefCell::new(Losses::default());
     let write =
         |output: &mut dyn Write, pool: &Pool<'_, Destination>, names: Option<&dyn Names>| {
             let service = &pool.service.service;
+            let loss = Loss::of_service(service);
+            if !losses.borrow_mut().allow(Key::Service(service.identity), loss) {
+                return Ok(());
+            }
             // The same in each line of the service: its names are looked up once.
             let mut identity = String::new();
             append_identity(&mut identity, &service.identity, names);
@@ -96,6 +104,11 @@ pub(super) fn save<T: Transport>(
             line.push('\n');
             output.write_all(line.as_bytes())?;
             pool.destinations.iter().try_for_each(|destination| {
+                let key = Key::of(service.identity, destination);
+                let loss = Loss::of_destination(&service.identity, destination);
+                if !losses.borrow_mut().allow(key, loss) {
+                    return Ok(());
+                }
                 line.clear();
                 line.push_str("-a ");
                 line.push_str(&identity);
@@ -111,7 +124,43 @@ pub(super) fn save<T: Transport>(
             })
         };
     source::write_pools(source, &services, true, names, &mut rules, read, write)?;
-    Ok(output.write_all(&rules)?)
+    output.write_all(&rules)?;
+    losses.into_inner().into_result()
+}
+
+/// What a saved table lacks.
+#[derive(Default)]
+struct Losses {
+    lines: Vec<String>,
+    more: usize,
+}
+
+impl Losses {
+    /// Entries that are named at most.
+    const MOST: usize = 20;
+
+    /// Notes what is lost of an entry, and returns whether there is a line for it.
+    fn allow(&mut self, key: Key, loss: Option<Loss>) -> bool {
+        let Some(loss) = loss else { return true };
+        let saved = loss.leaves_a_line();
+        if self.lines.len() < Self::MOST {
+            let what = if saved { "not saved as it is" } else { "not saved" };
+            self.lines.push(format!("{what}: {key}: {loss}"));
+        } else {
+            self.more += 1;
+        }
+        saved
+    }
+
+    fn into_result(mut self) -> Result<(), Error> {
+        if self.more > 0 {
+            self.lines.push(format!("not saved: {} more entries", self.more));
+        }
+        match self.lines.as_slice() {
+            [] => Ok(()),
+            lines => Err(Error::NotSaved(lines.join("\n"))),
+        }
+    }
 }
 
 fn write_table<T: Transport>(

@@ -15,7 +15,7 @@ use lvs::ruleset::syntax::{
     Context, Draft, Event, Row, Scanner, Verb, address_and_port, host, integer,
 };
 
-use super::options::{OPTIONS, Own};
+use super::options::{KNOWN_STATES, OPTIONS, Own, STATES};
 use super::{Choice, Command, CountBy, Format, Listing, Manner, Network, Place, Subject};
 
 pub use front_end::command_line;
@@ -107,6 +107,9 @@ impl OwnOptions {
         } else if given(Own::Destination) {
             self.choice.destination = Some(place(text, "real server address[:port]", names)?);
         } else if given(Own::State) {
+            if !STATES.iter().any(|state| state.eq_ignore_ascii_case(text)) {
+                return Err(UsageError::UnknownState(text.to_owned(), KNOWN_STATES));
+            }
             self.choice.state = Some(text.to_owned());
         } else if given(Own::CountBy) {
             let by = CountBy::ALL.into_iter().find(|by| by.name() == text);
