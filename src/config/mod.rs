@@ -16,6 +16,7 @@ mod schema_tests;
 #[cfg(test)]
 mod tests;
 mod value;
+mod words;
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -43,9 +44,11 @@ impl ClusterSpec {
     }
 
     fn parse(text: &str) -> Result<Self, error::Mistake> {
-        let cluster: Self = toml::from_str(text).map_err(|error| error::Mistake {
-            message: error.message().to_owned(),
-            span: error.span().unwrap_or_default(),
+        let cluster: Self = toml::from_str(text).map_err(|error| {
+            let span = error.span().unwrap_or_default();
+            let marked = text.get(span.start..).and_then(|rest| rest.lines().next());
+            let message = words::reworded(error.message(), marked.unwrap_or_default());
+            error::Mistake { message, span }
         })?;
         check::check(&cluster)?;
         Ok(cluster)

@@ -238,6 +238,52 @@ fn mistake_is_reported_with_its_place() {
     }
 }
 
+#[test]
+fn mistake_is_explained_in_words_of_the_file() {
+    let head = "mode = \"tun\"\n";
+    let service = "[[service]]\nlisten = \"tcp://192.0.2.1:80\"\n";
+    let real = |real: &str| format!("{head}{service}real = [{real}]\n");
+    let wrong: Vec<String> = [
+        ("[service]\nlisten = \"tcp://192.0.2.1:80\"\n".to_owned(), "a list belongs here, not a table: write double brackets, as [[service]], once for each"),
+        (real("{ address = \"192.0.2.2\", weight = \"3\" }"), "a whole number belongs here, not the text \"3\": leave out the quotes: 3"),
+        (real("{ address = \"192.0.2.2\", weight = 2.5 }"), "a whole number belongs here, not 2.5"),
+        (real("{ adress = \"192.0.2.2\" }"), "there is no key `adress` here: did you mean `address`?"),
+        (real("{ weight = 2 }"), "the key `address` is missing here"),
+        (real("7"), "\"7\" is not an IP address: write one such as 192.168.10.10, not a host name"),
+        ("directors = \"192.0.2.8\"\n".to_owned(), "a list belongs here, not the text \"192.0.2.8\": write brackets: [\"192.0.2.8\"]"),
+        ("[[services]]\n".to_owned(), "there is no key `services` here: did you mean `service`?"),
+        ("moed = \"tun\"\n".to_owned(), "there is no key `moed` here: did you mean `mode`?"),
+        ("bogus = 1\n".to_owned(), "there is no key `bogus` here; the keys are name, mode, drain, directors, director, real-server, service"),
+        ("mode = \"tunnel\"\n".to_owned(), "`tunnel` is not known here: did you mean `tun`?"),
+        ("mode = \"ipvs\"\n".to_owned(), "`ipvs` is not known here; write one of nat, tun, dr"),
+        ("mode = 1\n".to_owned(), "text in quotes belongs here"),
+        ("mode = tun\n".to_owned(), "text stands in quotes: \"tun\""),
+        ("mode = \u{201c}tun\u{201d}\n".to_owned(), "typographic quotes, as word processors write them: type \" instead"),
+        ("mode \"tun\"\n".to_owned(), "an equals sign belongs between a key and its value"),
+        ("mode = \"tun\n".to_owned(), "the closing quote is missing"),
+        (format!("{head}{head}"), "this key is there twice: leave one of them out"),
+        (format!("{head}[director]\nassign-vips = \"yes\"\n"), "true or false belongs here, not the text \"yes\": write it without quotes"),
+        (format!("{head}[[director]]\n"), "text in quotes belongs here, not a table: write single brackets, since there is only one"),
+        (format!("{head}{service}scheduler = [\"rr\"]\nreal = [\"192.0.2.2\"]\n"), "text in quotes belongs here, not a list: write one value, without brackets"),
+        (format!("{head}[[service]]\nreal = [\"192.0.2.2\"]\n"), "the key `listen` is missing here"),
+        (format!("{head}{service}real = \"192.0.2.2\"\n"), "a list belongs here, not the text \"192.0.2.2\": write brackets: [\"192.0.2.2\"]"),
+        (
+            format!("{head}[[director.sync]]\nstate = \"master\"\ninterface = \"eth0\"\nid = 256\n"),
+            "256 is out of range: write a number from 0 to 255",
+        ),
+        (format!("{head}[real_server]\n"), "there is no key `real_server` here: did you mean `real-server`?"),
+    ]
+    .into_iter()
+    .filter_map(|(text, expected)| {
+        let message = refusal(&text);
+        let first = message.lines().next().unwrap();
+        let sentence = first.splitn(4, ':').last().unwrap().trim();
+        (sentence != expected).then(|| format!("{text:?}\n  {sentence:?}\n"))
+    })
+    .collect();
+    assert!(wrong.is_empty(), "{}", wrong.concat());
+}
+
 /// Lists over several lines.
 #[test]
 fn mistake_in_a_list_is_reported_at_its_element() {
