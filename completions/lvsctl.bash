@@ -20,6 +20,9 @@ _lvsctl() {
             lvsctl,apply)
                 cmd="lvsctl__subcmd__apply"
                 ;;
+            lvsctl,confirm)
+                cmd="lvsctl__subcmd__confirm"
+                ;;
             lvsctl,diff)
                 cmd="lvsctl__subcmd__diff"
                 ;;
@@ -88,6 +91,9 @@ _lvsctl() {
                 ;;
             lvsctl__subcmd__help,apply)
                 cmd="lvsctl__subcmd__help__subcmd__apply"
+                ;;
+            lvsctl__subcmd__help,confirm)
+                cmd="lvsctl__subcmd__help__subcmd__confirm"
                 ;;
             lvsctl__subcmd__help,diff)
                 cmd="lvsctl__subcmd__help__subcmd__diff"
@@ -180,7 +186,7 @@ _lvsctl() {
 
     case "${cmd}" in
         lvsctl)
-            opts="-v -h -V --dry-run --json --netns --state-dir --wait --verbose --help --version director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help"
+            opts="-v -h -V --dry-run --json --netns --state-dir --wait --verbose --help --version director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -215,7 +221,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__apply)
-            opts="-v -h --role --keep-weights --exclusive --drain --cut --reorder --allow --force --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --role --keep-weights --exclusive --drain --cut --reorder --allow --confirm --force --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -242,6 +248,48 @@ _lvsctl() {
                     fi
                     return 0
                     ;;
+                --confirm)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --netns)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lvsctl__subcmd__confirm)
+            opts="-v -h --revert --watch --dry-run --json --netns --state-dir --wait --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --netns)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -362,7 +410,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__director__subcmd__down)
-            opts="-v -h --mode --vip --device --service --scheduler --real --force --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --mode --vip --device --service --scheduler --real --confirm --force --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -404,6 +452,13 @@ _lvsctl() {
                     return 0
                     ;;
                 --real)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --confirm)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -509,7 +564,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__director__subcmd__status)
-            opts="-v -h --mode --vip --device --service --scheduler --real --force --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --mode --vip --device --service --scheduler --real --confirm --force --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -551,6 +606,13 @@ _lvsctl() {
                     return 0
                     ;;
                 --real)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --confirm)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -586,7 +648,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__director__subcmd__up)
-            opts="-v -h --mode --vip --device --service --scheduler --real --force --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --mode --vip --device --service --scheduler --real --confirm --force --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -628,6 +690,13 @@ _lvsctl() {
                     return 0
                     ;;
                 --real)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --confirm)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -734,12 +803,19 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__down)
-            opts="-v -h --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --confirm --force --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --confirm)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --netns)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -825,7 +901,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__help)
-            opts="director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help"
+            opts="director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -839,6 +915,20 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__help__subcmd__apply)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lvsctl__subcmd__help__subcmd__confirm)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1270,7 +1360,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__real__subcmd__server__subcmd__down)
-            opts="-v -h --mode --vip --device --gateway --no-advmss --force --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --mode --vip --device --gateway --no-advmss --confirm --force --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1298,6 +1388,13 @@ _lvsctl() {
                     return 0
                     ;;
                 --gateway)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --confirm)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -1403,7 +1500,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__real__subcmd__server__subcmd__status)
-            opts="-v -h --mode --vip --device --gateway --no-advmss --force --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --mode --vip --device --gateway --no-advmss --confirm --force --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1431,6 +1528,13 @@ _lvsctl() {
                     return 0
                     ;;
                 --gateway)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --confirm)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -1466,7 +1570,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__real__subcmd__server__subcmd__up)
-            opts="-v -h --mode --vip --device --gateway --no-advmss --force --dry-run --json --netns --state-dir --wait --verbose --help"
+            opts="-v -h --mode --vip --device --gateway --no-advmss --confirm --force --dry-run --json --netns --state-dir --wait --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1494,6 +1598,13 @@ _lvsctl() {
                     return 0
                     ;;
                 --gateway)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --confirm)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace

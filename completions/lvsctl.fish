@@ -42,6 +42,7 @@ complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "drain" -d 'Give a rea
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "resume" -d 'Give a real server that was drained its previous weight again'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "metrics" -d 'Print the table and its counters for Prometheus'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "validate" -d 'Check a file as far as that is possible without the machine; exit 0 if it is valid, 1 if not'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "confirm" -d 'Keep the change that waits to be confirmed; see --confirm'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "install" -d 'Write a systemd unit and drop-ins that apply a cluster file at every boot'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "uninstall" -d 'Remove what `install` wrote'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "doctor" -d 'Report what is wrong with this machine, why, and how to fix it; exit 0 if nothing, 1 with failures, 2 with warnings only, 3 if something could not be read'
@@ -66,10 +67,11 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l service -d 'Service on each virtual address, such as tcp:80; may be repeated' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l scheduler -d 'Scheduler of each service' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l real -d 'Real server of each service, such as 192.168.10.2,weight=3; may be repeated. Only nat may have another port than the service' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l confirm -d 'Revert the change after this time, unless `lvsctl confirm` is run before' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l force -d 'Take a virtual address even if another machine answers for it'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -82,10 +84,11 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l service -d 'Service on each virtual address, such as tcp:80; may be repeated' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l scheduler -d 'Scheduler of each service' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l real -d 'Real server of each service, such as 192.168.10.2,weight=3; may be repeated. Only nat may have another port than the service' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l confirm -d 'Revert the change after this time, unless `lvsctl confirm` is run before' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l force -d 'Take a virtual address even if another machine answers for it'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -98,10 +101,11 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l service -d 'Service on each virtual address, such as tcp:80; may be repeated' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l scheduler -d 'Scheduler of each service' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l real -d 'Real server of each service, such as 192.168.10.2,weight=3; may be repeated. Only nat may have another port than the service' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l confirm -d 'Revert the change after this time, unless `lvsctl confirm` is run before' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l force -d 'Take a virtual address even if another machine answers for it'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -127,11 +131,12 @@ dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l gateway -d 'Address of the director, which all replies pass (nat); may be repeated, once per address family' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l confirm -d 'Revert the change after this time, unless `lvsctl confirm` is run before' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l no-advmss -d 'Do not make the default routes announce an MSS that fits the tunnel (tun)'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l force -d 'Take a virtual address even if another machine answers for it'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -142,11 +147,12 @@ dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l gateway -d 'Address of the director, which all replies pass (nat); may be repeated, once per address family' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l confirm -d 'Revert the change after this time, unless `lvsctl confirm` is run before' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l no-advmss -d 'Do not make the default routes announce an MSS that fits the tunnel (tun)'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l force -d 'Take a virtual address even if another machine answers for it'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -157,11 +163,12 @@ dr\t'Direct routing'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l vip -d 'Virtual address that clients connect to; may be repeated' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l device -d 'Interface that faces the clients (director) or the director (real server); by default the one whose subnet holds the virtual address, or the gateway' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l gateway -d 'Address of the director, which all replies pass (nat); may be repeated, once per address family' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l confirm -d 'Revert the change after this time, unless `lvsctl confirm` is run before' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l no-advmss -d 'Do not make the default routes announce an MSS that fits the tunnel (tun)'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l force -d 'Take a virtual address even if another machine answers for it'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -177,6 +184,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l allow -d 'Permit
 edit\t'Change a value'
 quiesce\t'Set the weight of a real server to 0, and nothing else: no new connections'
 delete\t'Remove something'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l confirm -d 'Revert the change after this time, unless `lvsctl confirm` is run before' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
@@ -184,7 +192,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l keep-weights -d 
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l exclusive -d 'Remove every service and destination that is not in the file'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l cut -d 'Delete real servers that the file no longer has although they have connections, and reset these; with --drain, at the end of that time'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l reorder -d 'Put the destinations into the order of the file where the scheduler depends on it (sh, dh, mh, lblc, lblcr, fo, ovf); new connections of some clients go to another real server'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l force -d 'Take a virtual address even if another machine answers for it'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -207,9 +215,11 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l dry-run -d 'Print
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l confirm -d 'Revert the change after this time, unless `lvsctl confirm` is run before' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -263,6 +273,15 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand validate" -l dry-run -d 'P
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand validate" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand validate" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand validate" -s h -l help -d 'Print help'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand confirm" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand confirm" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand confirm" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand confirm" -l revert -d 'Revert the change now'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand confirm" -l watch -d 'Wait for the end of the time, and revert the change then'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand confirm" -l dry-run -d 'Print the steps as shell commands; change nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand confirm" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand confirm" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand confirm" -s h -l help -d 'Print help'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l role -d 'Role of this machine; by default found by its addresses, at every boot again' -r -f -a "director\t'Forwards connections'
 real-server\t'Answers them'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand install" -l root -d 'Write below this directory' -r -f -a "(__fish_complete_directories)"
@@ -312,21 +331,22 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l dry-run -d 'P
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -s h -l help -d 'Print help'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help" -f -a "director" -d 'Manage the role of director, to which clients connect and which forwards their connections'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help" -f -a "real-server" -d 'Manage the role of real server, which answers the connections'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help" -f -a "apply" -d 'Make this machine match a cluster file, or its table the output of `ipvsadm -S`'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help" -f -a "diff" -d 'Print what `apply` would change; exit 0 if in sync, 2 if it differs'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help" -f -a "down" -d 'Revert what `apply` changed'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help" -f -a "status" -d 'Compare this machine with a cluster file, or with everything that lvsctl set here; exit 0 if in sync, 2 if it differs'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help" -f -a "drain" -d 'Give a real server no new connections, and wait until those that it has have ended; exit 2 if some have not'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help" -f -a "resume" -d 'Give a real server that was drained its previous weight again'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help" -f -a "metrics" -d 'Print the table and its counters for Prometheus'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help" -f -a "validate" -d 'Check a file as far as that is possible without the machine; exit 0 if it is valid, 1 if not'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help" -f -a "install" -d 'Write a systemd unit and drop-ins that apply a cluster file at every boot'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help" -f -a "uninstall" -d 'Remove what `install` wrote'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help" -f -a "doctor" -d 'Report what is wrong with this machine, why, and how to fix it; exit 0 if nothing, 1 with failures, 2 with warnings only, 3 if something could not be read'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help" -f -a "snapshot" -d 'Write all facts that the doctor reads to a file, for `doctor --from`'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate install uninstall doctor snapshot help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help" -f -a "director" -d 'Manage the role of director, to which clients connect and which forwards their connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help" -f -a "real-server" -d 'Manage the role of real server, which answers the connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help" -f -a "apply" -d 'Make this machine match a cluster file, or its table the output of `ipvsadm -S`'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help" -f -a "diff" -d 'Print what `apply` would change; exit 0 if in sync, 2 if it differs'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help" -f -a "down" -d 'Revert what `apply` changed'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help" -f -a "status" -d 'Compare this machine with a cluster file, or with everything that lvsctl set here; exit 0 if in sync, 2 if it differs'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help" -f -a "drain" -d 'Give a real server no new connections, and wait until those that it has have ended; exit 2 if some have not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help" -f -a "resume" -d 'Give a real server that was drained its previous weight again'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help" -f -a "metrics" -d 'Print the table and its counters for Prometheus'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help" -f -a "validate" -d 'Check a file as far as that is possible without the machine; exit 0 if it is valid, 1 if not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help" -f -a "confirm" -d 'Keep the change that waits to be confirmed; see --confirm'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help" -f -a "install" -d 'Write a systemd unit and drop-ins that apply a cluster file at every boot'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help" -f -a "uninstall" -d 'Remove what `install` wrote'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help" -f -a "doctor" -d 'Report what is wrong with this machine, why, and how to fix it; exit 0 if nothing, 1 with failures, 2 with warnings only, 3 if something could not be read'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help" -f -a "snapshot" -d 'Write all facts that the doctor reads to a file, for `doctor --from`'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume metrics validate confirm install uninstall doctor snapshot help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "up" -d 'Make this machine the director of the services'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "down" -d 'Revert that; without --service, for every service of the addresses'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "status" -d 'Compare actual and desired state; exit 0 if in sync, 2 if they differ'

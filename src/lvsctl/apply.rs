@@ -27,7 +27,7 @@ pub(super) fn run(
     match command {
         FileCommand::Apply { flags, change } => apply(flags, &options.with(change), output),
         FileCommand::Diff(flags) => diff(flags, options, output),
-        FileCommand::Down { cluster } => down(cluster, options, output),
+        FileCommand::Down { cluster, change } => down(cluster, &options.with(change), output),
         FileCommand::Status { file: Some(file), role } => status(file, *role, options, output),
         FileCommand::Status { file: None, .. } => status_of_all(options, output),
     }

@@ -56,7 +56,11 @@ pub(super) struct Options {
 /// Options of every command that changes the machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub(super) struct ChangeFlags {
-    /// Take a virtual address even if another machine answers for it.
+    /// Revert the change after this time, unless `lvsctl confirm` is run before.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86400))]
+    pub(super) confirm: Option<u32>,
+    /// Take a virtual address even if another machine answers for it, and change the route to the peer
+    /// of this ssh session without --confirm.
     #[arg(long)]
     pub(super) force: bool,
 }
@@ -85,6 +89,8 @@ pub(super) enum Command {
         /// Cluster file, or `ipvsadm -S` output; - for standard input.
         file: PathBuf,
     },
+    /// Keep the change that waits to be confirmed; see --confirm.
+    Confirm(ConfirmFlags),
     /// Write a systemd unit and drop-ins that apply a cluster file at every boot.
     Install(InstallFlags),
     /// Remove what `install` wrote.
@@ -125,6 +131,8 @@ pub(super) enum FileCommand {
         /// Name of the cluster, which needs no file; or cluster file, or `ipvsadm -S` output.
         #[arg(value_name = "NAME|FILE")]
         cluster: PathBuf,
+        #[command(flatten)]
+        change: ChangeFlags,
     },
     /// Compare this machine with a cluster file, or with everything that lvsctl set here; exit 0 if
     /// in sync, 2 if it differs.
@@ -223,6 +231,16 @@ pub(super) struct MetricsFlags {
     /// Replace this file at once, for the textfile collector of node_exporter.
     #[arg(long, value_name = "FILE", conflicts_with = "listen")]
     pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConfirmFlags {
+    /// Revert the change now.
+    #[arg(long)]
+    pub(super) revert: bool,
+    /// Wait for the end of the time, and revert the change then.
+    #[arg(long, hide = true, conflicts_with = "revert")]
+    pub(super) watch: bool,
 }
 
 #[derive(Debug, Args)]

@@ -54,6 +54,17 @@ pub(crate) enum Error {
          was changed; --force does not ask"
     )]
     Probe { device: InterfaceName, source: io::Error },
+    #[error(
+        "a change waits to be confirmed, or is reverted in {seconds} seconds: run lvsctl confirm first"
+    )]
+    Unconfirmed { seconds: u64 },
+    #[error("cannot start the process that waits for the confirmation: {0}. Nothing was changed")]
+    Watcher(io::Error),
+    #[error(
+        "this may cut the ssh session from {peer}: {step}\nNothing was changed. Add --confirm SECONDS, \
+         which reverts it unless you run `lvsctl confirm` in time, or --force"
+    )]
+    CutsSession { peer: IpAddr, step: String },
     #[error("{0}")]
     Run(FailedRun),
     #[error("cannot {action} {}: {}", path.display(), reason(source))]

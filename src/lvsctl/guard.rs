@@ -1,12 +1,17 @@
 //! What happens around a change of this machine: other machines are asked whether they have a virtual
-//! address, and learn that this one has it now.
+//! address, and learn that this one has it now; whoever makes it over ssh is not cut off unasked.
 
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use super::Error;
-use super::arguments::Options;
-use crate::host::machine::Machine;
-use crate::host::{Patience, announce, neighbours_with};
+use super::arguments::{ChangeFlags, Options};
+use super::confirm::Unconfirmed;
+use super::remote::RemoteSession;
+use super::report::FailedRun;
+use crate::engine::{Change, System};
+use crate::host::machine::{Key, Machine, Value};
+use crate::host::{Patience, neighbours_with};
 use crate::policy::{DesiredItem, Takeover, takeovers};
 
 /// RFC 5227 waits for seconds between probes; on the network of a director a neighbour answers within
@@ -14,13 +19,35 @@ use crate::policy::{DesiredItem, Takeover, takeovers};
 const PATIENCE: Patience = Patience { probes: 3, wait: Duration::from_millis(100) };
 
 /// A change that is about to be made.
+#[derive(Default)]
 pub(super) struct Guard {
     takeovers: Vec<Takeover>,
+    unconfirmed: Option<Unconfirmed>,
 }
 
 impl Guard {
-    /// Refuses a change that would harm others.
+    /// A change that affects the route to the peer of this ssh session is announced; on a terminal it
+    /// needs a way back, or the order to make it nevertheless.
+    pub(super) fn of_session(
+        options: &Options,
+        machine: &Machine,
+        remote: RemoteSession,
+        steps: &[Change<Key, Value>],
+    ) -> Result<Self, Error> {
+        let state = machine.state()?;
+        let Some(step) = remote.affected_by(steps, &state) else { return Ok(Self::default()) };
+        let (peer, step) = (remote.peer, Machine::command(step));
+        let ChangeFlags { confirm, force } = options.change;
+        if confirm.is_none() && !force && io::stdin().is_terminal() {
+            return Err(Error::CutsSession { peer, step });
+        }
+        let _ = writeln!(io::stderr(), "lvsctl: this may cut the ssh session from {peer}: {step}");
+        Ok(Self::default())
+    }
+
+    /// Refuses a change that would harm others, and prepares the way back with `--confirm`.
     pub(super) fn before(
+        self,
         options: &Options,
         machine: &mut Machine,
         desired: &[DesiredItem],
@@ -29,15 +56,25 @@ impl Guard {
         if !options.change.force {
             refuse_duplicates(&takeovers)?;
         }
-        Ok(Self { takeovers })
+        let unconfirmed =
+            options.change.confirm.map(|seconds| Unconfirmed::prepare(options, seconds));
+        Ok(Self { takeovers, unconfirmed: unconfirmed.transpose()? })
     }
 
-    /// The change was made.
-    pub(super) fn after(self) {
-        let addresses: Vec<_> = self.takeovers.iter().map(|it| (it.vip, it.wire)).collect();
-        if let Err(error) = announce(&addresses) {
-            tracing::warn!("cannot announce the virtual addresses: {error}");
+    /// The run failed, and rolled back what it could.
+    pub(super) fn failed(self, error: Error) -> Error {
+        let is_rolled_back =
+            matches!(&error, Error::Run(FailedRun { failure, .. }) if failure.stuck.is_empty());
+        match self.unconfirmed.map(|it| it.end(!is_rolled_back)) {
+            Some(Err(other)) => other,
+            _ => error,
         }
+    }
+
+    /// The changes were made.
+    pub(super) fn after(self, steps: &[Change<Key, Value>]) -> Result<(), Error> {
+        Takeover::announce(&self.takeovers);
+        self.unconfirmed.map_or(Ok(()), |it| it.end(!steps.is_empty()))
     }
 }
 

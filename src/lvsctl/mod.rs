@@ -6,6 +6,7 @@
 mod apply;
 mod arguments;
 mod caller;
+mod confirm;
 mod connections;
 mod departing;
 mod doctor;
@@ -21,6 +22,7 @@ mod metrics;
 mod order;
 mod progress;
 mod remark;
+mod remote;
 mod report;
 mod role;
 mod runner;
@@ -120,6 +122,7 @@ fn execute(arguments: Arguments, output: &mut dyn Write) -> Result<u8, Error> {
         Command::Resume(flags) => drain::resume(&flags, &options, output),
         Command::Validate { file } => validate::run(&file, &options, output),
         Command::Metrics(flags) => metrics::run(&flags, output),
+        Command::Confirm(flags) => confirm::run(&flags, &options, output),
         Command::Install(flags) => install::install(&flags, &options, output),
         Command::Uninstall(flags) => install::uninstall(&flags, &options, output),
         Command::Doctor(flags) => doctor::run(&flags, &options, output),

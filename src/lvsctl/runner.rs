@@ -3,15 +3,16 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::arguments::Options;
 use super::guard::Guard;
 use super::progress::Progress;
+use super::remote::RemoteSession;
 use super::report::Direction;
 use super::values::Kind;
-use super::{Error, drained, interrupt};
+use super::{Error, confirm, drained, interrupt};
 use crate::engine::{
     Change, Damage, DryRun, Engine, Failure, JournalError, JournalFile, Lock, Report, System,
     Watcher,
@@ -37,6 +38,15 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn open(options: &Options) -> Result<Self, Error> {
+        let mut session = Self::open_unsettled(options)?;
+        if !session.is_dry() {
+            confirm::settle(&mut session, options)?;
+        }
+        Ok(session)
+    }
+
+    /// A session in which an earlier change may still have to be confirmed.
+    pub(super) fn open_unsettled(options: &Options) -> Result<Self, Error> {
         let machine = Machine::new()?;
         let (machine, journal, lock) = match options.dry_run {
             true => (machine.read_only(), journal(&options.state_dir)?, None),
@@ -111,14 +121,25 @@ impl Session {
                 return Ok(planned);
             }
         }
-        let guard = Guard::before(&self.options, &mut self.machine, &desired)?;
-        let report = self.watch(output, |engine| execute(engine, direction, &covers, &desired))?;
+        let guard = match RemoteSession::current(&self.options) {
+            None => Guard::default(),
+            Some(remote) => {
+                let planned = self.plan(direction, &covers, &desired)?;
+                Guard::of_session(&self.options, &self.machine, remote, &planned.steps)?
+            }
+        };
+        let guard = guard.before(&self.options, &mut self.machine, &desired)?;
+        let outcome = self.watch(output, |engine| execute(engine, direction, &covers, &desired));
+        let report = match outcome {
+            Ok(report) => report,
+            Err(error) => return Err(guard.failed(error)),
+        };
         let (owners, rest) = drained::orphaned(&mut self.machine, &self.journal)?;
         if !owners.is_empty() {
             let covers = |owner: &Owner| owners.contains(owner);
             self.watch(None, |engine| execute(engine, Direction::Up, &covers, &rest))?;
         }
-        guard.after();
+        guard.after(&report.steps)?;
         Ok(report)
     }
 
@@ -196,17 +217,30 @@ pub(super) fn journal(directory: &Path) -> Result<MachineJournal, Error> {
 /// shows. The kernel reuses that number after the namespace has ended; the epoch distinguishes the
 /// two.
 fn load(directory: &Path) -> Result<MachineJournal, Error> {
-    const NAMESPACE: &str = "/proc/thread-self/ns/net";
-    const BOOT: &str = "/proc/sys/kernel/random/boot_id";
-    let unreadable = |path| move |source| Error::Identity { path, source };
-    let namespace = fs::metadata(NAMESPACE).map_err(unreadable(NAMESPACE))?;
-    let boot = fs::read_to_string(BOOT).map_err(unreadable(BOOT))?;
-    let epoch = match namespace_cookie().map_err(Error::Cookie)? {
-        Some(cookie) => format!("boot {} namespace {cookie}", boot.trim()),
-        None => format!("boot {}", boot.trim()),
-    };
-    let path = directory.join(format!("net-{}.journal", namespace.ino()));
+    let JournalPlace { path, epoch } = JournalPlace::new(directory)?;
     Ok(JournalFile::load(path, epoch)?)
+}
+
+/// Where the journal of the network namespace of this thread is.
+pub(super) struct JournalPlace {
+    pub(super) path: PathBuf,
+    pub(super) epoch: String,
+}
+
+impl JournalPlace {
+    pub(super) fn new(directory: &Path) -> Result<Self, Error> {
+        const NAMESPACE: &str = "/proc/thread-self/ns/net";
+        const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+        let unreadable = |path| move |source| Error::Identity { path, source };
+        let namespace = fs::metadata(NAMESPACE).map_err(unreadable(NAMESPACE))?;
+        let boot = fs::read_to_string(BOOT).map_err(unreadable(BOOT))?;
+        let epoch = match namespace_cookie().map_err(Error::Cookie)? {
+            Some(cookie) => format!("boot {} namespace {cookie}", boot.trim()),
+            None => format!("boot {}", boot.trim()),
+        };
+        let path = directory.join(format!("net-{}.journal", namespace.ino()));
+        Ok(Self { path, epoch })
+    }
 }
 
 /// With a damaged journal, previous values would be lost for good.

@@ -17,6 +17,16 @@ pub(crate) struct Takeover {
     pub(crate) wire: Wire,
 }
 
+impl Takeover {
+    /// Tells the neighbours that the addresses are here now.
+    pub(crate) fn announce(taken: &[Self]) {
+        let addresses: Vec<_> = taken.iter().map(|it| (it.vip, it.wire)).collect();
+        if let Err(error) = host::announce(&addresses) {
+            tracing::warn!("cannot announce the virtual addresses: {error}");
+        }
+    }
+}
+
 /// Whether an item is the virtual address of a director, or the route to it.
 pub(super) fn assigns_vip(item: &DesiredItem) -> bool {
     let Some(owner) = item.owner.address().filter(|owner| owner.role == Role::Director) else {

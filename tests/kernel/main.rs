@@ -8,6 +8,7 @@ mod support;
 mod bonding;
 mod client;
 mod cluster_file;
+mod confirm;
 mod copied_scripts;
 mod destination_order;
 mod direct_routing;
