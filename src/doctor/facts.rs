@@ -66,7 +66,7 @@ pub(crate) struct Kernel {
     pub(crate) parts: Option<Vec<String>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Table {
     pub(crate) connection_buckets: u32,
     pub(crate) timeouts: Timeouts,

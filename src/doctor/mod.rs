@@ -19,7 +19,7 @@ pub(crate) use check::position;
 pub use check::{CHECKS, Check};
 pub(crate) use expectation::{DesiredEntry, DesiredState, Expectation};
 pub use facts::Facts;
-pub(crate) use facts::{JournalEntry, Unread};
+pub(crate) use facts::{JournalEntry, ServiceState, Table, Unread};
 pub use finding::Severity;
 pub(crate) use finding::{Finding, Step};
 pub(crate) use symptom::{Movement, Symptom, moved};

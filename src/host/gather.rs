@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::state::{FouPort, Link, State};
-use super::{Error, Sysctl, fou};
+use super::{Error, IPVS_PARAMETERS, SYNC_THRESHOLD, Sysctl, fou};
 use crate::trace::{self, Traced};
 use lvs::ipvs::AddressFamily;
 use lvs::netlink::{Connection, Socket};
@@ -58,18 +58,6 @@ const OF_INTERFACES: [&str; 7] = [
 /// IPv6 parameters of each interface.
 const OF_INTERFACES_IPV6: [&str; 2] = ["accept_ra", "accept_redirects"];
 
-/// Parameters of IPVS in this network namespace (`ipvs-sysctl`).
-const OF_IPVS: [&str; 8] = [
-    "backup_only",
-    "drop_entry",
-    "drop_packet",
-    "expire_nodest_conn",
-    "expire_quiescent_template",
-    "pmtu_disc",
-    "secure_tcp",
-    "sync_version",
-];
-
 fn sysctls(links: &[Link]) -> Result<BTreeMap<String, String>, Error> {
     let mut desired: Vec<Sysctl> =
         [AddressFamily::Ipv4, AddressFamily::Ipv6].map(Sysctl::forwarding).into();
@@ -81,7 +69,8 @@ fn sysctls(links: &[Link]) -> Result<BTreeMap<String, String>, Error> {
         desired.extend(links.iter().map(|link| Sysctl::of_interface_ipv6(&link.name, parameter)));
     }
     desired.push(Sysctl::of_default("rp_filter"));
-    desired.extend(OF_IPVS.map(Sysctl::of_ipvs));
+    desired.extend(IPVS_PARAMETERS.map(|it| Sysctl::of_ipvs(it.name)));
+    desired.push(Sysctl::of_ipvs(SYNC_THRESHOLD));
     let mut values = BTreeMap::new();
     for sysctl in desired {
         if let Some(value) = sysctl.read()? {

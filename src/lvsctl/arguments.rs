@@ -82,6 +82,8 @@ pub(super) enum Command {
     Drain(DrainFlags),
     /// Give a real server that was drained its previous weight again.
     Resume(ResumeFlags),
+    /// Compare two directors that are to agree; exit 0 if they do, 2 if not.
+    Compare(CompareFlags),
     /// Print the table and its counters for Prometheus.
     Metrics(MetricsFlags),
     /// Check a file as far as that is possible without the machine; exit 0 if it is valid, 1 if not.
@@ -100,7 +102,7 @@ pub(super) enum Command {
     Doctor(DoctorFlags),
     /// Write all facts that the doctor reads to a file, for `doctor --from`.
     Snapshot {
-        /// The file.
+        /// The file; - for standard output.
         file: PathBuf,
     },
 }
@@ -216,6 +218,14 @@ pub(super) struct ResumeFlags {
     /// Raise the weight in steps, over this time.
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(super) over: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompareFlags {
+    /// File written by `lvsctl snapshot` on one director; - for standard input.
+    pub(super) first: PathBuf,
+    /// The same of the other; by default this machine is looked at.
+    pub(super) second: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

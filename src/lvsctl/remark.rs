@@ -71,7 +71,7 @@ impl fmt::Display for Remark {
 /// The clients of a hash bucket, in percent of all.
 const BUCKETS: usize = 256;
 
-struct Share(Moved);
+pub(super) struct Share(pub(super) Moved);
 
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

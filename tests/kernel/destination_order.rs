@@ -79,6 +79,12 @@ fn directors_with_different_histories_agree_after_reorder() {
     let moved = differing(&expected, &real_servers(&grown, 1001));
     assert!((130..=170).contains(&moved), "75 % of 200 clients, but {moved} differ");
 
+    let snapshot = ClusterFile::new("order-snapshot", &fresh.lvsctl_inside("snapshot -").output);
+    let compared = grown.lvsctl_inside(&snapshot.line("compare"));
+    let line = "order of destinations of service udp 192.0.2.10:53 (sh), by which 192 of 256";
+    assert!(compared.status == 2 && compared.output.starts_with(line), "{compared:?}");
+    assert!(compared.output.ends_with("this machine differ in 1 item\n"), "{compared:?}");
+
     // Nothing is changed by looking.
     let planned = grown.lvsctl_inside(&file.line("diff --reorder"));
     assert_eq!((planned.status, planned.output.matches("ipvsadm -d").count()), (2, 3));
@@ -88,6 +94,7 @@ fn directors_with_different_histories_agree_after_reorder() {
     assert_eq!(differing(&expected, &real_servers(&grown, 1002)), 0);
     assert_eq!(grown.lvsctl_inside(&file.line("diff --reorder")).visible(), (0, "", ""));
     assert_eq!(grown.lvsctl_inside(&file.line("status")).status, 0);
+    grown.lvsctl_inside(&snapshot.line("compare")).success();
     for director in [fresh, grown] {
         director.lvsctl_inside(&file.line("down")).success();
         assert_eq!(director.reference("-Sn").success(), "");

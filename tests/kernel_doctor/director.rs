@@ -46,6 +46,12 @@ fn missing_address_and_wrong_port_are_fixed(cluster: &Cluster) {
     let by = "ip link set sync carrier off";
     cluster.breaks_until(&Breakage { id: "H5", host, by, felt: false }, fixed_by);
     host.shell("ipvsadm --stop-daemon master && ip link del sync").success();
+    host.shell("ipvsadm --start-daemon master --mcast-interface eth0").success();
+    for value in ["1 50", "5 50"] {
+        let by = format!("echo {value} >/proc/sys/net/ipv4/vs/sync_threshold");
+        cluster.breaks(&Breakage { id: "H25", host, by: &by, felt: false });
+    }
+    host.shell("ipvsadm --stop-daemon master").success();
     // `ipvsadm` cannot create such a destination.
     host.inside(|| {
         let mut ipvs = Client::connect().unwrap();

@@ -5,6 +5,7 @@ mod arp;
 mod kernel;
 mod operation;
 mod routing;
+mod synchronization;
 mod table;
 mod tunnel;
 
@@ -110,6 +111,7 @@ pub const CHECKS: &[Check] = &[
     check("H18", Advice, Destinations(table::connections_stay_half_open)),
     check("H4", Warning, ClusterFile),
     check("H5", Warning, Many(operation::sync_interface_is_down)),
+    check("H25", Warning, One(synchronization::connections_are_synchronized_late)),
     check("V6", Warning, One(operation::sync_version_lacks_ipv6)),
     check("H24", Warning, ClusterFile),
     check("H3", Warning, One(operation::drained_server_keeps_clients)),

@@ -127,6 +127,8 @@ pub(super) fn udp_timeout_is_long(context: &Context<'_>) -> Option<Fault> {
 const CROWDED: u64 = 2;
 
 pub(super) fn connection_table_is_small(context: &Context<'_>) -> Option<Fault> {
+    // Where this parameter exists, the table grows by itself.
+    context.network().sysctl(&Sysctl::of_ipvs("conn_lfactor")).is_none().then_some(())?;
     let buckets = u64::from(context.facts.table.as_ref()?.connection_buckets);
     let count = |active, inactive, persistent| {
         u64::from(active) + u64::from(inactive) + u64::from(persistent)

@@ -4,7 +4,7 @@ mod fix;
 mod report;
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -62,12 +62,17 @@ pub(super) fn snapshot(
     let failed = Error::file("write", path);
     let mut text = serde_json::to_vec_pretty(&facts).map_err(|error| failed(error.into()))?;
     text.push(b'\n');
+    if path == Path::new("-") {
+        // What could not be read is in it.
+        output.write_all(&text)?;
+        return Ok(if facts.unread.is_empty() { 0 } else { 3 });
+    }
     File::create(path).and_then(|mut file| file.write_all(&text)).map_err(failed)?;
     report::unread(output, &facts.unread)?;
     Ok(if facts.unread.is_empty() { 0 } else { 3 })
 }
 
-fn facts(options: &Options) -> Facts {
+pub(super) fn facts(options: &Options) -> Facts {
     let mut journalled = Vec::new();
     let journal = runner::journal(&options.state_dir).and_then(|journal| {
         journalled = journal.entries().map(journalled_fact).collect();
@@ -98,9 +103,12 @@ fn journalled_fact(entry: &Entry<Key, Value, Owner>) -> JournalEntry {
 /// The longest snapshot that is read, in bytes.
 const MAX_SNAPSHOT: u64 = 256 << 20;
 
-fn read_snapshot(path: &Path) -> Result<Facts, Error> {
+pub(super) fn read_snapshot(path: &Path) -> Result<Facts, Error> {
     let mut text = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_SNAPSHOT).read_to_end(&mut text));
+    let read = match path == Path::new("-") {
+        true => io::stdin().take(MAX_SNAPSHOT).read_to_end(&mut text),
+        false => File::open(path).and_then(|file| file.take(MAX_SNAPSHOT).read_to_end(&mut text)),
+    };
     read.map_err(Error::file("read", path))?;
     let invalid = |reason: String| Error::Snapshot { path: path.to_owned(), reason };
     let value: serde_json::Value =
