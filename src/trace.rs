@@ -7,12 +7,8 @@ use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd;
-use std::task::{Context, Poll, ready};
 
 use lvs::netlink::{Error, Socket, Transport};
-use netlink_packet_core::NetlinkMessage;
-use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::sys::{self, AsyncSocket, SocketAddr, TokioSocket};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Metadata, Subscriber, span};
@@ -108,9 +104,9 @@ pub(crate) fn socket_of_other_family() -> Result<Traced<Socket>, Error> {
     Ok(Traced { transport: Socket::new()?, describe: hex })
 }
 
-/// Opens a traced socket for route netlink.
-pub(crate) fn route_socket() -> Result<Traced<Socket>, Error> {
-    Ok(Traced { transport: Socket::route()?, describe: route })
+/// Opens a traced socket for route netlink, whose datagrams `describe` makes lines of.
+pub(crate) fn route_socket(describe: fn(&[u8]) -> Vec<String>) -> Result<Traced<Socket>, Error> {
+    Ok(Traced { transport: Socket::route()?, describe })
 }
 
 impl<T: Transport> Transport for Traced<T> {
@@ -150,87 +146,6 @@ fn hex(datagram: &[u8]) -> Vec<String> {
     let shown = datagram.iter().take(LONGEST_LINE / 2);
     let hex: String = shown.map(|byte| format!("{byte:02x}")).collect();
     vec![format!("{} bytes: {hex}", datagram.len())]
-}
-
-/// The messages of a route netlink datagram, up to the first that cannot be read.
-fn route(mut datagram: &[u8]) -> Vec<String> {
-    let mut lines = Vec::new();
-    while let Ok(message) = NetlinkMessage::<RouteNetlinkMessage>::deserialize(datagram) {
-        let header = message.header;
-        let mut line = format!("seq {} {:?}", header.sequence_number, message.payload);
-        line.truncate(
-            (0..=LONGEST_LINE).rev().find(|end| line.is_char_boundary(*end)).unwrap_or(0),
-        );
-        lines.push(line);
-        let length = (header.length as usize).next_multiple_of(4).max(1);
-        datagram = datagram.get(length..).unwrap_or_default();
-    }
-    lines
-}
-
-/// A route netlink socket for rtnetlink that traces every datagram.
-pub(crate) struct RouteSocket(TokioSocket);
-
-impl AsyncSocket for RouteSocket {
-    fn socket_ref(&self) -> &sys::Socket {
-        self.0.socket_ref()
-    }
-
-    fn socket_mut(&mut self) -> &mut sys::Socket {
-        self.0.socket_mut()
-    }
-
-    fn new(protocol: isize) -> io::Result<Self> {
-        TokioSocket::new(protocol).map(Self)
-    }
-
-    fn poll_send(&self, context: &mut Context<'_>, datagram: &[u8]) -> Poll<io::Result<usize>> {
-        let outcome = ready!(self.0.poll_send(context, datagram));
-        sent(datagram, route);
-        Poll::Ready(outcome)
-    }
-
-    fn poll_send_to(
-        &self,
-        context: &mut Context<'_>,
-        datagram: &[u8],
-        to: &SocketAddr,
-    ) -> Poll<io::Result<usize>> {
-        let outcome = ready!(self.0.poll_send_to(context, datagram, to));
-        sent(datagram, route);
-        Poll::Ready(outcome)
-    }
-
-    fn poll_recv<B: bytes::BufMut>(
-        &self,
-        context: &mut Context<'_>,
-        buffer: &mut B,
-    ) -> Poll<io::Result<()>> {
-        self.poll_recv_from(context, buffer).map_ok(|_| ())
-    }
-
-    fn poll_recv_from<B: bytes::BufMut>(
-        &self,
-        context: &mut Context<'_>,
-        buffer: &mut B,
-    ) -> Poll<io::Result<SocketAddr>> {
-        if !tracing::enabled!(target: NETLINK, Level::TRACE) {
-            return self.0.poll_recv_from(context, buffer);
-        }
-        // A `BufMut` cannot be read back.
-        let (datagram, from) = ready!(self.poll_recv_from_full(context))?;
-        buffer.put_slice(&datagram);
-        Poll::Ready(Ok(from))
-    }
-
-    fn poll_recv_from_full(
-        &self,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<(Vec<u8>, SocketAddr)>> {
-        let datagram = ready!(self.0.poll_recv_from_full(context))?;
-        received(&datagram.0, route);
-        Poll::Ready(Ok(datagram))
-    }
 }
 
 #[cfg(test)]
@@ -280,13 +195,5 @@ mod tests {
     fn control_characters_are_escaped() {
         let text = traced(LevelFilter::DEBUG, || tracing::debug!(target: "t", "a\u{1b}[2Jb\n"));
         assert_eq!(text, "t: a\\u{1b}[2Jb\\n\n");
-    }
-
-    #[test]
-    fn damaged_route_datagram_ends_the_lines() {
-        for length in 0..40 {
-            assert!(route(&vec![0xff; length]).is_empty());
-            assert!(route(&vec![0; length]).is_empty());
-        }
     }
 }

@@ -59,7 +59,7 @@ pub(crate) struct DesiredEntry {
 
 /// The fallback interfaces of the tunnel drivers: they decapsulate packets from any peer.
 pub(super) fn is_fallback_tunnel(device: &InterfaceName) -> bool {
-    ["tunl0", "ip6tnl0", "sit0", "gre0"].contains(&device.as_str())
+    host::is_fallback_tunnel(device.as_str())
 }
 
 impl Expectation {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::state::{FouPort, Link, State};
+use super::state::{FouPort, Link, State, describe};
 use super::{Error, IPVS_PARAMETERS, SYNC_THRESHOLD, Sysctl, fou};
 use crate::trace::{self, Traced};
 use lvs::ipvs::AddressFamily;
@@ -28,7 +28,7 @@ impl State {
 }
 
 fn connection() -> Result<Connection<Traced<Socket>>, Error> {
-    let opened = trace::route_socket().map(Connection::new);
+    let opened = trace::route_socket(describe).map(Connection::new);
     opened.map_err(|error| Error::generic("opening route netlink".to_owned(), error))
 }
 

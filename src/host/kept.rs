@@ -6,9 +6,12 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::net::IpAddr;
 
-use super::state::{Address, AddressFlags, NextHop, Protocol, Route, Scope};
-use super::state::{append, attributes, hexadecimal};
+use super::state::{
+    Address, AddressFlags, Interface, NextHop, Protocol, Route, RouteKind, Scope, append,
+    attributes, hexadecimal,
+};
 use super::{InterfaceName, Key};
 use lvs::ipvs::AddressFamily;
 
@@ -30,7 +33,8 @@ impl Kept {
         let (head, digits) = value.rsplit_once(MESSAGE)?;
         let message = hexadecimal::bytes(digits)?;
         let names = head.rsplit_once(NAMES).and_then(|(_, names)| read_names(names));
-        Some(Self { names: names.unwrap_or_default(), message })
+        let names = names.or_else(|| name_in_words(head, &message)).unwrap_or_default();
+        Some(Self { names, message })
     }
 
     fn text(&self, words: &str) -> String {
@@ -48,6 +52,15 @@ fn read_names(text: &str) -> Option<Vec<(u32, InterfaceName)>> {
         Some((index.parse().ok()?, name.parse().ok()?))
     };
     text.split(',').map(name).collect()
+}
+
+/// Journals of releases before 0.3 have the name in the words only.
+fn name_in_words(words: &str, message: &[u8]) -> Option<Vec<(u32, InterfaceName)>> {
+    let mut words = words.split(' ').skip_while(|word| *word != "dev");
+    let name = words.nth(1)?.parse().ok()?;
+    let mut own = attributes(message.get(ROUTE_HEADER..)?);
+    let (_, index) = own.find(|(kind, _)| *kind == libc::RTA_OIF)?;
+    Some(vec![(u32::from_ne_bytes(*index.first_chunk()?), name)])
 }
 
 /// The words of a value without the message: `ip` syntax.
@@ -98,14 +111,10 @@ fn route_message(route: &Route, dropped: &[u16]) -> Vec<u8> {
     let flags = if onlink && route.hops.len() == 1 { ONLINK } else { 0 };
     message.splice(FLAGS.., flags.to_ne_bytes());
     let is_kept = |kind: u16| {
-        // What the object says may not be said twice.
-        let of_object = matches!(
-            kind,
-            libc::RTA_OIF | libc::RTA_GATEWAY | libc::RTA_MULTIPATH | VIA | ENCAPSULATION..=22
-        );
         kind != libc::RTA_CACHEINFO
             && !dropped.contains(&kind)
-            && !(of_object && route.nexthop_object.is_some())
+            // What the object says may not be said twice.
+            && !(is_of_object(kind) && route.nexthop_object.is_some())
     };
     let mut own: Vec<_> = attributes(rest).filter(|(kind, _)| is_kept(*kind)).collect();
     own.sort_by_key(|(kind, _)| *kind);
@@ -131,7 +140,22 @@ fn each_hop(mut bytes: &mut [u8], mut visit: impl FnMut(&mut [u8; 8])) {
 }
 
 const VIA: u16 = 18;
-const ENCAPSULATION: u16 = 21;
+const ENCAPSULATION_KIND: u16 = 21;
+const ENCAPSULATION: u16 = 22;
+const NEXTHOP_OBJECT: u16 = 30;
+
+/// Whether a nexthop object says what the attribute says.
+const fn is_of_object(kind: u16) -> bool {
+    matches!(
+        kind,
+        libc::RTA_OIF
+            | libc::RTA_GATEWAY
+            | libc::RTA_MULTIPATH
+            | VIA
+            | ENCAPSULATION_KIND
+            | ENCAPSULATION
+    )
+}
 
 /// The value of a [`Key::FullRoute`]: without the interface, and without the table in the header.
 pub(super) fn route(route: &Route) -> Option<String> {
@@ -153,6 +177,9 @@ pub(super) fn default_route(route: &Route) -> String {
         return plain;
     }
     let mut words: Vec<String> = Vec::new();
+    if route.kind != RouteKind::Unicast {
+        words.push(route.kind.to_string());
+    }
     if let Some(object) = route.nexthop_object {
         words.push(format!("nhid {object}"));
     } else if let [hop] = &route.hops[..] {
@@ -300,4 +327,182 @@ fn address_words(address: &Address) -> String {
         }
     }
     words
+}
+
+/// Whether a value contains a message.
+pub(super) fn has_message(value: &str) -> bool {
+    Kept::parse(value).is_some()
+}
+
+/// The message that adds an address with the attributes of its value to an interface. `None` if the
+/// value has no message, or its lifetime has ended.
+pub(super) fn address_to_add(value: &str, index: u32) -> Option<Vec<u8>> {
+    let kept = Kept::parse(value)?;
+    let (header, rest) = kept.message.split_at_checked(ADDRESS_HEADER)?;
+    let mut message = header.to_vec();
+    message.splice(4.., index.to_ne_bytes());
+    let now = uptime();
+    for (kind, value) in attributes(rest) {
+        let lifetime = |at: usize| Some(u32::from_ne_bytes(*value.get(at..)?.first_chunk()?));
+        match (kind, lifetime(0).zip(lifetime(4))) {
+            (LIFETIME, Some((_, valid))) if ends(valid) && valid <= now => return None,
+            (LIFETIME, Some((preferred, valid))) => {
+                let rest = |end| if ends(end) { end.saturating_sub(now) } else { end };
+                let times = [rest(preferred), rest(valid), 0, 0].map(u32::to_ne_bytes);
+                append(&mut message, kind, times.as_flattened());
+            }
+            _ => append(&mut message, kind, value),
+        }
+    }
+    Some(message)
+}
+
+/// Whether a lifetime is neither over nor without end.
+const fn ends(lifetime: u32) -> bool {
+    lifetime != 0 && lifetime != FOREVER
+}
+
+/// The value of the same address on another interface, whose name becomes the start of the label.
+/// `None` if the value has no message.
+pub(crate) fn relabel_address(
+    value: &str,
+    from: &InterfaceName,
+    to: &InterfaceName,
+) -> Option<String> {
+    let kept = Kept::parse(value)?;
+    let (header, rest) = kept.message.split_at_checked(ADDRESS_HEADER)?;
+    let mut message = header.to_vec();
+    for (kind, value) in attributes(rest) {
+        match renamed_label(value, from, to).filter(|_| kind == libc::IFA_LABEL) {
+            Some(label) => append(&mut message, kind, &[label.as_bytes(), &[0]].concat()),
+            None => append(&mut message, kind, value),
+        }
+    }
+    let interface = Interface::from(to.clone());
+    let interfaces = super::state::Interfaces::default();
+    let mut moved = Address::parse(&message, &interfaces).ok()??;
+    moved.interface = interface;
+    Some(Kept { names: Vec::new(), message }.text(&address_words(&moved)))
+}
+
+fn renamed_label(label: &[u8], from: &InterfaceName, to: &InterfaceName) -> Option<String> {
+    let label = std::str::from_utf8(label.strip_suffix(&[0])?).ok()?;
+    let rest = label.strip_prefix(from.as_str())?;
+    if !rest.is_empty() && !rest.starts_with(':') {
+        return None;
+    }
+    // A label may be as long as a name (`IFNAMSIZ`, linux/if.h).
+    let labelled = format!("{to}{rest}");
+    Some(if labelled.len() < libc::IFNAMSIZ { labelled } else { to.to_string() })
+}
+
+/// The message that adds a route by its value through an interface, and whether it names a source
+/// address. `None` if the value has no message.
+pub(super) fn route_to_add(value: &str, index: u32) -> Option<(Vec<u8>, bool)> {
+    let Kept { mut message, .. } = Kept::parse(value)?;
+    let has_source =
+        attributes(message.get(ROUTE_HEADER..)?).any(|(kind, _)| kind == libc::RTA_PREFSRC);
+    append(&mut message, libc::RTA_OIF, &index.to_ne_bytes());
+    Some((message, has_source))
+}
+
+/// The value of a default route, read.
+pub(super) enum DefaultRoute {
+    Through { gateway: IpAddr, device: InterfaceName },
+    Kept(Kept),
+}
+
+/// Reads the value of a [`Key::DefaultRoute`].
+pub(super) fn default_route_to_put(value: &str) -> Option<DefaultRoute> {
+    if let Some(kept) = Kept::parse(value) {
+        return Some(DefaultRoute::Kept(kept));
+    }
+    let mut words = value.split(' ');
+    match (words.next(), words.next(), words.next(), words.next(), words.next()) {
+        (Some("via"), Some(gateway), Some("dev"), Some(device), None) => {
+            let (gateway, device) = (gateway.parse().ok()?, device.parse().ok()?);
+            Some(DefaultRoute::Through { gateway, device })
+        }
+        _ => None,
+    }
+}
+
+impl Kept {
+    /// The message of a route, each index replaced by the one that its interface has now.
+    pub(super) fn with_indexes<E>(
+        self,
+        index: impl Fn(&Interface) -> Result<u32, E>,
+    ) -> Result<Vec<u8>, E> {
+        let current = |recorded: u32| {
+            let named = self.names.iter().find(|(index, _)| *index == recorded);
+            match named {
+                Some((_, name)) => index(&Interface { index: recorded, name: name.clone() }),
+                None => Ok(recorded),
+            }
+        };
+        let route = self.message.get(ROUTE_HEADER..).unwrap_or_default();
+        let has_object = attributes(route).any(|(kind, _)| kind == NEXTHOP_OBJECT);
+        let mut message = self.message.get(..ROUTE_HEADER).unwrap_or_default().to_vec();
+        for (kind, value) in attributes(route) {
+            match (kind, value.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes))) {
+                // What the object says may not be said twice; earlier releases recorded both.
+                (kind, _) if has_object && is_of_object(kind) => {}
+                (libc::RTA_OIF, Some(recorded)) => {
+                    append(&mut message, kind, &current(recorded)?.to_ne_bytes());
+                }
+                (libc::RTA_MULTIPATH, _) => {
+                    let (mut hops, mut failed) = (value.to_vec(), Ok(()));
+                    each_hop(&mut hops, |hop| {
+                        let [_, _, _, _, a, b, c, d] = *hop;
+                        match current(u32::from_ne_bytes([a, b, c, d])) {
+                            Ok(index) => {
+                                let [a, b, c, d] = index.to_ne_bytes();
+                                let [length, more, flags, weight, ..] = *hop;
+                                *hop = [length, more, flags, weight, a, b, c, d];
+                            }
+                            Err(error) => failed = Err(error),
+                        }
+                    });
+                    failed?;
+                    append(&mut message, kind, &hops);
+                }
+                _ => append(&mut message, kind, value),
+            }
+        }
+        Ok(message)
+    }
+}
+
+/// The words of `ip route` for a value with a message.
+pub(super) fn route_words(value: &str) -> Option<String> {
+    let Kept { names, message } = Kept::parse(value)?;
+    let route = Route::parse(&message, &names.into_iter().collect()).ok()??;
+    Some(route.to_string())
+}
+
+/// The message of a route, as the kernel accepts it.
+pub(super) fn request(route: &Route) -> Vec<u8> {
+    route_message(route, &[])
+}
+
+/// `RTAX_ADVMSS`.
+const ADVMSS: u16 = 8;
+
+/// The message of a route with another MSS.
+pub(super) fn with_mss(route: &Route, mss: Option<u32>) -> Vec<u8> {
+    let mut message = route_message(route, &[libc::RTA_METRICS]);
+    let mut metrics = Vec::new();
+    let own = attributes(route.message.get(ROUTE_HEADER..).unwrap_or_default());
+    for (_, value) in own.filter(|(kind, _)| *kind == libc::RTA_METRICS) {
+        for (metric, value) in attributes(value).filter(|(metric, _)| *metric != ADVMSS) {
+            append(&mut metrics, metric, value);
+        }
+    }
+    if let Some(mss) = mss {
+        append(&mut metrics, ADVMSS, &mss.to_ne_bytes());
+    }
+    if !metrics.is_empty() {
+        append(&mut message, libc::RTA_METRICS, &metrics);
+    }
+    message
 }

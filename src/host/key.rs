@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::link::FALLBACK_TUNNELS;
-use super::{FullRoute, InterfaceName, Sysctl, without_message};
+use super::tunnels::FALLBACK_TUNNELS;
+use super::{FullRoute, InterfaceName, Sysctl, kept, without_message};
 use crate::engine::Change;
 use lvs::ipvs::AddressFamily;
 use lvs::table::quoted;
@@ -188,10 +188,10 @@ impl Key {
                     AddressFamily::Ipv6 => ("ip -6", " metric 1"),
                 };
                 match to {
-                    Some(to) => {
-                        let words = words(without_message(to));
-                        format!("{ip} route replace default {words}{metric}")
-                    }
+                    Some(to) => match kept::route_words(to) {
+                        Some(words) => format!("{ip} route replace {}", self::words(&words)),
+                        None => format!("{ip} route replace default {}{metric}", self::words(to)),
+                    },
                     None => format!("{ip} route del default{metric}"),
                 }
             }
@@ -221,8 +221,9 @@ fn words(value: &str) -> String {
 
 /// The module that makes this interface of that kind.
 fn fallback_module(name: &InterfaceName, kind: Option<&str>) -> Option<&'static str> {
-    let tunnel = |it: &&(&str, &str, &str)| (it.0, Some(it.1)) == (name.as_str(), kind);
-    FALLBACK_TUNNELS.iter().find(tunnel).map(|(.., module)| *module)
+    let mut tunnels = FALLBACK_TUNNELS.iter();
+    let found = tunnels.find(|it| (it.name, Some(it.kind.name())) == (name.as_str(), kind));
+    found.map(|tunnel| tunnel.module)
 }
 
 /// The kernel does not find an address that has a peer without it.

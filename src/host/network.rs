@@ -1,31 +1,43 @@
-//! Synchronous reads and writes of the machine that we run on.
+//! Reads and writes of the machine that we run on, one key at a time.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::AsRawFd;
+use std::thread;
 use std::time::Duration;
 
-use rtnetlink::Handle;
-use rtnetlink::sys::protocols::NETLINK_ROUTE;
-use rtnetlink::sys::{AsyncSocket, Socket};
-use tokio::runtime::{Builder, Runtime};
+use socket2::{Domain, Protocol, Type};
 
-use super::rule::SourceRule;
-use super::{
-    DOWN, Error, InterfaceName, Key, PRESENT, UP, address, fou, full_route, link, link_kind, route,
-    route_mss, rule,
-};
+use super::request::Request;
+use super::state::{Interface, Link, LinkKind, Route, State, describe};
+use super::{DOWN, Error, FullRoute, InterfaceName, Key, PRESENT, UP, fou, kept};
 use crate::engine::Change;
-use crate::trace::RouteSocket;
+use crate::trace::{self, Traced};
+use lvs::ipvs::AddressFamily;
+use lvs::netlink::{Connection, Socket};
 
-/// netlink-proto never answers a request whose reply was lost in a full buffer.
-const SECONDS: u64 = 10;
+/// How often a route is tried whose source address is tentative, and the pause between.
+const ATTEMPTS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(250);
 
-/// This machine, in the network namespace that the process is in.
+/// This machine, in the network namespace in which it was opened.
+///
+/// What was read is kept until something is changed, so that a run dumps each kind of object a few
+/// times, however many keys it reads.
 pub struct Host {
-    runtime: Runtime,
-    pub(super) handle: Handle,
+    connection: Connection<Traced<Socket>>,
+    state: State,
+    read: Read,
+}
+
+/// Which lists of the state are current.
+#[derive(Clone, Copy, Default)]
+struct Read {
+    links: bool,
+    addresses: bool,
+    routes: bool,
+    rules: bool,
 }
 
 impl fmt::Debug for Host {
@@ -41,17 +53,15 @@ impl Host {
     ///
     /// If there is no route netlink.
     pub fn new() -> Result<Self, Error> {
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(Error::Start)?;
-        let entered = runtime.enter();
-        let (mut connection, handle, _) =
-            rtnetlink::new_connection_with_socket::<RouteSocket>().map_err(Error::Start)?;
-        // With strict checking the kernel filters what it dumps. Kernels before 4.20 do not know
-        // it; every dump is filtered here in any case.
-        let _ = connection.socket_mut().socket_mut().set_netlink_get_strict_chk(true);
-        drop(entered);
-        runtime.spawn(connection);
-        Ok(Self { runtime, handle })
+        let opened = trace::route_socket(describe).map(Connection::new);
+        let connection =
+            opened.map_err(|error| Error::generic("opening route netlink".to_owned(), error))?;
+        Ok(Self { connection, state: State::default(), read: Read::default() })
+    }
+
+    /// Forgets what was read.
+    pub fn invalidate(&mut self) {
+        self.read = Read::default();
     }
 
     /// What the kernel changes by itself along with a change, from the actual to the new value.
@@ -60,7 +70,7 @@ impl Host {
     ///
     /// If an actual value cannot be read.
     pub fn side_effects(
-        &self,
+        &mut self,
         change: &Change<Key, String>,
     ) -> Result<Vec<Change<Key, String>>, Error> {
         if let Key::Port(port) = &change.key {
@@ -75,7 +85,9 @@ impl Host {
         if sysctl.side_effects(value, &[]).is_empty() {
             return Ok(Vec::new());
         }
-        let names = self.names()?.into_values().collect::<Vec<_>>();
+        self.read_links()?;
+        let names: Vec<InterfaceName> =
+            self.state.links.iter().map(|link| link.name.clone()).collect();
         let mut changes = Vec::new();
         for (sysctl, value) in sysctl.side_effects(value, &names) {
             let from = sysctl.read()?;
@@ -89,7 +101,7 @@ impl Host {
     /// # Errors
     ///
     /// If the kernel refuses the dump.
-    pub fn is_orphaned(&self, key: &Key) -> Result<bool, Error> {
+    pub fn is_orphaned(&mut self, key: &Key) -> Result<bool, Error> {
         match key.device() {
             Some(device) => Ok(self.link(device)?.is_none()),
             None => Ok(false),
@@ -103,21 +115,42 @@ impl Host {
     /// # Errors
     ///
     /// If the kernel refuses a dump, and if a route has other next hops too.
-    pub fn port_configuration(&self, device: &InterfaceName) -> Result<Vec<(Key, String)>, Error> {
-        let Some(link) = self.link(device)? else {
+    pub fn port_configuration(
+        &mut self,
+        device: &InterfaceName,
+    ) -> Result<Vec<(Key, String)>, Error> {
+        let Some(mtu) = self.link(device)?.map(|link| link.mtu) else {
             return Ok(Vec::new());
         };
-        let routes = full_route::list(&self.handle, link.index, device);
-        let routes = self.wait(format!("dumping the routes through {device}"), routes)?;
-        let routes = routes.map_err(|shared| Error::SharedRoute(shared.0.to_string()))?;
-        let addresses = address::list_full(&self.handle, link.index, device);
-        let addresses = self.wait(format!("dumping the addresses of {device}"), addresses)?;
-        let address = |(address, prefix, value)| {
-            (Key::FullAddress { address, prefix, device: device.clone() }, value)
-        };
-        let routes = routes.into_iter().map(|(route, value)| (Key::FullRoute(route), value));
-        let mtu = (Key::Mtu(device.clone()), link.mtu.to_string());
-        Ok(routes.chain(addresses.into_iter().map(address)).chain([mtu]).collect())
+        self.read_routes()?;
+        self.read_addresses()?;
+        let shared = |route: &&Route| route.leads_through(device) && FullRoute::of(route).is_none();
+        let mut own = self.state.routes.iter().filter(|route| !route.is_made_by_kernel());
+        if let Some(shared) = own.find(shared) {
+            return Err(Error::SharedRoute(shared.to_string()));
+        }
+        // The route to the gateway must exist before one through it.
+        let mut routes: Vec<(FullRoute, &Route)> =
+            self.state.full_routes().filter(|(route, _)| route.device == *device).collect();
+        routes.sort_by_key(|(_, route)| route.gateway().is_none());
+        let routes = routes
+            .into_iter()
+            .filter_map(|(identity, route)| Some((Key::FullRoute(identity), kept::route(route)?)));
+        // In an order in which they can be removed: added again in the reverse order, they have the
+        // same order as before. IPv4 lists the newest last, and removes the secondary addresses of
+        // a subnet with the primary one; IPv6 lists the newest first.
+        let own =
+            self.state.addresses.iter().filter(|address| {
+                address.interface.name == *device && !address.is_made_by_kernel()
+            });
+        let (mut ipv4, ipv6): (Vec<_>, Vec<_>) = own.partition(|it| it.address.is_ipv4());
+        ipv4.reverse();
+        let addresses = ipv4.into_iter().chain(ipv6).filter_map(|it| {
+            let (address, prefix, device) = (it.address, it.prefix, device.clone());
+            Some((Key::FullAddress { address, prefix, device }, kept::address(it)?))
+        });
+        let mtu = (Key::Mtu(device.clone()), mtu.to_string());
+        Ok(routes.chain(addresses).chain([mtu]).collect())
     }
 
     /// Reads the actual value of a key; `None` where there is none.
@@ -125,51 +158,22 @@ impl Host {
     /// # Errors
     ///
     /// If the kernel refuses the dump.
-    pub fn read(&self, key: &Key) -> Result<Option<String>, Error> {
-        let (handle, what) = (&self.handle, || format!("reading {key}"));
-        let present = |found: bool| found.then(|| PRESENT.to_owned());
+    pub fn read(&mut self, key: &Key) -> Result<Option<String>, Error> {
         match key {
-            Key::Sysctl(sysctl) => sysctl.read(),
-            Key::Link(name) => self.of_link(name, |link| Ok(Some(link.kind))),
-            Key::LinkUp(name) => self.of_link(name, |link| {
-                let state = if link.up { UP } else { DOWN };
-                Ok(Some(state.to_owned()))
-            }),
-            Key::Mtu(name) => self.of_link(name, |link| Ok(Some(link.mtu.to_string()))),
-            Key::Port(name) => self.of_link(name, |link| match link.master {
-                Some(master) => {
-                    let name = self.wait(what(), link::name(handle, master))?;
-                    Ok(name.map(String::from))
-                }
-                None => Ok(None),
-            }),
+            Key::Sysctl(sysctl) => return sysctl.read(),
             Key::FouPort { port, family } => {
-                fou::find(*port, *family).map_err(|error| Error::generic(what(), error))
+                let found = fou::find(*port, *family);
+                return found.map_err(|error| Error::generic(format!("reading {key}"), error));
             }
-            &Key::Rule { source, table, priority } => {
-                let rule = SourceRule { source, table, priority };
-                Ok(present(self.wait(what(), rule::find(handle, &rule))?.is_some()))
-            }
-            Key::DefaultRoute(family) => self.wait(what(), route::find_default(handle, *family)),
-            &Key::DefaultRouteMss { family, metric } => {
-                self.wait(what(), route_mss::find(handle, family, metric))
-            }
-            Key::Address { address, prefix, device } => self.of_link(device, |link| {
-                let found = address::find(handle, link.index, *address, *prefix);
-                Ok(present(self.wait(what(), found)?.is_some()))
-            }),
-            Key::FullAddress { address, prefix, device } => self.of_link(device, |link| {
-                let found = address::find_full(handle, link.index, *address, *prefix, device);
-                self.wait(what(), found)
-            }),
-            Key::Route { destination, prefix, device } => self.of_link(device, |link| {
-                let found = route::find(handle, link.index, *destination, *prefix);
-                Ok(present(self.wait(what(), found)?.is_some()))
-            }),
-            Key::FullRoute(route) => self.of_link(&route.device, |link| {
-                self.wait(what(), full_route::find(handle, link.index, route))
-            }),
+            Key::Link(_) | Key::LinkUp(_) | Key::Port(_) | Key::Mtu(_) => self.read_links()?,
+            Key::Address { .. } | Key::FullAddress { .. } => self.read_addresses()?,
+            Key::Route { .. }
+            | Key::FullRoute(_)
+            | Key::DefaultRoute(_)
+            | Key::DefaultRouteMss { .. } => self.read_routes()?,
+            Key::Rule { .. } => self.read_rules()?,
         }
+        Ok(self.state.value(key).flatten())
     }
 
     /// Makes a change. Removing what is gone already succeeds.
@@ -177,45 +181,28 @@ impl Host {
     /// # Errors
     ///
     /// If the kernel refuses, or the interface or sysctl does not exist.
-    pub fn write(&self, change: &Change<Key, String>) -> Result<(), Error> {
-        let (handle, what) = (&self.handle, Key::command(change));
-        let to = change.to.as_deref();
+    pub fn write(&mut self, change: &Change<Key, String>) -> Result<(), Error> {
+        let done = self.make(change);
+        // Also after an error: the change may have had an effect.
+        match &change.key {
+            Key::Sysctl(_) | Key::FouPort { .. } => {}
+            Key::Rule { .. } => self.read.rules = false,
+            Key::Route { .. }
+            | Key::FullRoute(_)
+            | Key::DefaultRoute(_)
+            | Key::DefaultRouteMss { .. } => self.read.routes = false,
+            Key::Address { .. } | Key::FullAddress { .. } => {
+                (self.read.addresses, self.read.routes) = (false, false);
+            }
+            Key::Link(_) | Key::LinkUp(_) | Key::Port(_) | Key::Mtu(_) => self.invalidate(),
+        }
+        done
+    }
+
+    fn make(&mut self, change: &Change<Key, String>) -> Result<(), Error> {
+        let (what, to) = (Key::command(change), change.to.as_deref());
         match &change.key {
             Key::Sysctl(sysctl) => sysctl.write(to.unwrap_or_default()),
-            Key::Link(name) => match (to, &change.from) {
-                (Some(kind), Some(actual)) if both_bonds(kind, actual) => {
-                    self.wait(what, link::change(handle, name, kind))
-                }
-                (Some(kind), Some(actual)) => Err(Error::OtherKind {
-                    name: name.to_string(),
-                    actual: actual.clone(),
-                    desired: kind.to_owned(),
-                }),
-                (Some(kind), None) => self.wait(what, link::add(handle, name, kind)),
-                (None, _) => self.wait(what, link::delete(handle, self.existing(name)?.index)),
-            },
-            Key::LinkUp(name) => {
-                self.wait(what, link::set_up(handle, self.existing(name)?.index, to == Some(UP)))
-            }
-            Key::Mtu(name) => match to.unwrap_or_default().parse() {
-                Ok(mtu) => self.wait(what, link::set_mtu(handle, self.existing(name)?.index, mtu)),
-                Err(_) => Err(Error::Garbled { what, reason: "not a number".to_owned() }),
-            },
-            Key::Port(name) => {
-                let link = self.existing(name)?;
-                if let (Some(actual), Some(_)) = (&change.from, to) {
-                    let (port, actual) = (name.to_string(), actual.clone());
-                    return Err(Error::OtherMaster { port, actual });
-                }
-                let master = match to.map(str::parse::<InterfaceName>) {
-                    Some(Ok(master)) => Some(self.existing(&master)?.index),
-                    Some(Err(error)) => {
-                        return Err(Error::Garbled { what, reason: error.to_string() });
-                    }
-                    None => None,
-                };
-                self.wait(what, link::set_master(handle, &link, master))
-            }
             Key::FouPort { port, family } => {
                 let done = match to {
                     Some(_) => fou::add(*port, *family),
@@ -223,91 +210,302 @@ impl Host {
                 };
                 done.map_err(|error| Error::generic(what, error))
             }
-            &Key::Rule { source, table, priority } => {
-                let rule = SourceRule { source, table, priority };
-                match to {
-                    Some(_) => self.wait(what, rule::add(handle, &rule)),
-                    None => self.wait(what, rule::delete(handle, &rule)),
-                }
+            Key::Link(name) => self.make_link(what, name, change),
+            Key::LinkUp(name) => {
+                let request = Request::set_up(self.existing(name)?.index, to == Some(UP));
+                self.execute(what, &request)
             }
-            Key::DefaultRoute(family) => match to {
-                Some(to) => self.wait(what, route::set_default(handle, *family, to)),
-                None => self.wait(what, route::delete_default(handle, *family)),
-            },
-            &Key::DefaultRouteMss { family, metric } => match to.map(str::parse).transpose() {
-                Ok(mss) => self.wait(what, route_mss::set(handle, family, metric, mss)),
-                Err(_) => Err(Error::Garbled { what, reason: "not a number".to_owned() }),
+            Key::Mtu(name) => {
+                let mtu = number(&what, to)?;
+                let request = Request::set_mtu(self.existing(name)?.index, mtu.unwrap_or_default());
+                self.execute(what, &request)
+            }
+            Key::Port(name) => self.make_port(what, name, change),
+            &Key::Rule { source, table, priority } => match to {
+                Some(_) => self.execute(what, &Request::add_rule(source, table, priority)),
+                None => {
+                    let request = Request::delete_rule(source, table, priority);
+                    self.execute_if_there(what, &request, libc::ENOENT)
+                }
             },
             Key::Address { address, prefix, device }
             | Key::FullAddress { address, prefix, device } => {
-                let (index, address, prefix) = (self.existing(device)?.index, *address, *prefix);
-                match to {
-                    Some(PRESENT) => self.wait(what, address::add(handle, index, address, prefix)),
-                    Some(to) => self.wait(what, address::add_full(handle, index, to)),
-                    None => self.wait(what, address::delete(handle, index, address, prefix)),
-                }
+                self.make_address(what, (*address, *prefix), device, to)
             }
             Key::Route { destination, prefix, device } => {
                 let index = self.existing(device)?.index;
-                let (destination, prefix) = (*destination, *prefix);
                 match to {
-                    Some(_) => self.wait(what, route::add(handle, index, destination, prefix)),
-                    None => self.wait(what, route::delete(handle, index, destination, prefix)),
-                }
-            }
-            Key::FullRoute(route) => {
-                let index = self.existing(&route.device)?.index;
-                match to {
-                    Some(to) => {
-                        let replace = change.from.is_some();
-                        self.wait(what, full_route::add(handle, index, to, replace))
+                    Some(_) => {
+                        self.execute(what, &Request::add_route(index, *destination, *prefix))
                     }
-                    None => self.wait(what, full_route::delete(handle, index, route)),
+                    None => {
+                        let own = |state: &State| {
+                            state.route(*destination, *prefix, device).map(kept::request)
+                        };
+                        self.delete_route(what, own)
+                    }
+                }
+            }
+            Key::FullRoute(route) => match to {
+                Some(to) => self.make_full_route(what, route, to, change.from.is_some()),
+                None => {
+                    self.existing(&route.device)?;
+                    self.delete_route(what, |state| {
+                        let mut own = state.full_routes();
+                        own.find(|(it, _)| it == route).map(|(_, route)| kept::request(route))
+                    })
+                }
+            },
+            Key::DefaultRoute(family) => match to {
+                Some(to) => self.make_default_route(what, *family, to),
+                None => {
+                    self.delete_route(what, |state| state.default_route(*family).map(kept::request))
+                }
+            },
+            &Key::DefaultRouteMss { family, metric } => {
+                let mss = number(&what, to)?;
+                self.read_routes()?;
+                match self.state.default_route_with_mss(family, metric) {
+                    Some(route) => {
+                        let message = kept::with_mss(route, mss);
+                        self.execute(what, &Request::put_route(message, true))
+                    }
+                    // Without such a route there is nothing to do.
+                    None => Ok(()),
                 }
             }
         }
     }
 
-    /// Reads something of an interface; `None` where there is no such interface.
-    fn of_link(
-        &self,
-        name: &InterfaceName,
-        read: impl FnOnce(link::Link) -> Result<Option<String>, Error>,
-    ) -> Result<Option<String>, Error> {
-        self.link(name)?.map_or(Ok(None), read)
-    }
-
-    fn names(&self) -> Result<HashMap<u32, InterfaceName>, Error> {
-        self.wait("dumping the interfaces".to_owned(), link::names(&self.handle))
-    }
-
-    fn link(&self, name: &InterfaceName) -> Result<Option<link::Link>, Error> {
-        self.wait(format!("reading interface {name}"), link::find(&self.handle, name))
-    }
-
-    fn existing(&self, name: &InterfaceName) -> Result<link::Link, Error> {
-        self.link(name)?.ok_or_else(|| Error::NoInterface(name.to_string()))
-    }
-
-    pub(super) fn wait<T>(
-        &self,
+    fn make_link(
+        &mut self,
         what: String,
-        answer: impl Future<Output = Result<T, rtnetlink::Error>>,
-    ) -> Result<T, Error> {
-        let limited = async { tokio::time::timeout(Duration::from_secs(SECONDS), answer).await };
-        match self.runtime.block_on(limited) {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(rtnetlink::Error::NetlinkError(message))) => {
-                Err(Error::Refused { what, errno: -message.raw_code() })
+        name: &InterfaceName,
+        change: &Change<Key, String>,
+    ) -> Result<(), Error> {
+        let kind = |words: &String| LinkKind::from(words.clone());
+        match (change.to.as_ref().map(kind), change.from.as_ref().map(kind)) {
+            (Some(desired @ LinkKind::Bond(_)), Some(LinkKind::Bond(_))) => {
+                self.execute(what, &Request::change_link(name, &desired))
             }
-            Ok(Err(other)) => Err(Error::Garbled { what, reason: other.to_string() }),
-            Err(_) => Err(Error::TimedOut { what, seconds: SECONDS }),
+            (Some(desired), Some(actual)) => Err(Error::OtherKind {
+                name: name.to_string(),
+                actual: actual.to_string(),
+                desired: desired.to_string(),
+            }),
+            (Some(desired), None) => {
+                let added = self.execute(what.clone(), &Request::add_link(name, &desired));
+                // If the kernel loads the module `ipip` for this request, the module makes `tunl0` by
+                // itself (as `ip6_tunnel` makes `ip6tnl0`): the interface exists, as desired. So
+                // does `bonding` with `bond0`, whose options are set then.
+                match (added, &desired) {
+                    (Err(Error::Refused { errno: libc::EEXIST, .. }), LinkKind::Bond(_)) => {
+                        self.execute(what, &Request::change_link(name, &desired))
+                    }
+                    (Err(Error::Refused { errno: libc::EEXIST, .. }), _) => Ok(()),
+                    (added, _) => added,
+                }
+            }
+            (None, _) => {
+                let request = Request::delete_link(self.existing(name)?.index);
+                self.execute(what, &request)
+            }
         }
+    }
+
+    /// Makes an interface a port of another, or of none. It must be down to become a port of a bond,
+    /// which brings it up; a bond that releases it leaves it down.
+    fn make_port(
+        &mut self,
+        what: String,
+        name: &InterfaceName,
+        change: &Change<Key, String>,
+    ) -> Result<(), Error> {
+        let Link { index, up, .. } = *self.existing(name)?;
+        let master = match (&change.from, &change.to) {
+            (Some(actual), Some(_)) => {
+                let (port, actual) = (name.to_string(), actual.clone());
+                return Err(Error::OtherMaster { port, actual });
+            }
+            (None, Some(master)) => {
+                let master = master.parse::<InterfaceName>();
+                let garbled = |error: super::InvalidInterfaceName| Error::Garbled {
+                    what: what.clone(),
+                    reason: error.to_string(),
+                };
+                self.existing(&master.map_err(garbled)?)?.index
+            }
+            (_, None) => 0,
+        };
+        if up && master != 0 {
+            self.execute(what.clone(), &Request::set_up(index, false))?;
+        }
+        self.execute(what, &Request::set_master(index, master))
+    }
+
+    fn make_address(
+        &mut self,
+        what: String,
+        (address, prefix): (IpAddr, u8),
+        device: &InterfaceName,
+        to: Option<&str>,
+    ) -> Result<(), Error> {
+        let index = self.existing(device)?.index;
+        match to {
+            Some(PRESENT) => self.execute(what, &Request::add_address(index, address, prefix)),
+            Some(to) => match kept::address_to_add(to, index) {
+                Some(message) => self.execute(what, &Request::put_address(message)),
+                // Its lifetime has ended.
+                None if kept::has_message(to) => Ok(()),
+                None => Err(unreadable(what, to)),
+            },
+            None => {
+                self.read_addresses()?;
+                let Some(found) = self.state.address(address, prefix, device) else {
+                    return Ok(());
+                };
+                let request = Request::delete_address(found.message.clone());
+                self.execute_if_there(what, &request, libc::EADDRNOTAVAIL)
+            }
+        }
+    }
+
+    /// An IPv6 address cannot be the source during duplicate address detection (`ipv6_chk_addr`, RFC
+    /// 4862), which takes a second or two.
+    fn make_full_route(
+        &mut self,
+        what: String,
+        route: &FullRoute,
+        to: &str,
+        replace: bool,
+    ) -> Result<(), Error> {
+        let index = self.existing(&route.device)?.index;
+        let Some((message, has_source)) = kept::route_to_add(to, index) else {
+            return Err(unreadable(what, to));
+        };
+        let may_be_tentative = has_source && route.destination.is_ipv6();
+        let mut attempts = if may_be_tentative { ATTEMPTS } else { 1 };
+        let request = Request::put_route(message, replace);
+        loop {
+            attempts -= 1;
+            match self.execute(what.clone(), &request) {
+                Err(Error::Refused { errno: libc::EINVAL, .. }) if attempts > 0 => {
+                    thread::sleep(PAUSE);
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Replaces the default route in one request, so that there always is one.
+    fn make_default_route(
+        &mut self,
+        what: String,
+        family: AddressFamily,
+        to: &str,
+    ) -> Result<(), Error> {
+        self.read_links()?;
+        let index = |interface: &Interface| {
+            let found = self.state.find_link(interface);
+            found.map(|link| link.index).ok_or_else(|| Error::NoInterface(interface.to_string()))
+        };
+        let request = match kept::default_route_to_put(to) {
+            Some(kept::DefaultRoute::Through { gateway, device }) => {
+                let index = index(&device.into())?;
+                Request::put_default_route(index, gateway, kept::default_metric(family))
+            }
+            Some(kept::DefaultRoute::Kept(kept)) => {
+                Request::put_route(kept.with_indexes(index)?, true)
+            }
+            None => return Err(unreadable(what, to)),
+        };
+        self.execute(what, &request)
+    }
+
+    /// Deletes the route that `find` finds, unless it is gone already.
+    fn delete_route(
+        &mut self,
+        what: String,
+        find: impl FnOnce(&State) -> Option<Vec<u8>>,
+    ) -> Result<(), Error> {
+        self.read_routes()?;
+        match find(&self.state) {
+            Some(message) => {
+                self.execute_if_there(what, &Request::delete_route(message), libc::ESRCH)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn execute(&mut self, what: String, request: &Request) -> Result<(), Error> {
+        request.execute(&mut self.connection).map_err(|error| Error::generic(what, error))
+    }
+
+    /// As [`Host::execute`]; `gone` is the error number for an object that is gone already.
+    fn execute_if_there(
+        &mut self,
+        what: String,
+        request: &Request,
+        gone: i32,
+    ) -> Result<(), Error> {
+        match self.execute(what, request) {
+            Err(Error::Refused { errno, .. }) if errno == gone => Ok(()),
+            result => result,
+        }
+    }
+
+    fn read_links(&mut self) -> Result<(), Error> {
+        if !self.read.links {
+            self.state.read_links(&mut self.connection)?;
+            self.read.links = true;
+        }
+        Ok(())
+    }
+
+    fn read_addresses(&mut self) -> Result<(), Error> {
+        self.read_links()?;
+        if !self.read.addresses {
+            self.state.read_addresses(&mut self.connection)?;
+            self.read.addresses = true;
+        }
+        Ok(())
+    }
+
+    fn read_routes(&mut self) -> Result<(), Error> {
+        self.read_links()?;
+        if !self.read.routes {
+            self.state.read_routes(&mut self.connection)?;
+            self.read.routes = true;
+        }
+        Ok(())
+    }
+
+    fn read_rules(&mut self) -> Result<(), Error> {
+        if !self.read.rules {
+            self.state.read_rules(&mut self.connection)?;
+            self.read.rules = true;
+        }
+        Ok(())
+    }
+
+    fn link(&mut self, name: &InterfaceName) -> Result<Option<&Link>, Error> {
+        self.read_links()?;
+        Ok(self.state.link(name))
+    }
+
+    fn existing(&mut self, name: &InterfaceName) -> Result<&Link, Error> {
+        self.link(name)?.ok_or_else(|| Error::NoInterface(name.to_string()))
     }
 }
 
-fn both_bonds(one: &str, other: &str) -> bool {
-    link_kind::bond_options(one).is_some() && link_kind::bond_options(other).is_some()
+/// The number that a value is.
+fn number(what: &str, value: Option<&str>) -> Result<Option<u32>, Error> {
+    let garbled = |_| Error::Garbled { what: what.to_owned(), reason: "not a number".to_owned() };
+    value.map(str::parse).transpose().map_err(garbled)
+}
+
+fn unreadable(what: String, value: &str) -> Error {
+    Error::Garbled { what, reason: format!("{value:?} is not a value of the journal") }
 }
 
 /// The cookie of our network namespace (`SO_NETNS_COOKIE`, `asm-generic/socket.h`); unlike its inode
@@ -317,7 +515,8 @@ fn both_bonds(one: &str, other: &str) -> bool {
 /// may have no free port, and a unit may not be allowed to bind one.
 #[allow(unsafe_code)]
 pub(crate) fn namespace_cookie() -> io::Result<Option<u64>> {
-    let socket = Socket::new(NETLINK_ROUTE)?;
+    let (domain, protocol) = (Domain::from(libc::AF_NETLINK), Protocol::from(libc::NETLINK_ROUTE));
+    let socket = socket2::Socket::new(domain, Type::RAW, Some(protocol))?;
     let mut cookie = 0_u64;
     let mut length = libc::socklen_t::try_from(size_of_val(&cookie)).map_err(io::Error::other)?;
     // SAFETY: the descriptor is open as long as `socket` lives, and the kernel writes at most

@@ -77,7 +77,12 @@ impl State {
     }
 
     /// The unicast route of the main table to exactly this prefix through this interface.
-    fn route(&self, destination: IpAddr, prefix: u8, device: &InterfaceName) -> Option<&Route> {
+    pub(crate) fn route(
+        &self,
+        destination: IpAddr,
+        prefix: u8,
+        device: &InterfaceName,
+    ) -> Option<&Route> {
         self.main_routes().find(|route| {
             (route.destination, route.prefix, route.device()) == (destination, prefix, Some(device))
         })
@@ -101,21 +106,38 @@ impl State {
     /// The routes through one interface that the kernel did not make.
     pub(crate) fn full_routes(&self) -> impl Iterator<Item = (FullRoute, &Route)> {
         let own = self.routes.iter().filter(|route| !route.is_made_by_kernel());
-        own.filter_map(|route| Some((FullRoute::of_route(route)?, route)))
+        own.filter_map(|route| Some((FullRoute::of(route)?, route)))
     }
 
     /// The MSS of the default routes of the main table, of each metric that of the first, which is
     /// the one that the kernel uses.
     pub(crate) fn default_routes_mss(&self) -> Vec<DefaultRouteMss> {
         let mut routes: Vec<DefaultRouteMss> = Vec::new();
-        for route in self.main_routes().filter(|route| route.is_default() && route.tos == 0) {
+        for route in self.unicast_defaults() {
             let (family, metric) = (route.destination.into(), route.metric);
             let is_known = routes.iter().any(|it| (it.family, it.metric) == (family, metric));
-            if !is_known && route.source.is_none() && can_change_mss(route) {
+            if !is_known && can_change_mss(route) {
                 routes.push(DefaultRouteMss { family, metric, advmss: route.advmss });
             }
         }
         routes
+    }
+
+    /// The default route of a metric whose MSS can be changed.
+    pub(super) fn default_route_with_mss(
+        &self,
+        family: AddressFamily,
+        metric: u32,
+    ) -> Option<&Route> {
+        let first = self.unicast_defaults().find(|route| {
+            route.metric == metric && AddressFamily::from(route.destination) == family
+        });
+        first.filter(|route| can_change_mss(route))
+    }
+
+    fn unicast_defaults(&self) -> impl Iterator<Item = &Route> {
+        self.main_routes()
+            .filter(|route| route.is_default() && route.tos == 0 && route.source.is_none())
     }
 }
 

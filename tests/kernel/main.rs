@@ -15,6 +15,7 @@ mod direct_routing;
 mod draining;
 mod explanations;
 mod faults;
+mod host_state;
 mod hostile_input;
 mod json;
 mod killed;

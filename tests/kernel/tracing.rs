@@ -43,7 +43,7 @@ fn lvsctl_traces_netlink_and_sysctls() {
     assert_eq!((traced.status, &traced.output), (0, &quiet.output));
     for line in [
         "sysctl: write \"1\" to /proc/sys/net/ipv4/conf/tunl0/arp_ignore\n",
-        "InnerMessage(NewAddress(AddressMessage",
+        ": NEWADDR 192.0.2.77/32 scope global ",
         "netlink: recv seq ",
     ] {
         assert!(traced.errors.contains(line), "{line} in {traced:?}");

@@ -312,7 +312,7 @@ fn fou_port_in_use_is_refused_by_name() {
     host.shell("until ss -lunH 'sport = :6080' | grep -q .; do sleep 0.1; done").success();
     let key = Key::FouPort { port: 6080, family: AddressFamily::Ipv4 };
     host.inside(|| {
-        let machine = Machine::new();
+        let mut machine = Machine::new();
         assert_eq!(machine.host.read(&key).unwrap(), None);
         let change =
             programs::engine::Change { key: key.clone(), from: None, to: Some("gue".to_owned()) };

@@ -32,6 +32,10 @@ impl System for Machine {
     type Value = String;
     type Error = host::Error;
 
+    fn invalidate(&mut self, _: &[Change<Key, String>]) {
+        self.host.invalidate();
+    }
+
     fn read(&mut self, key: &Key) -> Result<Option<String>, host::Error> {
         self.host.read(key)
     }

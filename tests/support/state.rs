@@ -6,8 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use futures_util::TryStreamExt;
-use rtnetlink::IpVersion;
+use lvs::netlink::{Connection, Socket};
 
 use super::Host;
 
@@ -40,21 +39,14 @@ fn ip(lines: &str) -> String {
     String::from_utf8(said.stdout).unwrap()
 }
 
-/// The rules of both families, for which `ip` needs two processes.
+/// The rules of both families, for which `ip` needs two processes: the kernel's messages.
 fn rules() -> String {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let (connection, handle, _) = rtnetlink::new_connection().unwrap();
-        tokio::spawn(connection);
-        let mut lines = String::new();
-        for version in [IpVersion::V4, IpVersion::V6] {
-            let mut rules = handle.rule().get(version).execute();
-            while let Some(rule) = rules.try_next().await.unwrap() {
-                writeln!(lines, "{rule:?}").unwrap();
-            }
-        }
-        lines
-    })
+    const FIB_RULE_HEADER: [u8; 12] = [0; 12];
+    let mut connection = Connection::new(Socket::route().unwrap());
+    let (get, new) = (libc::RTM_GETRULE, libc::RTM_NEWRULE);
+    let rules =
+        connection.dump_messages(get, &FIB_RULE_HEADER, new, |rule| Ok(format!("{rule:?}\n")));
+    rules.unwrap().concat()
 }
 
 /// A line of `ip` without values that change by themselves.

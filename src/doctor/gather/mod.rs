@@ -69,7 +69,7 @@ impl Facts {
 
 /// Also reads the actual values of journalled keys whose value the state does not have.
 fn network(journal: &mut [JournalEntry], release: &str) -> Result<State, host::Error> {
-    let host = Host::new()?;
+    let mut host = Host::new()?;
     let network = State::gather(release)?;
     for entry in journal {
         if let Some(key) = entry.key.as_ref().filter(|key| network.value(key).is_none()) {

@@ -66,7 +66,7 @@ impl Machine {
 
     /// See [`Host::port_configuration`], for each port in order.
     pub(crate) fn port_configuration(
-        &self,
+        &mut self,
         ports: &[InterfaceName],
     ) -> Result<Vec<(host::Key, String)>, Error> {
         let mut port_configuration = Vec::new();
@@ -108,6 +108,7 @@ impl System for Machine {
     type Error = Error;
 
     fn invalidate(&mut self, changes: &[Change<Key, Value>]) {
+        self.host.invalidate();
         let Some(tables) = &mut self.tables else { return };
         for change in changes {
             if let Key::Table(key) | Key::Drained(key) = &change.key {

@@ -88,6 +88,9 @@ const HEADER: usize = 8;
 /// A lifetime without end (`INFINITY_LIFE_TIME`, `net/addrconf.h`).
 const FOREVER: u32 = u32::MAX;
 
+/// `IFAPROT_KERNEL_LO`, `_RA` and `_LL`.
+const MADE_BY_KERNEL: std::ops::RangeInclusive<u8> = 1..=3;
+
 /// `IFA_RT_PRIORITY` and `IFA_PROTO`.
 const METRIC: u16 = 9;
 const PROTOCOL: u16 = 11;
@@ -114,7 +117,7 @@ impl Address {
 
     /// Reads what follows the header of an `RTM_NEWADDR`. `None` if it has no address, as those of
     /// other families.
-    pub(super) fn parse(
+    pub(in crate::host) fn parse(
         message: &[u8],
         interfaces: &Interfaces,
     ) -> Result<Option<Self>, DecodeError> {
@@ -154,6 +157,21 @@ impl Address {
         parsed.peer = other.filter(|other| *other != address);
         parsed.message = message.to_vec();
         Ok(Some(parsed))
+    }
+
+    /// Link-local addresses and those of router advertisements: the kernel makes them wherever it
+    /// finds a link or a router. Before Linux 5.18 they are not marked (`IFA_PROTO`); a link-local
+    /// address is then the kernel's if it has the EUI-64 form (RFC 4291, appendix A).
+    pub(crate) fn is_made_by_kernel(&self) -> bool {
+        let IpAddr::V6(address) = self.address else {
+            return MADE_BY_KERNEL.contains(&self.protocol);
+        };
+        let is_formed = address.is_unicast_link_local()
+            && matches!(address.octets(), [.., 0xff, 0xfe, _, _, _]);
+        is_formed
+            || MADE_BY_KERNEL.contains(&self.protocol)
+            || self.flags.contains(AddressFlags::SECONDARY)
+            || self.flags.contains(AddressFlags::STABLE_PRIVACY)
     }
 
     /// Duplicate address detection found it on another machine, so it is not used.

@@ -7,6 +7,7 @@
 
 mod address;
 mod attributes;
+mod describe;
 mod link;
 mod link_kind;
 mod neighbour;
@@ -28,6 +29,7 @@ use lvs::ipvs::AddressFamily;
 
 pub(crate) use address::{Address, AddressFlags};
 pub(super) use attributes::{append, attributes};
+pub(super) use describe::describe;
 pub(crate) use link::{Link, OperationalState};
 pub(crate) use link_kind::{BondOptions, LinkKind, Tunnel, TunnelKind};
 pub(crate) use neighbour::{Neighbour, NeighbourState};
@@ -111,9 +113,15 @@ impl fmt::Display for Interface {
     }
 }
 
+impl FromIterator<(u32, InterfaceName)> for Interfaces {
+    fn from_iter<I: IntoIterator<Item = (u32, InterfaceName)>>(names: I) -> Self {
+        Self { names: names.into_iter().collect(), ..Self::default() }
+    }
+}
+
 /// The names of interfaces by index.
 #[derive(Debug, Default)]
-struct Interfaces {
+pub(super) struct Interfaces {
     names: HashMap<u32, InterfaceName>,
     /// An index without a name was asked for.
     is_incomplete: std::cell::Cell<bool>,
@@ -121,8 +129,7 @@ struct Interfaces {
 
 impl Interfaces {
     fn of(links: &[Link]) -> Self {
-        let names = links.iter().map(|link| (link.index, link.name.clone()));
-        Self { names: names.collect(), ..Self::default() }
+        links.iter().map(|link| (link.index, link.name.clone())).collect()
     }
 
     fn get(&self, index: u32) -> Interface {
@@ -268,8 +275,11 @@ impl State {
         self.links.iter().find(|link| link.name == *name)
     }
 
-    pub(crate) fn link_of(&self, interface: &Interface) -> Option<&Link> {
-        self.links.iter().find(|link| link.index == interface.index && link.index != 0)
+    /// The interface that was recorded: by its name, or where that is gone, by its index. It was
+    /// created again, or renamed, since then.
+    pub(crate) fn find_link(&self, recorded: &Interface) -> Option<&Link> {
+        let renamed = || self.links.iter().find(|link| link.index == recorded.index);
+        self.link(&recorded.name).or_else(renamed)
     }
 
     pub(crate) fn sysctl(&self, sysctl: &Sysctl) -> Option<&str> {

@@ -42,18 +42,23 @@ pub(crate) struct Failure {
 impl State {
     /// Dumps what route netlink knows: links, addresses, routes, rules, neighbours.
     pub(crate) fn dump<T: Transport>(connection: &mut Connection<T>) -> Result<Self, Failure> {
-        let mut attempt = 1;
-        loop {
-            let (state, is_complete) = Self::dump_once(connection)?;
-            if is_complete || attempt == ATTEMPTS {
-                return Ok(state);
-            }
-            attempt += 1;
-        }
+        let mut state = Self::default();
+        state.read_links(connection)?;
+        state.read_addresses(connection)?;
+        state.read_routes(connection)?;
+        state.read_rules(connection)?;
+        state.neighbours = state.with_interfaces(connection, |connection, interfaces| {
+            dump(connection, &NEIGHBOURS, "the neighbours", |message| {
+                Neighbour::parse(message, interfaces)
+            })
+        })?;
+        Ok(state)
     }
 
-    /// Also whether every interface that something refers to is among the links.
-    fn dump_once<T: Transport>(connection: &mut Connection<T>) -> Result<(Self, bool), Failure> {
+    pub(crate) fn read_links<T: Transport>(
+        &mut self,
+        connection: &mut Connection<T>,
+    ) -> Result<(), Failure> {
         let mut links =
             dump(connection, &LINKS, "the interfaces", |message| Link::parse(message).map(Some))?;
         let interfaces = Interfaces::of(&links);
@@ -62,21 +67,59 @@ impl State {
                 *other = interfaces.get(other.index);
             }
         }
-        let state = Self {
-            addresses: dump(connection, &ADDRESSES, "the addresses", |message| {
-                Address::parse(message, &interfaces)
-            })?,
-            routes: dump(connection, &ROUTES, "the routes", |message| {
-                Route::parse(message, &interfaces)
-            })?,
-            rules: dump(connection, &RULES, "the policy rules", Rule::parse)?,
-            neighbours: dump(connection, &NEIGHBOURS, "the neighbours", |message| {
-                Neighbour::parse(message, &interfaces)
-            })?,
-            links,
-            ..Self::default()
-        };
-        Ok((state, !interfaces.is_incomplete.get()))
+        self.links = links;
+        Ok(())
+    }
+
+    /// Needs the links.
+    pub(crate) fn read_addresses<T: Transport>(
+        &mut self,
+        connection: &mut Connection<T>,
+    ) -> Result<(), Failure> {
+        self.addresses = self.with_interfaces(connection, |connection, interfaces| {
+            dump(connection, &ADDRESSES, "the addresses", |message| {
+                Address::parse(message, interfaces)
+            })
+        })?;
+        Ok(())
+    }
+
+    /// Needs the links.
+    pub(crate) fn read_routes<T: Transport>(
+        &mut self,
+        connection: &mut Connection<T>,
+    ) -> Result<(), Failure> {
+        self.routes = self.with_interfaces(connection, |connection, interfaces| {
+            dump(connection, &ROUTES, "the routes", |message| Route::parse(message, interfaces))
+        })?;
+        Ok(())
+    }
+
+    pub(crate) fn read_rules<T: Transport>(
+        &mut self,
+        connection: &mut Connection<T>,
+    ) -> Result<(), Failure> {
+        self.rules = dump(connection, &RULES, "the policy rules", Rule::parse)?;
+        Ok(())
+    }
+
+    /// Dumps objects that name interfaces: again with new links, if one of them is not among the
+    /// links.
+    fn with_interfaces<T: Transport, O>(
+        &mut self,
+        connection: &mut Connection<T>,
+        mut dump: impl FnMut(&mut Connection<T>, &Interfaces) -> Result<Vec<O>, Failure>,
+    ) -> Result<Vec<O>, Failure> {
+        let mut attempt = 1;
+        loop {
+            let interfaces = Interfaces::of(&self.links);
+            let objects = dump(connection, &interfaces)?;
+            if !interfaces.is_incomplete.get() || attempt == ATTEMPTS {
+                return Ok(objects);
+            }
+            attempt += 1;
+            self.read_links(connection)?;
+        }
     }
 
     /// The source addresses that the kernel selects towards an arbitrary address, where there is a

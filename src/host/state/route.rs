@@ -182,7 +182,7 @@ impl Route {
 
     /// Reads what follows the header of an `RTM_NEWROUTE`. `None` if it is of another family than
     /// IPv4 and IPv6, such as MPLS and those of multicast routing daemons.
-    pub(super) fn parse(
+    pub(in crate::host) fn parse(
         message: &[u8],
         interfaces: &Interfaces,
     ) -> Result<Option<Self>, DecodeError> {
@@ -257,6 +257,12 @@ impl Route {
     /// The name of [`Route::interface`].
     pub(crate) fn device(&self) -> Option<&InterfaceName> {
         self.interface().map(|interface| &interface.name)
+    }
+
+    /// Whether one of its next hops goes through an interface.
+    pub(crate) fn leads_through(&self, device: &InterfaceName) -> bool {
+        let mut interfaces = self.hops.iter().filter_map(|hop| hop.interface.as_ref());
+        interfaces.any(|interface| interface.name == *device)
     }
 
     /// Routes of addresses, redirects and router advertisements come back by themselves, and a

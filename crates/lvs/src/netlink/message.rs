@@ -67,8 +67,9 @@ fn grown(datagram: &mut Vec<u8>, length: usize) -> &mut [u8] {
 
 /// A message from the kernel.
 #[derive(Debug)]
-pub(crate) struct Incoming<'a> {
-    pub(crate) header: NetlinkHeader,
+pub struct Incoming<'a> {
+    /// Header of the message.
+    pub header: NetlinkHeader,
     body: &'a [u8],
     /// All of it.
     pub(super) bytes: &'a [u8],
@@ -77,7 +78,9 @@ pub(crate) struct Incoming<'a> {
 }
 
 #[derive(Debug)]
-pub(crate) enum Content<'a> {
+/// What a message holds.
+pub enum Content<'a> {
+    /// Of a family or protocol.
     Payload(&'a [u8]),
     /// Result of a request (`NLMSG_ERROR`; number 0 is success).
     Outcome(Result<(), Error>),
@@ -101,7 +104,8 @@ impl<'a> Incoming<'a> {
         }
     }
 
-    pub(crate) fn content(&self) -> Content<'a> {
+    /// What it holds.
+    pub fn content(&self) -> Content<'a> {
         match self.header.message_type {
             NLMSG_ERROR => Content::Outcome(acknowledgement(&self.header, self.body)),
             NLMSG_DONE => Content::End(done(&self.header, self.body)),
@@ -113,7 +117,7 @@ impl<'a> Incoming<'a> {
 }
 
 /// The messages of a datagram. Ends after the first malformed one.
-pub(crate) struct Messages<'a>(pub(crate) &'a [u8]);
+pub struct Messages<'a>(pub &'a [u8]);
 
 impl<'a> Iterator for Messages<'a> {
     type Item = Result<Incoming<'a>, Error>;

@@ -18,8 +18,7 @@ mod tests;
 #[doc(hidden)]
 pub use connection::{Connection, Dump};
 pub use error::{Error, ErrorKind, reason};
-pub(crate) use message::{Content, Incoming, Messages};
 #[doc(hidden)]
-pub use message::{Payload, Reply};
+pub use message::{Content, Incoming, Messages, Payload, Reply};
 pub use namespace::{Namespace, NamespaceError, proc_net};
 pub use socket::{Socket, Transport};

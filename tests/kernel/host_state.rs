@@ -1,0 +1,143 @@
+//! The network of a machine that others change too: what is odd does not disappear, and what is put
+//! back is exactly what was there.
+
+use crate::support::{Host, assert_same};
+
+/// A host with a network on `dummy0` and one on `eth0`.
+fn two_legs() -> Host {
+    let host = Host::with_addresses();
+    host.shell("ip address add 203.0.113.1/24 dev eth0").success();
+    host
+}
+
+/// The default route goes through `eth0`.
+const UP: &str = "real-server up --mode nat --vip 192.0.2.10 --gateway 203.0.113.254";
+const DOWN: &str = "real-server down --mode nat --vip 192.0.2.10";
+
+fn default_route(host: &Host) -> String {
+    host.shell("ip route show default").success().trim().to_owned()
+}
+
+/// Puts the default route of NAT in place of this one, and back.
+#[track_caller]
+fn is_put_back(host: &Host, default: &str) {
+    host.shell(&format!("ip route add {default}")).success();
+    let before = host.everything();
+    host.lvsctl(UP).success();
+    assert!(default_route(host).starts_with("default via 203.0.113.254 dev eth0"), "{default}");
+    host.lvsctl(DOWN).success();
+    assert_same(&host.everything(), &before, default);
+    host.shell("ip route flush exact default").success();
+}
+
+#[test]
+fn default_route_of_any_kind_is_put_back_exactly() {
+    let host = two_legs();
+    host.shell("ip nexthop add id 7 via 192.0.2.254 dev dummy0").success();
+    for default in [
+        "default nhid 7",
+        "unreachable default",
+        "blackhole default",
+        "prohibit default proto static",
+        "default via 192.0.2.254 dev dummy0 proto dhcp src 192.0.2.1 mtu 1400 advmss 1300",
+        "default via 10.9.9.9 dev dummy0 onlink proto 99",
+        "default proto static nexthop via 192.0.2.253 dev dummy0 weight 3 \
+         nexthop via 203.0.113.9 dev eth0",
+        "default encap ip id 7 dst 10.9.9.9 via 192.0.2.254 dev dummy0",
+    ] {
+        is_put_back(&host, default);
+    }
+}
+
+/// An interface that was created again has another index, and its index may have gone to another.
+#[test]
+fn default_route_is_put_back_on_an_interface_that_was_created_again() {
+    let host = two_legs();
+    let default = "default via 192.0.2.254 dev dummy0 proto dhcp";
+    host.shell(&format!("ip route add {default}")).success();
+    host.lvsctl(UP).success();
+    host.shell(
+        "index=$(cat /sys/class/net/dummy0/ifindex); ip link del dummy0; \
+         ip link add decoy index $index type dummy; ip link set decoy up; \
+         ip link add dummy0 type dummy; ip address add 192.0.2.1/24 dev dummy0; \
+         ip link set dummy0 up",
+    )
+    .success();
+    host.lvsctl(DOWN).success();
+    assert_eq!(default_route(&host), default);
+}
+
+#[test]
+fn interface_with_odd_attributes_is_used_and_judged() {
+    let host = Host::with_addresses();
+    host.shell(
+        "ip link set dummy0 alias \"$(printf '\\327\\334')\"; \
+         ip route add 10.8.0.0/24 encap ip id 7 dst 10.9.9.9 dev dummy0",
+    )
+    .success();
+    let before = host.everything();
+    let line = "director up --mode dr --vip 192.0.2.10 --service tcp:80 --real 192.0.2.2";
+    host.lvsctl(line).success();
+    assert!(host.shell("ip address show dev dummy0").success().contains("192.0.2.10/32"));
+    let said = host.lvsctl("doctor --json").success();
+    assert!(said.contains("\"role\":\"director\""), "{said}");
+    host.lvsctl("director down --mode dr --vip 192.0.2.10").success();
+    assert_same(&host.everything(), &before, "after down");
+}
+
+/// While 900 addresses go, the kernel interrupts dumps of addresses.
+#[test]
+fn down_removes_the_address_while_others_change_addresses() {
+    let host = Host::with_addresses();
+    let lines = |verb: &str| {
+        let all = (0..900)
+            .map(|at| format!("address {verb} 10.{}.{}.1/32 dev eth0\n", at / 250, at % 250));
+        all.collect::<String>()
+    };
+    let (add, delete) = (format!("/run/add-{}", host.name()), format!("/run/del-{}", host.name()));
+    let busy = format!("/run/busy-{}", host.name());
+    std::fs::write(&add, lines("add")).unwrap();
+    std::fs::write(&delete, lines("del")).unwrap();
+    for _ in 0..3 {
+        host.lvsctl("real-server up --mode dr --vip 192.0.2.10").success();
+        host.shell(&format!("ip -batch {add}")).success();
+        host.shell(&format!("(touch {busy}; ip -batch {delete}; rm {busy}) >/dev/null 2>&1 &"))
+            .success();
+        host.lvsctl("real-server down --mode dr --vip 192.0.2.10").success();
+        let left = host.shell("ip address show dev lo").success();
+        assert!(!left.contains("192.0.2.10"), "{left}");
+        host.shell(&format!(
+            "for try in $(seq 500); do [ -e {busy} ] || exit 0; sleep 0.02; done; exit 1"
+        ))
+        .success();
+    }
+}
+
+/// A run dumps each kind of object a few times, however many routes there are.
+#[test]
+fn up_costs_the_same_with_many_routes() {
+    let host = Host::with_addresses();
+    let dumps = |name: &str| {
+        let log = format!("/run/strace-{}-{name}", host.name());
+        let state = host.state_directory().display();
+        let line = "real-server up --mode tun --vip 192.0.2.10";
+        let lvsctl = crate::support::LVSCTL;
+        host.shell(&format!(
+            "ip route add default via 192.0.2.254; \
+             strace -f -e trace=sendto -o {log} {lvsctl} --state-dir {state} {line}; \
+             {lvsctl} --state-dir {state} real-server down --mode tun --vip 192.0.2.10"
+        ))
+        .success();
+        let calls = std::fs::read_to_string(&log).unwrap();
+        calls.lines().filter(|call| call.contains("NLM_F_DUMP") || call.contains("0x300")).count()
+    };
+    let few = dumps("few");
+    let routes: String = (0..1000)
+        .map(|at| format!("route add 10.{}.{}.0/24 via 192.0.2.9\n", at / 250, at % 250))
+        .collect();
+    let file = format!("/run/routes-{}", host.name());
+    std::fs::write(&file, routes).unwrap();
+    host.shell(&format!("ip -batch {file}")).success();
+    let many = dumps("many");
+    assert_eq!(few, many);
+}
