@@ -75,6 +75,8 @@ impl<'a, W: System, O: OwnerId> Engine<'a, W, O> {
             return Err(Box::new(Failure::before_any_step(conflict)));
         }
         self.journal.begin();
+        // Read before the lock was held, or by another run of this process.
+        self.system.invalidate(&[]);
         let mut run = Run { done: Vec::new(), in_flight: Vec::new(), failed: None };
         let made = self.make(desired, &mut run);
         if let Err(cause) = made.and_then(|()| self.verify(desired, &run.done)) {
@@ -219,7 +221,8 @@ impl<'a, W: System, O: OwnerId> Engine<'a, W, O> {
         }
         let change = Change { key: item.key.clone(), from: actual.clone(), to: item.value.clone() };
         let side_effects = self.system.side_effects(&change).map_err(Cause::System)?;
-        self.journal.record(item, actual, side_effects);
+        let object = self.system.object(&item.key).map_err(Cause::System)?;
+        self.journal.record(item, actual, side_effects, object);
         self.journal.persist()?;
         // Noted before the write, since one that fails may have had its effect nevertheless.
         run.in_flight.push(change);
@@ -244,7 +247,7 @@ impl<'a, W: System, O: OwnerId> Engine<'a, W, O> {
                 continue;
             }
             changed.insert(&item.key);
-            self.journal.record(item, actual.clone(), Vec::new());
+            self.journal.record(item, actual.clone(), Vec::new(), None);
             let (key, to) = (item.key.clone(), item.value.clone());
             run.in_flight.push(Change { key, from: actual, to });
         }

@@ -30,6 +30,9 @@ pub struct Entry<K, V, O> {
     /// their previous values.
     #[serde(rename = "along", default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub side_effects: Vec<(K, V)>,
+    /// See [`System::object`](super::System::object); journals of releases before 0.3 lack it.
+    #[serde(rename = "interface", default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<u32>,
     /// An entry without an owner is to be reverted.
     #[serde(rename = "claims")]
     pub owners: Owners<O>,

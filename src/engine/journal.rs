@@ -143,6 +143,7 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq, O: OwnerId> Journal<K, V, O> {
         desired: &Desired<K, V, O>,
         actual: Option<V>,
         side_effects: Vec<Change<K, V>>,
+        object: Option<u32>,
     ) {
         self.add_owner(desired);
         if let Some(entry) = self.entry_mut(&desired.key) {
@@ -161,6 +162,7 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq, O: OwnerId> Journal<K, V, O> {
                 .into_iter()
                 .filter_map(|change| Some((change.key, change.from?)))
                 .collect(),
+            object,
             owners: vec![desired.owner.clone()].into(),
         });
     }

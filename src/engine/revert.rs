@@ -58,6 +58,12 @@ impl<W: System, O: OwnerId> Engine<'_, W, O> {
             return Err(Box::new(Failure { done: steps, ..failure }));
         }
         let (mut notes, mut stuck) = (Vec::new(), Vec::new());
+        self.system.invalidate(&[]);
+        for entry in self.journal.entries() {
+            if let Some(object) = entry.object {
+                self.system.remember(&entry.key, object);
+            }
+        }
         let (first, others): (Vec<_>, Vec<_>) = in_one_batch::<W, O>(self.journal.without_owner())
             .into_iter()
             .partition(|entry| W::is_reverted_first(&entry.key));
@@ -188,7 +194,10 @@ impl<W: System, O: OwnerId> Engine<'_, W, O> {
                 }
             }
             actual if is_ours => match &entry.previous {
-                Some(previous) if actual.is_none() && self.is_orphaned(&key, restored)? => {
+                Some(previous)
+                    if (actual.is_none() || W::is_refilled(&key))
+                        && self.is_orphaned(&key, previous, restored)? =>
+                {
                     Undo::LeftAlone(Note::Orphaned { key, previous: previous.clone() })
                 }
                 _ => Undo::Change(Change { key, from: actual, to: entry.previous.clone() }),
@@ -197,7 +206,16 @@ impl<W: System, O: OwnerId> Engine<'_, W, O> {
                 Undo::LeftAlone(Note::Changed { key, actual, ours: entry.ours.clone() })
             }
             // Gone altogether, as an interface may be: nothing of ours is left.
-            None => Undo::Nothing,
+            None => match &entry.previous {
+                Some(previous) if W::is_refilled(&key) => {
+                    let previous = previous.clone();
+                    match self.is_orphaned(&key, &previous, restored)? {
+                        true => Undo::LeftAlone(Note::Orphaned { key, previous }),
+                        false => Undo::Change(Change { key, from: None, to: Some(previous) }),
+                    }
+                }
+                _ => Undo::Nothing,
+            },
         })
     }
 
@@ -215,12 +233,17 @@ impl<W: System, O: OwnerId> Engine<'_, W, O> {
         Ok(self.system.children(key)?.into_iter().find(|child| !made_by_us(child)))
     }
 
-    fn is_orphaned(&mut self, key: &W::Key, restored: &Restored<W::Key>) -> Result<bool, W::Error> {
+    fn is_orphaned(
+        &mut self,
+        key: &W::Key,
+        previous: &W::Value,
+        restored: &Restored<W::Key>,
+    ) -> Result<bool, W::Error> {
         match W::parent(key) {
             Some(parent) => {
                 Ok(!restored.keys.contains(&parent) && self.system.read(&parent)?.is_none())
             }
-            None => self.system.is_orphaned(key),
+            None => self.system.is_orphaned(key, previous),
         }
     }
 

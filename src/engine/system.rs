@@ -113,9 +113,36 @@ pub trait System {
     /// # Errors
     ///
     /// Where that cannot be read.
-    fn is_orphaned(&mut self, key: &Self::Key) -> Result<bool, Self::Error> {
-        let _ = key;
+    fn is_orphaned(
+        &mut self,
+        key: &Self::Key,
+        previous: &Self::Value,
+    ) -> Result<bool, Self::Error> {
+        let _ = (key, previous);
         Ok(false)
+    }
+
+    /// Whether the previous value is put back into an empty place too: the machine itself may have
+    /// removed ours, as the default route of an interface that was down for a moment.
+    fn is_refilled(key: &Self::Key) -> bool {
+        let _ = key;
+        false
+    }
+
+    /// The number of the object that the key belongs to, such as the index of an interface: names can
+    /// change. It is journalled with the key.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be read.
+    fn object(&mut self, key: &Self::Key) -> Result<Option<u32>, Self::Error> {
+        let _ = key;
+        Ok(None)
+    }
+
+    /// Tells which object a key of the journal belonged to, see [`System::object`].
+    fn remember(&mut self, key: &Self::Key, object: u32) {
+        let _ = (key, object);
     }
 
     /// Whether the key is reverted before all others, as an address that clients connect to is.
@@ -181,8 +208,16 @@ impl<W: System> System for DryRun<'_, W> {
         self.real.side_effects(change)
     }
 
-    fn is_orphaned(&mut self, key: &W::Key) -> Result<bool, W::Error> {
-        self.real.is_orphaned(key)
+    fn is_orphaned(&mut self, key: &W::Key, previous: &W::Value) -> Result<bool, W::Error> {
+        self.real.is_orphaned(key, previous)
+    }
+
+    fn is_refilled(key: &W::Key) -> bool {
+        W::is_refilled(key)
+    }
+
+    fn remember(&mut self, key: &W::Key, object: u32) {
+        self.real.remember(key, object);
     }
 
     fn is_reverted_first(key: &W::Key) -> bool {

@@ -428,6 +428,18 @@ pub(super) fn default_route_to_put(value: &str) -> Option<DefaultRoute> {
 }
 
 impl Kept {
+    /// The interfaces of the message.
+    pub(super) fn interfaces(&self) -> impl Iterator<Item = Interface> {
+        self.names.iter().map(|(index, name)| Interface { index: *index, name: name.clone() })
+    }
+
+    /// The nexthop object of a route.
+    pub(super) fn nexthop_object(&self) -> Option<u32> {
+        let mut own = attributes(self.message.get(ROUTE_HEADER..)?);
+        let (_, object) = own.find(|(kind, _)| *kind == NEXTHOP_OBJECT)?;
+        Some(u32::from_ne_bytes(*object.first_chunk()?))
+    }
+
     /// The message of a route, each index replaced by the one that its interface has now.
     pub(super) fn with_indexes<E>(
         self,
@@ -505,4 +517,161 @@ pub(super) fn with_mss(route: &Route, mss: Option<u32>) -> Vec<u8> {
         append(&mut message, libc::RTA_METRICS, &metrics);
     }
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(name: &str) -> InterfaceName {
+        name.parse().unwrap()
+    }
+
+    /// `192.0.2.1/24` on the interface with index 7.
+    fn address_with(attributes: &[(u16, &[u8])]) -> Address {
+        let mut message = vec![2, 24, 0x80, 0, 7, 0, 0, 0];
+        append(&mut message, libc::IFA_LOCAL, &[192, 0, 2, 1]);
+        for (kind, value) in attributes {
+            append(&mut message, *kind, value);
+        }
+        let names = [(7, device("eth2"))].into_iter().collect();
+        Address::parse(&message, &names).unwrap().unwrap()
+    }
+
+    /// The default route of IPv4 through index 7, and these attributes.
+    fn default_with(kind: u8, attributes: &[(u16, &[u8])]) -> Route {
+        let mut message = vec![2, 0, 0, 0, 254, 3, 0, kind, 0, 0, 0, 0];
+        for (kind, value) in attributes {
+            append(&mut message, *kind, value);
+        }
+        let names = [(7, device("eth2"))].into_iter().collect();
+        Route::parse(&message, &names).unwrap().unwrap()
+    }
+
+    const GATEWAY: (u16, &[u8]) = (libc::RTA_GATEWAY, &[192, 0, 2, 254]);
+    const OUTPUT: (u16, &[u8]) = (libc::RTA_OIF, &[7, 0, 0, 0]);
+
+    #[test]
+    fn value_without_message_is_no_message() {
+        for bad in ["", "dev ppp0", "x message 0", "x message xx", "x message 0é0", "dev message"]
+        {
+            assert_eq!(Kept::parse(bad), None, "{bad:?}");
+        }
+        assert_eq!(without_message("via x dev y interfaces 7=y message 00"), "via x dev y");
+        assert_eq!(without_message("dev interfaces message 00"), "dev interfaces");
+        assert!(is_same("proto 4 message 00", "proto static message 00"));
+        assert!(!is_same("proto 4 message 00", "proto 4 message 01"));
+    }
+
+    #[test]
+    fn full_address_omits_kernel_state() {
+        let forever = [u32::MAX, u32::MAX, 1, 2].map(u32::to_ne_bytes).concat();
+        let flags = (AddressFlags::PERMANENT.0 | AddressFlags::SECONDARY.0).to_ne_bytes();
+        let found = address_with(&[(8, &flags), (LIFETIME, &forever), (7, &[0; 16])]);
+        let value = address(&found).unwrap();
+        assert_eq!(value, "scope global message 0218000000000000".to_owned() + "08000200c0000201");
+        let message = address_to_add(&value, 9).unwrap();
+        assert_eq!(message[4..8], 9_u32.to_ne_bytes());
+    }
+
+    #[test]
+    fn address_lifetime_is_kept_as_its_end() {
+        let lifetime = |valid: u32| [0, valid, 7, 7].map(u32::to_ne_bytes).concat();
+        let value = address(&address_with(&[(LIFETIME, &lifetime(500))])).unwrap();
+        assert!(without_message(&value).ends_with(" preferred_lft 0"), "{value}");
+        let message = address_to_add(&value, 7).unwrap();
+        let added = Address::parse(&message, &[(7, device("eth2"))].into_iter().collect());
+        let added = added.unwrap().unwrap();
+        assert_eq!(added.preferred, Some(0));
+        assert!(added.valid.unwrap().abs_diff(500) < 60);
+        // Since the boot, which was later.
+        let over = Kept::parse(&value).unwrap().message;
+        let over = Address { message: over, valid: Some(0), ..address_with(&[]) };
+        let mut ended = over.message;
+        ended.truncate(16);
+        append(&mut ended, LIFETIME, &lifetime(1));
+        let ended = Kept { names: Vec::new(), message: ended }.text("");
+        assert_eq!(address_to_add(&ended, 7), None);
+    }
+
+    #[test]
+    fn relabel_address_renames_the_label() {
+        let (port, bond) = (device("eth2"), device("bond0"));
+        for (label, desired) in [
+            ("eth2\0", "scope global"),
+            ("eth2:web\0", "scope global label bond0:web"),
+            ("eth2:longest-one\0", "scope global"),
+            ("eth20\0", "scope global label eth20"),
+        ] {
+            let found = address(&address_with(&[(libc::IFA_LABEL, label.as_bytes())])).unwrap();
+            let moved = relabel_address(&found, &port, &bond).unwrap();
+            assert_eq!(without_message(&moved), desired);
+        }
+        assert_eq!(relabel_address("present", &port, &bond), None);
+    }
+
+    #[test]
+    fn plain_default_route_needs_no_message() {
+        let plain = default_with(1, &[OUTPUT, GATEWAY]);
+        assert_eq!(default_route(&plain), "via 192.0.2.254 dev eth2");
+        let mut dhcp = plain;
+        dhcp.protocol = Protocol(16);
+        let value = default_route(&dhcp);
+        assert!(
+            value.starts_with("via 192.0.2.254 dev eth2 proto dhcp interfaces 7=eth2 message ")
+        );
+        for bad in ["", "via", "via x dev eth0", "via 192.0.2.1 dev a/b", "via 192.0.2.1 dev a b"] {
+            assert!(default_route_to_put(bad).is_none(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn index_of_default_route_is_found_again_by_name() {
+        let value =
+            default_route(&default_with(1, &[OUTPUT, GATEWAY, (8, &[8, 0, 2, 0, 1, 5, 0, 0])]));
+        // Journals of earlier releases have the name in the words only.
+        let (words, message) = value.split_once(" interfaces 7=eth2").unwrap();
+        for value in [value.clone(), format!("{words}{message}")] {
+            let kept = Kept::parse(&value).unwrap();
+            let put = kept.with_indexes(|interface| {
+                assert_eq!((interface.index, interface.name.as_str()), (7, "eth2"));
+                Ok::<u32, ()>(9)
+            });
+            let put = put.unwrap();
+            let names = [(9, device("lan0"))].into_iter().collect();
+            let route = Route::parse(&put, &names).unwrap().unwrap();
+            assert_eq!(route.to_string(), "default via 192.0.2.254 dev lan0 mtu 1281");
+        }
+    }
+
+    #[test]
+    fn nexthop_object_stands_for_gateway_and_interface() {
+        let object = default_with(1, &[OUTPUT, GATEWAY, (30, &[5, 0, 0, 0])]);
+        let value = default_route(&object);
+        assert!(value.starts_with("nhid 5 interfaces 7=eth2 message "), "{value}");
+        let kept = Kept::parse(&value).unwrap();
+        assert_eq!(kept.nexthop_object(), Some(5));
+        let kinds: Vec<u16> =
+            attributes(&kept.message[ROUTE_HEADER..]).map(|(kind, _)| kind).collect();
+        assert_eq!(kinds, [NEXTHOP_OBJECT]);
+    }
+
+    #[test]
+    fn default_route_that_leads_nowhere_has_its_type() {
+        let value = default_route(&default_with(7, &[]));
+        assert!(value.starts_with("unreachable message "), "{value}");
+        assert_eq!(route_words(&value).unwrap(), "unreachable default");
+    }
+
+    #[test]
+    fn mss_replaces_that_of_the_route() {
+        let metrics = [8, 0, 8, 0, 0, 5, 0, 0, 8, 0, 2, 0, 0x78, 5, 0, 0];
+        let route = default_with(1, &[OUTPUT, GATEWAY, (libc::RTA_METRICS, &metrics)]);
+        let words = |mss| {
+            let message = with_mss(&route, mss);
+            Route::parse(&message, &[(7, device("eth2"))].into_iter().collect()).unwrap().unwrap()
+        };
+        assert_eq!(words(Some(1440)).advmss, Some(1440));
+        assert_eq!((words(None).advmss, words(None).mtu), (None, Some(1400)));
+    }
 }

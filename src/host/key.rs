@@ -123,6 +123,36 @@ impl Key {
         }
     }
 
+    /// The interface that it is about.
+    pub(super) fn interface(&self) -> Option<InterfaceName> {
+        match self {
+            Self::Link(name) => Some(name.clone()),
+            Self::Sysctl(sysctl) => sysctl.interface(),
+            _ => self.device().cloned(),
+        }
+    }
+
+    /// The same of an interface that has another name.
+    pub(super) fn on(&self, name: &InterfaceName) -> Self {
+        let mut key = self.clone();
+        match &mut key {
+            Self::Link(device)
+            | Self::LinkUp(device)
+            | Self::Port(device)
+            | Self::Mtu(device)
+            | Self::Address { device, .. }
+            | Self::FullAddress { device, .. }
+            | Self::FullRoute(FullRoute { device, .. })
+            | Self::Route { device, .. } => device.clone_from(name),
+            Self::Sysctl(sysctl) => *sysctl = sysctl.on(name),
+            Self::FouPort { .. }
+            | Self::Rule { .. }
+            | Self::DefaultRoute(_)
+            | Self::DefaultRouteMss { .. } => {}
+        }
+        key
+    }
+
     /// The change as a shell command.
     #[must_use]
     pub fn command(change: &Change<Self, String>) -> String {

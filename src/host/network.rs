@@ -1,5 +1,7 @@
 //! Reads and writes of the machine that we run on, one key at a time.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
@@ -29,6 +31,8 @@ pub struct Host {
     connection: Connection<Traced<Socket>>,
     state: State,
     read: Read,
+    /// Interfaces of the journal, with the index that each had.
+    recorded: HashMap<InterfaceName, u32>,
 }
 
 /// Which lists of the state are current.
@@ -56,7 +60,12 @@ impl Host {
         let opened = trace::route_socket(describe).map(Connection::new);
         let connection =
             opened.map_err(|error| Error::generic("opening route netlink".to_owned(), error))?;
-        Ok(Self { connection, state: State::default(), read: Read::default() })
+        Ok(Self {
+            connection,
+            state: State::default(),
+            read: Read::default(),
+            recorded: HashMap::new(),
+        })
     }
 
     /// Forgets what was read.
@@ -96,16 +105,92 @@ impl Host {
         Ok(changes)
     }
 
-    /// Whether the interface of a key is gone, so that the previous value cannot be put back.
+    /// Whether the interface of a key is gone, so that the previous value cannot be put back; of a
+    /// default route also what it led through.
     ///
     /// # Errors
     ///
     /// If the kernel refuses the dump.
-    pub fn is_orphaned(&mut self, key: &Key) -> Result<bool, Error> {
-        match key.device() {
-            Some(device) => Ok(self.link(device)?.is_none()),
+    pub fn is_orphaned(&mut self, key: &Key, previous: &str) -> Result<bool, Error> {
+        self.read_links()?;
+        if let Key::DefaultRoute(_) = key {
+            return Ok(match kept::default_route_to_put(previous) {
+                Some(kept::DefaultRoute::Through { device, .. }) => {
+                    self.found(&device.into()).is_none()
+                }
+                Some(kept::DefaultRoute::Kept(kept)) => {
+                    kept.interfaces().any(|interface| self.found(&interface).is_none())
+                        || self.lacks_nexthop(&kept)?
+                }
+                None => false,
+            });
+        }
+        match self.located(key)?.device() {
+            Some(device) => Ok(self.state.link(device).is_none()),
             None => Ok(false),
         }
+    }
+
+    /// Whether the nexthop object of a route is gone: it goes with its interface.
+    fn lacks_nexthop(&mut self, kept: &kept::Kept) -> Result<bool, Error> {
+        let Some(object) = kept.nexthop_object() else { return Ok(false) };
+        match Request::get_nexthop(object).query(&mut self.connection) {
+            Ok(()) => Ok(false),
+            Err(error) if error.errno() == Some(libc::ENOENT) => Ok(true),
+            Err(error) => Err(Error::generic(format!("reading nexthop {object}"), error)),
+        }
+    }
+
+    /// The index of the interface of a key.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses the dump.
+    pub fn index(&mut self, key: &Key) -> Result<Option<u32>, Error> {
+        match key.interface() {
+            Some(name) => Ok(self.link(&name)?.map(|link| link.index)),
+            None => Ok(None),
+        }
+    }
+
+    /// Notes the index that the interface of a journalled key had: it may have another name now.
+    pub fn remember(&mut self, key: &Key, index: u32) {
+        if let Some(name) = key.interface() {
+            self.recorded.insert(name, index);
+        }
+    }
+
+    /// The interface that was recorded, by its name or, if that is gone, by its index.
+    fn found(&self, recorded: &Interface) -> Option<&Link> {
+        let index = self.recorded.get(&recorded.name).copied().unwrap_or(recorded.index);
+        self.state.find_link(&Interface { index, name: recorded.name.clone() })
+    }
+
+    /// The key with the name that its interface has now.
+    fn located<'a>(&mut self, key: &'a Key) -> Result<Cow<'a, Key>, Error> {
+        let Some(name) = key.interface().filter(|name| self.recorded.contains_key(name)) else {
+            return Ok(Cow::Borrowed(key));
+        };
+        self.read_links()?;
+        Ok(match self.found(&name.clone().into()) {
+            Some(link) if link.name != name => Cow::Owned(key.on(&link.name)),
+            _ => Cow::Borrowed(key),
+        })
+    }
+
+    /// The route with the recorded names of interfaces that were renamed, to compare it with the
+    /// journal.
+    fn with_recorded_names(&self, mut route: Route) -> Route {
+        for interface in route.hops.iter_mut().filter_map(|hop| hop.interface.as_mut()) {
+            let mut recorded = self.recorded.iter();
+            let renamed = recorded.find(|(name, index)| {
+                **index == interface.index && self.state.link(name).is_none()
+            });
+            if let Some((name, _)) = renamed {
+                interface.name = name.clone();
+            }
+        }
+        route
     }
 
     /// What moves from an interface to the bond whose port it becomes: the routes through it and
@@ -159,6 +244,7 @@ impl Host {
     ///
     /// If the kernel refuses the dump.
     pub fn read(&mut self, key: &Key) -> Result<Option<String>, Error> {
+        let key = &*self.located(key)?;
         match key {
             Key::Sysctl(sysctl) => return sysctl.read(),
             Key::FouPort { port, family } => {
@@ -167,10 +253,15 @@ impl Host {
             }
             Key::Link(_) | Key::LinkUp(_) | Key::Port(_) | Key::Mtu(_) => self.read_links()?,
             Key::Address { .. } | Key::FullAddress { .. } => self.read_addresses()?,
-            Key::Route { .. }
-            | Key::FullRoute(_)
-            | Key::DefaultRoute(_)
-            | Key::DefaultRouteMss { .. } => self.read_routes()?,
+            Key::DefaultRoute(family) => {
+                self.read_routes()?;
+                let found = self.state.default_route(*family).cloned();
+                let found = found.map(|route| self.with_recorded_names(route));
+                return Ok(found.as_ref().map(kept::default_route));
+            }
+            Key::Route { .. } | Key::FullRoute(_) | Key::DefaultRouteMss { .. } => {
+                self.read_routes()?;
+            }
             Key::Rule { .. } => self.read_rules()?,
         }
         Ok(self.state.value(key).flatten())
@@ -182,7 +273,8 @@ impl Host {
     ///
     /// If the kernel refuses, or the interface or sysctl does not exist.
     pub fn write(&mut self, change: &Change<Key, String>) -> Result<(), Error> {
-        let done = self.make(change);
+        let key = self.located(&change.key)?.into_owned();
+        let done = self.make(&Change { key, ..change.clone() });
         // Also after an error: the change may have had an effect.
         match &change.key {
             Key::Sysctl(_) | Key::FouPort { .. } => {}
@@ -406,7 +498,7 @@ impl Host {
     ) -> Result<(), Error> {
         self.read_links()?;
         let index = |interface: &Interface| {
-            let found = self.state.find_link(interface);
+            let found = self.found(interface);
             found.map(|link| link.index).ok_or_else(|| Error::NoInterface(interface.to_string()))
         };
         let request = match kept::default_route_to_put(to) {

@@ -43,6 +43,10 @@ const BOND_HASH_POLICY: u16 = 14;
 /// `GRE_CSUM`, in network byte order.
 const GRE_CHECKSUM: u16 = 0x8000;
 
+/// `RTM_GETNEXTHOP` and `NHA_ID` (`linux/nexthop.h`).
+const GET_NEXTHOP: u16 = 106;
+const NEXTHOP_ID: u16 = 1;
+
 // FRA_*.
 const RULE_SOURCE: u16 = 2;
 const RULE_PRIORITY: u16 = 6;
@@ -55,6 +59,11 @@ impl Request {
         connection: &mut Connection<T>,
     ) -> Result<(), Error> {
         connection.execute_message(self.kind, self.flags, &self.bytes)
+    }
+
+    /// Sends a question, whose reply has a type two below.
+    pub(super) fn query<T: Transport>(&self, connection: &mut Connection<T>) -> Result<(), Error> {
+        connection.query_message(self.kind, &self.bytes, self.kind - 2, |_| Ok(()))
     }
 
     fn link(kind: u16, flags: u16, index: u32) -> Self {
@@ -168,6 +177,12 @@ impl Request {
 
     pub(super) const fn delete_route(message: Vec<u8>) -> Self {
         Self { kind: libc::RTM_DELROUTE, flags: 0, bytes: message }
+    }
+
+    /// Asks for a nexthop object: is it there?
+    pub(super) fn get_nexthop(object: u32) -> Self {
+        let request = Self { kind: GET_NEXTHOP, flags: 0, bytes: vec![0; 8] };
+        request.with(NEXTHOP_ID, &object.to_ne_bytes())
     }
 
     /// A rule `from SOURCE lookup TABLE`.

@@ -59,6 +59,14 @@ impl Sysctl {
         if matches!(name, "all" | "default") { None } else { name.parse().ok() }
     }
 
+    /// The same parameter of an interface that has another name.
+    pub(super) fn on(&self, name: &InterfaceName) -> Self {
+        let renamed = self.interface().map(|interface| {
+            Self(self.0.replacen(&format!("/{interface}/"), &format!("/{name}/"), 1))
+        });
+        renamed.unwrap_or_else(|| self.clone())
+    }
+
     /// The `default` parameter whose value a new interface gets, for a parameter of an interface.
     pub(crate) fn inherited(&self) -> Option<Self> {
         let interface = self.interface()?;

@@ -27,7 +27,7 @@ fn is_put_back(host: &Host, default: &str) {
     assert!(default_route(host).starts_with("default via 203.0.113.254 dev eth0"), "{default}");
     host.lvsctl(DOWN).success();
     assert_same(&host.everything(), &before, default);
-    host.shell("ip route flush exact default").success();
+    host.shell(&format!("ip route del {default}")).success();
 }
 
 #[test]
@@ -140,4 +140,61 @@ fn up_costs_the_same_with_many_routes() {
     host.shell(&format!("ip -batch {file}")).success();
     let many = dumps("many");
     assert_eq!(few, many);
+}
+
+/// The kernel removes routes of an interface that goes down, and nobody puts them back.
+#[test]
+fn down_puts_the_previous_default_route_into_an_empty_place() {
+    let host = two_legs();
+    let default = "default via 192.0.2.254 dev dummy0 proto dhcp";
+    host.shell(&format!("ip route add {default}")).success();
+    let before = host.everything();
+    host.lvsctl(UP).success();
+    host.shell("ip link set eth0 down; ip link set eth0 up").success();
+    assert_eq!(default_route(&host), "");
+    host.lvsctl(DOWN).success();
+    assert_same(&host.everything(), &before, "after down");
+
+    // Where it cannot be put back now, it stays in the journal.
+    host.lvsctl(UP).success();
+    host.shell("ip link set eth0 down; ip link set eth0 up; ip link set dummy0 down").success();
+    let failed = host.lvsctl(DOWN);
+    assert_eq!(failed.status, 1, "{failed:?}");
+    assert!(failed.errors.contains("default route"), "{failed:?}");
+    host.shell("ip link set dummy0 up").success();
+    host.lvsctl(DOWN).success();
+    assert_eq!(default_route(&host), default);
+
+    // What it led through is gone for ever.
+    host.lvsctl(UP).success();
+    host.shell("ip link del dummy0").success();
+    let said = host.lvsctl(DOWN);
+    assert!(said.status == 0 && format!("{said:?}").contains("cannot be put back"), "{said:?}");
+}
+
+/// Linux 6.1 renames an interface that is down only, and removes its routes before.
+fn rename(host: &Host, from: &str, to: &str) {
+    let line =
+        format!("ip link set {from} down; ip link set {from} name {to}; ip link set {to} up");
+    host.shell(&line).success();
+}
+
+#[test]
+fn down_reverts_on_an_interface_that_was_renamed() {
+    let host = two_legs();
+    let before = host.everything();
+    let director = "director up --mode nat --vip 203.0.113.10 --service tcp:80 --real 192.0.2.2";
+    host.lvsctl(director).success();
+    rename(&host, "eth0", "lan0");
+    host.lvsctl("director down --mode nat --vip 203.0.113.10").success();
+    rename(&host, "lan0", "eth0");
+    assert_same(&host.everything(), &before, "director");
+
+    host.shell("ip route add default via 203.0.113.9 dev eth0").success();
+    host.lvsctl(UP).success();
+    rename(&host, "eth0", "lan0");
+    host.lvsctl(DOWN).success();
+    assert_eq!(default_route(&host), "default via 203.0.113.9 dev lan0");
+    rename(&host, "lan0", "eth0");
+    assert_same(&host.everything(), &before, "real server");
 }

@@ -60,8 +60,8 @@ impl System for Machine {
         self.host.side_effects(change)
     }
 
-    fn is_orphaned(&mut self, key: &Key) -> Result<bool, host::Error> {
-        self.host.is_orphaned(key)
+    fn is_orphaned(&mut self, key: &Key, previous: &String) -> Result<bool, host::Error> {
+        self.host.is_orphaned(key, previous)
     }
 
     fn command(change: &Change<Key, String>) -> String {

@@ -36,7 +36,7 @@ fn ip(lines: &str) -> String {
     asked.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
     let said = asked.wait_with_output().unwrap();
     assert!(said.status.success(), "ip -batch: {lines}");
-    String::from_utf8(said.stdout).unwrap()
+    String::from_utf8_lossy(&said.stdout).into_owned()
 }
 
 /// The rules of both families, for which `ip` needs two processes: the kernel's messages.

@@ -121,8 +121,12 @@ impl System for Machine {
         Ok(all.map(change).collect())
     }
 
-    fn is_orphaned(&mut self, key: &String) -> Result<bool, Refused> {
+    fn is_orphaned(&mut self, key: &String, _: &u32) -> Result<bool, Refused> {
         Ok(key.starts_with("tunnel/") && !self.state.contains_key("tunnel"))
+    }
+
+    fn is_refilled(key: &String) -> bool {
+        key == "place"
     }
 
     fn parent(key: &String) -> Option<String> {

@@ -159,6 +159,19 @@ fn revert_of_missing_key_is_ok() {
 }
 
 #[test]
+fn revert_refills_an_empty_place() {
+    let place = Place::new();
+    let mut machine = Machine::new(&[("place", 1), ("other", 1)]);
+    let desired = [desired_item("a", "place", 2), desired_item("a", "other", 2)];
+    place.up(&mut machine, &desired).unwrap();
+    machine.set("place", None);
+    machine.set("other", None);
+    let report = place.down(&mut machine, &["a"]).unwrap();
+    assert_eq!(keys(&report.steps), ["place"]);
+    assert_eq!(machine.state, Machine::new(&[("place", 1)]).state);
+}
+
+#[test]
 fn revert_notes_what_cannot_be_removed() {
     let place = Place::new();
     let mut machine = Machine::default();

@@ -177,10 +177,27 @@ impl System for Machine {
         }
     }
 
-    fn is_orphaned(&mut self, key: &Key) -> Result<bool, Error> {
+    fn is_orphaned(&mut self, key: &Key, previous: &Value) -> Result<bool, Error> {
+        match (key, previous) {
+            (Key::Host(key), Value::Host(previous)) => Ok(self.host.is_orphaned(key, previous)?),
+            _ => Ok(false),
+        }
+    }
+
+    fn is_refilled(key: &Key) -> bool {
+        matches!(key, Key::Host(host::Key::DefaultRoute(_)))
+    }
+
+    fn object(&mut self, key: &Key) -> Result<Option<u32>, Error> {
         match key {
-            Key::Host(key) => Ok(self.host.is_orphaned(key)?),
-            Key::Table(_) | Key::Drained(_) => Ok(false),
+            Key::Host(key) => Ok(self.host.index(key)?),
+            _ => Ok(None),
+        }
+    }
+
+    fn remember(&mut self, key: &Key, object: u32) {
+        if let Key::Host(key) = key {
+            self.host.remember(key, object);
         }
     }
 

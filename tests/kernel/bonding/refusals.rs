@@ -50,7 +50,7 @@ fn existing_bond_without_ports_is_used_and_any_other_is_refused() {
             (
                 "ip link set eth3 nomaster; ip route add 10.30.0.0/16 nexthop via 192.0.2.9 dev eth2 \
                  nexthop via 192.0.2.8 dev eth2",
-                "10.30.0.0/16 dev eth2 has several next hops",
+                "nexthop via 192.0.2.8 dev eth2 weight 1 has several next hops",
             ),
             ("ip route del 10.30.0.0/16; ip link del eth3", "interface eth3 does not exist"),
             ("ip link add bond0 type dummy", "bond0 is of kind dummy"),
