@@ -11,6 +11,7 @@
 //! | [`host`] | this machine: links, addresses, routes and sysctls |
 //! | [`policy`] | what a role needs of a machine |
 //! | `config` | the cluster file, and what it makes of one machine |
+//! | `path` | what the kernel does with a packet, stage by stage |
 //! | [`doctor`] | findings: what is wrong with a machine, why, and how to fix it |
 //! | [`lvsctl`] | the companion: command line and reports |
 
@@ -24,5 +25,6 @@ pub mod fuzz;
 pub mod host;
 pub mod ipvsadm;
 pub mod lvsctl;
+mod path;
 pub mod policy;
 mod trace;

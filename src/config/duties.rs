@@ -113,6 +113,10 @@ impl ClusterSpec {
         reals.filter_map(|real| Some((real, self.mode(service, real)?)))
     }
 
+    pub(crate) fn director_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.directors.iter().map(|director| director.get_ref().0)
+    }
+
     fn gateway(&self, vip: IpAddr) -> Option<IpAddr> {
         let all = self.real_server.gateways.iter().chain(&self.directors);
         let mut all = all.map(|address| address.get_ref().0);

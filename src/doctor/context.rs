@@ -3,19 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use super::expectation::{Expectation, Served};
+use super::expectation::Expectation;
 use super::facts::{Facts, Listener, ServiceState};
 use super::finding::{Fault, Step};
 use super::symptom::Symptom;
 use crate::engine::Change;
 use crate::host::{self, Address, Effective, InterfaceName, PRESENT, State, Sysctl, host_prefix};
-use crate::policy::loose_filter;
+use crate::path::{Machine, Served};
 use lvs::ipvs::{DestinationEntry, Forwarding, ServiceIdentity, Timeouts};
 use lvs::table;
-
-/// The value of `rp_filter` that drops packets which arrive on another interface than the reply would
-/// leave by.
-pub(super) const STRICT_FILTER: u32 = 1;
 
 pub(super) struct Context<'a> {
     pub(super) facts: &'a Facts,
@@ -30,6 +26,18 @@ impl<'a> Context<'a> {
         symptom: Option<Symptom>,
     ) -> Self {
         Self { facts, expectation, symptom }
+    }
+
+    /// What walks look at.
+    pub(super) fn machine(&self) -> Machine<'a> {
+        let network = &self.facts.network;
+        let (filters, listeners) = (self.facts.filters.as_ref(), self.listeners());
+        Machine { network, filters, listeners }
+    }
+
+    /// Whether the reverse path filter has dropped packets.
+    pub(super) fn has_dropped(&self) -> bool {
+        self.facts.counters.get("TcpExt IPReversePathFilter").is_some_and(|count| *count > 0)
     }
 
     pub(super) fn network(&self) -> &'a State {
@@ -136,12 +144,6 @@ impl<'a> Context<'a> {
         let all = (effective.all != 0).then(|| Sysctl::of_all_interfaces(parameter));
         let own = (effective.own != 0).then(|| Sysctl::of_interface(&effective.device, parameter));
         all.into_iter().chain(own).map(|sysctl| self.set(sysctl, 0)).collect()
-    }
-
-    /// The step that makes a strict reverse path filter loose, or sets it to `otherwise`.
-    pub(super) fn loosen_filter(&self, effective: &Effective, otherwise: &'static str) -> Step {
-        let (value, _) = loose_filter(effective.all, otherwise);
-        self.set(Sysctl::of_interface(&effective.device, "rp_filter"), value)
     }
 
     /// What lvsctl has set by its journal and now differs, with the step that sets it again.

@@ -9,7 +9,7 @@ use super::check::{self, CHECKS};
 use super::context::{Context, grouped};
 use super::expectation::{DesiredEntry, DesiredState};
 use super::facts::service_name;
-use super::finding::{Fault, Finding, Step};
+use super::finding::{Fault, Finding, Severity, Step};
 use crate::engine::Change;
 use crate::host::{self, InterfaceName, is_tunnel, without_message};
 use lvs::ipvs::ServiceIdentity;
@@ -59,9 +59,12 @@ pub(super) fn add(context: &Context<'_>, desired: &DesiredState, findings: &mut 
     let subjects = Subjects::new(desired);
     let by_subject = differences.into_iter().map(|entry| (subjects.of(entry), entry));
     for ((id, about), entries) in grouped(by_subject) {
-        findings.extend(CHECKS.iter().find(|check| check.id == id).map(|check| Finding {
-            apply: Some(desired.apply.clone()),
-            ..check.finding(fault(id, &about, &entries))
+        // What stops packets is found by the walks.
+        let of_host = entries.iter().all(|entry| matches!(entry.step, Step::Host(_)));
+        findings.extend(CHECKS.iter().find(|check| check.id == id).map(|check| {
+            let finding = check.finding(fault(id, &about, &entries));
+            let severity = if of_host { Severity::Advice } else { finding.severity };
+            Finding { apply: Some(desired.apply.clone()), severity, ..finding }
         }));
     }
     findings.sort_by_key(|finding| check::position(finding.id));
@@ -177,9 +180,9 @@ impl Subjects {
                 ("K3", device.to_string())
             }
             host::Key::FouPort { port, .. } => ("M6", port.to_string()),
-            host::Key::Rule { .. } | host::Key::DefaultRouteMss { .. } => ("M1", String::new()),
+            host::Key::Rule { .. } | host::Key::DefaultRouteMss { .. } => ("M7", String::new()),
             host::Key::FullRoute(route) if self.tables.contains(&route.table) => {
-                ("M1", String::new())
+                ("M7", String::new())
             }
             host::Key::Address { address, .. } if entry.is_of_director() => {
                 ("A16", address.to_string())
@@ -233,26 +236,6 @@ fn is_weight(change: &Change<table::Key, table::Value>) -> bool {
 
 fn fault(id: &str, about: &str, entries: &[&DesiredEntry]) -> Fault {
     let title = match id {
-        "K3" => format!("{about} differs: no interface decapsulates the packets of the director"),
-        "M6" => format!("no receive port {about} for GUE: packets of the director are refused"),
-        "M1" => "clients do not learn the segment size that fits the tunnel: small pages work, \
-                 uploads hang"
-            .to_owned(),
-        "A1" => format!(
-            "{about} is missing: packets that the director forwards here for it are dropped"
-        ),
-        "A16" => {
-            format!("{about} is not a local address of this director: IPVS never sees its packets")
-        }
-        "A20" => format!("a virtual address has no route of its own through {about}"),
-        "N2" => "replies bypass the director: they come from an unexpected source address, and \
-                 clients reset the connection"
-            .to_owned(),
-        "N1" | "V5" => "this director does not forward as it must".to_owned(),
-        "N4" => "replies bypass the director by redirects".to_owned(),
-        "P1" | "P3" | "P4" => format!(
-            "{about} filters strictly: it drops requests of clients that another interface reaches"
-        ),
         "I2" => {
             "the bond differs from the cluster file: traffic does not use all its ports".to_owned()
         }
@@ -260,7 +243,9 @@ fn fault(id: &str, about: &str, entries: &[&DesiredEntry]) -> Fault {
         "H23" => format!("weights of real servers of {about} differ from the cluster file"),
         "H24" => "the timeouts of connections differ from the cluster file".to_owned(),
         "H4" => format!("the {about} differs from the cluster file: a takeover loses connections"),
-        _ => format!("{about} differs from the cluster file"),
+        "H22" => format!("{about} differs from the cluster file"),
+        _ if about.is_empty() => "this machine differs from the cluster file".to_owned(),
+        _ => format!("the set-up of {about} differs from the cluster file"),
     };
     let (found, expected): (Vec<String>, Vec<String>) =
         entries.iter().map(|entry| actual_and_desired(&entry.step)).unzip();

@@ -10,7 +10,9 @@ use super::facts::Facts;
 use super::finding::Step;
 use crate::host::{
     self, Address, Combination, Effective, InterfaceName, State, Sysctl, host_prefix,
+    is_fallback_tunnel,
 };
+use crate::path::{Served, is_link_local};
 use crate::policy::{Owner, Role};
 use lvs::ipvs::{Forwarding, Service, ServiceIdentity, Timeouts};
 use lvs::table;
@@ -22,15 +24,6 @@ pub(crate) struct Expectation {
     pub(crate) served: Vec<Served>,
     /// What a cluster file desires, if one was given.
     pub(crate) desired: Option<DesiredState>,
-}
-
-/// A virtual address of a real server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Served {
-    pub(crate) address: IpAddr,
-    pub(crate) forwarding: Forwarding,
-    /// The journal or the cluster file names it, so that it is expected even if it is missing.
-    pub(crate) desired: bool,
 }
 
 /// What a cluster file desires of this machine.
@@ -55,11 +48,6 @@ pub(crate) struct DesiredEntry {
     pub(crate) acceptable: Vec<String>,
     pub(crate) owner: Owner,
     pub(crate) in_sync: bool,
-}
-
-/// The fallback interfaces of the tunnel drivers: they decapsulate packets from any peer.
-pub(super) fn is_fallback_tunnel(device: &InterfaceName) -> bool {
-    host::is_fallback_tunnel(device.as_str())
 }
 
 impl Expectation {
@@ -91,7 +79,7 @@ impl Expectation {
         let mut known = self.served.iter_mut();
         match known.find(|it| it.address == address && it.forwarding == forwarding) {
             Some(served) => served.desired |= desired,
-            None => self.served.push(Served { address, forwarding, desired }),
+            None => self.served.push(Served::new(address, forwarding, desired)),
         }
     }
 
@@ -100,10 +88,13 @@ impl Expectation {
         mut self,
         desired: DesiredState,
         director: bool,
-        served: &[(IpAddr, Forwarding)],
+        served: Vec<Served>,
     ) -> Self {
-        for (address, forwarding) in served {
-            self.serve(*address, *forwarding, true);
+        for it in served {
+            let same =
+                |known: &Served| known.address == it.address && known.forwarding == it.forwarding;
+            self.served.retain(|known| !same(known));
+            self.served.push(it);
         }
         self.director |= director;
         self.desired = Some(desired);
@@ -149,7 +140,7 @@ fn evident_forwarding(facts: &Facts, state: &Address) -> Option<Forwarding> {
     }
     if *device == InterfaceName::loopback() {
         let facing = facts.network.on_link(address)?;
-        return (facing != device && !is_fallback_tunnel(facing))
+        return (facing != device && !is_fallback_tunnel(facing.as_str()))
             .then_some(Forwarding::DirectRouting);
     }
     let routes = || facts.network.main_routes();
@@ -161,17 +152,7 @@ fn evident_forwarding(facts: &Facts, state: &Address) -> Option<Forwarding> {
         others.any(|route| route.prefix < host_prefix(address) && route.leads_to(address))
     };
     let is_vip = state.prefix == host_prefix(address) || overlaps();
-    (is_fallback_tunnel(device) && !sends && is_vip).then_some(Forwarding::Tunnel)
-}
-
-fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_link_local(),
-        // The kernel gives `sit0` addresses such as ::127.0.0.1/96.
-        IpAddr::V6(address) => {
-            address.is_unicast_link_local() || address.segments().iter().take(6).all(|it| *it == 0)
-        }
-    }
+    (is_fallback_tunnel(device.as_str()) && !sends && is_vip).then_some(Forwarding::Tunnel)
 }
 
 impl DesiredState {

@@ -3,15 +3,15 @@
 //! The serialized names are the format of `lvsctl snapshot`.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
 use crate::host::{self, InterfaceName, State, Sysctl};
+use crate::path::filter::Filters;
+pub(crate) use crate::path::{Listener, service_name};
 use crate::policy::Owner;
-use lvs::ipvs::{
-    Daemon, Destination, DestinationEntry, Protocol, ServiceEntry, ServiceIdentity, Timeouts,
-};
+use lvs::ipvs::{Daemon, Destination, DestinationEntry, ServiceEntry, ServiceIdentity, Timeouts};
 use lvs::table;
 
 /// A machine, in one network namespace, at one moment.
@@ -25,6 +25,9 @@ pub struct Facts {
     pub(crate) table: Option<Table>,
     /// `None` if the sockets could not be read.
     pub(crate) listeners: Option<Vec<Listener>>,
+    /// The packet filters; `None` if they could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) filters: Option<Filters>,
     /// What `lvsctl` has set up here.
     pub(crate) journal: Vec<JournalEntry>,
     /// Running programs that manage the IPVS table themselves, such as keepalived.
@@ -74,6 +77,9 @@ pub(crate) struct Table {
     pub(crate) services: Vec<ServiceState>,
     /// A sample of the connections in SYN_RECV.
     pub(crate) half_open: Vec<HalfOpen>,
+    /// Addresses of this machine from which it connects to services itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) own_clients: Vec<IpAddr>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,15 +93,6 @@ pub(crate) struct HalfOpen {
     pub(crate) client: IpAddr,
     pub(crate) service: SocketAddr,
     pub(crate) destination: SocketAddr,
-}
-
-/// A socket that waits for clients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Listener {
-    pub(crate) protocol: Protocol,
-    /// The unspecified address stands for every address of the machine.
-    pub(crate) address: IpAddr,
-    pub(crate) port: u16,
 }
 
 /// A sysctl set at boot.
@@ -168,27 +165,6 @@ pub(crate) struct Unread {
     pub(crate) why: String,
 }
 
-/// A service, such as `tcp 192.0.2.1:80`.
-pub(super) fn service_name(identity: ServiceIdentity) -> String {
-    match identity {
-        ServiceIdentity::Address { protocol, address, port } => {
-            let protocol = protocol.name().unwrap_or("ip");
-            format!("{protocol} {}", SocketAddr::new(address, port))
-        }
-        ServiceIdentity::Mark { mark, .. } => format!("fwmark {mark}"),
-    }
-}
-
-impl Listener {
-    /// Whether the socket accepts packets for an address. A socket for every IPv6 address commonly
-    /// accepts IPv4 too; `/proc` does not say.
-    pub(crate) fn hears(&self, address: IpAddr) -> bool {
-        self.address == address
-            || self.address == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
-            || self.address == IpAddr::V4(Ipv4Addr::UNSPECIFIED) && address.is_ipv4()
-    }
-}
-
 impl ServiceState {
     pub(super) fn identity(&self) -> ServiceIdentity {
         self.service.service.identity
@@ -237,22 +213,5 @@ impl Facts {
             }
             _ => None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn socket_on_unspecified_address_hears_every_address() {
-        let hears = |listener: &str, address: &str| {
-            let listener = listener.parse().unwrap();
-            Listener { protocol: Protocol::TCP, address: listener, port: 80 }
-                .hears(address.parse().unwrap())
-        };
-        assert!(hears("0.0.0.0", "192.0.2.1") && !hears("0.0.0.0", "2001:db8::1"));
-        assert!(hears("::", "192.0.2.1") && hears("::", "2001:db8::1"));
-        assert!(hears("192.0.2.1", "192.0.2.1") && !hears("192.0.2.1", "192.0.2.2"));
     }
 }

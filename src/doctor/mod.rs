@@ -63,8 +63,9 @@ pub(crate) fn examine(
     symptom: Option<Symptom>,
 ) -> Diagnosis {
     let context = Context::new(facts, expectation, symptom);
+    let walks = check::path::walks(&context);
     let mut findings: Vec<Finding> =
-        CHECKS.iter().flat_map(|check| check.findings(&context)).collect();
+        CHECKS.iter().flat_map(|check| check.findings(&context, &walks)).collect();
     if let Some(desired) = &expectation.desired {
         drift::add(&context, desired, &mut findings);
     }
@@ -146,6 +147,7 @@ mod tests {
             daemons: Vec::new(),
             services: vec![ServiceState { service, destinations: vec![destination] }],
             half_open: Vec::new(),
+            own_clients: Vec::new(),
         }
     }
 

@@ -181,15 +181,11 @@ fn half_open(facts: &Facts, destination: SocketAddr) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::expectation::Served;
+    use crate::path::Served;
 
     #[test]
     fn causes_of_mode_in_use_come_first() {
-        let served = Served {
-            address: [192, 0, 2, 1].into(),
-            forwarding: Forwarding::Tunnel,
-            desired: false,
-        };
+        let served = Served::new([192, 0, 2, 1].into(), Forwarding::Tunnel, false);
         let expectation = Expectation { served: vec![served], ..Expectation::default() };
         let causes = Symptom::NoSynAck.causes(&expectation, &Facts::default());
         assert_eq!(causes, ["P1", "P2", "A1", "A11", "P3", "N15"]);

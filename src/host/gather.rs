@@ -45,7 +45,8 @@ fn ports(release: &str) -> Option<Vec<FouPort>> {
 }
 
 /// Parameters of each interface, and of `all`.
-const OF_INTERFACES: [&str; 7] = [
+const OF_INTERFACES: [&str; 9] = [
+    "accept_local",
     "accept_redirects",
     "arp_announce",
     "arp_ignore",
@@ -53,6 +54,7 @@ const OF_INTERFACES: [&str; 7] = [
     "proxy_arp",
     "rp_filter",
     "send_redirects",
+    "src_valid_mark",
 ];
 
 /// IPv6 parameters of each interface.
@@ -71,6 +73,7 @@ fn sysctls(links: &[Link]) -> Result<BTreeMap<String, String>, Error> {
     desired.push(Sysctl::of_default("rp_filter"));
     desired.extend(IPVS_PARAMETERS.map(|it| Sysctl::of_ipvs(it.name)));
     desired.push(Sysctl::of_ipvs(SYNC_THRESHOLD));
+    desired.extend(["count", "max"].map(Sysctl::of_conntrack));
     let mut values = BTreeMap::new();
     for sysctl in desired {
         if let Some(value) = sysctl.read()? {

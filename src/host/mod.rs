@@ -42,9 +42,12 @@ pub(crate) use kept::default_metric;
 pub(crate) use kept::{is_same, relabel_address};
 pub(crate) use neighbours::{Hardware, Patience, Wire, announce, owners as neighbours_with};
 pub(crate) use network::namespace_cookie;
-pub(crate) use state::{Address, Prefix, Route, Scope, State};
+pub(crate) use state::{
+    Address, LOCAL_TABLE, Link, MAIN_TABLE, Neighbour, NeighbourState, NextHop, Prefix, Route,
+    RouteKind, Rule, RuleAction, Scope, State, masked,
+};
 #[cfg(test)]
-pub(crate) use state::{Interface, Link, NextHop, SourceAddress};
+pub(crate) use state::{Interface, Mark, SourceAddress};
 pub(crate) use tunnels::{is_fallback_tunnel, is_tunnel, tunnel_module};
 
 /// The length in bits of the prefix that holds one address only: 32 or 128.

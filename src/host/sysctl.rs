@@ -47,6 +47,11 @@ impl Sysctl {
         Self(format!("net/ipv4/vs/{name}"))
     }
 
+    /// `net/netfilter/nf_conntrack_NAME`: a parameter of connection tracking.
+    pub(crate) fn of_conntrack(name: &'static str) -> Self {
+        Self(format!("net/netfilter/nf_conntrack_{name}"))
+    }
+
     /// `net/ipv6/conf/INTERFACE/NAME`: an IPv6 parameter of an interface.
     pub(crate) fn of_interface_ipv6(interface: &InterfaceName, name: &'static str) -> Self {
         Self(format!("net/ipv6/conf/{interface}/{name}"))

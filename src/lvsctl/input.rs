@@ -18,10 +18,12 @@ use crate::engine::{Desired, System};
 use crate::host::machine::{Key, Machine, Value};
 use crate::host::{self, InterfaceName};
 use crate::ipvsadm;
+use crate::path::{End, Served};
 use crate::policy::{
-    ActualState, AddressOwner, DesiredItem, Duty, MachineJournal, Owned, Owner, Role, desired,
+    ActualState, AddressDuty, AddressOwner, DesiredItem, Duty, MachineJournal, Owned, Owner, Role,
+    desired,
 };
-use lvs::ipvs::Service;
+use lvs::ipvs::{Destination, Forwarding, Service, ServiceIdentity};
 use lvs::ruleset::syntax::SCHEDULERS;
 use lvs::table::{self, Ruleset};
 
@@ -31,6 +33,16 @@ pub(super) enum Input {
     Cluster { cluster: Box<ClusterSpec>, role: Role, own: Vec<IpAddr> },
     /// A complete table from `ipvsadm -S` output.
     Table(Ruleset),
+}
+
+/// Where packets of a service arrive, if it has that address and method.
+fn served_end(duty: &AddressDuty, service: &Service, real: &Destination) -> Option<End> {
+    let ServiceIdentity::Address { protocol, address, port } = service.identity else {
+        return None;
+    };
+    let same = address == duty.vip && real.forwarding == duty.mode.forwarding();
+    let port = if real.forwarding == Forwarding::Masquerade { real.port } else { port };
+    same.then_some(End { protocol, port, own: real.address, tunnel: real.tunnel })
 }
 
 impl Input {
@@ -132,6 +144,29 @@ impl Input {
                 Ok(table.entries().map(item).collect())
             }
         }
+    }
+
+    /// The virtual addresses of a real server, with what its packets and programs need.
+    pub(super) fn served(&self) -> Result<Vec<Served>, Error> {
+        let Self::Cluster { cluster, own, .. } = self else { return Ok(Vec::new()) };
+        let of_directors = cluster.duties(Role::Director, own)?;
+        let mut found = Vec::new();
+        for owned in self.duties()? {
+            let Duty::Address(duty) = &owned.duty else { continue };
+            if duty.role != Role::RealServer {
+                continue;
+            }
+            let mut served = Served::new(duty.vip, duty.mode.forwarding(), true);
+            served.directors = cluster.director_addresses().collect();
+            for of_director in &of_directors {
+                if let Duty::Service(service, destinations) = of_director {
+                    let ends = destinations.iter().filter(|it| own.contains(&it.address));
+                    served.ends.extend(ends.filter_map(|it| served_end(duty, service, it)));
+                }
+            }
+            found.push(served);
+        }
+        Ok(found)
     }
 
     /// The duties of the machine; a ruleset has none.

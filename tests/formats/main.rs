@@ -114,6 +114,8 @@ fn without_prose(mut diagnosis: Json) -> Json {
             }
         }
     }
+    // Later releases have more checks.
+    diagnosis["looked"] = Json::Null;
     diagnosis
 }
 

@@ -48,7 +48,12 @@ fn broken_dr_real_server_is_found_and_fixed() {
     host.shell("ip route del default; ip link del pod").success();
     cluster.inside.attach(host, "eth1", &["192.168.10.22/24"]);
     cluster.breaks_until(
-        &Breakage { id: "I1", host, by: "true", felt: false },
+        &Breakage {
+            id: "I1",
+            host,
+            by: &format!("echo 1 >{conf}/eth1/arp_ignore; echo 2 >{conf}/eth1/arp_announce"),
+            felt: false,
+        },
         "ip address flush dev eth1",
     );
     // A program that listens on the machine's own address only.

@@ -25,7 +25,7 @@ fn broken_tunnel_real_server_is_found_and_fixed() {
     host.shell("ip route add default via 192.168.10.1").success();
     host.lvsctl("real-server up --mode tun --vip 192.168.10.10").success();
     let by = "ip route change default via 192.168.10.1";
-    cluster.breaks(&Breakage { id: "M1", host, by, felt: false });
+    cluster.breaks(&Breakage { id: "M7", host, by, felt: false });
     cluster.inside.attach(host, "eth1", &["192.168.10.22/24"]);
     cluster.breaks_until(
         &Breakage { id: "I1", host, by: "true", felt: false },

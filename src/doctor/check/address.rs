@@ -1,117 +1,8 @@
-//! The virtual address: present, with its host prefix, listened to, and not the source of other
-//! traffic.
+//! The virtual address: not the source of other traffic, and not a duplicate.
 
-use std::net::SocketAddr;
-
-use super::tunnel::{self, bring_up};
 use crate::doctor::context::{Context, add_address, delete_address};
-use crate::doctor::expectation::{Served, is_fallback_tunnel};
 use crate::doctor::finding::{Fault, Step};
-use crate::host::{Address, InterfaceName, host_prefix};
-use lvs::ipvs::{DaemonState, Forwarding};
-
-/// The interface for the virtual address of a real server.
-fn vip_device(context: &Context<'_>, served: &Served) -> InterfaceName {
-    if let Some(device) = context.desired_device(served.address) {
-        return device.clone();
-    }
-    match served.forwarding {
-        Forwarding::Tunnel if served.address.is_ipv4() => InterfaceName::tunl0(),
-        Forwarding::Tunnel => InterfaceName::ip6tnl0(),
-        _ => InterfaceName::loopback(),
-    }
-}
-
-pub(super) fn missing_on_real_server(context: &Context<'_>) -> Vec<Fault> {
-    // The repair of a tunnel adds the address of that tunnel.
-    let tunnels = tunnel::interface_is_not_up(context).into_iter();
-    let added: Vec<Step> = tunnels.flat_map(|fault| fault.repair).collect();
-    let fault = |served: &Served| {
-        let (address, device) = (served.address, vip_device(context, served));
-        let step = add_address(address, &device);
-        if !served.desired || context.is_own(address) || added.contains(&step) {
-            return None;
-        }
-        Some(Fault {
-            title: format!(
-                "{address} is missing: packets that the director forwards here for it are dropped"
-            ),
-            found: "no interface has the address".to_owned(),
-            expected: format!("{address}/{} on {device}", host_prefix(address)),
-            repair: vec![step],
-        })
-    };
-    context.local_vips().filter_map(fault).collect()
-}
-
-pub(super) fn prefix_is_not_host_prefix(context: &Context<'_>) -> Vec<Fault> {
-    let states = context.local_vips().flat_map(|served| context.assignments(served.address));
-    let fault = |state: &Address| {
-        let (address, device, prefix) = (state.address, &state.interface.name, state.prefix);
-        let hidden = *device == InterfaceName::loopback() || is_fallback_tunnel(device);
-        if !hidden || prefix == host_prefix(address) {
-            return None;
-        }
-        Some(Fault {
-            title: format!(
-                "{address} on {device} captures its whole subnet: replies to neighbours in it \
-                 never leave this machine"
-            ),
-            found: format!("{address}/{prefix} on {device}"),
-            expected: format!("{address}/{}", host_prefix(address)),
-            repair: vec![delete_address(state), add_address(address, device)],
-        })
-    };
-    states.filter_map(fault).collect()
-}
-
-/// Whether the machine may be a standby, which has the table without the address: keepalived and
-/// others add the address on takeover, and so does the backup of the connection synchronization.
-fn may_stand_by(context: &Context<'_>) -> bool {
-    let mut daemons = context.facts.table.iter().flat_map(|table| &table.daemons);
-    daemons.any(|daemon| daemon.state == DaemonState::Backup)
-        || !context.facts.controllers.is_empty()
-}
-
-pub(super) fn missing_on_director(context: &Context<'_>) -> Vec<Fault> {
-    if may_stand_by(context) {
-        return Vec::new();
-    }
-    let covers_host = context.expectation.desired.as_ref().is_some_and(|it| it.covers_host);
-    let mut faults = Vec::new();
-    for address in context.directed_vips() {
-        let desired = context.desired_device(address);
-        // A duplicate is reported by another check. With a cluster file that does not name the
-        // address, another program may add it.
-        if address.is_unspecified()
-            || covers_host && desired.is_none()
-            || context.network().local_prefixes().any(|prefix| prefix.contains(address))
-            || context.assignments(address).any(Address::is_duplicate)
-        {
-            continue;
-        }
-        let device = desired.or_else(|| context.network().on_link(address));
-        // A tunnel disappears with its module. An interface that is down keeps its addresses.
-        let is_missing = |device: &InterfaceName| context.network().link(device).is_none();
-        let repair = match device {
-            Some(device) if is_missing(device) => bring_up(context, device, "ipip"),
-            device => device.map(|device| add_address(address, device)).into_iter().collect(),
-        };
-        let on = device.map_or("the interface that faces the clients", InterfaceName::as_str);
-        faults.push(Fault {
-            title: format!(
-                "{address} is not a local address of this director: IPVS never sees its packets"
-            ),
-            found: match device.filter(|device| is_missing(device)) {
-                Some(device) => format!("services in the IPVS table, but no interface {device}"),
-                None => "services in the IPVS table, but no local route".to_owned(),
-            },
-            expected: format!("{address} on {on}"),
-            repair,
-        });
-    }
-    faults
-}
+use crate::host::{Address, InterfaceName};
 
 fn source_fault(address: impl std::fmt::Display, device: &InterfaceName) -> Fault {
     Fault {
@@ -181,29 +72,6 @@ pub(super) fn vip_is_source_ipv6(context: &Context<'_>) -> Vec<Fault> {
         }));
     }
     faults
-}
-
-pub(super) fn nobody_listens(context: &Context<'_>, served: &Served) -> Option<Fault> {
-    let (listeners, address) = (context.listeners()?, served.address);
-    if !context.is_own(address) || listeners.iter().any(|it| it.hears(address)) {
-        return None;
-    }
-    let mut others: Vec<String> = listeners
-        .iter()
-        .filter(|listener| !listener.address.is_loopback())
-        .map(|listener| SocketAddr::new(listener.address, listener.port).to_string())
-        .take(8)
-        .collect();
-    others.dedup();
-    Some(Fault {
-        title: format!(
-            "no program listens on {address}: clients are refused, while a check of the machine's \
-             own address succeeds"
-        ),
-        found: format!("listening: {}", others.join(", ")),
-        expected: format!("a socket bound to {address} or to every address"),
-        repair: Vec::new(),
-    })
 }
 
 pub(super) fn vip_is_duplicate(context: &Context<'_>) -> Vec<Fault> {

@@ -2,10 +2,11 @@
 //! machine owns the address, and one interface has its subnet.
 
 use crate::doctor::context::{Context, delete_address, grouped};
-use crate::doctor::expectation::Served;
 use crate::doctor::facts::AddressOwners;
 use crate::doctor::finding::{Fault, Step};
 use crate::host::{Address, Effective, InterfaceName, Prefix, Scope, Sysctl, host_prefix};
+use crate::path::{Served, hears_the_segment};
+use lvs::ipvs::Forwarding;
 
 /// `arp_ignore` suppresses answers for addresses of other interfaces at 1, 2 and 8; at 3 not for
 /// those of scope host (`ip-sysctl`).
@@ -14,17 +15,21 @@ fn ignores(context: &Context<'_>, served: &Served, value: u32) -> bool {
     matches!(value, 1 | 2 | 8) || value == 3 && host_scope()
 }
 
-/// The interfaces that face virtual addresses for which the effective value of a parameter is bad,
+/// The interfaces that hear the segment of virtual addresses for which the effective value of a parameter is bad,
 /// with these addresses.
 fn faulty(
     context: &Context<'_>,
     parameter: &'static str,
     is_bad: impl Fn(&Served, u32) -> bool,
 ) -> Vec<(Effective, String)> {
-    let pairs = context.suppressed().filter_map(|served| {
-        let effective = context.effective(parameter, context.facing(served.address)?)?;
-        is_bad(served, effective.value())
-            .then(|| (effective.device.clone(), (effective, served.address.to_string())))
+    let pairs = context.suppressed().flat_map(|served| {
+        let devices = hears_the_segment(&context.machine(), served.address, &served.directors);
+        let bad = devices.into_iter().filter_map(|device| {
+            let effective = context.effective(parameter, &device)?;
+            is_bad(served, effective.value())
+                .then(|| (device, (effective, served.address.to_string())))
+        });
+        bad.collect::<Vec<_>>()
     });
     let groups = grouped(pairs).into_iter().filter_map(|(_, values)| {
         let (effective, mut addresses): (Vec<_>, Vec<_>) = values.into_iter().unzip();
@@ -72,6 +77,10 @@ pub(super) fn arp_is_announced(context: &Context<'_>) -> Vec<Fault> {
 
 pub(super) fn vip_is_on_the_network(context: &Context<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
+    // Programs such as keepalived move addresses.
+    if !context.facts.controllers.is_empty() {
+        return faults;
+    }
     for served in context.local_vips() {
         let address = served.address;
         let (answering, hidden): (Vec<_>, Vec<_>) =
@@ -95,6 +104,75 @@ pub(super) fn vip_is_on_the_network(context: &Context<'_>) -> Vec<Fault> {
                 repair: vec![delete_address(state)],
             }
         }));
+    }
+    faults
+}
+
+/// A director answers ARP for its virtual addresses.
+pub(super) fn director_does_not_answer(context: &Context<'_>) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let machine = context.machine();
+    for address in context.directed_vips() {
+        let Some(device) = machine.facing(address).filter(|_| address.is_ipv4()) else { continue };
+        let (Some(effective), true) =
+            (context.effective("arp_ignore", device), context.is_own(address))
+        else {
+            continue;
+        };
+        let here = context.assignments(address).any(|state| state.interface == *device);
+        let answers = match effective.value() {
+            0 => true,
+            1 | 2 => here,
+            3 => context.assignments(address).any(|state| state.scope != Scope::HOST),
+            value => value != 8,
+        };
+        // It is a real server of another director then.
+        if answers || context.local_vips().any(|served| served.address == address) {
+            continue;
+        }
+        let all = (effective.all != 0).then(|| Sysctl::of_all_interfaces("arp_ignore"));
+        let own = (effective.own != 0).then(|| Sysctl::of_interface(device, "arp_ignore"));
+        faults.push(Fault {
+            title: format!(
+                "{device} does not answer ARP for {address}: no client finds the director"
+            ),
+            found: effective.to_string(),
+            expected: format!("0, or {address} on {device}"),
+            repair: all.into_iter().chain(own).map(|sysctl| context.set(sysctl, 0)).collect(),
+        });
+    }
+    faults
+}
+
+/// A program on a director of direct routing connects to the virtual address: the director then asks
+/// for the real servers in the name of that address, which they have too, and do not answer.
+pub(super) fn director_announces_the_vip(context: &Context<'_>) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = Vec::new();
+    let machine = context.machine();
+    let clients = context.facts.table.iter().flat_map(|table| &table.own_clients);
+    for vip in clients {
+        let direct = context.destinations().filter(|(_, entry)| {
+            entry.destination.forwarding == Forwarding::DirectRouting && vip.is_ipv4()
+        });
+        for (_, entry) in direct {
+            let real = entry.destination.address;
+            let Some(device) = machine.towards(real) else { continue };
+            let effective = context.effective("arp_announce", &device);
+            let Some(effective) = effective.filter(|it| it.value() < 2) else { continue };
+            let title = format!(
+                "a program on this director connects to {vip}: {device} asks ARP for the real \
+                 servers in its name, and they do not answer"
+            );
+            if faults.iter().any(|fault| fault.title == title) {
+                continue;
+            }
+            faults.push(Fault {
+                title,
+                found: format!("connections from {vip} (ipvsadm -L -c); {effective}"),
+                expected: "2".to_owned(),
+                repair: vec![context.set(Sysctl::of_interface(&device, "arp_announce"), 2)],
+            });
+        }
     }
     faults
 }

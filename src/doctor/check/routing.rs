@@ -1,12 +1,12 @@
-//! Routing: with NAT both directions pass the director, packets have a route, and the reverse path
-//! filter accepts them.
+//! Routing: with NAT both directions pass the director, and no redirect bypasses it.
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::doctor::context::{Context, STRICT_FILTER};
+use crate::doctor::context::Context;
 use crate::doctor::finding::{Fault, Step};
 use crate::engine::Change;
-use crate::host::{self, InterfaceName, Route, Sysctl};
+use crate::host::{self, InterfaceName};
+use crate::path::{self, Query};
 use lvs::ipvs::{AddressFamily, Forwarding};
 
 /// The real servers of NAT, this machine excluded.
@@ -24,45 +24,6 @@ fn nat_real_servers(context: &Context<'_>, family: AddressFamily) -> Vec<IpAddr>
         }
     }
     addresses
-}
-
-fn forwarding_is_off(context: &Context<'_>, family: AddressFamily) -> Option<Fault> {
-    let sysctl = Sysctl::forwarding(family);
-    let real_servers = nat_real_servers(context, family);
-    let first = real_servers.first().filter(|_| context.number(&sysctl) == Some(0))?;
-    let title = format!("this director does not forward: replies of {first} never reach a client");
-    let why = format!(", with NAT to {} real servers", real_servers.len());
-    Some(context.is_off(sysctl, &why, title))
-}
-
-pub(super) fn nat_is_not_forwarded(context: &Context<'_>) -> Vec<Fault> {
-    match forwarding_is_off(context, AddressFamily::Ipv4) {
-        Some(fault) => vec![fault],
-        None => interfaces_that_do_not_forward(context),
-    }
-}
-
-/// For IPv4, the interface on which the replies arrive decides (`ip_route_input_slow`).
-fn interfaces_that_do_not_forward(context: &Context<'_>) -> Vec<Fault> {
-    let mut judged: Vec<&InterfaceName> = Vec::new();
-    let mut faults = Vec::new();
-    for real in nat_real_servers(context, AddressFamily::Ipv4) {
-        let Some(device) = context.network().route_to(real).and_then(Route::device) else {
-            continue;
-        };
-        let sysctl = Sysctl::of_interface(device, "forwarding");
-        if context.number(&sysctl) != Some(0) || judged.contains(&device) {
-            continue;
-        }
-        judged.push(device);
-        let title = format!("{device} does not forward: replies of {real} never reach a client");
-        faults.push(context.is_off(sysctl, ", though ip_forward is 1", title));
-    }
-    faults
-}
-
-pub(super) fn nat_is_not_forwarded_ipv6(context: &Context<'_>) -> Option<Fault> {
-    forwarding_is_off(context, AddressFamily::Ipv6)
 }
 
 /// On a one-armed director, replies arrive on and leave by one interface, and the kernel sends
@@ -113,7 +74,7 @@ fn accepted_redirects(context: &Context<'_>) -> Option<Fault> {
     })
 }
 
-/// A default route through the director that lvsctl set.
+/// A default route through the director that lvsctl set, or that the cluster file desires.
 struct DirectorRoute<'a> {
     family: AddressFamily,
     director: IpAddr,
@@ -124,11 +85,21 @@ struct DirectorRoute<'a> {
 
 /// Parses values such as `via ADDRESS dev INTERFACE`.
 fn journalled_routes<'a>(context: &Context<'a>) -> impl Iterator<Item = DirectorRoute<'a>> {
-    context.facts.journal.iter().filter_map(|entry| {
-        let (Some(key @ host::Key::DefaultRoute(family)), Some(value)) = (&entry.key, &entry.value)
-        else {
+    let journalled =
+        context.facts.journal.iter().map(|entry| (entry.key.as_ref(), entry.value.as_ref()));
+    let desired = context.expectation.unmet().filter_map(|entry| match &entry.step {
+        Step::Host(change) => Some((Some(&change.key), change.to.as_ref())),
+        Step::Table(_) | Step::Shell { .. } => None,
+    });
+    let mut known: Vec<&host::Key> = Vec::new();
+    journalled.chain(desired).filter_map(move |(key, value)| {
+        let (Some(key @ host::Key::DefaultRoute(family)), Some(value)) = (key, value) else {
             return None;
         };
+        if known.contains(&key) {
+            return None;
+        }
+        known.push(key);
         let mut words = value.split(' ');
         let (director, device) = (words.nth(1)?.parse().ok()?, words.nth(1)?.parse().ok()?);
         Some(DirectorRoute { family: *family, director, device, key, value })
@@ -136,20 +107,21 @@ fn journalled_routes<'a>(context: &Context<'a>) -> impl Iterator<Item = Director
 }
 
 pub(super) fn replies_bypass_the_director(context: &Context<'_>) -> Vec<Fault> {
-    if context.unmanaged_policy_rules() > 0 {
-        return Vec::new();
-    }
+    let machine = context.machine();
     let fault = |DirectorRoute { family, director, device, key, value }: DirectorRoute<'_>| {
-        let routes = context.network().main_routes();
-        let is_default =
-            |route: &&Route| route.is_default() && AddressFamily::from(route.destination) == family;
-        let defaults: Vec<_> = routes.filter(is_default).collect();
-        let metric = defaults.iter().map(|route| route.metric).min();
-        let best: Vec<_> =
-            defaults.into_iter().filter(|route| Some(route.metric) == metric).collect();
-        if best.iter().any(|it| it.gateway() == Some(director) && it.device() == Some(&device)) {
+        let ipv4 = director.is_ipv4();
+        let mut own = context.network().addresses.iter();
+        let own = own.find(|it| it.interface == device && it.address.is_ipv4() == ipv4);
+        let query = Query { source: own.map(|own| own.address), ..Query::to(path::remote(ipv4)) };
+        let answer = machine.look_up(&query);
+        if answer.hop().is_some_and(|(_, gateway)| gateway == Some(director)) {
             return None;
         }
+        let routes = context.network().routes.iter();
+        let defaults = routes
+            .filter(|route| route.prefix == 0 && AddressFamily::from(route.destination) == family);
+        let metric = defaults.clone().map(|route| route.metric).min();
+        let best: Vec<_> = defaults.filter(|route| Some(route.metric) == metric).collect();
         let found = best.first();
         // lvsctl sets its route with the lowest metric of the family.
         let lowest = match family {
@@ -242,42 +214,4 @@ pub(super) fn private_address_is_routed_to_the_internet(context: &Context<'_>) -
 const fn is_internal(router: Ipv4Addr) -> bool {
     let [first, second, ..] = router.octets();
     router.is_private() || router.is_link_local() || first == 100 && second & 0xc0 == 64
-}
-
-/// Packets were dropped, and the clients of this interface are reached by another one.
-fn drops_clients(context: &Context<'_>, device: &InterfaceName) -> Option<Fault> {
-    let dropped = *context.facts.counters.get("TcpExt IPReversePathFilter")?;
-    let way_out = context.network().default_interface(false)?;
-    let effective = context.effective("rp_filter", device)?;
-    if dropped == 0 || way_out == device || effective.value() != STRICT_FILTER {
-        return None;
-    }
-    Some(Fault {
-        title: format!(
-            "{device} drops requests of remote clients: they arrive on it, and replies leave by \
-             {way_out}"
-        ),
-        found: format!("{effective}; {dropped} packets dropped so far"),
-        expected: format!("2, or a default route by {device}"),
-        repair: vec![context.loosen_filter(&effective, "2")],
-    })
-}
-
-/// Judges each interface that faces one of the addresses once.
-fn facing_faults(context: &Context<'_>, addresses: impl Iterator<Item = IpAddr>) -> Vec<Fault> {
-    let mut devices: Vec<&InterfaceName> = Vec::new();
-    for address in addresses.filter(|address| address.is_ipv4() && context.is_own(*address)) {
-        let device = context.facing(address);
-        devices.extend(device.filter(|device| !devices.contains(device)));
-    }
-    devices.into_iter().filter_map(|device| drops_clients(context, device)).collect()
-}
-
-pub(super) fn filter_is_strict_on_real_server(context: &Context<'_>) -> Vec<Fault> {
-    let direct = context.suppressed().filter(|it| it.forwarding == Forwarding::DirectRouting);
-    facing_faults(context, direct.map(|served| served.address))
-}
-
-pub(super) fn filter_is_strict_on_director(context: &Context<'_>) -> Vec<Fault> {
-    facing_faults(context, context.directed_vips().into_iter())
 }

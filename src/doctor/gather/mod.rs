@@ -4,13 +4,14 @@ mod boot;
 mod proc;
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::facts::{
     Facts, HalfOpen, JournalEntry, Kernel, OtherNamespace, SCHEMA, ServiceState, Table, Unread,
 };
 use crate::host::{self, Host, State};
-use crate::policy::Role;
+use crate::path::filter;
 use crate::trace::{self, Traced};
 use lvs::ipvs::{self, Client};
 use lvs::netlink::{self, Namespace, Socket};
@@ -23,29 +24,34 @@ impl Facts {
     pub(crate) fn gather(mut journal: Vec<JournalEntry>) -> Self {
         let mut unread = Vec::new();
         let mut note = |what: &str, why: String| unread.push(Unread { what: what.to_owned(), why });
+        let has = |module: &str| Path::new("/sys/module").join(module).exists();
         let release = proc::text("/proc/sys/kernel/osrelease").trim().to_owned();
         let network = network(&mut journal, &release).unwrap_or_else(|error| {
             note("the network", error.to_string());
             State::default()
         });
+        let filters = match filter::read() {
+            Ok(filters) => Some(filters),
+            Err(error) => {
+                note("the packet filters", format!("{error}: it takes CAP_NET_ADMIN"));
+                None
+            }
+        };
         let kernel = Kernel {
             ipvs_loaded: ipvs::is_loaded(),
-            hidden_listeners: ["nf_nat", "sctp"]
-                .iter()
-                .any(|module| Path::new("/sys/module").join(module).exists()),
+            hidden_listeners: has("sctp")
+                || has("nf_nat") && (filters.is_none() || has("nf_tables")),
             parts: proc::ipvs_parts(&release),
             release,
         };
         // Opening IPVS would load the module.
-        let table = kernel.ipvs_loaded.then(table).and_then(|table| {
+        let table = kernel.ipvs_loaded.then(|| table(&network)).and_then(|table| {
             table.map_err(|error| note("the IPVS table", error.to_string())).ok()
         });
         let listeners = proc::listeners();
         let listeners =
             listeners.map_err(|error| note("the listening sockets", error.to_string())).ok();
         let services = table.as_ref().is_some_and(|table| !table.services.is_empty());
-        let mut owners = journal.iter().flat_map(|entry| &entry.owners);
-        let director = services || owners.any(|owner| owner.role() == Some(Role::Director));
         let initial = in_the_initial_namespace();
         let elsewhere = initial && kernel.ipvs_loaded && !services;
         Self {
@@ -55,8 +61,9 @@ impl Facts {
             network,
             table,
             listeners,
+            filters,
             journal,
-            controllers: if director { proc::controllers() } else { Vec::new() },
+            controllers: proc::controllers(),
             names_in_rules: boot::names_in_rules(),
             boot: if initial { boot::settings() } else { Vec::new() },
             units: if initial { boot::units() } else { Vec::new() },
@@ -79,13 +86,13 @@ fn network(journal: &mut [JournalEntry], release: &str) -> Result<State, host::E
     Ok(network)
 }
 
-fn table() -> Result<Table, table::Error> {
+fn table(network: &State) -> Result<Table, table::Error> {
     let open = |source| table::Error::Open { source };
     let mut client = trace::socket().and_then(Client::new).map_err(open)?.or_socket_options();
-    dump(&mut client).map_err(|source| table::Error::List { source })
+    dump(&mut client, network).map_err(|source| table::Error::List { source })
 }
 
-fn dump(client: &mut Client<Traced<Socket>>) -> Result<Table, netlink::Error> {
+fn dump(client: &mut Client<Traced<Socket>>, network: &State) -> Result<Table, netlink::Error> {
     let connection_buckets = client.info()?.table_size;
     let (timeouts, daemons) = (client.timeouts()?, client.daemons()?);
     let mut services = Vec::new();
@@ -93,23 +100,30 @@ fn dump(client: &mut Client<Traced<Socket>>) -> Result<Table, netlink::Error> {
         let destinations = client.destinations(&service.service.identity)?;
         services.push(ServiceState { service, destinations });
     }
-    Ok(Table { connection_buckets, timeouts, daemons, services, half_open: half_open() })
+    let (half_open, own_clients) = connections(network);
+    Ok(Table { connection_buckets, timeouts, daemons, services, half_open, own_clients })
 }
 
 /// The connection table may have millions of lines: a sample is enough.
 const CONNECTIONS_READ: usize = 10_000;
 const HALF_OPEN_KEPT: usize = 256;
 
-/// Ends at a line that cannot be read.
-fn half_open() -> Vec<HalfOpen> {
-    let mut found = Vec::new();
+/// Those in SYN_RECV, and the addresses of this machine that are clients. Ends at a line that cannot
+/// be read.
+fn connections(network: &State) -> (Vec<HalfOpen>, Vec<IpAddr>) {
+    let (mut found, mut own) = (Vec::new(), Vec::new());
     let Ok(mut connections) = ConnectionTable::open() else {
-        return found;
+        return (found, own);
     };
+    let is_own = |address| network.addresses.iter().any(|it| it.address == address);
     for _ in 0..CONNECTIONS_READ {
         let Ok(Some(connection)) = connections.next() else {
             break;
         };
+        let client = connection.client.ip();
+        if client == connection.service.ip() && !own.contains(&client) && is_own(client) {
+            own.push(client);
+        }
         if connection.state == b"SYN_RECV" && found.len() < HALF_OPEN_KEPT {
             found.push(HalfOpen {
                 client: connection.client.ip(),
@@ -118,7 +132,7 @@ fn half_open() -> Vec<HalfOpen> {
             });
         }
     }
-    found
+    (found, own)
 }
 
 /// Whether this is the network namespace of the first process, which is assumed if its namespace

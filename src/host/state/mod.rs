@@ -20,7 +20,7 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
@@ -163,6 +163,19 @@ impl Prefix {
         shared >= u32::from(self.length)
     }
 
+    /// Such as 255.255.255.0.
+    pub(crate) fn mask(&self) -> IpAddr {
+        let length = u32::from(self.length);
+        match self.address {
+            IpAddr::V4(_) => {
+                Ipv4Addr::from(u32::MAX.checked_shl(32 - length.min(32)).unwrap_or(0)).into()
+            }
+            IpAddr::V6(_) => {
+                Ipv6Addr::from(u128::MAX.checked_shl(128 - length.min(128)).unwrap_or(0)).into()
+            }
+        }
+    }
+
     /// Whether it holds one address only.
     pub(crate) const fn is_host(&self) -> bool {
         self.length == host_prefix(self.address)
@@ -175,6 +188,15 @@ impl fmt::Display for Prefix {
             true => self.address.fmt(f),
             false => write!(f, "{}/{}", self.address, self.length),
         }
+    }
+}
+
+/// The bits of an address that a mask of the same family keeps.
+pub(crate) fn masked(address: IpAddr, mask: IpAddr) -> Option<IpAddr> {
+    match (address, mask) {
+        (IpAddr::V4(address), IpAddr::V4(mask)) => Some((address & mask).into()),
+        (IpAddr::V6(address), IpAddr::V6(mask)) => Some((address & mask).into()),
+        _ => None,
     }
 }
 

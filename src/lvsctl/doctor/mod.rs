@@ -5,7 +5,6 @@ mod report;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,8 +18,7 @@ use crate::doctor::{
 };
 use crate::engine::{Change, Entry, System};
 use crate::host::machine::{Key, Machine, Value};
-use crate::policy::{ActualState, DesiredItem, Duty, Owned, Owner, Role, desired};
-use lvs::ipvs::Forwarding;
+use crate::policy::{ActualState, DesiredItem, Owner, desired};
 use lvs::table::quoted;
 
 pub(super) fn run(
@@ -154,7 +152,7 @@ impl Source<'_> {
             Some(_) => compare_with_snapshot(&input, facts)?,
             None => self.compare_with_machine(&input)?,
         };
-        let served: Vec<_> = input.duties()?.iter().filter_map(served).collect();
+        let served = input.served()?;
         // Units are installed for the machine, not for a namespace.
         let install = input.cluster().filter(|_| self.options.netns.is_none());
         let desired = DesiredState {
@@ -163,7 +161,7 @@ impl Source<'_> {
             covers_host: matches!(input, Input::Cluster { .. }),
             entries,
         };
-        Ok(expectation.with(desired, input.owner_of_table().is_some(), &served))
+        Ok(expectation.with(desired, input.owner_of_table().is_some(), served))
     }
 
     fn compare_with_machine(&self, input: &Input) -> Result<Vec<DesiredEntry>, Error> {
@@ -245,14 +243,4 @@ fn compared(item: DesiredItem, actual: Option<Value>) -> DesiredEntry {
     };
     let acceptable = item.acceptable.into_iter().filter_map(host).collect();
     DesiredEntry { step, acceptable, owner: item.owner, in_sync }
-}
-
-/// The virtual address of a real server's duty.
-fn served(owned: &Owned) -> Option<(IpAddr, Forwarding)> {
-    match &owned.duty {
-        Duty::Address(duty) if duty.role == Role::RealServer => {
-            Some((duty.vip, duty.mode.forwarding()))
-        }
-        _ => None,
-    }
 }

@@ -1,0 +1,379 @@
+//! A packet from the interface to its delivery on this machine: link, filters, reverse path filter,
+//! route, connection tracking.
+
+use std::net::IpAddr;
+
+use super::filter::{self, ConnectionState, Hook, Outcome, Packet, Peer, Place};
+use super::machine::{Client, Machine, unspecified};
+use super::reverse_path::{self, Dropped};
+use super::route::{Answer, Query};
+use super::{Fault, Step, Walk};
+use crate::host::{InterfaceName, Key, NeighbourState, Sysctl};
+use crate::policy::loose_filter;
+use lvs::ipvs::Protocol;
+
+/// All packets of a hook.
+pub(crate) const WHOLE: i32 = i32::MAX;
+
+/// IPVS takes packets in INPUT before this priority (`ip_vs_ops4` of the kernel).
+pub(crate) const IPVS: i32 = 99;
+
+/// The flags of TCP.
+pub(crate) const SYN: u8 = 2;
+pub(crate) const SYN_ACK: u8 = 0x12;
+
+/// What is expected of an arriving packet.
+pub(crate) struct Expected {
+    /// Packets of the hook INPUT are seen up to this priority.
+    pub(crate) below: i32,
+    /// The check for the reverse path filter.
+    pub(crate) reverse_path: &'static str,
+    /// The check and the fault of an address that is not local.
+    pub(crate) not_local: (&'static str, Fault),
+}
+
+pub(crate) fn number(protocol: Protocol) -> u8 {
+    protocol.0 as u8
+}
+
+/// The request of a client.
+pub(crate) fn request(
+    client: &Client,
+    destination: IpAddr,
+    protocol: Protocol,
+    port: Option<u16>,
+) -> Packet {
+    Packet {
+        source: client.peer,
+        destination: Peer::Host(destination),
+        protocol: number(protocol),
+        source_port: None,
+        destination_port: port,
+        flags: if protocol == Protocol::TCP { SYN } else { 0 },
+        input: Some(client.input.to_string()),
+        output: None,
+        state: ConnectionState::New,
+        mark: Some(0),
+        local: true,
+        redirected: false,
+    }
+}
+
+/// Follows a packet to its local delivery; whether it goes on.
+pub(crate) fn arrive(
+    machine: &Machine<'_>,
+    walk: &mut Walk,
+    packet: &mut Packet,
+    client: &Client,
+    expected: Expected,
+) -> bool {
+    let input = &client.input;
+    if let Some(link) = machine.link(input) {
+        if let Some(fault) = machine.dead_link(input, "no packets arrive on it") {
+            walk.stops("link", "L1", fault);
+            return false;
+        }
+        walk.passes("link", format!("{input} is up, {}", link.kind));
+    }
+    let Peer::Host(sent_to) = packet.destination else { return true };
+    filtered(machine, walk, Hook::Prerouting, WHOLE, packet);
+    let Peer::Host(destination) = packet.destination else { return true };
+    if destination != sent_to {
+        let title = format!("a rule sends packets for {sent_to} to {destination}");
+        walk.unknown("translation", title, "iptables -t nat -L PREROUTING -vn");
+        return false;
+    }
+    let mark = packet.mark.unwrap_or(0);
+    let mut dropped = reverse_path::check(machine, input, client.address, destination, mark);
+    if let Err(Dropped::NoAddress { effective }) = &dropped {
+        // The repair of a missing address adds it there.
+        if adds_address(&expected.not_local.1, input) && !machine.is_own(destination) {
+            dropped = match effective.value() {
+                1 => Err(Dropped::Elsewhere { effective: effective.clone(), by: None }),
+                _ => Ok(()),
+            };
+        }
+    }
+    if let Err(dropped) = dropped {
+        if let Some(fault) =
+            reverse_path_fault(machine, input, client, dropped, expected.reverse_path)
+        {
+            walk.stops("reverse path filter", expected.reverse_path, fault);
+        }
+    } else {
+        walk.passes("reverse path filter", String::new());
+    }
+    let query = Query {
+        source: Some(client.address),
+        input: input.as_str(),
+        mark,
+        protocol: packet.protocol,
+        destination_port: packet.destination_port,
+        ..Query::to(destination)
+    };
+    match machine.look_up(&query) {
+        _ if packet.redirected => walk.passes("local delivery", "by a REDIRECT rule"),
+        Answer::Local(_) => walk.passes("local delivery", format!("{destination} is local")),
+        Answer::Unknown(why) => {
+            let ask = format!("ip route get {destination} from {} iif {input}", client.address);
+            walk.unknown("local delivery", why, ask);
+        }
+        _ => {
+            let (id, fault) = expected.not_local;
+            walk.stops("local delivery", id, fault);
+        }
+    }
+    conntrack(machine, walk, packet);
+    filtered(machine, walk, Hook::Input, expected.below, packet)
+}
+
+/// Whether a repair adds an address to an interface.
+fn adds_address(fault: &Fault, device: &InterfaceName) -> bool {
+    fault.repair.iter().any(|step| match step {
+        Step::Host(change) => {
+            matches!(&change.key, Key::Address { device: to, .. } if to == device)
+        }
+        Step::Table(_) | Step::Shell { .. } => false,
+    })
+}
+
+fn reverse_path_fault(
+    machine: &Machine<'_>,
+    input: &InterfaceName,
+    client: &Client,
+    dropped: Dropped,
+    id: &str,
+) -> Option<Fault> {
+    let from = match client.peer {
+        Peer::Anyone(prefix) if prefix.length == 0 => "remote clients".to_owned(),
+        Peer::Anyone(prefix) => {
+            format!("clients in {}/{}", prefix.address, prefix.length)
+        }
+        Peer::Host(host) => host.to_string(),
+    };
+    let tunnel = matches!(id, "P1" | "P2");
+    let (effective, why, to) = match dropped {
+        Dropped::OwnSource => return None,
+        Dropped::NoAddress { effective } => {
+            (effective, "it has no address, and accepts packets with a filter of 0 alone", "0")
+        }
+        Dropped::Elsewhere { effective, .. } => {
+            (effective, "replies do not leave by it", if tunnel { "0 or 2" } else { "2" })
+        }
+    };
+    let mut repair = Vec::new();
+    let expected = match to {
+        "2" | "0 or 2" => {
+            let (value, _) = loose_filter(effective.all, if tunnel { "0" } else { "2" });
+            repair.push(machine.set(Sysctl::of_interface(input, "rp_filter"), value));
+            "0 or 2".to_owned()
+        }
+        _ => {
+            if effective.all != 0 {
+                repair.push(machine.set(Sysctl::of_all_interfaces("rp_filter"), 0));
+                // The others keep what they have.
+                for link in &machine.network.links {
+                    let own = Sysctl::of_interface(&link.name, "rp_filter");
+                    let value = machine.number(&own);
+                    let strict = value.is_some_and(|value| value < effective.all);
+                    if strict && link.name != *input {
+                        repair.push(machine.set(own, effective.all));
+                    }
+                }
+            }
+            if effective.own != 0 {
+                repair.push(machine.set(Sysctl::of_interface(input, "rp_filter"), 0));
+            }
+            "0".to_owned()
+        }
+    };
+    Some(Fault {
+        title: match to {
+            "0 or 2" => format!(
+                "{input} drops decapsulated packets: they come from clients that are reached by \
+                 another interface"
+            ),
+            _ => format!("{input} drops requests of {from}: {why}"),
+        },
+        found: effective.to_string(),
+        expected,
+        repair,
+    })
+}
+
+/// Whether there is room for another connection.
+pub(crate) fn conntrack(machine: &Machine<'_>, walk: &mut Walk, packet: &Packet) {
+    let number = |name| machine.number(&Sysctl::of_conntrack(name));
+    let (Some(count), Some(max)) = (number("count"), number("max")) else { return };
+    if packet.state == ConnectionState::Untracked || max == 0 || count < max {
+        walk.passes("connection tracking", format!("{count} of {max} connections"));
+        return;
+    }
+    let sysctl = Sysctl::of_conntrack("max");
+    let to = max.saturating_mul(2).max(65536);
+    walk.stops(
+        "connection tracking",
+        "N8",
+        Fault {
+            title:
+                "the table of connection tracking is full: packets of new connections are dropped"
+                    .to_owned(),
+            found: format!(
+                "{count} connections, at most {max} (nf_conntrack_count, nf_conntrack_max)"
+            ),
+            expected: "room for new connections, or rules that do not track them (NOTRACK)"
+                .to_owned(),
+            repair: vec![machine.set(sysctl, to)],
+        },
+    );
+}
+
+/// Walks a packet through the filters of a hook; whether it goes on.
+pub(crate) fn filtered(
+    machine: &Machine<'_>,
+    walk: &mut Walk,
+    hook: Hook,
+    below: i32,
+    packet: &mut Packet,
+) -> bool {
+    let Some(filters) = machine.filters else { return true };
+    let name = match hook {
+        Hook::Prerouting => "filter PREROUTING",
+        Hook::Input => "filter INPUT",
+        Hook::Forward => "filter FORWARD",
+        Hook::Output => "filter OUTPUT",
+        Hook::Postrouting => "filter POSTROUTING",
+    };
+    let suffix = if filters.suffix { "-legacy" } else { "" };
+    match filter::traverse(&filters.tables, hook, below, packet) {
+        Outcome::Passes => {
+            walk.passes(name, String::new());
+            true
+        }
+        Outcome::Stops { at, reject } => {
+            walk.stops(name, "F1", filter_fault(hook, packet, &at, suffix, reject, false));
+            false
+        }
+        Outcome::StopsSome { at } => {
+            walk.stops(name, "F1", filter_fault(hook, packet, &at, suffix, false, true));
+            true
+        }
+        Outcome::Unknown(at) => {
+            let (program, table, chain) = (at.program(), &at.table, &at.chain);
+            let ask = format!("{program}{suffix} -t {table} -L {chain} -vn --line-numbers");
+            walk.unknown(name, format!("{at} is not understood and could match"), ask);
+            true
+        }
+    }
+}
+
+fn filter_fault(
+    hook: Hook,
+    packet: &Packet,
+    at: &Place,
+    suffix: &str,
+    reject: bool,
+    some: bool,
+) -> Fault {
+    let verb = if reject { "refuses" } else { "drops" };
+    let whose = if some { " of some clients" } else { "" };
+    let what = specification(packet);
+    let rule = |action: char| {
+        format!(
+            "{}{suffix} -t {} -{action} {} {what} -j ACCEPT",
+            at.program(),
+            at.table,
+            hook.name()
+        )
+    };
+    Fault {
+        title: format!("a packet filter {verb} packets{whose} in {}: {what}", hook.name()),
+        found: at.to_string(),
+        expected: "a rule that accepts them".to_owned(),
+        // A rule for some clients may be meant.
+        repair: if some { Vec::new() } else { vec![Step::shell(rule('I'), rule('D'))] },
+    }
+}
+
+/// A packet in the words of iptables.
+fn specification(packet: &Packet) -> String {
+    let mut words = Vec::new();
+    let protocol = Protocol(u16::from(packet.protocol));
+    words.push(match protocol.name() {
+        Some(name) => format!("-p {name}"),
+        None => format!("-p {}", packet.protocol),
+    });
+    for (option, peer) in [("-s", packet.source), ("-d", packet.destination)] {
+        if let Peer::Host(address) = peer {
+            words.push(format!("{option} {address}"));
+        }
+    }
+    for (option, port) in [("--sport", packet.source_port), ("--dport", packet.destination_port)] {
+        words.extend(port.filter(|port| *port != 0).map(|port| format!("{option} {port}")));
+    }
+    words.join(" ")
+}
+
+/// Follows a packet of this machine out; whether it goes on. `what` is lost if it does not.
+pub(crate) fn leave(
+    machine: &Machine<'_>,
+    walk: &mut Walk,
+    packet: &mut Packet,
+    device: &InterfaceName,
+    next: IpAddr,
+) -> bool {
+    packet.input = None;
+    packet.output = Some(device.to_string());
+    if let Some(fault) = machine.dead_link(device, "no packets leave by it") {
+        walk.stops("link", "L1", fault);
+        return false;
+    }
+    for hook in [Hook::Output, Hook::Postrouting] {
+        if !filtered(machine, walk, hook, WHOLE, packet) {
+            return false;
+        }
+    }
+    resolved(machine, walk, device, next)
+}
+
+/// Whether the next hop has answered.
+pub(crate) fn resolved(
+    machine: &Machine<'_>,
+    walk: &mut Walk,
+    device: &InterfaceName,
+    next: IpAddr,
+) -> bool {
+    if !machine.link(device).is_some_and(|link| link.arp) || next == unspecified(next.is_ipv4()) {
+        return true;
+    }
+    match machine.neighbour(next, device) {
+        Some(neighbour)
+            if matches!(neighbour.state, NeighbourState::Failed | NeighbourState::Incomplete) =>
+        {
+            let protocol = if next.is_ipv4() { "ARP" } else { "neighbour solicitations" };
+            walk.stops(
+                "neighbour",
+                "L4",
+                Fault {
+                    title: format!(
+                        "{next} does not answer {protocol} on {device}: it is down, or in \
+                                another network"
+                    ),
+                    found: format!("ip neigh show {next} dev {device}: FAILED"),
+                    expected: "a machine that answers".to_owned(),
+                    repair: Vec::new(),
+                },
+            );
+            false
+        }
+        Some(neighbour) => {
+            let hardware = neighbour.hardware.as_deref().unwrap_or("known");
+            walk.passes("neighbour", format!("{next} is {hardware}"));
+            true
+        }
+        None => {
+            walk.passes("neighbour", format!("{next} is resolved when it is needed"));
+            true
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! A request through a director: to IPVS, from there to a real server, and with NAT its reply.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::arrival::{
+    Expected, IPVS, SYN, SYN_ACK, WHOLE, arrive, filtered, leave, number, request, resolved,
+};
+use super::filter::{ConnectionState, Hook, Packet, Peer};
+use super::machine::Machine;
+use super::reverse_path;
+use super::route::{Answer, Query};
+use super::{Fault, Walk};
+use crate::host::{Effective, InterfaceName, Sysctl};
+use lvs::ipvs::{
+    AddressFamily, Destination, Forwarding, Protocol, Service, ServiceIdentity, Tunnel,
+};
+
+/// A destination of a service.
+pub(crate) struct Forwarded<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) destination: &'a Destination,
+}
+
+/// A service, such as `tcp 192.0.2.1:80`.
+pub(crate) fn service_name(identity: ServiceIdentity) -> String {
+    match identity {
+        ServiceIdentity::Address { protocol, address, port } => {
+            let protocol = protocol.name().unwrap_or("ip");
+            format!("{protocol} {}", SocketAddr::new(address, port))
+        }
+        ServiceIdentity::Mark { mark, .. } => format!("fwmark {mark}"),
+    }
+}
+
+/// The requests of each kind of clients to IPVS. `not_local` is the fault of an address that this
+/// machine does not accept packets for.
+pub(crate) fn to_ipvs(
+    machine: &Machine<'_>,
+    identity: ServiceIdentity,
+    not_local: &dyn Fn() -> Fault,
+) -> Vec<Walk> {
+    let ServiceIdentity::Address { protocol, address, port } = identity else {
+        return Vec::new();
+    };
+    let clients = machine.clients(address, None);
+    let walks = clients.iter().map(|client| {
+        let mut walk =
+            Walk::new(format!("{} to {}", client.address, service_name(identity)), client.sure);
+        let port = (port != 0).then_some(port);
+        let mut packet = request(client, address, protocol, port);
+        let not_local = ("A16", not_local());
+        let expected = Expected { below: IPVS, reverse_path: "P4", not_local };
+        if arrive(machine, &mut walk, &mut packet, client, expected) {
+            if packet.redirected || packet.destination_port != port {
+                walk.unknown(
+                    "translation",
+                    format!("a NAT rule takes the packets of {}", service_name(identity)),
+                    "iptables -t nat -L PREROUTING -vn",
+                );
+            }
+            walk.passes("service", format!("{} is in the IPVS table", service_name(identity)));
+        }
+        walk
+    });
+    walks.collect()
+}
+
+impl Forwarded<'_> {
+    /// From IPVS to the real server, and with NAT back.
+    pub(crate) fn walk(&self, machine: &Machine<'_>) -> Walk {
+        let real = self.destination.address;
+        let identity = self.service.identity;
+        let mut walk = Walk::new(format!("{} to {real}", service_name(identity)), true);
+        if matches!(machine.look_up(&Query::to(real)), Answer::Local(_)) {
+            walk.passes("forwarding", format!("{real} is this machine itself"));
+            return walk;
+        }
+        let (device, next) = match self.routed(machine, &mut walk) {
+            Some((device, next)) => (device, next),
+            None => return walk,
+        };
+        let Some(mut packet) = self.packet(machine) else { return walk };
+        if leave(machine, &mut walk, &mut packet, &device, next)
+            && self.destination.forwarding == Forwarding::Masquerade
+        {
+            self.reply(machine, &mut walk, &device);
+        }
+        walk
+    }
+
+    fn routed(&self, machine: &Machine<'_>, walk: &mut Walk) -> Option<(InterfaceName, IpAddr)> {
+        let real = self.destination.address;
+        let answer = machine.look_up(&Query::to(real));
+        if let Some(device) = machine.facing(real).filter(|_| answer.hop().is_none()) {
+            let what = format!("the real server {real} is not reached");
+            if let Some(fault) = machine.dead_link(device, &what) {
+                walk.stops("link", "L1", fault);
+                return None;
+            }
+        }
+        match &answer {
+            Answer::Unknown(why) => {
+                walk.unknown("route", why.clone(), format!("ip route get {real}"));
+                None
+            }
+            Answer::Unicast { .. } => {
+                let (device, gateway) = answer.hop()?;
+                let direct = self.destination.forwarding == Forwarding::DirectRouting;
+                if let Some(gateway) = gateway.filter(|_| direct) {
+                    walk.stops("route", "L3", behind_router(real, gateway, device));
+                    return None;
+                }
+                walk.passes(
+                    "route",
+                    match gateway {
+                        Some(gateway) => format!("{real} via {gateway} dev {device}"),
+                        None => format!("{real} dev {device}"),
+                    },
+                );
+                Some((device.clone(), gateway.unwrap_or(real)))
+            }
+            _ => {
+                let found = match answer {
+                    Answer::Refused(how) => format!("an {how} route (ip route get {real})"),
+                    _ => format!("no route to {real} (ip route get {real})"),
+                };
+                walk.stops(
+                    "route",
+                    "L2",
+                    Fault {
+                        title: format!(
+                            "there is no route to the real server {real}: its clients get \
+                                    no answer"
+                        ),
+                        found,
+                        expected: format!("a route to {real}"),
+                        repair: Vec::new(),
+                    },
+                );
+                None
+            }
+        }
+    }
+
+    /// The packet that IPVS sends; `None` for a mark service, whose packets may be any.
+    fn packet(&self, machine: &Machine<'_>) -> Option<Packet> {
+        let Destination { address: real, port, forwarding, tunnel, .. } = self.destination;
+        let ServiceIdentity::Address { protocol, address: vip, port: vport } =
+            self.service.identity
+        else {
+            return None;
+        };
+        let tracked = machine.number(&Sysctl::of_ipvs("conntrack")) == Some(1);
+        let client = machine.clients(vip, None).into_iter().next()?;
+        let mut packet = request(&client, vip, protocol, (vport != 0).then_some(vport));
+        packet.local = false;
+        if !tracked {
+            packet.state = ConnectionState::Untracked;
+        }
+        match forwarding {
+            Forwarding::Masquerade => {
+                packet.destination = Peer::Host(*real);
+                packet.destination_port = (*port != 0).then_some(*port);
+            }
+            Forwarding::Tunnel => {
+                let answer = machine.look_up(&Query::to(*real));
+                let source = match &answer {
+                    Answer::Unicast { route, .. } => route.preferred_source,
+                    _ => None,
+                };
+                let device = answer.hop().map(|(device, _)| device.clone())?;
+                packet =
+                    outer(vip, *real, *tunnel, source.or_else(|| own(machine, &device, *real)));
+            }
+            _ => {}
+        }
+        Some(packet)
+    }
+
+    /// The reply of a real server of NAT.
+    fn reply(&self, machine: &Machine<'_>, walk: &mut Walk, device: &InterfaceName) {
+        let ServiceIdentity::Address { protocol, address: vip, .. } = self.service.identity else {
+            return;
+        };
+        let real = self.destination.address;
+        if let Some((id, fault)) = does_not_forward(machine, real, device) {
+            walk.stops("forwarding", id, fault);
+        }
+        let tracked = machine.number(&Sysctl::of_ipvs("conntrack")) == Some(1);
+        for client in machine.clients(vip, None) {
+            if client.input == *device && machine.facing(vip) == Some(device) {
+                continue;
+            }
+            let mut packet = Packet {
+                source: Peer::Host(real),
+                destination: client.peer,
+                protocol: number(protocol),
+                source_port: Some(self.destination.port).filter(|port| *port != 0),
+                destination_port: None,
+                flags: if protocol == Protocol::TCP { SYN_ACK } else { 0 },
+                input: Some(device.to_string()),
+                output: None,
+                state: match (tracked, protocol) {
+                    (true, _) => ConnectionState::Established,
+                    // Connection tracking has not seen the translated request.
+                    (false, Protocol::TCP) => ConnectionState::Invalid,
+                    (false, _) => ConnectionState::New,
+                },
+                mark: Some(0),
+                local: false,
+                redirected: false,
+            };
+            if !filtered(machine, walk, Hook::Prerouting, WHOLE, &mut packet) {
+                continue;
+            }
+            let dropped = reverse_path::check(machine, device, real, client.address, 0);
+            if let Err(reverse_path::Dropped::Elsewhere { effective, .. }) = dropped {
+                walk.stops("reverse path filter", "P4", reply_dropped(machine, real, &effective));
+            }
+            let query = Query {
+                source: Some(real),
+                input: device.as_str(),
+                mark: packet.mark.unwrap_or(0),
+                ..Query::to(client.address)
+            };
+            let answer = machine.look_up(&query);
+            match (&answer, answer.hop()) {
+                (_, Some((by, gateway))) => {
+                    packet.output = Some(by.to_string());
+                    if !filtered(machine, walk, Hook::Forward, 100, &mut packet) {
+                        continue;
+                    }
+                    packet.source = Peer::Host(vip);
+                    packet.source_port = match self.service.identity.port() {
+                        0 => None,
+                        port => Some(port),
+                    };
+                    if let Some(fault) = machine.dead_link(by, "replies do not leave by it") {
+                        walk.stops("link", "L1", fault);
+                        continue;
+                    }
+                    filtered(machine, walk, Hook::Postrouting, WHOLE, &mut packet);
+                    if let Some(gateway) = gateway {
+                        resolved(machine, walk, by, gateway);
+                    }
+                }
+                (Answer::Unknown(why), _) => {
+                    let ask = format!("ip route get {} from {real} iif {device}", client.address);
+                    walk.unknown("route of the reply", why.clone(), ask);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// An address of the interface by which packets to `real` leave.
+fn own(machine: &Machine<'_>, device: &InterfaceName, real: IpAddr) -> Option<IpAddr> {
+    let mut states = machine.network.addresses.iter();
+    let found = states.find(|it| it.interface == *device && it.address.is_ipv4() == real.is_ipv4());
+    found.map(|state| state.address)
+}
+
+/// The packet of a tunnel.
+pub(crate) fn outer(vip: IpAddr, real: IpAddr, tunnel: Tunnel, source: Option<IpAddr>) -> Packet {
+    let (protocol, port) = match tunnel {
+        Tunnel::Gue { port, .. } => (17, Some(port)),
+        Tunnel::Gre { .. } => (47, None),
+        _ if vip.is_ipv4() => (4, None),
+        _ => (41, None),
+    };
+    let anywhere =
+        crate::host::Prefix { address: super::machine::unspecified(real.is_ipv4()), length: 0 };
+    Packet {
+        source: source.map_or(Peer::Anyone(anywhere), Peer::Host),
+        destination: Peer::Host(real),
+        protocol,
+        source_port: None,
+        destination_port: port,
+        flags: if protocol == 6 { SYN } else { 0 },
+        input: None,
+        output: None,
+        state: ConnectionState::New,
+        mark: Some(0),
+        local: false,
+        redirected: false,
+    }
+}
+
+fn behind_router(real: IpAddr, gateway: IpAddr, device: &InterfaceName) -> Fault {
+    Fault {
+        title: format!(
+            "the real server {real} is behind the router {gateway}: direct routing reaches \
+             machines on the same network alone"
+        ),
+        found: format!("{real} via {gateway} dev {device} (ip route get {real})"),
+        expected: "a real server on the same network, or tunnelling".to_owned(),
+        repair: Vec::new(),
+    }
+}
+
+fn reply_dropped(machine: &Machine<'_>, real: IpAddr, effective: &Effective) -> Fault {
+    let device = &effective.device;
+    let (value, _) = crate::policy::loose_filter(effective.all, "2");
+    Fault {
+        title: format!("{device} drops the replies of {real}: the route to it is another one"),
+        found: effective.to_string(),
+        expected: "0 or 2".to_owned(),
+        repair: vec![machine.set(Sysctl::of_interface(device, "rp_filter"), value)],
+    }
+}
+
+/// Whether replies that arrive on an interface are forwarded. For IPv4 that interface decides
+/// (`ip_route_input_slow`).
+fn does_not_forward(
+    machine: &Machine<'_>,
+    real: IpAddr,
+    device: &InterfaceName,
+) -> Option<(&'static str, Fault)> {
+    let family = AddressFamily::from(real);
+    let sysctl = Sysctl::forwarding(family);
+    let id = if real.is_ipv4() { "N1" } else { "V5" };
+    let fault = |sysctl: Sysctl, title: String, found: String| Fault {
+        title,
+        found,
+        expected: "1".to_owned(),
+        repair: vec![machine.set(sysctl, 1)],
+    };
+    if machine.number(&sysctl) == Some(0) {
+        let title = "this director does not forward: replies of NAT never reach a client";
+        let found = format!("{sysctl} is 0");
+        return Some((id, fault(sysctl, title.to_owned(), found)));
+    }
+    let own = Sysctl::of_interface(device, "forwarding");
+    if real.is_ipv4() && machine.number(&own) == Some(0) {
+        let title = format!("{device} does not forward: replies of {real} never reach a client");
+        let found = format!("{own} is 0, though ip_forward is 1");
+        return Some((id, fault(own, title, found)));
+    }
+    None
+}

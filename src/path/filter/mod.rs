@@ -1,0 +1,166 @@
+//! The packet filters of this machine: legacy iptables and ip6tables.
+//!
+//! Rules are parsed once into [`Match`] and [`Target`]. What is not understood stays in the rule by
+//! name, so that a rule that could match makes the result unknown instead of wrong.
+
+mod legacy;
+mod packet;
+mod sockopt;
+mod traverse;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use packet::{ConnectionState, Packet, Peer};
+pub(crate) use sockopt::read;
+pub(crate) use traverse::{Outcome, Place, traverse};
+
+use lvs::ipvs::AddressFamily;
+use std::net::IpAddr;
+
+/// A hook of netfilter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Hook {
+    Prerouting,
+    Input,
+    Forward,
+    Output,
+    Postrouting,
+}
+
+impl Hook {
+    /// In the kernel's order (`linux/netfilter.h`).
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Prerouting, Self::Input, Self::Forward, Self::Output, Self::Postrouting];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Prerouting => "PREROUTING",
+            Self::Input => "INPUT",
+            Self::Forward => "FORWARD",
+            Self::Output => "OUTPUT",
+            Self::Postrouting => "POSTROUTING",
+        }
+    }
+}
+
+/// All packet filters of a machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Filters {
+    pub(crate) tables: Vec<Table>,
+    /// Whether the program for legacy rules is called `iptables-legacy`.
+    pub(crate) suffix: bool,
+}
+
+/// A table of one family.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Table {
+    pub(crate) family: AddressFamily,
+    pub(crate) name: String,
+    pub(crate) chains: Vec<Chain>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Chain {
+    pub(crate) name: String,
+    /// Where the kernel enters it; `None` for one that rules jump to.
+    pub(crate) base: Option<Base>,
+    pub(crate) rules: Vec<Rule>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Base {
+    pub(crate) hook: Hook,
+    /// Smaller is entered first; IPVS takes packets of its services in INPUT at 99.
+    pub(crate) priority: i32,
+    /// Whether packets that reach the end are accepted.
+    pub(crate) accepts: bool,
+    /// It translates addresses, and sees tracked packets alone.
+    pub(crate) translates: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rule {
+    /// Its number in the chain, from 1.
+    pub(crate) number: u32,
+    pub(crate) matches: Vec<Match>,
+    pub(crate) target: Target,
+}
+
+/// A condition of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Match {
+    pub(crate) what: What,
+    pub(crate) negated: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum What {
+    /// A name, or the beginning of names.
+    Input {
+        name: String,
+        prefix: bool,
+    },
+    Output {
+        name: String,
+        prefix: bool,
+    },
+    Source {
+        address: IpAddr,
+        mask: IpAddr,
+    },
+    Destination {
+        address: IpAddr,
+        mask: IpAddr,
+    },
+    SourceRange(IpAddr, IpAddr),
+    DestinationRange(IpAddr, IpAddr),
+    Protocol(u8),
+    SourcePort(Vec<(u16, u16)>),
+    DestinationPort(Vec<(u16, u16)>),
+    /// One of both ports.
+    AnyPort(Vec<(u16, u16)>),
+    TcpFlags {
+        mask: u8,
+        value: u8,
+    },
+    State(Vec<ConnectionState>),
+    Mark {
+        value: u32,
+        mask: u32,
+    },
+    /// A packet to an address of this machine (`addrtype`).
+    LocalDestination,
+    /// A later fragment.
+    Fragment,
+    /// Matches some packets: limits, sampling, sets, and what is not understood.
+    Some(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Target {
+    Accept,
+    Drop,
+    Reject,
+    Return,
+    Jump(String),
+    Goto(String),
+    /// Goes on with the next rule: counters, logs.
+    Continue,
+    SetMark {
+        value: u32,
+        mask: u32,
+    },
+    NoTrack,
+    /// The destination becomes another address or port; `None` stays as it is.
+    Destination {
+        address: Option<IpAddr>,
+        port: Option<u16>,
+    },
+    /// To this machine's own address on the incoming interface.
+    Redirect {
+        port: Option<u16>,
+    },
+    /// What it does is not known.
+    Other(String),
+}

@@ -1,0 +1,254 @@
+//! What a walk looks at, and the questions that several stages ask.
+
+use std::cmp::Reverse;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use serde::{Deserialize, Serialize};
+
+use super::fault::Step;
+use super::filter::{self, Peer};
+use super::route::{Answer, Query, look_up};
+use crate::engine::Change;
+use crate::host::{
+    self, Address, DOWN, Effective, InterfaceName, Link, Neighbour, Prefix, State, Sysctl, UP,
+    host_prefix,
+};
+use lvs::ipvs::Protocol;
+
+/// A socket that waits for clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Listener {
+    pub(crate) protocol: Protocol,
+    /// The unspecified address stands for every address of the machine.
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+}
+
+impl Listener {
+    /// Whether the socket accepts packets for an address. A socket for every IPv6 address commonly
+    /// accepts IPv4 too; `/proc` does not say.
+    pub(crate) fn hears(&self, address: IpAddr) -> bool {
+        self.address == address
+            || self.address == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+            || self.address == IpAddr::V4(Ipv4Addr::UNSPECIFIED) && address.is_ipv4()
+    }
+}
+
+/// The recorded state of a machine.
+#[derive(Clone, Copy)]
+pub(crate) struct Machine<'a> {
+    pub(crate) network: &'a State,
+    pub(crate) filters: Option<&'a filter::Filters>,
+    /// `None` if some of them may be unknown.
+    pub(crate) listeners: Option<&'a [Listener]>,
+}
+
+/// Who sends requests, and where they arrive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Client {
+    pub(crate) peer: Peer,
+    /// One of them.
+    pub(crate) address: IpAddr,
+    pub(crate) input: InterfaceName,
+    /// Otherwise there may be no such clients.
+    pub(crate) sure: bool,
+}
+
+impl<'a> Machine<'a> {
+    pub(crate) fn look_up(&self, query: &Query<'_>) -> Answer<'a> {
+        look_up(self.network, query)
+    }
+
+    pub(crate) fn link(&self, device: &InterfaceName) -> Option<&'a Link> {
+        self.network.link(device)
+    }
+
+    pub(crate) fn number(&self, sysctl: &Sysctl) -> Option<u32> {
+        self.network.sysctl(sysctl)?.parse().ok()
+    }
+
+    pub(crate) fn effective(
+        &self,
+        parameter: &'static str,
+        device: &InterfaceName,
+    ) -> Option<Effective> {
+        Effective::read(parameter, device, |sysctl| self.network.sysctl(sysctl))
+    }
+
+    /// The step that sets a sysctl.
+    pub(crate) fn set(&self, sysctl: Sysctl, to: impl ToString) -> Step {
+        let from = self.network.sysctl(&sysctl).map(str::to_owned);
+        Step::Host(Change { key: host::Key::Sysctl(sysctl), from, to: Some(to.to_string()) })
+    }
+
+    pub(crate) fn is_own(&self, address: IpAddr) -> bool {
+        self.network.addresses.iter().any(|state| state.address == address)
+    }
+
+    /// The interface whose subnet holds an address, whether it is up or not.
+    pub(crate) fn facing(&self, address: IpAddr) -> Option<&'a InterfaceName> {
+        let states = self.network.addresses.iter().filter(|state| {
+            let assigned = state;
+            let prefix = Prefix { address: assigned.address, length: assigned.prefix };
+            prefix.length < host_prefix(prefix.address)
+                && prefix.length > 0
+                && prefix.contains(address)
+                && self.link(&assigned.interface.name).is_some_and(|link| link.arp)
+        });
+        // The first of several in one subnet sends the packets.
+        let longest = states.min_by_key(|state| Reverse(state.prefix));
+        longest.map(|state| &state.interface.name)
+    }
+
+    /// The interface that leads to an address.
+    pub(crate) fn towards(&self, address: IpAddr) -> Option<InterfaceName> {
+        let answer = self.look_up(&Query::to(address));
+        let device = answer.hop().map(|(device, _)| device.clone());
+        device.or_else(|| self.facing(address).cloned())
+    }
+
+    /// The interface of the default route.
+    pub(crate) fn default_device(&self, ipv4: bool) -> Option<InterfaceName> {
+        let answer = self.look_up(&Query::to(remote(ipv4)));
+        answer.hop().map(|(device, _)| device.clone())
+    }
+
+    pub(crate) fn neighbour(
+        &self,
+        address: IpAddr,
+        device: &InterfaceName,
+    ) -> Option<&'a Neighbour> {
+        let mut all = self.network.neighbours.iter();
+        all.find(|it| it.address == address && it.interface == *device && !it.proxy)
+    }
+
+    /// The clients of a virtual address: those of its subnet, and those behind the default route.
+    /// Their requests arrive on `input`, or on the interface that faces the address.
+    pub(crate) fn clients(&self, vip: IpAddr, input: Option<&InterfaceName>) -> Vec<Client> {
+        let facing = self.facing(vip);
+        let default = self.default_device(vip.is_ipv4());
+        let mut clients = Vec::new();
+        if let Some((prefix, device)) = facing.and_then(|device| self.subnet(vip, device)) {
+            let address = self.somebody(prefix, vip);
+            let input = input.unwrap_or(device).clone();
+            clients.push(Client { peer: Peer::Anyone(prefix), address, input, sure: true });
+        }
+        if let Some(arrival) = default.as_ref().map(|default| input.or(facing).unwrap_or(default)) {
+            let address = remote(vip.is_ipv4());
+            let anywhere = Prefix { address: unspecified(vip.is_ipv4()), length: 0 };
+            let (peer, input) = (Peer::Anyone(anywhere), arrival.clone());
+            clients.push(Client { peer, address, input, sure: false });
+        }
+        if clients.is_empty() {
+            clients = self.neighbours_of(vip, input);
+        }
+        clients
+    }
+
+    /// The hosts of each subnet.
+    fn neighbours_of(&self, vip: IpAddr, input: Option<&InterfaceName>) -> Vec<Client> {
+        let states = self.network.addresses.iter();
+        let wired = states.filter(|it| {
+            let link = self.link(&it.interface.name);
+            link.is_some_and(|link| link.arp && link.up && link.kind.name() != "dummy")
+                && it.address.is_ipv4() == vip.is_ipv4()
+                && it.prefix < host_prefix(it.address)
+                && !is_link_local(it.address)
+        });
+        let client = |it: &Address| {
+            let prefix = Prefix { address: it.address, length: it.prefix };
+            let (peer, address) = (Peer::Anyone(prefix), self.somebody(prefix, vip));
+            let input = input.unwrap_or(&it.interface.name).clone();
+            Client { peer, address, input, sure: false }
+        };
+        wired.map(client).collect()
+    }
+
+    fn subnet(
+        &self,
+        vip: IpAddr,
+        device: &'a InterfaceName,
+    ) -> Option<(Prefix, &'a InterfaceName)> {
+        let states = self.network.addresses.iter().filter(|it| it.interface.name == *device);
+        let prefixes = states
+            .map(|it| Prefix { address: it.address, length: it.prefix })
+            .filter(|prefix| prefix.length < host_prefix(prefix.address) && prefix.contains(vip));
+        Some((prefixes.max_by_key(|prefix| prefix.length)?, device))
+    }
+
+    /// A host of a subnet that is not this machine.
+    fn somebody(&self, subnet: Prefix, vip: IpAddr) -> IpAddr {
+        let network = host::masked(subnet.address, subnet.mask()).unwrap_or(subnet.address);
+        let host = |offset: u8| match network {
+            IpAddr::V4(network) => IpAddr::V4((network.to_bits() | u32::from(offset)).into()),
+            IpAddr::V6(network) => IpAddr::V6((network.to_bits() | u128::from(offset)).into()),
+        };
+        let free = |address: &IpAddr| {
+            *address != vip
+                && subnet.contains(*address)
+                && !self.is_own(*address)
+                && matches!(self.look_up(&Query::to(*address)), Answer::Unicast { .. })
+        };
+        (1..=254).rev().map(host).find(free).unwrap_or_else(|| host(1))
+    }
+
+    /// The fault of an interface that does not carry packets.
+    pub(crate) fn dead_link(&self, device: &InterfaceName, what: &str) -> Option<super::Fault> {
+        let link = self.link(device)?;
+        let state = match (link.up, link.carrier) {
+            (false, _) => "down",
+            (true, false) if link.kind.name() != "dummy" => "without carrier",
+            _ => return None,
+        };
+        let key = host::Key::LinkUp(device.clone());
+        let up = Step::Host(Change { key, from: Some(DOWN.to_owned()), to: Some(UP.to_owned()) });
+        Some(super::Fault {
+            title: format!("{device} is {state}: {what}"),
+            found: format!("{device} is {state} (ip link show {device})"),
+            expected: format!("{device} up, with a carrier"),
+            repair: if link.up { Vec::new() } else { vec![up] },
+        })
+    }
+}
+
+pub(crate) fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        // The kernel gives `sit0` addresses such as ::127.0.0.1/96.
+        IpAddr::V6(address) => {
+            address.is_unicast_link_local() || address.segments().iter().take(6).all(|it| *it == 0)
+        }
+    }
+}
+
+/// An address that no network of this machine holds.
+pub(crate) const fn remote(ipv4: bool) -> IpAddr {
+    match ipv4 {
+        true => IpAddr::V4(Ipv4Addr::new(1, 0, 0, 1)),
+        false => IpAddr::V6(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 1)),
+    }
+}
+
+pub(crate) const fn unspecified(ipv4: bool) -> IpAddr {
+    match ipv4 {
+        true => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        false => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn socket_on_unspecified_address_hears_every_address() {
+        let hears = |listener: &str, address: &str| {
+            let listener = listener.parse().unwrap();
+            Listener { protocol: Protocol::TCP, address: listener, port: 80 }
+                .hears(address.parse().unwrap())
+        };
+        assert!(hears("0.0.0.0", "192.0.2.1") && !hears("0.0.0.0", "2001:db8::1"));
+        assert!(hears("::", "192.0.2.1") && hears("::", "2001:db8::1"));
+        assert!(hears("192.0.2.1", "192.0.2.1") && !hears("192.0.2.1", "192.0.2.2"));
+    }
+}
