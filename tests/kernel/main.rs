@@ -31,6 +31,7 @@ mod ruleset;
 mod saves;
 mod scripts;
 mod takeover;
+mod torture;
 mod tracing;
 mod transfers;
 mod trust;
