@@ -253,7 +253,7 @@ fn mistake_is_explained_in_words_of_the_file() {
         ("directors = \"192.0.2.8\"\n".to_owned(), "a list belongs here, not the text \"192.0.2.8\": write brackets: [\"192.0.2.8\"]"),
         ("[[services]]\n".to_owned(), "there is no key `services` here: did you mean `service`?"),
         ("moed = \"tun\"\n".to_owned(), "there is no key `moed` here: did you mean `mode`?"),
-        ("bogus = 1\n".to_owned(), "there is no key `bogus` here; the keys are name, mode, drain, directors, director, real-server, service"),
+        ("bogus = 1\n".to_owned(), "there is no key `bogus` here; the keys are name, comment, mode, drain, directors, director, real-server, service"),
         ("mode = \"tunnel\"\n".to_owned(), "`tunnel` is not known here: did you mean `tun`?"),
         ("mode = \"ipvs\"\n".to_owned(), "`ipvs` is not known here; write one of nat, tun, dr"),
         ("mode = 1\n".to_owned(), "text in quotes belongs here"),
