@@ -246,7 +246,7 @@ impl Key {
 
 /// The words of a value, each quoted for a shell: a name in it has no blanks.
 fn words(value: &str) -> String {
-    value.split(' ').map(quoted).collect::<Vec<_>>().join(" ")
+    value.split_ascii_whitespace().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 /// The module that makes this interface of that kind.
