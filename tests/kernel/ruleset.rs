@@ -97,7 +97,7 @@ fn invalid_ruleset_changes_nothing() {
         ("apply", "-A -t bogus:80\n", "line 1: illegal virtual server address"),
         ("apply", "-A -t 192.0.2.1:80\n-L\n", "line 2: not allowed in a ruleset"),
         ("apply --role director", OURS, "--role is for cluster files"),
-        ("apply", "", "--role"),
+        ("apply", "", "the file has no [[service]]"),
         ("apply --allow none", OURS, "none"),
     ] {
         let refused = host.lvsctl(&line(&host, words, rules));

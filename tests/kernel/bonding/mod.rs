@@ -27,6 +27,8 @@ fn journal(host: &Host) -> Journal<Key, String, String> {
 
 fn up(host: &Host, bond: &Bond, machine: &mut Machine) -> Outcome {
     let mut journal = journal(host);
+    // As at the start of a program.
+    machine.host.invalidate();
     let mut port_configuration = Vec::new();
     for port in &bond.ports {
         port_configuration
