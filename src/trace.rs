@@ -122,7 +122,7 @@ impl<T: Transport> Transport for Traced<T> {
     }
 }
 
-fn sent(datagram: &[u8], describe: fn(&[u8]) -> Vec<String>) {
+pub(crate) fn sent(datagram: &[u8], describe: fn(&[u8]) -> Vec<String>) {
     if tracing::enabled!(target: NETLINK, Level::DEBUG) {
         for line in describe(datagram) {
             tracing::debug!(target: NETLINK, "send {line}");
@@ -130,7 +130,7 @@ fn sent(datagram: &[u8], describe: fn(&[u8]) -> Vec<String>) {
     }
 }
 
-fn received(datagram: &[u8], describe: fn(&[u8]) -> Vec<String>) {
+pub(crate) fn received(datagram: &[u8], describe: fn(&[u8]) -> Vec<String>) {
     if tracing::enabled!(target: NETLINK, Level::TRACE) {
         for line in describe(datagram) {
             tracing::trace!(target: NETLINK, "recv {line}");

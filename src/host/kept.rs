@@ -220,16 +220,26 @@ fn plain(route: &Route) -> Option<String> {
     else {
         return None;
     };
+    (route.scope == Scope::GLOBAL && is_plain(route))
+        .then(|| Key::through(*gateway, &interface.name))
+}
+
+/// Whether destination, gateway, interface, scope and metric describe the route in full: one of the
+/// main table, of protocol `boot`.
+pub(super) fn is_plain(route: &Route) -> bool {
+    let [NextHop { gateway, interface, .. }] = &route.hops[..] else { return false };
     let hop = NextHop {
-        gateway: Some(*gateway),
-        interface: Some(interface.clone()),
+        gateway: *gateway,
+        interface: interface.clone(),
         weight: 1,
         ..NextHop::default()
     };
     let mut described = Route::new(route.destination, route.prefix, hop);
-    (described.metric, described.message) = (route.metric, route.message.clone());
+    (described.metric, described.scope) = (route.metric, route.scope);
+    described.message.clone_from(&route.message);
     let known = |(kind, value): (u16, &[u8])| match kind {
-        libc::RTA_GATEWAY
+        libc::RTA_DST
+        | libc::RTA_GATEWAY
         | libc::RTA_OIF
         | libc::RTA_TABLE
         | libc::RTA_PRIORITY
@@ -237,9 +247,8 @@ fn plain(route: &Route) -> Option<String> {
         PREFERENCE => value == [0],
         _ => false,
     };
-    let attributes = attributes(route.message.get(ROUTE_HEADER..).unwrap_or_default());
-    (*route == described && attributes.into_iter().all(known))
-        .then(|| Key::through(*gateway, &interface.name))
+    let mut attributes = attributes(route.message.get(ROUTE_HEADER..).unwrap_or_default());
+    *route == described && attributes.all(known)
 }
 
 // IFA_* and `struct ifaddrmsg`.

@@ -1,9 +1,11 @@
 //! The network of this machine: links, addresses, routes, rules, FOU ports and sysctls.
 //!
 //! [`Host`] reads and writes one [`Key`] at a time, in the network namespace of the process. Links,
-//! addresses and routes go through route netlink, sysctls through `/proc/sys/net`.
+//! addresses, routes and rules are read through our own connection of route netlink, which notices an
+//! interrupted dump, and changed through rtnetlink. Sysctls go through `/proc/sys/net`.
 
 mod bond;
+mod changes;
 mod effective;
 mod error;
 mod fou;
@@ -14,6 +16,7 @@ mod ipvs_parameter;
 mod kept;
 mod key;
 pub mod machine;
+mod message;
 mod neighbours;
 mod network;
 mod request;

@@ -9,11 +9,13 @@ use std::os::fd::AsRawFd;
 use std::thread;
 use std::time::Duration;
 
+use rtnetlink::{Handle, LinkUnspec};
 use socket2::{Domain, Protocol, Type};
 
+use super::changes::Changes;
 use super::request::Request;
 use super::state::{Interface, Link, LinkKind, Route, State, describe};
-use super::{DOWN, Error, FullRoute, InterfaceName, Key, PRESENT, UP, fou, kept};
+use super::{DOWN, Error, FullRoute, InterfaceName, Key, PRESENT, UP, fou, kept, message};
 use crate::engine::Change;
 use crate::trace::{self, Traced};
 use lvs::ipvs::AddressFamily;
@@ -23,12 +25,15 @@ use lvs::netlink::{Connection, Socket};
 const ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// This machine, in the network namespace in which it was opened.
+/// This machine, in the network namespace of the process.
 ///
 /// What was read is kept until something is changed, so that a run dumps each kind of object a few
 /// times, however many keys it reads.
 pub struct Host {
+    /// For what is read, and for messages of the kernel that are put back.
     connection: Connection<Traced<Socket>>,
+    /// For what is changed; opened with the first change.
+    changes: Option<Changes>,
     state: State,
     read: Read,
     /// Interfaces of the journal, with the index that each had.
@@ -62,6 +67,7 @@ impl Host {
             opened.map_err(|error| Error::generic("opening route netlink".to_owned(), error))?;
         Ok(Self {
             connection,
+            changes: None,
             state: State::default(),
             read: Read::default(),
             recorded: HashMap::new(),
@@ -304,20 +310,26 @@ impl Host {
             }
             Key::Link(name) => self.make_link(what, name, change),
             Key::LinkUp(name) => {
-                let request = Request::set_up(self.existing(name)?.index, to == Some(UP));
-                self.execute(what, &request)
+                let index = self.existing(name)?.index;
+                self.set_up(what, index, to == Some(UP))
             }
             Key::Mtu(name) => {
                 let mtu = number(&what, to)?;
-                let request = Request::set_mtu(self.existing(name)?.index, mtu.unwrap_or_default());
-                self.execute(what, &request)
+                let link = LinkUnspec::new_with_index(self.existing(name)?.index);
+                let link = link.mtu(mtu.unwrap_or_default()).build();
+                self.change(what, |handle| handle.link().set(link).execute())
             }
             Key::Port(name) => self.make_port(what, name, change),
             &Key::Rule { source, table, priority } => match to {
-                Some(_) => self.execute(what, &Request::add_rule(source, table, priority)),
+                Some(_) => self.change(what, |handle| {
+                    let mut request = handle.rule().add();
+                    *request.message_mut() = message::new_rule(source, table, priority);
+                    request.execute()
+                }),
                 None => {
-                    let request = Request::delete_rule(source, table, priority);
-                    self.execute_if_there(what, &request, libc::ENOENT)
+                    let rule = message::rule(source, table, priority);
+                    let done = self.change(what, |handle| handle.rule().del(rule).execute());
+                    unless_gone(done, libc::ENOENT)
                 }
             },
             Key::Address { address, prefix, device }
@@ -328,13 +340,11 @@ impl Host {
                 let index = self.existing(device)?.index;
                 match to {
                     Some(_) => {
-                        self.execute(what, &Request::add_route(index, *destination, *prefix))
+                        let route = message::new_route(index, *destination, *prefix);
+                        self.change(what, |handle| handle.route().add(route).execute())
                     }
                     None => {
-                        let own = |state: &State| {
-                            state.route(*destination, *prefix, device).map(kept::request)
-                        };
-                        self.delete_route(what, own)
+                        self.delete_route(what, |state| state.route(*destination, *prefix, device))
                     }
                 }
             }
@@ -344,15 +354,13 @@ impl Host {
                     self.existing(&route.device)?;
                     self.delete_route(what, |state| {
                         let mut own = state.full_routes();
-                        own.find(|(it, _)| it == route).map(|(_, route)| kept::request(route))
+                        own.find(|(it, _)| it == route).map(|(_, route)| route)
                     })
                 }
             },
             Key::DefaultRoute(family) => match to {
                 Some(to) => self.make_default_route(what, *family, to),
-                None => {
-                    self.delete_route(what, |state| state.default_route(*family).map(kept::request))
-                }
+                None => self.delete_route(what, |state| state.default_route(*family)),
             },
             &Key::DefaultRouteMss { family, metric } => {
                 let mss = number(&what, to)?;
@@ -378,7 +386,7 @@ impl Host {
         let kind = |words: &String| LinkKind::from(words.clone());
         match (change.to.as_ref().map(kind), change.from.as_ref().map(kind)) {
             (Some(desired @ LinkKind::Bond(_)), Some(LinkKind::Bond(_))) => {
-                self.execute(what, &Request::change_link(name, &desired))
+                self.change_link(what, name, &desired)
             }
             (Some(desired), Some(actual)) => Err(Error::OtherKind {
                 name: name.to_string(),
@@ -386,23 +394,42 @@ impl Host {
                 desired: desired.to_string(),
             }),
             (Some(desired), None) => {
-                let added = self.execute(what.clone(), &Request::add_link(name, &desired));
+                let link = message::link(name, &desired);
+                let added = self.change(what.clone(), |handle| handle.link().add(link).execute());
                 // If the kernel loads the module `ipip` for this request, the module makes `tunl0` by
                 // itself (as `ip6_tunnel` makes `ip6tnl0`): the interface exists, as desired. So
                 // does `bonding` with `bond0`, whose options are set then.
                 match (added, &desired) {
                     (Err(Error::Refused { errno: libc::EEXIST, .. }), LinkKind::Bond(_)) => {
-                        self.execute(what, &Request::change_link(name, &desired))
+                        self.change_link(what, name, &desired)
                     }
                     (Err(Error::Refused { errno: libc::EEXIST, .. }), _) => Ok(()),
                     (added, _) => added,
                 }
             }
             (None, _) => {
-                let request = Request::delete_link(self.existing(name)?.index);
-                self.execute(what, &request)
+                // The kernel accepts this for `tunl0`, and keeps it as long as `ipip` is loaded.
+                let index = self.existing(name)?.index;
+                self.change(what, |handle| handle.link().del(index).execute())
             }
         }
+    }
+
+    /// Sets the options of a link.
+    fn change_link(
+        &mut self,
+        what: String,
+        name: &InterfaceName,
+        kind: &LinkKind,
+    ) -> Result<(), Error> {
+        let link = message::link(name, kind);
+        self.change(what, |handle| handle.link().change(link).execute())
+    }
+
+    fn set_up(&mut self, what: String, index: u32, up: bool) -> Result<(), Error> {
+        let link = LinkUnspec::new_with_index(index);
+        let link = if up { link.up() } else { link.down() }.build();
+        self.change(what, |handle| handle.link().set(link).execute())
     }
 
     /// Makes an interface a port of another, or of none. It must be down to become a port of a bond,
@@ -430,9 +457,10 @@ impl Host {
             (_, None) => 0,
         };
         if up && master != 0 {
-            self.execute(what.clone(), &Request::set_up(index, false))?;
+            self.set_up(what.clone(), index, false)?;
         }
-        self.execute(what, &Request::set_master(index, master))
+        let link = LinkUnspec::new_with_index(index).controller(master).build();
+        self.change(what, |handle| handle.link().set(link).execute())
     }
 
     fn make_address(
@@ -444,7 +472,11 @@ impl Host {
     ) -> Result<(), Error> {
         let index = self.existing(device)?.index;
         match to {
-            Some(PRESENT) => self.execute(what, &Request::add_address(index, address, prefix)),
+            Some(PRESENT) => self.change(what, |handle| {
+                let mut request = handle.address().add(index, address, prefix);
+                *request.message_mut() = message::new_address(index, address, prefix);
+                request.execute()
+            }),
             Some(to) => match kept::address_to_add(to, index) {
                 Some(message) => self.execute(what, &Request::put_address(message)),
                 // Its lifetime has ended.
@@ -456,8 +488,9 @@ impl Host {
                 let Some(found) = self.state.address(address, prefix, device) else {
                     return Ok(());
                 };
-                let request = Request::delete_address(found.message.clone());
-                self.execute_if_there(what, &request, libc::EADDRNOTAVAIL)
+                let found = message::address(found);
+                let done = self.change(what, |handle| handle.address().del(found).execute());
+                unless_gone(done, libc::EADDRNOTAVAIL)
             }
         }
     }
@@ -501,49 +534,54 @@ impl Host {
             let found = self.found(interface);
             found.map(|link| link.index).ok_or_else(|| Error::NoInterface(interface.to_string()))
         };
-        let request = match kept::default_route_to_put(to) {
+        match kept::default_route_to_put(to) {
             Some(kept::DefaultRoute::Through { gateway, device }) => {
-                let index = index(&device.into())?;
-                Request::put_default_route(index, gateway, kept::default_metric(family))
+                let (index, metric) = (index(&device.into())?, kept::default_metric(family));
+                let route = message::new_default_route(index, gateway, metric);
+                self.change(what, |handle| handle.route().add(route).replace().execute())
             }
             Some(kept::DefaultRoute::Kept(kept)) => {
-                Request::put_route(kept.with_indexes(index)?, true)
+                let request = Request::put_route(kept.with_indexes(index)?, true);
+                self.execute(what, &request)
             }
-            None => return Err(unreadable(what, to)),
-        };
-        self.execute(what, &request)
+            None => Err(unreadable(what, to)),
+        }
     }
 
     /// Deletes the route that `find` finds, unless it is gone already.
     fn delete_route(
         &mut self,
         what: String,
-        find: impl FnOnce(&State) -> Option<Vec<u8>>,
+        find: impl FnOnce(&State) -> Option<&Route>,
     ) -> Result<(), Error> {
         self.read_routes()?;
-        match find(&self.state) {
-            Some(message) => {
-                self.execute_if_there(what, &Request::delete_route(message), libc::ESRCH)
+        let Some(found) = find(&self.state) else { return Ok(()) };
+        let done = match message::route(found) {
+            Some(route) => self.change(what, |handle| handle.route().del(route).execute()),
+            // rtnetlink does not know all attributes of a route.
+            None => {
+                let request = Request::delete_route(kept::request(found));
+                self.execute(what, &request)
             }
-            None => Ok(()),
-        }
+        };
+        unless_gone(done, libc::ESRCH)
     }
 
+    /// Makes a change that rtnetlink has the words for.
+    fn change<F>(&mut self, what: String, change: impl FnOnce(&Handle) -> F) -> Result<(), Error>
+    where
+        F: Future<Output = Result<(), rtnetlink::Error>>,
+    {
+        let changes = match &mut self.changes {
+            Some(changes) => changes,
+            closed => closed.insert(Changes::open()?),
+        };
+        changes.make(what, change)
+    }
+
+    /// Sends a message of the kernel as it is.
     fn execute(&mut self, what: String, request: &Request) -> Result<(), Error> {
         request.execute(&mut self.connection).map_err(|error| Error::generic(what, error))
-    }
-
-    /// As [`Host::execute`]; `gone` is the error number for an object that is gone already.
-    fn execute_if_there(
-        &mut self,
-        what: String,
-        request: &Request,
-        gone: i32,
-    ) -> Result<(), Error> {
-        match self.execute(what, request) {
-            Err(Error::Refused { errno, .. }) if errno == gone => Ok(()),
-            result => result,
-        }
     }
 
     fn read_links(&mut self) -> Result<(), Error> {
@@ -587,6 +625,14 @@ impl Host {
 
     fn existing(&mut self, name: &InterfaceName) -> Result<&Link, Error> {
         self.link(name)?.ok_or_else(|| Error::NoInterface(name.to_string()))
+    }
+}
+
+/// What was done; `gone` is the error number for an object that is gone already.
+fn unless_gone(done: Result<(), Error>, gone: i32) -> Result<(), Error> {
+    match done {
+        Err(Error::Refused { errno, .. }) if errno == gone => Ok(()),
+        done => done,
     }
 }
 

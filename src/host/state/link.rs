@@ -111,7 +111,7 @@ impl Link {
 
     /// Reads what follows the header of an `RTM_NEWLINK`. The names of master and lower link are
     /// not known yet.
-    pub(super) fn parse(message: &[u8]) -> Result<Self, DecodeError> {
+    pub(crate) fn parse(message: &[u8]) -> Result<Self, DecodeError> {
         let (header, rest) = message
             .split_first_chunk::<HEADER>()
             .ok_or_else(|| DecodeError::from("a link without its header"))?;
