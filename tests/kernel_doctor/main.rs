@@ -15,5 +15,6 @@ mod nat;
 mod only_looks;
 mod probes;
 mod repairs;
+mod repairs_by_claim;
 mod snapshot;
 mod tunnelling;

@@ -2,32 +2,36 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use super::Examined;
 use super::report::{self, in_namespace};
-use crate::doctor::{DesiredState, Diagnosis, Expectation, Step, position};
+use crate::doctor::{DesiredState, Step, position};
 use crate::engine::Desired;
+use crate::host;
 use crate::host::machine::{Key, Value};
 use crate::lvsctl::arguments::Options;
 use crate::lvsctl::error::{Error, usage};
 use crate::lvsctl::report::{Direction, print_dry, write_json};
 use crate::lvsctl::runner::{Session, refuse_damage};
-use crate::policy::{DesiredItem, MachineJournal, Owner};
+use crate::policy::{DesiredItem, MachineJournal, Owner, Role};
 
 /// Shows the findings, asks, makes the repairs, and diagnoses again.
 pub(super) fn run(
-    diagnose: &dyn Fn() -> Result<(Diagnosis, Expectation), Error>,
+    examine: &dyn Fn() -> Result<Examined, Error>,
     yes: bool,
     options: &Options,
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
-    let (diagnosis, expectation) = diagnose()?;
-    let (repairs, by_hand) = repairs(&diagnosis);
+    let examined = examine()?;
+    let diagnosis = &examined.diagnosis;
+    let Repairs { made: repairs, by_hand, not_ours } = repairs(&examined);
     let only_shown = repairs.is_empty() || options.dry_run;
     if only_shown || !options.json {
-        report::write(output, &diagnosis, None, options)?;
+        report::write(output, diagnosis, None, options)?;
     }
     if !options.json {
         list(output, "repairs:", options, repairs.iter().map(|(_, step)| step))?;
         list(output, "to be run by hand:", options, by_hand.iter())?;
+        list_not_ours(output, options, &not_ours)?;
     }
     if only_shown {
         return Ok(diagnosis.exit_code());
@@ -36,11 +40,11 @@ pub(super) fn run(
         writeln!(output, "nothing was changed")?;
         return Ok(diagnosis.exit_code());
     }
-    make(&repairs, expectation.desired.as_ref(), options, output)?;
+    make(&repairs, examined.expectation.desired.as_ref(), options, output)?;
     if !options.json {
         writeln!(output, "\nafterwards:")?;
     }
-    let (again, _) = diagnose()?;
+    let again = examine()?.diagnosis;
     report::write(output, &again, None, options)?;
     Ok(again.exit_code())
 }
@@ -75,26 +79,80 @@ fn make(
     session.watch(Some(output), |mut engine| engine.apply(&[], &desired)).map(drop)
 }
 
-/// The steps that the engine can make, in a safe order, and those that the user must run.
-fn repairs(diagnosis: &Diagnosis) -> (Vec<(&'static str, Step)>, Vec<Step>) {
-    let mut findings: Vec<_> = diagnosis.findings.iter().collect();
+/// The repairs of all findings, each in a safe order.
+#[derive(Default)]
+struct Repairs {
+    /// By the engine, with the IDs of the findings.
+    made: Vec<(&'static str, Step)>,
+    /// The user must run them.
+    by_hand: Vec<Step>,
+    /// They give or take an address that is not lvsctl's to give or take, with the reason.
+    not_ours: Vec<(Vec<Step>, String)>,
+}
+
+fn repairs(examined: &Examined) -> Repairs {
+    let mut findings: Vec<_> = examined.diagnosis.findings.iter().collect();
     findings.sort_by_key(|finding| position(finding.id));
-    let (mut repairs, mut by_hand): (Vec<(&'static str, Step)>, Vec<Step>) = Default::default();
+    let mut repairs = Repairs::default();
     for finding in findings {
         // A repair is made as a whole or not at all.
         let steps = &finding.fault.repair;
+        if let Some(reason) = steps.iter().find_map(|step| not_ours(step, examined)) {
+            if !repairs.not_ours.iter().any(|(known, _)| known == steps) {
+                repairs.not_ours.push((steps.clone(), reason));
+            }
+            continue;
+        }
         let complete = !steps.iter().any(|step| matches!(step, Step::Shell { .. }));
         for step in steps {
-            if repairs.iter().any(|(_, known)| known == step) || by_hand.contains(step) {
-                continue;
-            }
+            let made = repairs.made.iter().any(|(_, known)| known == step);
             match complete {
-                true => repairs.push((finding.id, step.clone())),
-                false => by_hand.push(step.clone()),
+                _ if made || repairs.by_hand.contains(step) => {}
+                true => repairs.made.push((finding.id, step.clone())),
+                false => repairs.by_hand.push(step.clone()),
             }
         }
     }
-    (repairs, by_hand)
+    repairs
+}
+
+/// Why the step gives or takes an address that another machine or program may own.
+fn not_ours(step: &Step, Examined { facts, expectation, .. }: &Examined) -> Option<String> {
+    let Step::Host(change) = step else { return None };
+    let host::Key::Address { address, .. } = &change.key else { return None };
+    let of_journal = facts.journal.iter().filter_map(|entry| {
+        let claims = entry.value.is_some() || change.to.is_none();
+        (entry.key.as_ref() == Some(&change.key) && claims).then_some(entry.owners.as_slice())
+    });
+    let of_file = expectation.desired.iter().flat_map(|file| &file.entries).filter_map(|entry| {
+        let Step::Host(it) = &entry.step else { return None };
+        let claims = it.to.is_some() || change.to.is_none();
+        (it.key == change.key && claims).then_some(std::slice::from_ref(&entry.owner))
+    });
+    let owners: Vec<&Owner> = of_journal.chain(of_file).flatten().collect();
+    if owners.is_empty() {
+        return Some(format!("neither lvsctl's journal nor a cluster file claims {address} there"));
+    }
+    if let Some(program) = facts.controllers.first() {
+        return Some(format!("{program} runs here, and may give and take {address} itself"));
+    }
+    // A real server has the address besides the director.
+    let mut probed = facts.probes.iter().flat_map(|probes| &probes.owners);
+    let answered = probed.any(|it| it.address == *address && !it.hardware.is_empty());
+    let of_director = owners.iter().any(|owner| owner.role() == Some(Role::Director));
+    (change.to.is_some() && of_director && answered)
+        .then(|| format!("another machine answers for {address}"))
+}
+
+fn list_not_ours(
+    output: &mut dyn Write,
+    options: &Options,
+    repairs: &[(Vec<Step>, String)],
+) -> io::Result<()> {
+    for (steps, reason) in repairs {
+        list(output, &format!("not made, since {reason}:"), options, steps.iter())?;
+    }
+    Ok(())
 }
 
 /// The owner is that in the journal, then that of the cluster file, so that both are reverted together.

@@ -38,9 +38,9 @@ pub(super) fn run(
     }
     let source = Source { flags, options };
     if flags.fix {
-        return fix::run(&|| source.diagnose(), flags.yes, options, output);
+        return fix::run(&|| source.examine(), flags.yes, options, output);
     }
-    let (diagnosis, _) = source.diagnose()?;
+    let diagnosis = source.examine()?.diagnosis;
     report::write(output, &diagnosis, flags.symptom, options)?;
     Ok(diagnosis.exit_code())
 }
@@ -127,8 +127,15 @@ struct Source<'a> {
     options: &'a Options,
 }
 
+/// What is known of a machine, what it should be, and what is wrong.
+struct Examined {
+    facts: Facts,
+    expectation: Expectation,
+    diagnosis: Diagnosis,
+}
+
 impl Source<'_> {
-    fn diagnose(&self) -> Result<(Diagnosis, Expectation), Error> {
+    fn examine(&self) -> Result<Examined, Error> {
         let mut facts = match &self.flags.from {
             Some(path) => read_snapshot(path)?,
             None => facts(self.options),
@@ -137,7 +144,8 @@ impl Source<'_> {
         if self.flags.probe {
             facts.probe(&expectation);
         }
-        Ok((examine(&facts, &expectation, self.flags.symptom), expectation))
+        let diagnosis = examine(&facts, &expectation, self.flags.symptom);
+        Ok(Examined { facts, expectation, diagnosis })
     }
 
     fn expectation(&self, facts: &mut Facts) -> Result<Expectation, Error> {
