@@ -24,6 +24,7 @@ pub use finding::Severity;
 pub(crate) use finding::{Finding, Step};
 pub(crate) use symptom::{Movement, Symptom, moved};
 
+use crate::path::{Verdict, Walk};
 use context::Context;
 
 /// The findings on one machine.
@@ -36,8 +37,35 @@ pub(crate) struct Diagnosis {
     /// What probes sent.
     pub(crate) sent: Vec<String>,
     pub(crate) unread: Vec<Unread>,
+    /// Stages of the way of a packet that cannot be judged.
+    pub(crate) unknown: Vec<Unknown>,
     /// The IDs of the checks, in their order.
     pub(crate) looked: Vec<&'static str>,
+}
+
+/// A stage that cannot be judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unknown {
+    pub(crate) flow: String,
+    pub(crate) stage: &'static str,
+    pub(crate) why: String,
+    /// The command that shows it.
+    pub(crate) ask: String,
+}
+
+/// The stages that cannot be judged, each reason once.
+fn unknown(walks: &[Walk]) -> Vec<Unknown> {
+    let mut found: Vec<Unknown> = Vec::new();
+    for walk in walks {
+        for stage in &walk.stages {
+            let Verdict::Unknown { why, ask } = &stage.verdict else { continue };
+            if !found.iter().any(|it| it.stage == stage.name && it.why == *why) {
+                let (flow, why, ask) = (walk.flow.clone(), why.clone(), ask.clone());
+                found.push(Unknown { flow, stage: stage.name, why, ask });
+            }
+        }
+    }
+    found
 }
 
 impl Diagnosis {
@@ -45,11 +73,16 @@ impl Diagnosis {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
 
-    /// 0 healthy, 1 a failure, 2 warnings, 3 something could not be read.
+    /// Whether everything could be read and judged.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.unread.is_empty() && self.unknown.is_empty()
+    }
+
+    /// 0 healthy, 1 a failure, 2 warnings, 3 something could not be read or judged.
     pub(crate) fn exit_code(&self) -> u8 {
         match () {
             () if self.count(Severity::Failure) > 0 => 1,
-            () if !self.unread.is_empty() => 3,
+            () if !self.is_complete() => 3,
             () if self.count(Severity::Warning) > 0 => 2,
             () => 0,
         }
@@ -79,6 +112,7 @@ pub(crate) fn examine(
         findings,
         sent: facts.probes.as_ref().map(|probes| probes.sent.clone()).unwrap_or_default(),
         unread: facts.unread.clone(),
+        unknown: unknown(&walks),
         looked,
     }
 }

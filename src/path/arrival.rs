@@ -244,6 +244,9 @@ pub(crate) fn filtered(
         Hook::Output => "filter OUTPUT",
         Hook::Postrouting => "filter POSTROUTING",
     };
+    if filters.nftables {
+        walk.unknown("nftables", "its rules are not followed", "nft list ruleset");
+    }
     let suffix = if filters.suffix { "-legacy" } else { "" };
     match filter::traverse(&filters.tables, hook, below, packet) {
         Outcome::Passes => {

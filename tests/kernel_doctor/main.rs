@@ -18,3 +18,4 @@ mod repairs;
 mod repairs_by_claim;
 mod snapshot;
 mod tunnelling;
+mod unknown_stages;

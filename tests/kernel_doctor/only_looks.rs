@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value as Json, json};
 
 use crate::cluster::{Cluster, is_healthy};
-use crate::support::{Host, LVSCTL};
+use crate::support::{Host, LVSCTL, root};
 
 /// On a director, on a real server, and for a snapshot.
 pub(crate) fn reads_files_and_queries_the_kernel(cluster: &Cluster) {
@@ -83,8 +83,16 @@ fn only_looks(call: &str, route: &[String], written: &str) {
         assert!(!writes.iter().any(|flag| call.contains(flag)), "{call}");
     }
     if name == "socket" {
-        // The last one is for the cookie of the network namespace, and sends nothing.
-        let known = ["NETLINK_ROUTE", "NETLINK_GENERIC", "AF_INET, SOCK_DGRAM"];
+        // Raw ones read the packet filters. The last one is for the cookie of the network namespace.
+        // They send nothing.
+        let known = [
+            "NETLINK_ROUTE",
+            "NETLINK_GENERIC",
+            "NETLINK_NETFILTER",
+            "AF_INET, SOCK_RAW",
+            "AF_INET6, SOCK_RAW",
+            "AF_INET, SOCK_DGRAM",
+        ];
         assert!(known.iter().any(|kind| call.contains(kind)), "{call}");
     }
     if name.starts_with("send") {
@@ -101,7 +109,7 @@ fn only_looks(call: &str, route: &[String], written: &str) {
             // FOU_CMD_GET of FOU/GUE receive ports (`linux/fou.h`) has the same number.
             None if kind == "fou" => says(GET_FAMILY),
             None if kind == "IPVS" => QUERIES.iter().any(|query| says(query)),
-            None => kind.starts_with("RTM_GET"),
+            None => kind.starts_with("RTM_GET") || kind.contains("NFT_MSG_GET"),
         };
         assert!(asks, "{call}");
     }
@@ -111,11 +119,13 @@ fn only_looks(call: &str, route: &[String], written: &str) {
 pub(crate) fn reports_what_a_user_may_not_read(cluster: &Cluster) {
     let (director, real) = (&cluster.director, &cluster.real);
     let owner = format!("who has {}", cluster.vip);
+    root("modprobe nf_tables");
+    let filters = ("the packet filters", "CAP_NET_ADMIN");
     let table = ("the IPVS table", "CAP_NET_ADMIN");
     for (host, options, missing) in [
-        (director, "", vec![table]),
-        (director, "--probe", vec![table]),
-        (real, "--probe", vec![table, (owner.as_str(), "CAP_NET_RAW")]),
+        (director, "", vec![filters, table]),
+        (director, "--probe", vec![filters, table]),
+        (real, "--probe", vec![filters, table, (owner.as_str(), "CAP_NET_RAW")]),
     ] {
         let program = host.shell(&format!(
             "cp {LVSCTL} /run/{0}; chmod 755 /run/{0}; \

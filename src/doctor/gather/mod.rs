@@ -30,7 +30,7 @@ impl Facts {
             note("the network", error.to_string());
             State::default()
         });
-        let filters = match filter::read() {
+        let filters = match filter::read(&release) {
             Ok(filters) => Some(filters),
             Err(error) => {
                 note("the packet filters", format!("{error}: it takes CAP_NET_ADMIN"));
@@ -40,7 +40,7 @@ impl Facts {
         let kernel = Kernel {
             ipvs_loaded: ipvs::is_loaded(),
             hidden_listeners: has("sctp")
-                || has("nf_nat") && (filters.is_none() || has("nf_tables")),
+                || has("nf_nat") && filters.as_ref().is_none_or(|it| it.nftables),
             parts: proc::ipvs_parts(&release),
             release,
         };

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value as Json, json};
 
-use crate::doctor::{Diagnosis, Finding, Movement, Severity, Symptom, Unread};
+use crate::doctor::{Diagnosis, Finding, Movement, Severity, Symptom, Unknown, Unread};
 use crate::lvsctl::arguments::Options;
 use lvs::netlink::Namespace;
 use lvs::table::quoted;
@@ -26,6 +26,11 @@ pub(super) fn write(
         write_finding(output, finding, namespace)?;
     }
     unread(output, &diagnosis.unread)?;
+    for Unknown { flow, stage, why, ask } in &diagnosis.unknown {
+        writeln!(output, "cannot judge {stage} of {}: {}", one_line(flow), one_line(why))?;
+        let command = in_namespace(ask.clone(), namespace);
+        writeln!(output, "  look      {}", one_line(&command))?;
+    }
     if symptom.is_some() {
         writeln!(output, "checked, in this order: {}", diagnosis.looked.join(" "))?;
     }
@@ -81,10 +86,13 @@ fn write_summary(output: &mut dyn Write, diagnosis: &Diagnosis) -> io::Result<()
         .map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }))
         .collect();
     match counts.is_empty() {
-        true if diagnosis.unread.is_empty() => {
+        true if diagnosis.is_complete() => {
             writeln!(output, "{role}: {} checks, nothing wrong", diagnosis.looked.len())
         }
-        true => writeln!(output, "{role}: nothing wrong in what could be read"),
+        true if diagnosis.unknown.is_empty() => {
+            writeln!(output, "{role}: nothing wrong in what could be read")
+        }
+        true => writeln!(output, "{role}: no fault found, but not everything could be judged"),
         false => writeln!(output, "{role}: {}", counts.join(", ")),
     }
 }
@@ -111,6 +119,14 @@ fn object(diagnosis: &Diagnosis, namespace: Option<&Namespace>) -> Json {
         .iter()
         .map(|unread| json!({"what": unread.what, "why": unread.why}))
         .collect();
+    let unknown: Vec<Json> = diagnosis
+        .unknown
+        .iter()
+        .map(|it| {
+            let look = in_namespace(it.ask.clone(), namespace);
+            json!({"flow": it.flow, "stage": it.stage, "why": it.why, "look": look})
+        })
+        .collect();
     let findings: Vec<Json> = diagnosis.findings.iter().map(finding).collect();
     json!({
         "schema": 1,
@@ -118,6 +134,7 @@ fn object(diagnosis: &Diagnosis, namespace: Option<&Namespace>) -> Json {
         "findings": findings,
         "sent": diagnosis.sent,
         "unread": unread,
+        "unknown": unknown,
         "looked": diagnosis.looked,
     })
 }
@@ -171,7 +188,10 @@ pub(super) fn in_namespace(command: String, namespace: Option<&Namespace>) -> St
 
 fn depends_on_namespace(command: &str) -> bool {
     let mut parts = command.split(" && ");
-    let of_ip = parts.any(|part| part.starts_with("ip ") || part.starts_with("ipvsadm "));
+    let of_ip = parts.any(|part| {
+        let programs = ["ip ", "ipvsadm ", "iptables", "ip6tables", "nft "];
+        programs.iter().any(|program| part.starts_with(program))
+    });
     of_ip || command.contains("/proc/sys/net/")
 }
 

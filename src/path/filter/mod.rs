@@ -4,6 +4,7 @@
 //! name, so that a rule that could match makes the result unknown instead of wrong.
 
 mod legacy;
+mod nft;
 mod packet;
 mod sockopt;
 mod traverse;
@@ -50,6 +51,9 @@ pub(crate) struct Filters {
     pub(crate) tables: Vec<Table>,
     /// Whether the program for legacy rules is called `iptables-legacy`.
     pub(crate) suffix: bool,
+    /// There are rules of nftables, which are not read.
+    #[serde(default)]
+    pub(crate) nftables: bool,
 }
 
 /// A table of one family.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::{Filters, Table, legacy};
+use super::{Filters, Table, legacy, nft};
 use lvs::ipvs::AddressFamily;
 use lvs::netlink::proc_net;
 
@@ -28,8 +28,8 @@ const LARGEST: usize = 64 << 20;
 ///
 /// # Errors
 ///
-/// Without `CAP_NET_ADMIN`, where there are tables.
-pub(crate) fn read() -> io::Result<Filters> {
+/// Without `CAP_NET_ADMIN`, where there are tables, or nftables is loaded.
+pub(crate) fn read(release: &str) -> io::Result<Filters> {
     let mut tables = Vec::new();
     for (family, list) in
         [(AddressFamily::Ipv4, "ip_tables_names"), (AddressFamily::Ipv6, "ip6_tables_names")]
@@ -43,7 +43,7 @@ pub(crate) fn read() -> io::Result<Filters> {
         }
     }
     let suffix = Path::new("/usr/sbin/iptables-legacy").exists();
-    Ok(Filters { tables, suffix })
+    Ok(Filters { tables, suffix, nftables: nft::has_rules(release)? })
 }
 
 /// `None` if the table changes all the time, or is gone.
@@ -56,8 +56,9 @@ fn table(family: AddressFamily, name: &str) -> io::Result<Option<Table>> {
     for _ in 0..5 {
         let mut info = vec![0; INFO];
         write_name(&mut info, name);
-        if option(&socket, level, GET_INFO, &mut info).is_err() {
-            return Ok(None);
+        match option(&socket, level, GET_INFO, &mut info) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(None),
+            result => result?,
         }
         let Some(size) = number(&info, INFO - 4) else { return Ok(None) };
         let length = size as usize;

@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use netlink_sys::SocketAddr;
-use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_ROUTE};
+use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE};
 
 use super::Error;
 use super::connection::TIME_LIMIT;
@@ -63,6 +63,11 @@ impl Socket {
         // The kernel dumps no more than the request asks for. Before Linux 4.20 it dumps all.
         let _ = socket.socket.set_netlink_get_strict_chk(true);
         Ok(socket)
+    }
+
+    /// Opens a socket of the packet filters, as [`Socket::new`] does of generic netlink.
+    pub fn netfilter() -> Result<Self, Error> {
+        Self::of_protocol(NETLINK_NETFILTER)
     }
 
     fn of_protocol(protocol: isize) -> Result<Self, Error> {
