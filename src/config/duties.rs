@@ -95,6 +95,10 @@ impl ClusterSpec {
                     let duty = addresses.duty(Role::RealServer, mode, vip);
                     duty.gateway = gateway;
                     duty.advmss = self.real_server.advmss;
+                    duty.directors = self.director_addresses().collect();
+                    if !duty.reals.contains(&real.address) {
+                        duty.reals.push(real.address);
+                    }
                     if mode != Mode::Tun {
                         duty.device = self.real_server.device.clone();
                     }

@@ -46,8 +46,8 @@ pub(crate) use kept::{is_same, relabel_address};
 pub(crate) use neighbours::{Hardware, Patience, Wire, announce, owners as neighbours_with};
 pub(crate) use network::namespace_cookie;
 pub(crate) use state::{
-    Address, LOCAL_TABLE, Link, MAIN_TABLE, Neighbour, NeighbourState, NextHop, Prefix, Route,
-    RouteKind, Rule, RuleAction, Scope, State, masked,
+    Address, LOCAL_TABLE, Link, LinkKind, MAIN_TABLE, Neighbour, NeighbourState, NextHop, Prefix,
+    Route, RouteKind, Rule, RuleAction, Scope, State, masked,
 };
 #[cfg(test)]
 pub(crate) use state::{Interface, Mark, SourceAddress};

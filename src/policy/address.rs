@@ -1,9 +1,12 @@
 //! The virtual address, and the sysctls that decide who is answered for it.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::{ActualState, AddressDuty, Error, Requirement};
-use crate::host::{Address, InterfaceName, Key, PRESENT, Sysctl, host_prefix, is_tunnel};
+use crate::host::{
+    Address, InterfaceName, Key, LinkKind, PRESENT, Route, State, Sysctl, host_prefix, is_tunnel,
+};
 
 /// A virtual address has a [`host_prefix`]: with a shorter one the whole subnet would become local,
 /// or be routed into a tunnel.
@@ -14,7 +17,9 @@ pub(super) fn present(address: IpAddr, prefix: u8, device: &InterfaceName) -> Re
 /// A real server must not answer or announce ARP for the virtual address, which is the director's.
 /// The kernel takes the larger of the interface's value and that of all interfaces (`ip-sysctl`,
 /// `arp_ignore` and `arp_announce`). Stricter values are acceptable.
-pub(super) fn suppress_arp(device: Option<&InterfaceName>) -> Vec<Requirement> {
+pub(super) fn suppress_arp<'a>(
+    devices: impl IntoIterator<Item = &'a InterfaceName>,
+) -> Vec<Requirement> {
     let both = |of: &dyn Fn(&'static str) -> Sysctl| {
         [
             Requirement::sysctl(of("arp_ignore"), "1", &["2", "8"]),
@@ -22,7 +27,7 @@ pub(super) fn suppress_arp(device: Option<&InterfaceName>) -> Vec<Requirement> {
         ]
     };
     let own =
-        device.into_iter().flat_map(|device| both(&|name| Sysctl::of_interface(device, name)));
+        devices.into_iter().flat_map(|device| both(&|name| Sysctl::of_interface(device, name)));
     own.chain(both(&Sysctl::of_all_interfaces)).collect()
 }
 
@@ -62,6 +67,54 @@ pub(super) fn accept_clients(
     let upstream = actual.topology.default_interface(false)?;
     let elsewhere = vip.is_ipv4() && upstream != device;
     elsewhere.then(|| loose_reverse_path_filter(device, actual, "2"))
+}
+
+/// The same of a real server, whose clients may be in any network that it reaches.
+pub(super) fn accept_clients_of_any_network(
+    device: &InterfaceName,
+    actual: &ActualState,
+) -> Option<Requirement> {
+    let state = &actual.topology;
+    let is_elsewhere = |route: &Route| {
+        let other = route.device().filter(|other| *other != device);
+        other.is_some_and(|other| route.is_default() || leads_outside(other, state))
+    };
+    let mut routes = state.main_routes().filter(|route| route.destination.is_ipv4());
+    routes.any(is_elsewhere).then(|| loose_reverse_path_filter(device, actual, "2"))
+}
+
+/// The interfaces at which the requests of a director arrive at a real server: the one that was named,
+/// or those that have its own address or lead to the directors. Where neither is known, the director
+/// may be in any network.
+pub(super) fn facing<'a>(duty: &'a AddressDuty, actual: &'a ActualState) -> Vec<&'a InterfaceName> {
+    if let Some(device) = &duty.device {
+        return vec![device];
+    }
+    let state = &actual.topology;
+    let family = |it: &IpAddr| it.is_ipv4() == duty.vip.is_ipv4();
+    let own = state.addresses.iter().filter(|it| family(&it.address));
+    let own = own.filter(|it| leads_outside(&it.interface.name, state));
+    let reals = own.clone().filter(|it| duty.reals.contains(&it.address));
+    let directors = duty.directors.iter().filter(|it| family(it));
+    let towards = directors.filter_map(|director| state.route_to(*director)?.device());
+    let mut devices: Vec<&InterfaceName> =
+        reals.map(|it| &it.interface.name).chain(towards).collect();
+    if devices.is_empty() {
+        devices.extend(state.route_to(duty.vip).and_then(Route::device));
+        devices.extend(own.map(|it| &it.interface.name));
+    }
+    let mut seen = HashSet::new();
+    devices.retain(|device| seen.insert(*device));
+    devices
+}
+
+/// Whether other machines are behind an interface. A bridge or a dummy interface is taken for one of
+/// this machine's own, of containers or guests.
+fn leads_outside(device: &InterfaceName, state: &State) -> bool {
+    let kind = state.link(device).map(|link| &link.kind);
+    let is_inner =
+        matches!(kind, Some(LinkKind::Other(kind)) if kind == "bridge" || kind == "dummy");
+    !is_inner && !faces_nobody(device)
 }
 
 /// The virtual address of a director, unless another program assigns it.

@@ -1,7 +1,10 @@
 //! Direct routing: the director rewrites the MAC address only; a real server on the same segment has
 //! the virtual address too and replies to the client itself.
 
-use super::address::{accept_clients, assign, director_address, present, suppress_arp};
+use super::address::{
+    accept_clients, accept_clients_of_any_network, assign, director_address, facing, present,
+    suppress_arp,
+};
 use super::{ActualState, AddressDuty, Error, Requirement};
 use crate::host::{InterfaceName, host_prefix};
 
@@ -22,12 +25,11 @@ pub(super) fn director(
 /// so that an address on `lo` is not answered for (seen on Linux 6.1).
 pub(super) fn real_server(duty: &AddressDuty, actual: &ActualState) -> Vec<Requirement> {
     let vip = duty.vip;
-    let route = actual.topology.route_to(vip);
-    let facing = duty.device.as_ref().or_else(|| route?.device());
     let mut required = Vec::new();
     if vip.is_ipv4() {
-        required.extend(suppress_arp(facing));
-        required.extend(facing.and_then(|facing| accept_clients(vip, facing, actual)));
+        let facing = facing(duty, actual);
+        required.extend(suppress_arp(facing.iter().copied()));
+        required.extend(facing.iter().filter_map(|it| accept_clients_of_any_network(it, actual)));
     }
     required.push(present(vip, host_prefix(vip), &InterfaceName::loopback()));
     required

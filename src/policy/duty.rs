@@ -152,7 +152,9 @@ pub(crate) struct AddressDuty {
     pub(crate) device: Option<InterfaceName>,
     /// Where a real server's replies go in NAT: the director.
     pub(crate) gateway: Option<IpAddr>,
-    /// Real servers behind it; known to a director.
+    /// The directors of the cluster; known to a real server by its file.
+    pub(crate) directors: Vec<IpAddr>,
+    /// Real servers behind a director; the own addresses of a real server, known by its file.
     pub(crate) reals: Vec<IpAddr>,
     /// How its packets arrive at a real server of IP tunnelling, each way once: to which of its own
     /// addresses, encapsulated in what. Where it is empty: as IP in IP of the same family.
@@ -173,6 +175,7 @@ impl AddressDuty {
             vip,
             device: None,
             gateway: None,
+            directors: Vec::new(),
             reals: Vec::new(),
             tunnels: Vec::new(),
             assigned: true,

@@ -3,9 +3,11 @@
 
 use std::net::IpAddr;
 
-use super::address::{loose_reverse_path_filter, present, suppress_arp};
+use super::address::{accept_clients, loose_reverse_path_filter, present, suppress_arp};
 use super::{ActualState, AddressDuty, Error, Requirement, TunnelEndpoint, dr};
-use crate::host::{InterfaceName, Key, PRESENT, Route, State, UP, host_prefix};
+use crate::host::{
+    InterfaceName, Key, Link, LinkKind, PRESENT, Route, State, UP, host_prefix, is_tunnel,
+};
 use lvs::ipvs::{AddressFamily, Tunnel};
 
 /// For IPv4 the address is on `tunl0`, since Linux answers ARP for it on any interface. For IPv6 it
@@ -21,8 +23,10 @@ pub(super) fn director(
         return Ok(Vec::new());
     }
     let tunnel = InterfaceName::tunl0();
+    let clients = actual.topology.on_link(duty.vip);
+    let clients = clients.and_then(|device| accept_clients(duty.vip, device, actual));
     let link = Requirement::new(Key::Link(tunnel.clone()), "ipip");
-    Ok([link].into_iter().chain(address(&tunnel, duty.vip)).collect())
+    Ok(clients.into_iter().chain([link]).chain(address(&tunnel, duty.vip)).collect())
 }
 
 /// For IPv6 no ARP suppression is needed: a tunnel has no link layer, and no other interface answers
@@ -33,20 +37,28 @@ pub(super) fn real_server(
 ) -> Result<Vec<Requirement>, Error> {
     let vip = duty.vip;
     let endpoints = endpoints(duty)?;
+    let others = match vip.is_ipv4() {
+        true => other_tunnels(duty, &endpoints, &actual.topology),
+        false => Vec::new(),
+    };
     let mut required: Vec<_> = endpoints.iter().flat_map(TunnelEndpoint::requirements).collect();
     if vip.is_ipv4() {
-        for endpoint in &endpoints {
-            required.extend(suppress_arp(Some(&endpoint.device)));
+        for device in endpoints.iter().map(|endpoint| &endpoint.device).chain(&others) {
+            required.extend(suppress_arp([device]));
             // The inner packet comes from a client whom the machine reaches through another
             // interface.
-            required.push(loose_reverse_path_filter(&endpoint.device, actual, "0"));
+            required.push(loose_reverse_path_filter(device, actual, "0"));
         }
     }
     required.extend(mss(duty, &endpoints, actual));
-    for endpoint in endpoints.iter().skip(1) {
-        required.push(Requirement::new(Key::LinkUp(endpoint.device.clone()), UP));
+    let further = endpoints.iter().skip(1).map(|endpoint| &endpoint.device);
+    required.extend(further.clone().map(|it| Requirement::new(Key::LinkUp(it.clone()), UP)));
+    if vip.is_ipv4() {
+        // On a tunnel without any IPv4 address, the reverse path filter drops every packet unless its
+        // effective value is 0 (seen on Linux 6.1).
+        required.extend(further.chain(&others).map(|it| present(vip, host_prefix(vip), it)));
     }
-    // One of them has the address, whichever decapsulates its packets.
+    // The first one has the route, whichever decapsulates the packets.
     if let Some(TunnelEndpoint { device, .. }) = endpoints.first() {
         let [up, present, route] = address(device, vip);
         required.extend([up, present]);
@@ -96,6 +108,35 @@ fn mss(duty: &AddressDuty, endpoints: &[TunnelEndpoint], actual: &ActualState) -
         })
     });
     required.collect()
+}
+
+/// The tunnels of somebody else that take packets of the directors before the endpoints do: the kernel
+/// prefers the one that has their addresses, then one for any address (`external`), and a fallback
+/// device such as `tunl0` last.
+fn other_tunnels(
+    duty: &AddressDuty,
+    endpoints: &[TunnelEndpoint],
+    state: &State,
+) -> Vec<InterfaceName> {
+    let is_own = |address: IpAddr| state.addresses.iter().any(|own| own.address == address);
+    // Where they are not known, any own address and any peer may be meant.
+    let is_real = |address: IpAddr| {
+        let mut reals = duty.tunnels.iter().map(|(real, _)| *real);
+        is_own(address) && (duty.tunnels.is_empty() || reals.any(|real| real == address))
+    };
+    let is_director =
+        |address: IpAddr| duty.directors.is_empty() || duty.directors.contains(&address);
+    let takes = |link: &&Link| {
+        let LinkKind::Tunnel(tunnel) = &link.kind else { return false };
+        let mut kinds = endpoints.iter().filter_map(|endpoint| endpoint.kind.split(' ').next());
+        let is_for_them = match (tunnel.local, tunnel.remote) {
+            (None, None) => tunnel.external,
+            (local, remote) => local.is_none_or(is_real) && remote.is_none_or(is_director),
+        };
+        let is_other = !is_tunnel(link.name.as_str()) && tunnel.input_key.is_none();
+        link.up && is_other && is_for_them && kinds.any(|kind| kind == tunnel.kind.name())
+    };
+    state.links.iter().filter(takes).map(|link| link.name.clone()).collect()
 }
 
 /// The tunnel endpoints, each device and port once.

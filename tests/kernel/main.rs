@@ -26,6 +26,7 @@ mod old_journals;
 mod operation;
 mod other_clients;
 mod restore;
+mod reverse_path;
 mod routes_of_replies;
 mod ruleset;
 mod saves;
