@@ -114,8 +114,10 @@ fn without_prose(mut diagnosis: Json) -> Json {
             }
         }
     }
-    // Later releases have more checks.
+    // Later releases have more checks, and list what they cannot judge.
     diagnosis["looked"] = Json::Null;
+    let unknown = diagnosis.as_object_mut().unwrap().remove("unknown");
+    assert!(unknown.is_none_or(|stages| stages == Json::Array(Vec::new())));
     diagnosis
 }
 
