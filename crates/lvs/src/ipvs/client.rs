@@ -17,8 +17,9 @@ use super::{
 };
 use crate::netlink::{Connection, Dump, Error, ErrorKind, Socket, Transport};
 
-/// Dumps of a table after which it counts as unsettled.
-const ATTEMPTS: u32 = 32;
+/// Dumps of a table after which it counts as unsettled. Two are the rule; a thousand services beside
+/// another network namespace that adds and deletes hundreds all the time have taken 86.
+const ATTEMPTS: u32 = 1024;
 
 /// A change of the kernel's table. [`Client`] has a method for each, and
 /// [`execute_all`](Client::execute_all) for many.
@@ -199,7 +200,7 @@ impl<S: Transport> Client<S> {
     /// may lack services. So it is repeated until nothing can be missing, which takes two dumps as
     /// a rule, and one if it fits into a datagram.
     ///
-    /// Fails with [`Error::Interrupted`] if the table keeps changing during 32 dumps.
+    /// Fails with [`Error::Interrupted`] if the table keeps changing during 1024 dumps.
     pub fn services(&mut self) -> Result<Vec<ServiceEntry>, Error> {
         self.either(|it| it.settled(Self::dump_services, identity_of), Options::services)
     }
