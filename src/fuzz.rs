@@ -1,4 +1,4 @@
-//! The entry points of the fuzz targets in `fuzz/`: each reads what a stranger can write.
+//! The entry points of the fuzz targets in `fuzz/`: each reads untrusted input.
 //!
 //! None may panic, hang or allocate without bound. The corpora also run as unit tests.
 

@@ -38,7 +38,7 @@ pub(super) fn overlay(desired: &mut [DesiredItem], journal: &MachineJournal) {
 }
 
 /// The drained destinations that another program or another run deleted, with what stays drained of
-/// the same owners: there is nothing to give back for them. No owners if there are none.
+/// the same owners: nothing is put back for them. No owners if there are none.
 pub(super) fn orphaned(
     machine: &mut Machine,
     journal: &MachineJournal,
