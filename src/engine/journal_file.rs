@@ -253,8 +253,8 @@ impl JournalFile {
         }
         if entries.len() == 0 {
             self.state = State::Stale;
-            self.attempt("remove", remove(&self.path))?;
-            self.attempt("remove", remove(&self.aside()))?;
+            self.attempt("remove", private::remove(&self.path))?;
+            self.attempt("remove", private::remove(&self.aside()))?;
             return self.sync_directory();
         }
         let new = self.path.with_extension("journal.new");
@@ -322,7 +322,7 @@ impl JournalFile {
         path: &Path,
         entries: &Entries<K, V, O>,
     ) -> io::Result<()> {
-        remove(path)?;
+        private::remove(path)?;
         let mut file = BufWriter::new(private::create_new(path)?);
         write_line(&mut file, &Header { version: VERSION, epoch: self.epoch.clone() })?;
         for entry in entries.iter() {
@@ -360,13 +360,6 @@ fn is_same_epoch(one: &str, other: &str) -> bool {
 }
 
 /// Removes a file, if there is one.
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
-}
-
 fn write_line(file: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *file, line)?;
     file.write_all(b"\n")

@@ -18,7 +18,7 @@ mod entries;
 mod journal;
 mod journal_file;
 mod lock;
-mod private;
+pub(crate) mod private;
 mod report;
 mod revert;
 mod system;

@@ -46,8 +46,16 @@ pub(super) fn append(path: &Path) -> io::Result<File> {
 }
 
 /// Makes a file that must not exist yet.
-pub(super) fn create_new(path: &Path) -> io::Result<File> {
+pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     with_mode(checked(own(OpenOptions::new().write(true).create_new(true)).open(path))?)
+}
+
+/// Removes a file, unless it is gone already.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 /// Opens a file to read and write it, and makes it where it does not exist.

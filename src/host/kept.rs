@@ -5,9 +5,12 @@
 //! contain it, the earlier ones without names. Nothing is decided by the words.
 
 use std::fmt::Write;
-use std::fs;
 use std::net::IpAddr;
 
+use super::state::address::{FOREVER, HEADER as ADDRESS_HEADER};
+use super::state::route::{
+    ENCAPSULATION_KIND, HEADER as ROUTE_HEADER, METRIC_ADVMSS, NEXTHOP_OBJECT, ONLINK, VIA,
+};
 use super::state::{
     Address, AddressFlags, Interface, NextHop, Protocol, Route, RouteKind, Scope, append,
     attributes, hexadecimal,
@@ -92,13 +95,11 @@ pub(crate) const fn default_metric(family: AddressFamily) -> u32 {
     }
 }
 
-// RTA_*, RTM and RTNH flags, beside those of the C library.
+/// `RTA_PREF`.
 const PREFERENCE: u16 = 20;
-const ONLINK: u32 = 4;
 /// Where `struct rtmsg` has the table and the flags.
 const TABLE: usize = 4;
 const FLAGS: usize = 8;
-const ROUTE_HEADER: usize = 12;
 
 /// The message without the attributes that the kernel does not accept, normalized: attributes in the
 /// order of their numbers, no flags that the kernel sets.
@@ -139,10 +140,8 @@ fn each_hop(mut bytes: &mut [u8], mut visit: impl FnMut(&mut [u8; 8])) {
     }
 }
 
-const VIA: u16 = 18;
-const ENCAPSULATION_KIND: u16 = 21;
+/// `RTA_ENCAP`.
 const ENCAPSULATION: u16 = 22;
-const NEXTHOP_OBJECT: u16 = 30;
 
 /// Whether a nexthop object says what the attribute says.
 const fn is_of_object(kind: u16) -> bool {
@@ -251,13 +250,9 @@ pub(super) fn is_plain(route: &Route) -> bool {
     *route == described && attributes.all(known)
 }
 
-// IFA_* and `struct ifaddrmsg`.
-const ADDRESS_HEADER: usize = 8;
+/// `IFA_CACHEINFO` and `IFA_FLAGS`.
 const LIFETIME: u16 = 6;
 const ADDRESS_FLAGS: u16 = 8;
-
-/// A lifetime without end (`INFINITY_LIFE_TIME`, `net/addrconf.h`).
-const FOREVER: u32 = u32::MAX;
 
 /// The flags that a user sets; the others are set by the kernel.
 const USER_FLAGS: u32 = AddressFlags::NO_DAD.0
@@ -304,8 +299,7 @@ pub(super) fn address(address: &Address) -> Option<String> {
 
 /// Whole seconds since the boot; the kernel's lifetimes are counted in them.
 pub(super) fn uptime() -> u32 {
-    let text = fs::read_to_string("/proc/uptime").unwrap_or_default();
-    text.split(['.', ' ']).next().and_then(|seconds| seconds.parse().ok()).unwrap_or(0)
+    u32::try_from(super::uptime().as_secs()).unwrap_or(u32::MAX)
 }
 
 /// The options that `ip address add` would take.
@@ -506,21 +500,18 @@ pub(super) fn request(route: &Route) -> Vec<u8> {
     route_message(route, &[])
 }
 
-/// `RTAX_ADVMSS`.
-const ADVMSS: u16 = 8;
-
 /// The message of a route with another MSS.
 pub(super) fn with_mss(route: &Route, mss: Option<u32>) -> Vec<u8> {
     let mut message = route_message(route, &[libc::RTA_METRICS]);
     let mut metrics = Vec::new();
     let own = attributes(route.message.get(ROUTE_HEADER..).unwrap_or_default());
     for (_, value) in own.filter(|(kind, _)| *kind == libc::RTA_METRICS) {
-        for (metric, value) in attributes(value).filter(|(metric, _)| *metric != ADVMSS) {
+        for (metric, value) in attributes(value).filter(|(metric, _)| *metric != METRIC_ADVMSS) {
             append(&mut metrics, metric, value);
         }
     }
     if let Some(mss) = mss {
-        append(&mut metrics, ADVMSS, &mss.to_ne_bytes());
+        append(&mut metrics, METRIC_ADVMSS, &mss.to_ne_bytes());
     }
     if !metrics.is_empty() {
         append(&mut message, libc::RTA_METRICS, &metrics);
@@ -575,7 +566,7 @@ mod tests {
     #[test]
     fn full_address_omits_kernel_state() {
         let forever = [u32::MAX, u32::MAX, 1, 2].map(u32::to_ne_bytes).concat();
-        let flags = (AddressFlags::PERMANENT.0 | AddressFlags::SECONDARY.0).to_ne_bytes();
+        let flags = (libc::IFA_F_PERMANENT | AddressFlags::SECONDARY.0).to_ne_bytes();
         let found = address_with(&[(8, &flags), (LIFETIME, &forever), (7, &[0; 16])]);
         let value = address(&found).unwrap();
         assert_eq!(value, "scope global message 0218000000000000".to_owned() + "08000200c0000201");

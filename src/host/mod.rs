@@ -25,7 +25,9 @@ mod sysctl;
 mod tunnels;
 mod value;
 
+use std::fs;
 use std::net::IpAddr;
+use std::time::Duration;
 
 pub use bond::{BondMode, InvalidBondMode};
 pub use error::Error;
@@ -52,6 +54,14 @@ pub(crate) use state::{
 #[cfg(test)]
 pub(crate) use state::{Interface, Mark, SourceAddress};
 pub(crate) use tunnels::{is_fallback_tunnel, is_tunnel, tunnel_module};
+
+/// The time since the boot, time asleep included, in hundredths of a second (`proc_uptime(5)`).
+pub(crate) fn uptime() -> Duration {
+    let text = fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let mut numbers = text.split([' ', '.']).map(|word| word.parse::<u64>().unwrap_or_default());
+    let mut number = || numbers.next().unwrap_or_default();
+    Duration::from_millis(number().saturating_mul(1000) + number() * 10)
+}
 
 /// The length in bits of the prefix that holds one address only: 32 or 128.
 pub(crate) const fn host_prefix(address: IpAddr) -> u8 {

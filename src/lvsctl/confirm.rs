@@ -6,9 +6,8 @@
 //! the next run of lvsctl restores it.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -20,8 +19,10 @@ use serde::{Deserialize, Serialize};
 use super::arguments::{ConfirmFlags, Options, STATE_DIRECTORY};
 use super::error::{Error, usage};
 use super::runner::{JournalPlace, Session};
+use crate::engine::private::{create_new, remove};
 use crate::engine::{Desired, JournalFile, Report, System};
 use crate::host::machine::{Key, Machine, Value};
+use crate::host::uptime;
 use crate::policy::{DesiredItem, MachineJournal, Owner, Takeover, takeovers};
 
 /// How often the waiting process looks whether the change was confirmed.
@@ -296,7 +297,7 @@ fn earlier_state(
 fn copy(from: &Path, to: &Path) -> Result<(), Error> {
     let copied = fs::read(from).and_then(|text| {
         remove(to)?;
-        let mut file = File::options().write(true).create_new(true).mode(0o600).open(to)?;
+        let mut file = create_new(to)?;
         file.write_all(&text)?;
         file.sync_all()
     });
@@ -310,21 +311,12 @@ fn copy(from: &Path, to: &Path) -> Result<(), Error> {
 
 fn write_new(path: &Path, record: &Record) -> io::Result<()> {
     remove(path)?;
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = create_new(path)?;
     serde_json::to_writer(&mut file, record)?;
     file.sync_all()
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
-}
-
-/// Hundredths of a second since the boot, time asleep included (`proc_uptime(5)`).
+/// Hundredths of a second since the boot.
 fn now() -> u64 {
-    let text = fs::read_to_string("/proc/uptime").unwrap_or_default();
-    let mut numbers = text.split([' ', '.']).map(|word| word.parse::<u64>().unwrap_or_default());
-    numbers.next().unwrap_or_default() * 100 + numbers.next().unwrap_or_default()
+    u64::try_from(uptime().as_millis() / 10).unwrap_or(u64::MAX)
 }

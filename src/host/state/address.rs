@@ -57,7 +57,6 @@ impl AddressFlags {
     pub(crate) const DAD_FAILED: Self = Self(0x08);
     pub(crate) const DEPRECATED: Self = Self(0x20);
     pub(crate) const TENTATIVE: Self = Self(0x40);
-    pub(crate) const PERMANENT: Self = Self(0x80);
     pub(crate) const MANAGE_TEMPORARY: Self = Self(0x100);
     pub(crate) const NO_PREFIX_ROUTE: Self = Self(0x200);
     pub(crate) const JOIN_MULTICAST: Self = Self(0x400);
@@ -83,10 +82,10 @@ impl AddressFlags {
 }
 
 /// Length of `struct ifaddrmsg`.
-const HEADER: usize = 8;
+pub(in crate::host) const HEADER: usize = 8;
 
 /// A lifetime without end (`INFINITY_LIFE_TIME`, `net/addrconf.h`).
-const FOREVER: u32 = u32::MAX;
+pub(in crate::host) const FOREVER: u32 = u32::MAX;
 
 /// `IFAPROT_KERNEL_LO`, `_RA` and `_LL`.
 const MADE_BY_KERNEL: std::ops::RangeInclusive<u8> = 1..=3;

@@ -167,13 +167,4 @@ impl Link {
         }
         Ok(link)
     }
-
-    pub(crate) fn interface(&self) -> Interface {
-        Interface { index: self.index, name: self.name.clone() }
-    }
-
-    /// Whether this is its name or one of its alternative names.
-    pub(crate) fn is_called(&self, name: &str) -> bool {
-        self.name.as_str() == name || self.alternative_names.iter().any(|other| other == name)
-    }
 }

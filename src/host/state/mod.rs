@@ -3,16 +3,14 @@
 //! Values print the words of ip(8). Nothing reads those words again, but the parser of the format that
 //! wrote them: a snapshot or a journal.
 
-#![allow(dead_code, unused_imports, reason = "the path of a packet reads all of it")]
-
-mod address;
+pub(super) mod address;
 mod attributes;
 mod describe;
 mod link;
 mod link_kind;
 mod neighbour;
 mod read;
-mod route;
+pub(super) mod route;
 mod rule;
 mod snapshot;
 #[cfg(test)]
@@ -30,14 +28,14 @@ use lvs::ipvs::AddressFamily;
 pub(crate) use address::{Address, AddressFlags};
 pub(super) use attributes::{append, attributes};
 pub(super) use describe::describe;
-pub(crate) use link::{Link, OperationalState};
+pub(crate) use link::Link;
 pub(crate) use link_kind::{BondOptions, LinkKind, Tunnel, TunnelKind};
 pub(crate) use neighbour::{Neighbour, NeighbourState};
 pub(crate) use read::Failure;
-pub(crate) use route::{
-    DEFAULT_TABLE, LOCAL_TABLE, MAIN_TABLE, NextHop, Route, RouteKind, table_name,
-};
-pub(crate) use rule::{Mark, Rule, RuleAction};
+pub(crate) use route::{LOCAL_TABLE, MAIN_TABLE, NextHop, Route, RouteKind};
+#[cfg(test)]
+pub(crate) use rule::Mark;
+pub(crate) use rule::{Rule, RuleAction};
 
 /// The network of a machine, in one namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -235,7 +233,6 @@ impl Protocol {
     pub(crate) const REDIRECT: Self = Self(1);
     pub(crate) const KERNEL: Self = Self(2);
     pub(crate) const BOOT: Self = Self(3);
-    pub(crate) const STATIC: Self = Self(4);
     pub(crate) const ROUTER_ADVERTISEMENT: Self = Self(9);
 
     /// The names of `/etc/iproute2/rt_protos` as iproute2 ships it.
@@ -348,11 +345,6 @@ impl State {
                 && route.kind == RouteKind::Unicast
                 && route.interface().is_some()
         })
-    }
-
-    /// The prefixes delivered locally, by any table.
-    pub(crate) fn local_prefixes(&self) -> impl Iterator<Item = Prefix> {
-        self.routes.iter().filter(|route| route.kind == RouteKind::Local).map(Route::to)
     }
 
     /// The number of rules besides those that every machine has.

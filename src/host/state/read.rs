@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use netlink_packet_core::DecodeError;
 
 use super::route::{HEADER, Route};
-use super::{Address, Interfaces, Link, Neighbour, Rule, SourceAddress, State};
+use super::{Address, Interfaces, Link, Neighbour, Rule, SourceAddress, State, append};
 use crate::host::host_prefix;
 use lvs::netlink::{Connection, Error, Transport};
 
@@ -178,10 +178,7 @@ fn look_up<T: Transport>(
     };
     let mut request = vec![0; HEADER];
     request.splice(..2, [family as u8, host_prefix(towards)]);
-    // `RTA_DST`; both lengths are multiples of four.
-    request.extend((4 + octets.len() as u16).to_ne_bytes());
-    request.extend(libc::RTA_DST.to_ne_bytes());
-    request.extend(octets);
+    append(&mut request, libc::RTA_DST, &octets);
     let route = connection.query_message(ROUTES.get, &request, ROUTES.reply(), |message| {
         Route::parse(message, interfaces)
     })?;

@@ -129,21 +129,21 @@ pub(crate) fn table_name(table: u32) -> String {
 }
 
 /// Length of `struct rtmsg`.
-pub(super) const HEADER: usize = 12;
+pub(in crate::host) const HEADER: usize = 12;
 
 /// `RTNH_F_*` and `RTM_F_CLONED`.
 const DEAD: u32 = 1;
-const ONLINK: u32 = 4;
+pub(in crate::host) const ONLINK: u32 = 4;
 const LINK_DOWN: u32 = 16;
 const CLONED: u32 = 0x200;
 
 /// Attributes that the C library does not define: `RTA_VIA`, `RTA_ENCAP_TYPE`, `RTA_NH_ID`,
 /// `RTAX_MTU` and `RTAX_ADVMSS`.
-const VIA: u16 = 18;
-const ENCAPSULATION_KIND: u16 = 21;
-const NEXTHOP_OBJECT: u16 = 30;
+pub(in crate::host) const VIA: u16 = 18;
+pub(in crate::host) const ENCAPSULATION_KIND: u16 = 21;
+pub(in crate::host) const NEXTHOP_OBJECT: u16 = 30;
 const METRIC_MTU: u16 = 2;
-const METRIC_ADVMSS: u16 = 8;
+pub(in crate::host) const METRIC_ADVMSS: u16 = 8;
 
 impl Route {
     /// A unicast route of the main table, for tests and older snapshots.
