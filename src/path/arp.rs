@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::machine::Machine;
-use crate::host::{InterfaceName, Prefix};
+use crate::host::{Address, InterfaceName, Prefix};
 
 /// The interfaces that hear the segment of a virtual address: the one whose subnet holds it, the one
 /// that leads to a director, and those with an address in a subnet of one of them.
@@ -19,7 +19,7 @@ pub(crate) fn hears_the_segment(
     let states = || machine.network.addresses.iter();
     let subnets: Vec<Prefix> = states()
         .filter(|it| devices.contains(&it.interface.name) && it.address.is_ipv4() == vip.is_ipv4())
-        .map(|it| Prefix { address: it.address, length: it.prefix })
+        .map(Address::subnet)
         .collect();
     let beside = states().filter(|it| subnets.iter().any(|subnet| subnet.contains(it.address)));
     devices.extend(beside.map(|it| it.interface.name.clone()));

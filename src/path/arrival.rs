@@ -8,7 +8,7 @@ use super::machine::{Client, Machine, unspecified};
 use super::reverse_path::{self, Dropped};
 use super::route::{Answer, Query};
 use super::{Fault, Step, Walk};
-use crate::host::{InterfaceName, Key, NeighbourState, Sysctl};
+use crate::host::{Effective, InterfaceName, Key, NeighbourState, Sysctl};
 use crate::policy::loose_filter;
 use lvs::ipvs::Protocol;
 
@@ -44,18 +44,11 @@ pub(crate) fn request(
     port: Option<u16>,
 ) -> Packet {
     Packet {
-        source: client.peer,
-        destination: Peer::Host(destination),
-        protocol: number(protocol),
-        source_port: None,
         destination_port: port,
         flags: if protocol == Protocol::TCP { SYN } else { 0 },
         input: Some(client.input.to_string()),
-        output: None,
-        state: ConnectionState::New,
-        mark: Some(0),
         local: true,
-        redirected: false,
+        ..Packet::new(number(protocol), client.peer, Peer::Host(destination))
     }
 }
 
@@ -152,53 +145,56 @@ fn reverse_path_fault(
         Peer::Host(host) => host.to_string(),
     };
     let tunnel = matches!(id, "P1" | "P2");
-    let (effective, why, to) = match dropped {
+    let (title, expected, repair, effective) = match dropped {
         Dropped::OwnSource => return None,
-        Dropped::NoAddress { effective } => {
-            (effective, "it has no address, and accepts packets with a filter of 0 alone", "0")
-        }
-        Dropped::Elsewhere { effective, .. } => {
-            (effective, "replies do not leave by it", if tunnel { "0 or 2" } else { "2" })
-        }
-    };
-    let mut repair = Vec::new();
-    let expected = match to {
-        "2" | "0 or 2" => {
-            let (value, _) = loose_filter(effective.all, if tunnel { "0" } else { "2" });
-            repair.push(machine.set(Sysctl::of_interface(input, "rp_filter"), value));
-            "0 or 2".to_owned()
-        }
-        _ => {
-            if effective.all != 0 {
-                repair.push(machine.set(Sysctl::of_all_interfaces("rp_filter"), 0));
-                // The others keep what they have.
-                for link in &machine.network.links {
-                    let own = Sysctl::of_interface(&link.name, "rp_filter");
-                    let value = machine.number(&own);
-                    let strict = value.is_some_and(|value| value < effective.all);
-                    if strict && link.name != *input {
-                        repair.push(machine.set(own, effective.all));
-                    }
-                }
-            }
-            if effective.own != 0 {
-                repair.push(machine.set(Sysctl::of_interface(input, "rp_filter"), 0));
-            }
-            "0".to_owned()
-        }
-    };
-    Some(Fault {
-        title: match to {
-            "0 or 2" => format!(
-                "{input} drops decapsulated packets: they come from clients that are reached by \
-                 another interface"
+        Dropped::NoAddress { effective } => (
+            format!(
+                "{input} drops requests of {from}: it has no address, and accepts packets with a \
+                 filter of 0 alone"
             ),
-            _ => format!("{input} drops requests of {from}: {why}"),
-        },
-        found: effective.to_string(),
-        expected,
-        repair,
-    })
+            "0",
+            without_filter(machine, input, &effective),
+            effective,
+        ),
+        Dropped::Elsewhere { effective, .. } => {
+            let (value, _) = loose_filter(effective.all, if tunnel { "0" } else { "2" });
+            let title = match tunnel {
+                true => format!(
+                    "{input} drops decapsulated packets: they come from clients that are reached \
+                     by another interface"
+                ),
+                false => {
+                    format!("{input} drops requests of {from}: replies do not leave by it")
+                }
+            };
+            let step = machine.set(Sysctl::of_interface(input, "rp_filter"), value);
+            (title, "0 or 2", vec![step], effective)
+        }
+    };
+    let (found, expected) = (effective.to_string(), expected.to_owned());
+    Some(Fault { title, found, expected, repair })
+}
+
+/// The steps that turn the filter of an interface off. The others keep what they have.
+fn without_filter(
+    machine: &Machine<'_>,
+    input: &InterfaceName,
+    effective: &Effective,
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if effective.all != 0 {
+        steps.push(machine.set(Sysctl::of_all_interfaces("rp_filter"), 0));
+        for link in machine.network.links.iter().filter(|link| link.name != *input) {
+            let own = Sysctl::of_interface(&link.name, "rp_filter");
+            if machine.number(&own).is_some_and(|value| value < effective.all) {
+                steps.push(machine.set(own, effective.all));
+            }
+        }
+    }
+    if effective.own != 0 {
+        steps.push(machine.set(Sysctl::of_interface(input, "rp_filter"), 0));
+    }
+    steps
 }
 
 /// Whether there is room for another connection.

@@ -3,10 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::arrival::{
-    Expected, IPVS, SYN, SYN_ACK, WHOLE, arrive, filtered, leave, number, request, resolved,
+    Expected, IPVS, SYN_ACK, WHOLE, arrive, filtered, leave, number, request, resolved,
 };
 use super::filter::{ConnectionState, Hook, Packet, Peer};
-use super::machine::Machine;
+use super::machine::{Machine, anywhere};
 use super::reverse_path;
 use super::route::{Answer, Query};
 use super::{Fault, Walk};
@@ -75,10 +75,7 @@ impl Forwarded<'_> {
             walk.passes("forwarding", format!("{real} is this machine itself"));
             return walk;
         }
-        let (device, next) = match self.routed(machine, &mut walk) {
-            Some((device, next)) => (device, next),
-            None => return walk,
-        };
+        let Some((device, next)) = self.routed(machine, &mut walk) else { return walk };
         let Some(mut packet) = self.packet(machine) else { return walk };
         if leave(machine, &mut walk, &mut packet, &device, next)
             && self.destination.forwarding == Forwarding::Masquerade
@@ -192,23 +189,16 @@ impl Forwarded<'_> {
                 continue;
             }
             let mut packet = Packet {
-                source: Peer::Host(real),
-                destination: client.peer,
-                protocol: number(protocol),
                 source_port: Some(self.destination.port).filter(|port| *port != 0),
-                destination_port: None,
                 flags: if protocol == Protocol::TCP { SYN_ACK } else { 0 },
                 input: Some(device.to_string()),
-                output: None,
                 state: match (tracked, protocol) {
                     (true, _) => ConnectionState::Established,
                     // Connection tracking has not seen the translated request.
                     (false, Protocol::TCP) => ConnectionState::Invalid,
                     (false, _) => ConnectionState::New,
                 },
-                mark: Some(0),
-                local: false,
-                redirected: false,
+                ..Packet::new(number(protocol), Peer::Host(real), client.peer)
             };
             if !filtered(machine, walk, Hook::Prerouting, WHOLE, &mut packet) {
                 continue;
@@ -269,22 +259,8 @@ pub(crate) fn outer(vip: IpAddr, real: IpAddr, tunnel: Tunnel, source: Option<Ip
         _ if vip.is_ipv4() => (4, None),
         _ => (41, None),
     };
-    let anywhere =
-        crate::host::Prefix { address: super::machine::unspecified(real.is_ipv4()), length: 0 };
-    Packet {
-        source: source.map_or(Peer::Anyone(anywhere), Peer::Host),
-        destination: Peer::Host(real),
-        protocol,
-        source_port: None,
-        destination_port: port,
-        flags: if protocol == 6 { SYN } else { 0 },
-        input: None,
-        output: None,
-        state: ConnectionState::New,
-        mark: Some(0),
-        local: false,
-        redirected: false,
-    }
+    let source = source.map_or(Peer::Anyone(anywhere(real.is_ipv4())), Peer::Host);
+    Packet { destination_port: port, ..Packet::new(protocol, source, Peer::Host(real)) }
 }
 
 fn behind_router(real: IpAddr, gateway: IpAddr, device: &InterfaceName) -> Fault {

@@ -11,7 +11,6 @@ use super::route::{Answer, Query, look_up};
 use crate::engine::Change;
 use crate::host::{
     self, Address, DOWN, Effective, InterfaceName, Link, Neighbour, Prefix, State, Sysctl, UP,
-    host_prefix,
 };
 use lvs::ipvs::Protocol;
 
@@ -88,12 +87,11 @@ impl<'a> Machine<'a> {
     /// The interface whose subnet holds an address, whether it is up or not.
     pub(crate) fn facing(&self, address: IpAddr) -> Option<&'a InterfaceName> {
         let states = self.network.addresses.iter().filter(|state| {
-            let assigned = state;
-            let prefix = Prefix { address: assigned.address, length: assigned.prefix };
-            prefix.length < host_prefix(prefix.address)
-                && prefix.length > 0
-                && prefix.contains(address)
-                && self.link(&assigned.interface.name).is_some_and(|link| link.arp)
+            let subnet = state.subnet();
+            !subnet.is_host()
+                && subnet.length > 0
+                && subnet.contains(address)
+                && self.link(&state.interface.name).is_some_and(|link| link.arp)
         });
         // The first of several in one subnet sends the packets.
         let longest = states.min_by_key(|state| Reverse(state.prefix));
@@ -128,15 +126,14 @@ impl<'a> Machine<'a> {
         let facing = self.facing(vip);
         let default = self.default_device(vip.is_ipv4());
         let mut clients = Vec::new();
-        if let Some((prefix, device)) = facing.and_then(|device| self.subnet(vip, device)) {
-            let address = self.somebody(prefix, vip);
+        if let Some((device, subnet)) = facing.and_then(|it| Some((it, self.subnet(vip, it)?))) {
+            let address = self.somebody(subnet, vip);
             let input = input.unwrap_or(device).clone();
-            clients.push(Client { peer: Peer::Anyone(prefix), address, input, sure: true });
+            clients.push(Client { peer: Peer::Anyone(subnet), address, input, sure: true });
         }
         if let Some(arrival) = default.as_ref().map(|default| input.or(facing).unwrap_or(default)) {
             let address = remote(vip.is_ipv4());
-            let anywhere = Prefix { address: unspecified(vip.is_ipv4()), length: 0 };
-            let (peer, input) = (Peer::Anyone(anywhere), arrival.clone());
+            let (peer, input) = (Peer::Anyone(anywhere(vip.is_ipv4())), arrival.clone());
             clients.push(Client { peer, address, input, sure: false });
         }
         if clients.is_empty() {
@@ -152,28 +149,23 @@ impl<'a> Machine<'a> {
             let link = self.link(&it.interface.name);
             link.is_some_and(|link| link.arp && link.up && link.kind.name() != "dummy")
                 && it.address.is_ipv4() == vip.is_ipv4()
-                && it.prefix < host_prefix(it.address)
+                && !it.subnet().is_host()
                 && !is_link_local(it.address)
         });
         let client = |it: &Address| {
-            let prefix = Prefix { address: it.address, length: it.prefix };
-            let (peer, address) = (Peer::Anyone(prefix), self.somebody(prefix, vip));
+            let (peer, address) = (Peer::Anyone(it.subnet()), self.somebody(it.subnet(), vip));
             let input = input.unwrap_or(&it.interface.name).clone();
             Client { peer, address, input, sure: false }
         };
         wired.map(client).collect()
     }
 
-    fn subnet(
-        &self,
-        vip: IpAddr,
-        device: &'a InterfaceName,
-    ) -> Option<(Prefix, &'a InterfaceName)> {
+    /// The subnet of an interface that holds an address.
+    fn subnet(&self, vip: IpAddr, device: &InterfaceName) -> Option<Prefix> {
         let states = self.network.addresses.iter().filter(|it| it.interface.name == *device);
-        let prefixes = states
-            .map(|it| Prefix { address: it.address, length: it.prefix })
-            .filter(|prefix| prefix.length < host_prefix(prefix.address) && prefix.contains(vip));
-        Some((prefixes.max_by_key(|prefix| prefix.length)?, device))
+        let subnets = states.map(Address::subnet);
+        let holding = subnets.filter(|subnet| !subnet.is_host() && subnet.contains(vip));
+        holding.max_by_key(|subnet| subnet.length)
     }
 
     /// A host of a subnet that is not this machine.
@@ -234,6 +226,11 @@ pub(crate) const fn unspecified(ipv4: bool) -> IpAddr {
         true => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         false => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     }
+}
+
+/// Every address of a family.
+pub(crate) const fn anywhere(ipv4: bool) -> Prefix {
+    Prefix { address: unspecified(ipv4), length: 0 }
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 use std::net::IpAddr;
 
-use super::arrival::{Expected, WHOLE, arrive, filtered, leave, number, request};
+use super::arrival::{Expected, SYN_ACK, WHOLE, arrive, filtered, leave, request};
 use super::director::outer;
 use super::filter::{ConnectionState, Hook, Packet, Peer};
-use super::machine::{Client, Machine};
+use super::machine::{Client, Machine, unspecified};
 use super::route::{Answer, Query};
 use super::{Fault, Walk};
 use crate::host::{Link, Sysctl};
@@ -287,23 +287,15 @@ impl Served {
             },
         );
         let mut packet = Packet {
-            source: Peer::Host(local),
-            destination: client.peer,
-            protocol: number(Protocol(u16::from(request.protocol))),
             source_port: request.destination_port,
-            destination_port: None,
-            flags: super::arrival::SYN_ACK,
+            flags: SYN_ACK,
             state: match request.state {
                 ConnectionState::Untracked => ConnectionState::Untracked,
                 _ => ConnectionState::Established,
             },
-            mark: Some(0),
-            local: false,
-            redirected: false,
-            input: None,
-            output: None,
+            ..Packet::new(request.protocol, Peer::Host(local), client.peer)
         };
-        let next = gateway.unwrap_or(super::machine::unspecified(local.is_ipv4()));
+        let next = gateway.unwrap_or(unspecified(local.is_ipv4()));
         leave(machine, walk, &mut packet, device, next);
     }
 }

@@ -202,27 +202,7 @@ mod tests {
     }
 
     fn rule(priority: u32, table: u32) -> Rule {
-        Rule {
-            family: AddressFamily::Ipv4,
-            priority,
-            inverted: false,
-            from: None,
-            to: None,
-            tos: 0,
-            mark: None,
-            iif: None,
-            oif: None,
-            users: None,
-            ip_protocol: None,
-            source_ports: None,
-            destination_ports: None,
-            l3mdev: false,
-            has_other_condition: false,
-            suppress_prefix: None,
-            table,
-            action: RuleAction::Lookup,
-            protocol: Default::default(),
-        }
+        Rule::new(AddressFamily::Ipv4, priority, table)
     }
 
     fn network() -> State {

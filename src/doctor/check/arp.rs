@@ -4,7 +4,7 @@
 use crate::doctor::context::{Context, delete_address, grouped};
 use crate::doctor::facts::AddressOwners;
 use crate::doctor::finding::{Fault, Step};
-use crate::host::{Address, Effective, InterfaceName, Prefix, Scope, Sysctl, host_prefix};
+use crate::host::{Address, Effective, InterfaceName, Scope, Sysctl, host_prefix};
 use crate::path::{Served, hears_the_segment};
 use lvs::ipvs::Forwarding;
 
@@ -275,7 +275,7 @@ pub(super) fn two_interfaces_share_a_subnet(context: &Context<'_>) -> Vec<Fault>
         let second = wired.iter().skip(at + 1).find(|second| {
             first.interface != second.interface
                 && first.prefix == second.prefix
-                && Prefix { address: first.address, length: first.prefix }.contains(second.address)
+                && first.subnet().contains(second.address)
         });
         let Some(second) = second else {
             continue;

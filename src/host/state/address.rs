@@ -7,7 +7,7 @@ use netlink_packet_core::DecodeError;
 use serde::{Deserialize, Serialize};
 
 use super::attributes::{address, attributes, text, u8, u32};
-use super::{Interface, Interfaces, Scope};
+use super::{Interface, Interfaces, Prefix, Scope};
 
 /// An address of an interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +95,11 @@ const METRIC: u16 = 9;
 const PROTOCOL: u16 = 11;
 
 impl Address {
+    /// The network that it is in.
+    pub(crate) const fn subnet(&self) -> Prefix {
+        Prefix { address: self.address, length: self.prefix }
+    }
+
     /// An address without anything else, for tests and older snapshots.
     pub(crate) fn new(address: IpAddr, prefix: u8, interface: Interface) -> Self {
         Self {

@@ -74,6 +74,24 @@ impl Matched {
 }
 
 impl Packet {
+    /// The first packet of a connection, of which only the ends are known.
+    pub(crate) const fn new(protocol: u8, source: Peer, destination: Peer) -> Self {
+        Self {
+            source,
+            destination,
+            protocol,
+            source_port: None,
+            destination_port: None,
+            flags: 0,
+            input: None,
+            output: None,
+            state: ConnectionState::New,
+            mark: Some(0),
+            local: false,
+            redirected: false,
+        }
+    }
+
     pub(crate) fn family(&self) -> AddressFamily {
         match self.destination {
             Peer::Host(address) => address.into(),
