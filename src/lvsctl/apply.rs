@@ -97,13 +97,7 @@ fn down(file: &Path, options: &Options, output: &mut dyn Write) -> Result<u8, Er
     let journal = runner::journal(&options.state_dir)?;
     let (owners, names) = (Owners::named(file, &journal)?, input::clusters(&journal));
     let mut session = Session::open(options)?;
-    let report = session.run_shown(
-        output,
-        Direction::Down,
-        None,
-        |owner| owners.covers(owner),
-        |_, _| Ok(Vec::new()),
-    )?;
+    let report = session.revert(Some(&mut *output), |owner| owners.covers(owner))?;
     report::print(options, output, &owners, Direction::Down, &report, &[])?;
     if !options.json && !names.is_empty() && owners.is_unknown(&names) {
         writeln!(output, "note: set up on this machine: {}", names.join(", "))?;

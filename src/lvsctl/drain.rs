@@ -14,7 +14,7 @@ use super::arguments::{DrainFlags, Options, RealFlags, ResumeFlags, Then};
 use super::connections::{self, Connections};
 use super::error::usage;
 use super::input::Labels;
-use super::report::{self, Direction};
+use super::report;
 use super::runner::Session;
 use super::wait::{self, Wait};
 use super::{Error, departing, status, temporary};
@@ -49,8 +49,8 @@ pub(super) fn drain(
     if keys.is_empty() {
         usage!("no service of this machine has the real server {server}");
     }
-    let report = session.run(
-        Direction::Up,
+    let report = session.apply(
+        None,
         None,
         |_| false,
         |_, journal| {
@@ -98,14 +98,14 @@ pub(super) fn drain(
         let keys: Vec<table::Key> = left.iter().map(|(key, _)| *key).collect();
         temporary::set(&mut session, departing::EXPIRE, "1", |session| {
             let deleted = keys.iter().map(|key| server.item(*key, None)).collect();
-            let deleted = session.run(Direction::Up, None, |_| false, |_, _| Ok(deleted))?;
+            let deleted = session.apply(None, None, |_| false, |_, _| Ok(deleted))?;
             report.steps.extend(deleted.steps);
             hanging = connections::wait_until_expired(&keys);
             Ok(())
         })?;
     }
-    let finished = session.run(
-        Direction::Up,
+    let finished = session.apply(
+        None,
         None,
         |owner| *owner == server.owner(),
         |_, journal| {
@@ -159,8 +159,8 @@ pub(super) fn resume(
     if !is_drained && server.targets(&mut session.machine)?.is_empty() {
         usage!("no service of this machine has the real server {server}");
     }
-    let report = session.run(
-        Direction::Up,
+    let report = session.apply(
+        None,
         None,
         |owner| *owner == server.owner(),
         |_, journal| Ok(server.rest(journal)),
@@ -298,8 +298,8 @@ impl Server<'_> {
     /// Another program gave it a weight, and that program is right.
     fn give_up(&self, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
         let mut session = Session::open(options)?;
-        let report = session.run(
-            Direction::Up,
+        let report = session.apply(
+            None,
             None,
             |owner| *owner == self.owner(),
             |_, journal| Ok(self.rest(journal)),
@@ -369,7 +369,7 @@ impl Server<'_> {
                 self.item(key, Some(destination.with_weight(weight)))
             });
             let items = items.collect();
-            let report = session.run(Direction::Up, None, |_| false, |_, _| Ok(items))?;
+            let report = session.apply(None, None, |_| false, |_, _| Ok(items))?;
             drop(session);
             print_steps(&report, options, output)?;
             wait::sleep(time / steps)?;

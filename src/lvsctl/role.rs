@@ -102,21 +102,18 @@ fn change(
     let duties = task.duties();
     let mut session = Session::open(options)?;
     let mut departing = Vec::new();
-    let report = session.run_shown(
-        output,
-        direction,
-        None,
-        |owner| task.covers(owner),
-        |machine, journal| {
+    let covers = |owner: &Owner| task.covers(owner);
+    let report = match direction {
+        Direction::Down => session.revert(Some(&mut *output), covers)?,
+        Direction::Up => session.apply(Some(&mut *output), None, covers, |machine, journal| {
             task.check_other_end_of_nat(&journal.owners())?;
             let mut desired = desired_of(machine, &duties, journal)?;
             drained::overlay(&mut desired, journal);
-            let covers = |owner: &Owner| task.covers(owner);
             departing = departing::find(&desired, machine, journal, covers, None)?;
             departing::keep(&departing, &mut desired, machine)?;
             Ok(desired)
-        },
-    )?;
+        })?,
+    };
     let mut remarks: Vec<Remark> = departing.into_iter().map(Remark::Quiesced).collect();
     if direction == Direction::Up {
         remarks.extend(self::remarks(&mut session.machine, task)?);

@@ -72,64 +72,58 @@ impl Session {
         self.lock.is_none()
     }
 
-    /// Applies or reverts, or plans that in a dry run. With `allowed`, a plan with a change of any other
-    /// kind is refused. `covers` selects the owners of the run; `desired` is not called to revert.
-    pub(super) fn run(
+    /// Gives the machine the desired state, or plans that in a dry run, and prints each step to
+    /// `output` as it is made. With `allowed`, a plan with a change of any other kind is refused.
+    /// `covers` selects the owners of the run.
+    pub(super) fn apply(
         &mut self,
-        direction: Direction,
+        output: Option<&mut dyn Write>,
         allowed: Option<&[Kind]>,
         covers: impl Fn(&Owner) -> bool,
         desired: impl FnOnce(&mut Machine, &MachineJournal) -> Result<Vec<DesiredItem>, Error>,
     ) -> Result<Report<Key, Value>, Error> {
-        self.run_on(None, direction, allowed, covers, desired)
+        refuse_damage(&self.journal)?;
+        let desired = desired(&mut self.machine, &self.journal)?;
+        self.run(output, Direction::Up, allowed, &covers, &desired)
     }
 
-    /// [`Session::run`], and prints each step as it is made.
-    pub(super) fn run_shown(
+    /// As [`Session::apply`], but reverts what the owners have changed.
+    pub(super) fn revert(
         &mut self,
-        output: &mut dyn Write,
-        direction: Direction,
-        allowed: Option<&[Kind]>,
+        output: Option<&mut dyn Write>,
         covers: impl Fn(&Owner) -> bool,
-        desired: impl FnOnce(&mut Machine, &MachineJournal) -> Result<Vec<DesiredItem>, Error>,
     ) -> Result<Report<Key, Value>, Error> {
-        self.run_on(Some(output), direction, allowed, covers, desired)
+        match self.is_dry() {
+            true => refuse_damage(&self.journal)?,
+            false => self.damage = self.journal.keep_damaged()?,
+        }
+        self.run(output, Direction::Down, None, &covers, &[])
     }
 
-    fn run_on(
+    fn run(
         &mut self,
         output: Option<&mut dyn Write>,
         direction: Direction,
         allowed: Option<&[Kind]>,
-        covers: impl Fn(&Owner) -> bool,
-        desired: impl FnOnce(&mut Machine, &MachineJournal) -> Result<Vec<DesiredItem>, Error>,
+        covers: &impl Fn(&Owner) -> bool,
+        desired: &[DesiredItem],
     ) -> Result<Report<Key, Value>, Error> {
-        match direction {
-            Direction::Down if !self.is_dry() => self.damage = self.journal.keep_damaged()?,
-            _ => refuse_damage(&self.journal)?,
-        }
-        let desired = match direction {
-            Direction::Up => desired(&mut self.machine, &self.journal)?,
-            Direction::Down => Vec::new(),
-        };
-        if self.is_dry() || allowed.is_some() {
-            let planned = self.plan(direction, &covers, &desired)?;
+        let remote = if self.is_dry() { None } else { RemoteSession::current(&self.options) };
+        let mut guard = Guard::default();
+        if self.is_dry() || allowed.is_some() || remote.is_some() {
+            let planned = self.plan(direction, covers, desired)?;
             if let Some(allowed) = allowed {
                 check(&planned.steps, allowed)?;
             }
             if self.is_dry() {
                 return Ok(planned);
             }
-        }
-        let guard = match RemoteSession::current(&self.options) {
-            None => Guard::default(),
-            Some(remote) => {
-                let planned = self.plan(direction, &covers, &desired)?;
-                Guard::of_session(&self.options, &self.machine, remote, &planned.steps)?
+            if let Some(remote) = remote {
+                guard = Guard::of_session(&self.options, &self.machine, remote, &planned.steps)?;
             }
-        };
-        let guard = guard.before(&self.options, &mut self.machine, &desired)?;
-        let outcome = self.watch(output, |engine| execute(engine, direction, &covers, &desired));
+        }
+        let guard = guard.before(&self.options, &mut self.machine, desired)?;
+        let outcome = self.watch(output, |engine| execute(engine, direction, covers, desired));
         let report = match outcome {
             Ok(report) => report,
             Err(error) => return Err(guard.failed(error)),

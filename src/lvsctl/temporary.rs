@@ -2,7 +2,6 @@
 //! was killed has left.
 
 use super::Error;
-use super::report::Direction;
 use super::runner::Session;
 use crate::engine::Desired;
 use crate::host::machine::{Key, Machine, Value};
@@ -33,14 +32,13 @@ pub(super) fn set<T>(
     value: &str,
     work: impl FnOnce(&mut Session) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let nothing = |_: &mut Machine, _: &MachineJournal| Ok(Vec::new());
     let items = |_: &mut Machine, journal: &MachineJournal| {
         let free = !is_taken(journal, parameter);
         Ok(free.then(|| item(parameter, value)).into_iter().collect())
     };
-    session.run(Direction::Up, None, |_| false, items)?;
+    session.apply(None, None, |_| false, items)?;
     let worked = work(session);
-    let reverted = session.run(Direction::Down, None, |_| false, nothing);
+    let reverted = session.revert(None, |_| false);
     let worked = worked?;
     reverted?;
     Ok(worked)

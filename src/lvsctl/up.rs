@@ -8,7 +8,6 @@ use super::arguments::{FileFlags, Options};
 use super::departing::{self, Departing};
 use super::input::Input;
 use super::remark::Remark;
-use super::report::Direction;
 use super::runner::Session;
 use super::{Error, connections, order, temporary};
 use crate::engine::{Desired, Entry, Report, System};
@@ -39,9 +38,8 @@ impl Up<'_> {
         let covers = |owner: &Owner| owners.covers(owner);
         let mut session = Session::open(self.options)?;
         let mut departing = Vec::new();
-        let mut report = session.run_shown(
-            output,
-            Direction::Up,
+        let mut report = session.apply(
+            Some(&mut *output),
             self.flags.allow.as_deref(),
             covers,
             |machine, journal| {
@@ -67,9 +65,7 @@ impl Up<'_> {
             let mut left = 0;
             if !session.is_dry() {
                 left = connections::wait_until_expired(&keys);
-                let nothing = |_: &mut Machine, _: &MachineJournal| Ok(Vec::new());
-                let reverted =
-                    session.run_shown(output, Direction::Down, None, |_| false, nothing)?;
+                let reverted = session.revert(Some(&mut *output), |_| false)?;
                 report.steps.extend(reverted.steps);
             }
             remarks.extend(departing.into_iter().map(Remark::Cut));

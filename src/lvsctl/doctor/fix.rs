@@ -10,7 +10,7 @@ use crate::host;
 use crate::host::machine::{Key, Value};
 use crate::lvsctl::arguments::Options;
 use crate::lvsctl::error::{Error, usage};
-use crate::lvsctl::report::{Direction, print_dry, write_json};
+use crate::lvsctl::report::{print_dry, write_json};
 use crate::lvsctl::runner::{Session, refuse_damage};
 use crate::policy::{DesiredItem, MachineJournal, Owner, Role};
 
@@ -193,8 +193,7 @@ fn agreed(options: &Options, output: &mut dyn Write) -> Result<bool, Error> {
 pub(super) fn undo(options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let is_repair = |owner: &Owner| matches!(owner, Owner::Repair(_));
     let mut session = Session::open(options)?;
-    let done =
-        session.run_shown(output, Direction::Down, None, is_repair, |_, _| Ok(Vec::new()))?;
+    let done = session.revert(Some(&mut *output), is_repair)?;
     if options.dry_run {
         print_dry(options, output, &done, &[])?;
     } else if options.json {
