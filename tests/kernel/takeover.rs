@@ -14,12 +14,7 @@ const VIPS: [&str; 2] = ["192.168.10.10", "2001:db8:1::10"];
 /// A machine that has the virtual addresses, and the cluster that takes them. The client knows it.
 fn cluster_and_owner() -> (Cluster, Host) {
     let network = Network::new();
-    let host = |number: u8| {
-        let host = Host::new();
-        let addresses = [format!("192.168.10.{number}/24"), format!("2001:db8:1::{number}/64")];
-        network.attach(&host, "eth0", &[&addresses[0], &addresses[1]]);
-        host
-    };
+    let host = |number| network.dual_stack_host(number);
     let (client, director, mut owner, mut server) = (host(100), host(1), host(9), host(2));
     owner
         .shell(

@@ -27,12 +27,7 @@ impl Cluster {
     /// at 1, and two real servers at 2 and 3 that answer `r1` and `r2` on port 80.
     pub fn on_one_switch() -> Self {
         let network = Network::new();
-        let host = |number: u8| {
-            let host = Host::new();
-            let addresses = [format!("192.168.10.{number}/24"), format!("2001:db8:1::{number}/64")];
-            network.attach(&host, "eth0", &[&addresses[0], &addresses[1]]);
-            host
-        };
+        let host = |number| network.dual_stack_host(number);
         let (client, director, mut real_servers) = (host(100), host(1), vec![host(2), host(3)]);
         for (server, name) in real_servers.iter_mut().zip(["r1", "r2"]) {
             server.serve(80, name);

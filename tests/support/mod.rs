@@ -286,6 +286,14 @@ impl Network {
         host
     }
 
+    /// A new host on the switch with 192.168.10.NUMBER/24 and 2001:db8:1::NUMBER/64 on `eth0`.
+    pub fn dual_stack_host(&self, number: u8) -> Host {
+        let host = Host::new();
+        let addresses = [format!("192.168.10.{number}/24"), format!("2001:db8:1::{number}/64")];
+        self.attach(&host, "eth0", &[&addresses[0], &addresses[1]]);
+        host
+    }
+
     /// Adds an interface on the switch to a host, with addresses.
     pub fn attach(&self, host: &Host, device: &str, addresses: &[&str]) {
         static COUNT: AtomicU32 = AtomicU32::new(0);

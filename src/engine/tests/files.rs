@@ -217,8 +217,8 @@ fn old_lock_file_held_by_another_program_locks_nobody_out() {
     let path = directory.path().join("lock");
     std::fs::write(&path, "4194999\n").unwrap();
     set_mode(&path, 0o644);
-    let stranger = std::fs::File::open(&path).unwrap();
-    assert!(lock::try_lock(&stranger).unwrap());
+    let other = std::fs::File::open(&path).unwrap();
+    assert!(lock::try_lock(&other).unwrap());
     std::fs::write(directory.path().join("keeps the directory"), "").unwrap();
     drop(take(directory.path(), Duration::ZERO).unwrap());
     // An earlier release that is at work has the file open.

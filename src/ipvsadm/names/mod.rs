@@ -65,25 +65,13 @@ pub(crate) fn cut(text: &mut String, most: usize) {
 /// Names for tests: a few hosts and services that are the same on every machine.
 #[cfg(test)]
 pub(crate) mod fake {
-    pub(crate) use lvs::ruleset::fake_names::{FakeNames, VIP_EXAMPLE};
+    pub(crate) use lvs::ruleset::fake_names::{FakeNames, HOSTS, VIP_EXAMPLE};
 }
 
 #[cfg(test)]
 mod tests {
-    use super::fake::FakeNames;
+    use super::fake::HOSTS;
     use super::*;
-
-    const LONG: &str =
-        "sixty.characters.sixty.characters.sixty.characters.sixty.characters.example";
-    const NAMES: FakeNames = FakeNames(&[
-        ("s.ex", "198.51.100.6"),
-        (LONG, "198.51.100.5"),
-        ("six.example", "2001:db8::6"),
-        ("first.example", "192.0.2.20"),
-        ("first.example", "192.0.2.21"),
-        ("#odd", "192.0.2.22"),
-        ("192.0.2.24", "192.0.2.23"),
-    ]);
 
     fn endpoint(address: &str, port: u16, protocol: Option<Protocol>) -> Endpoint {
         let address = address.parse().unwrap();
@@ -91,7 +79,7 @@ mod tests {
     }
 
     fn listed(address: &str, port: u16, protocol: Option<Protocol>) -> String {
-        endpoint(address, port, protocol).listed(Some(&NAMES))
+        endpoint(address, port, protocol).listed(Some(&HOSTS))
     }
 
     #[test]

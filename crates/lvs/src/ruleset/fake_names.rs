@@ -11,6 +11,21 @@ pub struct FakeNames(pub &'static [(&'static str, &'static str)]);
 /// One host, where a test needs no more.
 pub const VIP_EXAMPLE: FakeNames = FakeNames(&[("vip.example", "192.0.2.10")]);
 
+/// A name that does not fit into a column.
+pub const LONG: &str =
+    "sixty.characters.sixty.characters.sixty.characters.sixty.characters.example";
+
+/// Hosts with names of every kind: short, long, of IPv6, twice, and odd.
+pub const HOSTS: FakeNames = FakeNames(&[
+    ("s.ex", "198.51.100.6"),
+    (LONG, "198.51.100.5"),
+    ("six.example", "2001:db8::6"),
+    ("first.example", "192.0.2.20"),
+    ("first.example", "192.0.2.21"),
+    ("#odd", "192.0.2.22"),
+    ("192.0.2.24", "192.0.2.23"),
+]);
+
 /// An alias comes after the name that it stands for.
 const SERVICES: [(&str, u16, Protocol); 5] = [
     ("http", 80, Protocol::TCP),

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::fake_names::FakeNames;
+use super::fake_names::{FakeNames, HOSTS};
 use super::option::{Legality, Row};
 use super::rows::LANGUAGE;
 use super::syntax::{Style, append_destination, append_identity, append_service, scheduler_flags};
@@ -11,17 +11,6 @@ use crate::ipvs::{
     AddressFamily, Checksum, Destination, Forwarding, Netmask, Persistence, Protocol, Request,
     Service, ServiceFlags, ServiceIdentity, Tunnel,
 };
-
-const LONG: &str = "sixty.characters.sixty.characters.sixty.characters.sixty.characters.example";
-const NAMES: FakeNames = FakeNames(&[
-    ("s.ex", "198.51.100.6"),
-    (LONG, "198.51.100.5"),
-    ("six.example", "2001:db8::6"),
-    ("first.example", "192.0.2.20"),
-    ("first.example", "192.0.2.21"),
-    ("#odd", "192.0.2.22"),
-    ("192.0.2.24", "192.0.2.23"),
-]);
 
 fn identity_text(identity: &ServiceIdentity, names: Option<&dyn Names>) -> String {
     let mut text = String::new();
@@ -144,7 +133,7 @@ fn tunnel_prints_type_port_and_checksum() {
 fn saved(address: &str, port: u16, protocol: Protocol) -> String {
     let address = address.parse().unwrap();
     let identity = ServiceIdentity::Address { protocol, address, port };
-    let text = identity_text(&identity, Some(&NAMES));
+    let text = identity_text(&identity, Some(&HOSTS));
     text.split(' ').nth(1).unwrap().to_owned()
 }
 
@@ -183,7 +172,7 @@ fn port_behind_a_mark_has_no_name() {
     let mark = ServiceIdentity::Mark { mark: 5, family: AddressFamily::Ipv4 };
     let server = Destination::new(Ipv4Addr::new(198, 51, 100, 6), 80, Forwarding::Masquerade);
     let mut line = String::new();
-    append_destination(&mut line, &mark, &server, Style::Full, Some(&NAMES));
+    append_destination(&mut line, &mark, &server, Style::Full, Some(&HOSTS));
     assert_eq!(line, " -r s.ex:80 -m -w 1");
 }
 
