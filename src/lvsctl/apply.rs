@@ -10,13 +10,12 @@ use super::arguments::{FileCommand, FileFlags, Options};
 use super::input::{self, Input, Owners};
 use super::remark::Remark;
 use super::report::{self, Direction};
-use super::runner::Session;
 use super::status::Beside;
 use super::up::{Outcome, Up};
 use super::wait::Wait;
-use super::{Error, connections, drained, order, runner, status};
+use super::{Error, confirm, connections, drained, journal_place, order, status};
 use crate::host::machine::Machine;
-use crate::policy::Role;
+use crate::policy::{self, Role};
 use lvs::table;
 
 pub(super) fn run(
@@ -94,9 +93,9 @@ fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<
 }
 
 fn down(file: &Path, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
-    let journal = runner::journal(&options.state_dir)?;
+    let journal = journal_place::journal(&options.state_dir)?;
     let (owners, names) = (Owners::named(file, &journal)?, input::clusters(&journal));
-    let mut session = Session::open(options)?;
+    let mut session = confirm::settled(options)?;
     let report = session.revert(Some(&mut *output), |owner| owners.covers(owner))?;
     report::print(options, output, &owners, Direction::Down, &report, &[])?;
     if !options.json && !names.is_empty() && owners.is_unknown(&names) {
@@ -113,7 +112,7 @@ fn status(
 ) -> Result<u8, Error> {
     let input = Input::load(file, role)?;
     let mut machine = Machine::new()?.read_only();
-    let mut journal = runner::journal(&options.state_dir)?;
+    let mut journal = journal_place::journal(&options.state_dir)?;
     let desired = input.desired(&mut machine, &journal)?;
     let misordered = order::compare(&mut machine, &input.duties()?)?;
     let remarks: Vec<Remark> = misordered.into_iter().map(Remark::Order).collect();
@@ -124,10 +123,10 @@ fn status(
 
 fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let mut machine = Machine::new()?.read_only();
-    let mut journal = runner::journal(&options.state_dir)?;
-    let mut desired = status::journalled(|_| true, &journal);
+    let mut journal = journal_place::journal(&options.state_dir)?;
+    let mut desired = policy::journalled(|_| true, &journal);
     drained::overlay(&mut desired, &journal);
-    desired.extend(status::due(&journal));
+    desired.extend(policy::due(&journal));
     let title = &"the state set by lvsctl";
     let actual = (&mut machine, &mut journal);
     status::report(

@@ -7,8 +7,7 @@ use std::time::Duration;
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::metrics::Per;
-use super::values::{self, Kind, RealServer};
+use super::values::{self, Kind, Per, RealServer};
 use crate::doctor::Symptom;
 use crate::host::InterfaceName;
 use crate::policy::{Listener, Mode, Role};

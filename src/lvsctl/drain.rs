@@ -15,13 +15,12 @@ use super::connections::{self, Connections};
 use super::error::usage;
 use super::input::Labels;
 use super::report;
-use super::runner::Session;
 use super::wait::{self, Wait};
-use super::{Error, departing, status, temporary};
+use super::{Error, confirm, departing, temporary};
 use crate::engine::{Desired, Report};
 use crate::host::machine::{self, Key, Machine, Value};
 use crate::host::{self, Sysctl};
-use crate::policy::{DesiredItem, MachineJournal, Owner};
+use crate::policy::{self, DesiredItem, MachineJournal, Owner};
 use lvs::ipvs::Destination;
 use lvs::table;
 
@@ -40,7 +39,7 @@ pub(super) fn drain(
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
     let server = Server(&flags.server);
-    let mut session = Session::open(options)?;
+    let mut session = confirm::settled(options)?;
     let targets = server.targets(&mut session.machine)?;
     let mut keys: Vec<table::Key> = targets.iter().map(|it| it.key).collect();
     keys.extend(
@@ -91,7 +90,7 @@ pub(super) fn drain(
     if !left.is_empty() && !flags.cut {
         return server.report_left(&left, options, output);
     }
-    let mut session = Session::open(options)?;
+    let mut session = confirm::settled(options)?;
     let mut report = Report { steps: Vec::new(), notes: Vec::new() };
     let mut hanging = 0;
     if !left.is_empty() {
@@ -154,7 +153,7 @@ pub(super) fn resume(
     if let Some(time) = flags.over.filter(|_| !options.dry_run) {
         server.raise(time, options, output)?;
     }
-    let mut session = Session::open(options)?;
+    let mut session = confirm::settled(options)?;
     let is_drained = server.journalled(&session.journal).next().is_some();
     if !is_drained && server.targets(&mut session.machine)?.is_empty() {
         usage!("no service of this machine has the real server {server}");
@@ -260,7 +259,7 @@ impl Server<'_> {
     /// What else of this address is drained, and stays so.
     fn rest(&self, journal: &MachineJournal) -> Vec<DesiredItem> {
         let owner = self.owner();
-        let mut rest = status::journalled(|it| *it == owner, journal);
+        let mut rest = policy::journalled(|it| *it == owner, journal);
         rest.retain(|item| !matches!(&item.key, Key::Drained(key) if self.has(key)));
         match rest.iter().any(|item| matches!(item.key, Key::Drained(_))) {
             true => rest,
@@ -297,7 +296,7 @@ impl Server<'_> {
 
     /// Another program gave it a weight, and that program is right.
     fn give_up(&self, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
-        let mut session = Session::open(options)?;
+        let mut session = confirm::settled(options)?;
         let report = session.apply(
             None,
             None,
@@ -355,7 +354,7 @@ impl Server<'_> {
         let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
         let mut step = 1;
         loop {
-            let mut session = Session::open(options)?;
+            let mut session = confirm::settled(options)?;
             let previous = self.previous(&session.journal);
             let highest = previous.iter().map(|(_, it)| it.weight).max().unwrap_or(0);
             let steps = highest.min(seconds).clamp(1, MOST_STEPS);

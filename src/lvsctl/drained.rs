@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::status;
 use crate::engine::System;
 use crate::host::machine::{self, Key, Machine, Value};
-use crate::policy::{DesiredItem, MachineJournal, Owner};
+use crate::policy::{self, DesiredItem, MachineJournal, Owner};
 use lvs::table;
 
 /// What `drain` gave each destination: with weight 0, or deleted.
@@ -54,7 +53,7 @@ pub(super) fn orphaned(
     if owners.is_empty() {
         return Ok((owners, Vec::new()));
     }
-    let mut rest = status::journalled(|owner| owners.contains(owner), journal);
+    let mut rest = policy::journalled(|owner| owners.contains(owner), journal);
     rest.retain(|item| !orphaned.contains(&item.key));
     // A parameter of the kernel goes with the last destination of its owner.
     let drained = rest.iter().filter(|item| matches!(item.key, Key::Drained(_)));

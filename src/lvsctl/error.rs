@@ -1,13 +1,13 @@
 //! Errors of the commands.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use super::report::FailedRun;
 use crate::config;
-use crate::engine::{Failure, JournalError, LockError};
-use crate::host::machine::{self, Key, Value};
+use crate::engine::{Failure, JournalError, LockError, Report, System};
+use crate::host::machine::{self, Key, Machine, Value};
 use crate::host::{Hardware, InterfaceName};
 use crate::ipvsadm::NotReplaced;
 use crate::policy;
@@ -147,4 +147,83 @@ fn listed(paths: &[PathBuf]) -> String {
     let all: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     let verb = if all.len() == 1 { "was" } else { "were" };
     format!("{} {verb}", all.join(" and "))
+}
+
+/// What a run of the engine did, or why it failed.
+pub(super) type Outcome = Result<Report<Key, Value>, Box<Failure<Key, Value, machine::Error>>>;
+
+/// A failed run: the changes made, rolled back, and not rolled back.
+#[derive(Debug)]
+pub(crate) struct FailedRun {
+    pub(super) failure: Box<Failure<Key, Value, machine::Error>>,
+    /// Whether the changes made were printed as they happened.
+    pub(super) listed: bool,
+}
+
+impl fmt::Display for FailedRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Failure { cause, done, rolled_back, stuck, .. } = &*self.failure;
+        write!(f, "{cause}")?;
+        let unlisted: &[_] = if self.listed { &[] } else { done };
+        for (title, steps) in [("Changes made", unlisted), ("Rolled back", rolled_back)] {
+            if !steps.is_empty() {
+                write!(f, "\n{title}:")?;
+            }
+            for step in steps {
+                write!(f, "\n  + {}", Machine::command(step))?;
+            }
+        }
+        if !stuck.is_empty() {
+            write!(f, "\nCould not be rolled back:")?;
+        }
+        for (key, cause) in stuck {
+            write!(f, "\n  {key}: {cause}")?;
+        }
+        if done.is_empty() && rolled_back.is_empty() && stuck.is_empty() {
+            write!(f, "\nNothing was changed.")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Cause, Change};
+    use crate::host;
+
+    fn up(text: &str) -> Change<Key, Value> {
+        Change {
+            key: Key::Host(host::Key::LinkUp(host::InterfaceName::tunl0())),
+            from: None,
+            to: Some(Value::Host(text.to_owned())),
+        }
+    }
+
+    #[test]
+    fn failed_run_lists_changes_and_rollback() {
+        let cause = || Cause::System(machine::Error::Mismatch("x".to_owned()));
+        let failure = Failure {
+            cause: cause(),
+            done: Vec::new(),
+            failed: None,
+            rolled_back: Vec::new(),
+            stuck: Vec::new(),
+        };
+        let text = FailedRun { failure: Box::new(failure), listed: false }.to_string();
+        assert_eq!(text, "x cannot have that value\nNothing was changed.");
+        let failure = Failure {
+            cause: cause(),
+            done: vec![up("up")],
+            failed: None,
+            rolled_back: vec![up("down")],
+            stuck: vec![(up("up").key, cause())],
+        };
+        assert_eq!(
+            FailedRun { failure: Box::new(failure), listed: false }.to_string(),
+            "x cannot have that value\nChanges made:\n  + ip link set tunl0 up\n\
+             Rolled back:\n  + ip link set tunl0 down\n\
+             Could not be rolled back:\n  state of tunl0: x cannot have that value"
+        );
+    }
 }

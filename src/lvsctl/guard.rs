@@ -4,11 +4,10 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use super::Error;
 use super::arguments::{ChangeFlags, Options};
-use super::confirm::Unconfirmed;
+use super::error::{Error, FailedRun};
 use super::remote::RemoteSession;
-use super::report::FailedRun;
+use super::unconfirmed::Unconfirmed;
 use crate::engine::{Change, System};
 use crate::host::machine::{Key, Machine, Value};
 use crate::host::{Patience, neighbours_with};

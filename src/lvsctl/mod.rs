@@ -19,6 +19,7 @@ mod guard;
 mod input;
 mod install;
 mod interrupt;
+mod journal_place;
 mod metrics;
 mod order;
 mod progress;
@@ -32,6 +33,7 @@ mod task;
 mod temporary;
 #[cfg(test)]
 mod tests;
+mod unconfirmed;
 mod up;
 mod validate;
 mod values;

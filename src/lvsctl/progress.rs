@@ -2,9 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::report::FailedRun;
-use super::runner::Outcome;
-use super::{Error, interrupt};
+use super::error::{Error, FailedRun, Outcome};
+use super::interrupt;
 use crate::engine::{Change, Report, System, Watcher};
 use crate::host::machine::{Key, Machine, Value};
 

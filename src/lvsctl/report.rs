@@ -10,9 +10,9 @@ use super::arguments::Options;
 use super::input::Labels;
 use super::remark::Remark;
 use crate::config::Label;
-use crate::engine::{Change, Failure, Note, Report, System};
+use crate::engine::{Change, Note, Report, System};
 use crate::host;
-use crate::host::machine::{self, Key, Machine, Value};
+use crate::host::machine::{Key, Machine, Value};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
@@ -167,44 +167,9 @@ pub(super) fn write_json(
     writeln!(output, "{object}")
 }
 
-/// A failed run: the changes made, rolled back, and not rolled back.
-#[derive(Debug)]
-pub(crate) struct FailedRun {
-    pub(super) failure: Box<Failure<Key, Value, machine::Error>>,
-    /// Whether the changes made were printed as they happened.
-    pub(super) listed: bool,
-}
-
-impl fmt::Display for FailedRun {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Failure { cause, done, rolled_back, stuck, .. } = &*self.failure;
-        write!(f, "{cause}")?;
-        let unlisted: &[_] = if self.listed { &[] } else { done };
-        for (title, steps) in [("Changes made", unlisted), ("Rolled back", rolled_back)] {
-            if !steps.is_empty() {
-                write!(f, "\n{title}:")?;
-            }
-            for command in commands(steps) {
-                write!(f, "\n  + {command}")?;
-            }
-        }
-        if !stuck.is_empty() {
-            write!(f, "\nCould not be rolled back:")?;
-        }
-        for (key, cause) in stuck {
-            write!(f, "\n  {key}: {cause}")?;
-        }
-        if done.is_empty() && rolled_back.is_empty() && stuck.is_empty() {
-            write!(f, "\nNothing was changed.")?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Cause;
     use crate::lvsctl::Task;
     use crate::lvsctl::arguments::AddressFlags;
     use crate::policy::{Mode, Role};
@@ -215,33 +180,6 @@ mod tests {
             from: None,
             to: Some(Value::Host(text.to_owned())),
         }
-    }
-
-    #[test]
-    fn failed_run_lists_changes_and_rollback() {
-        let cause = || Cause::System(machine::Error::Mismatch("x".to_owned()));
-        let failure = Failure {
-            cause: cause(),
-            done: Vec::new(),
-            failed: None,
-            rolled_back: Vec::new(),
-            stuck: Vec::new(),
-        };
-        let text = FailedRun { failure: Box::new(failure), listed: false }.to_string();
-        assert_eq!(text, "x cannot have that value\nNothing was changed.");
-        let failure = Failure {
-            cause: cause(),
-            done: vec![up("up")],
-            failed: None,
-            rolled_back: vec![up("down")],
-            stuck: vec![(up("up").key, cause())],
-        };
-        assert_eq!(
-            FailedRun { failure: Box::new(failure), listed: false }.to_string(),
-            "x cannot have that value\nChanges made:\n  + ip link set tunl0 up\n\
-             Rolled back:\n  + ip link set tunl0 down\n\
-             Could not be rolled back:\n  state of tunl0: x cannot have that value"
-        );
     }
 
     #[test]

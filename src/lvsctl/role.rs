@@ -8,11 +8,10 @@ use super::error::usage;
 use super::input::{Labels, desired_of};
 use super::remark::Remark;
 use super::report::{self, Direction};
-use super::runner::Session;
 use super::status::Beside;
-use super::{Error, Task, departing, drained, order, runner, status, values};
+use super::{Error, Task, confirm, departing, drained, journal_place, order, status, values};
 use crate::host::machine::Machine;
-use crate::policy::{MachineJournal, Mode, Owner, Role};
+use crate::policy::{self, MachineJournal, Mode, Owner, Role};
 
 /// What a command does with its task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +43,8 @@ pub(super) fn run(
 ) -> Result<u8, Error> {
     let mut command = command;
     if let Some((role, addresses)) = without_mode(&mut command) {
-        match modes(role, &addresses.vips, &runner::journal(&options.state_dir)?).as_slice() {
+        match modes(role, &addresses.vips, &journal_place::journal(&options.state_dir)?).as_slice()
+        {
             [mode] => addresses.mode = Some(*mode),
             [] => {
                 let vips: Vec<String> = addresses.vips.iter().map(ToString::to_string).collect();
@@ -100,7 +100,7 @@ fn change(
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
     let duties = task.duties();
-    let mut session = Session::open(options)?;
+    let mut session = confirm::settled(options)?;
     let mut departing = Vec::new();
     let covers = |owner: &Owner| task.covers(owner);
     let report = match direction {
@@ -128,9 +128,9 @@ fn remarks(machine: &mut Machine, task: &Task) -> Result<Vec<Remark>, Error> {
 
 fn compare(task: &Task, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let mut machine = Machine::new()?.read_only();
-    let mut journal = runner::journal(&options.state_dir)?;
+    let mut journal = journal_place::journal(&options.state_dir)?;
     let mut desired = desired_of(&mut machine, &task.duties(), &journal)?;
-    desired.extend(status::journalled(|owner| task.covers(owner), &journal));
+    desired.extend(policy::journalled(|owner| task.covers(owner), &journal));
     drained::overlay(&mut desired, &journal);
     let remarks = remarks(&mut machine, task)?;
     let beside = Beside { remarks, labels: Labels::new() };

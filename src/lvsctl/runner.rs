@@ -1,29 +1,23 @@
 //! One run: locks, reads the journal, plans, checks `--allow`, then executes or reports the plan.
 
-use std::fs;
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::arguments::Options;
+use super::error::{Error, Outcome};
 use super::guard::Guard;
+use super::journal_place::{journal, load, refuse_damage};
 use super::progress::Progress;
 use super::remote::RemoteSession;
 use super::report::Direction;
 use super::values::Kind;
-use super::{Error, confirm, drained, interrupt};
+use super::{drained, interrupt};
 use crate::engine::{
-    Change, Damage, DryRun, Engine, Failure, JournalError, JournalFile, Lock, Report, System,
-    Watcher,
+    Change, Damage, DryRun, Engine, Failure, JournalError, Lock, Report, System, Watcher,
 };
 use crate::host::machine::{self, Key, Machine, Value};
-use crate::host::namespace_cookie;
 use crate::policy::{DesiredItem, MachineJournal, Owner};
 use lvs::table;
-
-/// What a run of the engine did, or why it failed.
-pub(super) type Outcome = Result<Report<Key, Value>, Box<Failure<Key, Value, machine::Error>>>;
 
 /// The machine and its journal, locked unless it is a dry run. A signal that asks for the end of the
 /// program ends a run after its step.
@@ -37,16 +31,8 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// A session in which an earlier change may still have to be confirmed: see `confirm::settled`.
     pub(super) fn open(options: &Options) -> Result<Self, Error> {
-        let mut session = Self::open_unsettled(options)?;
-        if !session.is_dry() {
-            confirm::settle(&mut session, options)?;
-        }
-        Ok(session)
-    }
-
-    /// A session in which an earlier change may still have to be confirmed.
-    pub(super) fn open_unsettled(options: &Options) -> Result<Self, Error> {
         let machine = Machine::new()?;
         let (machine, journal, lock) = match options.dry_run {
             true => (machine.read_only(), journal(&options.state_dir)?, None),
@@ -194,54 +180,6 @@ where
     match direction {
         Direction::Up => engine.apply(&owners, desired),
         Direction::Down => engine.revert(&owners),
-    }
-}
-
-/// The journal of the network namespace of this thread, to be read only. A run that is at work, or was
-/// killed, has not written its end.
-pub(super) fn journal(directory: &Path) -> Result<MachineJournal, Error> {
-    let mut journal = load(directory)?;
-    if Lock::path(directory).exists() {
-        journal.accept_unfinished();
-    }
-    Ok(journal)
-}
-
-/// Each network namespace has a journal, named by the inode number that `ls -L -i /proc/self/ns/net`
-/// shows. The kernel reuses that number after the namespace has ended; the epoch distinguishes the
-/// two.
-fn load(directory: &Path) -> Result<MachineJournal, Error> {
-    let JournalPlace { path, epoch } = JournalPlace::new(directory)?;
-    Ok(JournalFile::load(path, epoch)?)
-}
-
-/// Where the journal of the network namespace of this thread is.
-pub(super) struct JournalPlace {
-    pub(super) path: PathBuf,
-    pub(super) epoch: String,
-}
-
-impl JournalPlace {
-    pub(super) fn new(directory: &Path) -> Result<Self, Error> {
-        const NAMESPACE: &str = "/proc/thread-self/ns/net";
-        const BOOT: &str = "/proc/sys/kernel/random/boot_id";
-        let unreadable = |path| move |source| Error::Identity { path, source };
-        let namespace = fs::metadata(NAMESPACE).map_err(unreadable(NAMESPACE))?;
-        let boot = fs::read_to_string(BOOT).map_err(unreadable(BOOT))?;
-        let epoch = match namespace_cookie().map_err(Error::Cookie)? {
-            Some(cookie) => format!("boot {} namespace {cookie}", boot.trim()),
-            None => format!("boot {}", boot.trim()),
-        };
-        let path = directory.join(format!("net-{}.journal", namespace.ino()));
-        Ok(Self { path, epoch })
-    }
-}
-
-/// With a damaged journal, previous values would be lost for good.
-pub(super) fn refuse_damage(journal: &MachineJournal) -> Result<(), Error> {
-    match journal.damage() {
-        Some(damage) => Err(JournalError::Damaged(Box::new(damage.clone())).into()),
-        None => Ok(()),
     }
 }
 

@@ -7,41 +7,13 @@ use serde_json::{Value as Json, json};
 
 use super::arguments::Options;
 use super::input::Labels;
+use super::journal_place::refuse_damage;
 use super::remark::Remark;
 use super::report;
-use super::runner::refuse_damage;
 use super::{Error, Task};
-use crate::engine::{Desired, Engine, Note, Status};
+use crate::engine::{Engine, Note, Status};
 use crate::host::machine::{Key, Machine, Value};
-use crate::policy::{DesiredItem, MachineJournal, Owner};
-
-/// The journalled state of the owners that are covered: it is still desired.
-pub(super) fn journalled(
-    covers: impl Fn(&Owner) -> bool,
-    journal: &MachineJournal,
-) -> Vec<DesiredItem> {
-    let entries = journal.entries();
-    let covered = entries.filter_map(|entry| {
-        let owner = entry.owners.iter().find(|owner| covers(owner))?;
-        Some(Desired {
-            key: entry.key.clone(),
-            value: entry.ours.clone(),
-            acceptable: entry.acceptable.clone(),
-            owner: owner.clone(),
-        })
-    });
-    covered.collect()
-}
-
-/// State that has no owner any more but could not be reverted yet: its previous value is desired.
-pub(super) fn due(journal: &MachineJournal) -> impl Iterator<Item = DesiredItem> {
-    journal.entries().filter(|entry| entry.owners.is_empty()).map(|entry| Desired {
-        key: entry.key.clone(),
-        value: entry.previous.clone(),
-        acceptable: Vec::new(),
-        owner: Owner::Unknown(String::new()),
-    })
-}
+use crate::policy::{DesiredItem, MachineJournal};
 
 fn state(finding: &Status<Key, Value>) -> String {
     match &finding.actual {

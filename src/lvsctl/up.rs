@@ -8,8 +8,7 @@ use super::arguments::{FileFlags, Options};
 use super::departing::{self, Departing};
 use super::input::Input;
 use super::remark::Remark;
-use super::runner::Session;
-use super::{Error, connections, order, temporary};
+use super::{Error, confirm, connections, order, temporary};
 use crate::engine::{Desired, Entry, Report, System};
 use crate::host::machine::{Key, Machine, Value};
 use crate::policy::{DesiredItem, MachineJournal, Owner};
@@ -36,7 +35,7 @@ impl Up<'_> {
     pub(super) fn run(&self, cut: bool, output: &mut dyn Write) -> Result<Outcome, Error> {
         let (owners, duties) = (self.input.owners(), self.input.duties()?);
         let covers = |owner: &Owner| owners.covers(owner);
-        let mut session = Session::open(self.options)?;
+        let mut session = confirm::settled(self.options)?;
         let mut departing = Vec::new();
         let mut report = session.apply(
             Some(&mut *output),

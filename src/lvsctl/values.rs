@@ -141,6 +141,17 @@ pub(super) fn scheduler(text: &str) -> Result<String, InvalidValue> {
     config::scheduler(text).map_err(InvalidValue)
 }
 
+/// How far the metrics go into detail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(super) enum Per {
+    /// Counters of the whole table.
+    Total,
+    /// Counters of each service, connections and weight of each real server.
+    Service,
+    /// Counters of each real server too, which takes the kernel a dump per service.
+    Destination,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -40,6 +40,34 @@ pub(crate) type DesiredItem = Desired<Key, Value, Owner>;
 /// What was changed on this machine.
 pub(crate) type MachineJournal = Journal<Key, Value, Owner>;
 
+/// The journalled state of the owners that are covered: it is still desired.
+pub(crate) fn journalled(
+    covers: impl Fn(&Owner) -> bool,
+    journal: &MachineJournal,
+) -> Vec<DesiredItem> {
+    let entries = journal.entries();
+    let covered = entries.filter_map(|entry| {
+        let owner = entry.owners.iter().find(|owner| covers(owner))?;
+        Some(Desired {
+            key: entry.key.clone(),
+            value: entry.ours.clone(),
+            acceptable: entry.acceptable.clone(),
+            owner: owner.clone(),
+        })
+    });
+    covered.collect()
+}
+
+/// State that has no owner any more but could not be reverted yet: its previous value is desired.
+pub(crate) fn due(journal: &MachineJournal) -> impl Iterator<Item = DesiredItem> {
+    journal.entries().filter(|entry| entry.owners.is_empty()).map(|entry| Desired {
+        key: entry.key.clone(),
+        value: entry.previous.clone(),
+        acceptable: Vec::new(),
+        owner: Owner::Unknown(String::new()),
+    })
+}
+
 /// A duty and its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owned {

@@ -9,9 +9,10 @@ use crate::engine::Desired;
 use crate::host;
 use crate::host::machine::{Key, Value};
 use crate::lvsctl::arguments::Options;
+use crate::lvsctl::confirm;
 use crate::lvsctl::error::{Error, usage};
+use crate::lvsctl::journal_place::refuse_damage;
 use crate::lvsctl::report::{print_dry, write_json};
-use crate::lvsctl::runner::{Session, refuse_damage};
 use crate::policy::{DesiredItem, MachineJournal, Owner, Role};
 
 /// Shows the findings, asks, makes the repairs, and diagnoses again.
@@ -71,7 +72,7 @@ fn make(
     options: &Options,
     output: &mut dyn Write,
 ) -> Result<(), Error> {
-    let mut session = Session::open(options)?;
+    let mut session = confirm::settled(options)?;
     refuse_damage(&session.journal)?;
     let desired: Vec<DesiredItem> =
         repairs.iter().filter_map(|(id, step)| desired(id, step, file, &session.journal)).collect();
@@ -192,7 +193,7 @@ fn agreed(options: &Options, output: &mut dyn Write) -> Result<bool, Error> {
 /// Reverts every repair.
 pub(super) fn undo(options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let is_repair = |owner: &Owner| matches!(owner, Owner::Repair(_));
-    let mut session = Session::open(options)?;
+    let mut session = confirm::settled(options)?;
     let done = session.revert(Some(&mut *output), is_repair)?;
     if options.dry_run {
         print_dry(options, output, &done, &[])?;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::Error;
 use super::arguments::{DoctorFlags, Options, STATE_DIRECTORY};
 use super::input::Input;
-use super::runner::{self, refuse_damage};
+use super::journal_place::{self, refuse_damage};
 use crate::doctor::{
     DesiredEntry, DesiredState, Diagnosis, Expectation, Facts, JournalEntry, Step, Unread, examine,
     moved,
@@ -72,7 +72,7 @@ pub(super) fn snapshot(
 
 pub(super) fn facts(options: &Options) -> Facts {
     let mut journalled = Vec::new();
-    let journal = runner::journal(&options.state_dir).and_then(|journal| {
+    let journal = journal_place::journal(&options.state_dir).and_then(|journal| {
         journalled = journal.entries().map(journalled_fact).collect();
         refuse_damage(&journal)
     });
@@ -174,7 +174,7 @@ impl Source<'_> {
 
     fn compare_with_machine(&self, input: &Input) -> Result<Vec<DesiredEntry>, Error> {
         let mut machine = Machine::new()?.read_only();
-        let journal = runner::journal(&self.options.state_dir)?;
+        let journal = journal_place::journal(&self.options.state_dir)?;
         let mut entries = Vec::new();
         for item in input.desired(&mut machine, &journal)? {
             let actual = machine.read(&item.key)?;

@@ -22,7 +22,7 @@ use self::texts::Commands;
 use super::arguments::{InstallFlags, Options, STATE_DIRECTORY, UninstallFlags};
 use super::error::{Error, usage};
 use super::input::{Input, Owners};
-use super::runner;
+use super::journal_place;
 use crate::host::machine::Machine;
 
 /// The time for which a unit waits for another one, in seconds.
@@ -44,7 +44,7 @@ pub(super) fn install(
     let paths = Paths::new(&flags.root, cluster.name())
         .map_err(Error::file("resolve the directories below", &flags.root))?;
     let mut machine = Machine::new()?.read_only();
-    let journal = runner::journal(&options.state_dir)?;
+    let journal = journal_place::journal(&options.state_dir)?;
     let desired = input.desired(&mut machine, &journal)?;
 
     let (name, role) = (cluster.name(), *role);
@@ -83,7 +83,7 @@ pub(super) fn uninstall(
     let owners = Owners::Cluster(name.clone());
     let paths = Paths::new(&flags.root, &name)
         .map_err(Error::file("resolve the directories below", &flags.root))?;
-    let journal = runner::journal(&options.state_dir)?;
+    let journal = journal_place::journal(&options.state_dir)?;
     // Without the unit nothing reverts the cluster.
     if is_here(&flags.root) && journal.owners().iter().any(|owner| owners.covers(owner)) {
         return Err(Error::StillUp { unit: paths.unit_name });

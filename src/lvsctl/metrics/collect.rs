@@ -2,10 +2,9 @@
 
 use std::fs;
 
-use clap::ValueEnum;
-
 use crate::host::machine;
 use crate::lvsctl::Error;
+use crate::lvsctl::values::Per;
 use crate::trace;
 use lvs::ipvs::{self, Client, Daemon, DestinationEntry, ServiceEntry, Stats};
 use lvs::netlink::Transport;
@@ -14,17 +13,6 @@ use lvs::table;
 
 /// Counters of the whole table, in hexadecimal.
 const TOTALS: &str = "/proc/thread-self/net/ip_vs_stats";
-
-/// How far the metrics go into detail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(in crate::lvsctl) enum Per {
-    /// Counters of the whole table.
-    Total,
-    /// Counters of each service, connections and weight of each real server.
-    Service,
-    /// Counters of each real server too, which takes the kernel a dump per service.
-    Destination,
-}
 
 /// A service, and its destinations as far as they were asked for.
 pub(super) struct ServiceSample {

@@ -14,8 +14,6 @@ use crate::ipvsadm;
 use collect::Sample;
 use text::Format;
 
-pub(super) use collect::Per;
-
 pub(super) fn run(flags: &MetricsFlags, output: &mut dyn Write) -> Result<u8, Error> {
     let names = match &flags.file {
         Some(file) => input::labels(file)?,

@@ -5,9 +5,10 @@
 
 use std::io::{self, Write};
 
-use super::collect::{Per, Sample, ServiceSample};
+use super::collect::{Sample, ServiceSample};
 use crate::config::Label;
 use crate::lvsctl::input::Labels;
+use crate::lvsctl::values::Per;
 use lvs::ipvs::{AddressFamily, DaemonState, DestinationEntry, ServiceIdentity, Stats};
 use lvs::table;
 
