@@ -177,6 +177,18 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq, O: OwnerId> Journal<K, V, O> {
         }
     }
 
+    /// Replaces the values for which `rebased` has another one.
+    pub(super) fn rebase(&mut self, rebased: impl Fn(&K, &V) -> Option<Option<V>>) {
+        for (number, Entry { key, previous, ours, .. }) in self.entries.iter_mut() {
+            for value in [previous, ours] {
+                if let Some(other) = value.as_ref().and_then(|value| rebased(key, value)) {
+                    *value = other;
+                    self.pending.insert(number);
+                }
+            }
+        }
+    }
+
     /// Entries without an owner, newest first: the order in which they are reverted.
     pub(super) fn without_owner(&self) -> Vec<Entry<K, V, O>> {
         self.entries().rev().filter(|entry| entry.owners.is_empty()).cloned().collect()

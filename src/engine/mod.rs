@@ -31,7 +31,7 @@ pub use journal::Journal;
 pub use journal_file::JournalFile;
 pub use lvs::table::Change;
 pub use report::Report;
-pub use system::{Desired, OwnerId, System};
+pub use system::{Desired, OwnerId, Rebase, System};
 pub use watcher::Watcher;
 
 pub(crate) use damage::Damage;

@@ -6,7 +6,8 @@ use hashbrown::{HashMap, HashSet};
 
 use super::apply::{CauseOf, EntryOf, FailureOf, NoteOf, ReportOf, Run};
 use super::system::ChangeOf;
-use super::{Cause, Change, Engine, Failure, Note, OwnerId, Report, System, suffices};
+use super::system::Rebase;
+use super::{Cause, Change, Engine, Entry, Failure, Note, OwnerId, Report, System, suffices};
 
 /// What it takes to revert an entry.
 enum Undo<W: System> {
@@ -91,6 +92,7 @@ impl<W: System, O: OwnerId> Engine<'_, W, O> {
                     Some(Ok(note)) => {
                         notes.extend(note);
                         settled.insert(&entry.key);
+                        self.rebase(entry);
                     }
                     Some(Err(error)) => stuck.push((entry.key.clone(), Cause::System(error))),
                 }
@@ -174,6 +176,15 @@ impl<W: System, O: OwnerId> Engine<'_, W, O> {
             .collect()
     }
 
+    /// Other entries of the object of a reverted one were recorded while it had our value.
+    fn rebase(&mut self, entry: &EntryOf<W, O>) {
+        let Entry { key, ours, previous, .. } = entry;
+        let relocated = previous.as_ref().and_then(|it| self.system.relocated(key, it).ok());
+        let previous: Vec<W::Value> = previous.iter().cloned().chain(relocated).collect();
+        let values = Rebase { ours: ours.as_ref(), previous: &previous };
+        self.journal.rebase(|other, recorded| W::rebased(key, values, other, recorded));
+    }
+
     fn undo(
         &mut self,
         entry: &EntryOf<W, O>,
@@ -181,32 +192,34 @@ impl<W: System, O: OwnerId> Engine<'_, W, O> {
     ) -> Result<Undo<W>, W::Error> {
         let actual = self.system.read(&entry.key)?;
         let key = entry.key.clone();
-        if actual == entry.previous {
+        let mut now = |value: &Option<W::Value>| {
+            value.as_ref().map(|value| self.system.relocated(&key, value)).transpose()
+        };
+        let (previous, ours) = (now(&entry.previous)?, now(&entry.ours)?);
+        if actual == previous {
             return Ok(Undo::Nothing);
         }
-        let is_ours = suffices(actual.as_ref(), entry.ours.as_ref(), W::is_in_sync);
+        let is_ours = suffices(actual.as_ref(), ours.as_ref(), W::is_in_sync);
         Ok(match actual {
             // We made it, and it goes whatever its value is now, unless it has unmanaged children.
-            Some(actual) if entry.previous.is_none() => {
-                match self.unmanaged_child(&key, restored)? {
-                    Some(child) => Undo::LeftAlone(Note::InUse { key, actual, child }),
-                    None => Undo::Change(Change { key, from: Some(actual), to: None }),
-                }
-            }
-            actual if is_ours => match &entry.previous {
+            Some(actual) if previous.is_none() => match self.unmanaged_child(&key, restored)? {
+                Some(child) => Undo::LeftAlone(Note::InUse { key, actual, child }),
+                None => Undo::Change(Change { key, from: Some(actual), to: None }),
+            },
+            actual if is_ours => match &previous {
                 Some(previous)
                     if (actual.is_none() || W::is_refilled(&key))
                         && self.is_orphaned(&key, previous, restored)? =>
                 {
                     Undo::LeftAlone(Note::Orphaned { key, previous: previous.clone() })
                 }
-                _ => Undo::Change(Change { key, from: actual, to: entry.previous.clone() }),
+                _ => Undo::Change(Change { key, from: actual, to: previous }),
             },
             Some(actual) => {
                 Undo::LeftAlone(Note::Changed { key, actual, ours: entry.ours.clone() })
             }
             // Gone altogether, as an interface may be: nothing of ours is left.
-            None => match &entry.previous {
+            None => match &previous {
                 Some(previous) if W::is_refilled(&key) => {
                     let previous = previous.clone();
                     match self.is_orphaned(&key, &previous, restored)? {

@@ -40,6 +40,23 @@ pub trait OwnerId: Clone + Debug + Display + Eq + Hash + Serialize + Deserialize
 
 impl<O: Clone + Debug + Display + Eq + Hash + Serialize + DeserializeOwned> OwnerId for O {}
 
+/// A value that is reverted.
+#[derive(Debug)]
+pub struct Rebase<'a, V> {
+    /// The value that we gave the key.
+    pub ours: Option<&'a V>,
+    /// The values that it has instead: as it was recorded, and where it is now.
+    pub previous: &'a [V],
+}
+
+impl<V> Clone for Rebase<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Rebase<'_, V> {}
+
 /// A machine, or a part of one, as a map from keys to values. A test may have one in memory.
 pub trait System {
     /// What can be changed. It is displayed to people and kept in the journal.
@@ -120,6 +137,33 @@ pub trait System {
     ) -> Result<bool, Self::Error> {
         let _ = (key, previous);
         Ok(false)
+    }
+
+    /// A value of the journal as it would be written on the machine as it is now: the interface of a
+    /// route may have another name, or have become a port of a bond.
+    ///
+    /// # Errors
+    ///
+    /// Where that cannot be read.
+    fn relocated(
+        &mut self,
+        key: &Self::Key,
+        value: &Self::Value,
+    ) -> Result<Self::Value, Self::Error> {
+        let _ = key;
+        Ok(value.clone())
+    }
+
+    /// The other keys of the journal under which the object of this one is recorded, too: what each
+    /// would have recorded with one value of this key instead of another. `None` of other objects.
+    fn rebased(
+        key: &Self::Key,
+        values: Rebase<'_, Self::Value>,
+        other: &Self::Key,
+        recorded: &Self::Value,
+    ) -> Option<Option<Self::Value>> {
+        let _ = (key, values, other, recorded);
+        None
     }
 
     /// Whether the previous value is put back into an empty place too: the machine itself may have
@@ -210,6 +254,19 @@ impl<W: System> System for DryRun<'_, W> {
 
     fn is_orphaned(&mut self, key: &W::Key, previous: &W::Value) -> Result<bool, W::Error> {
         self.real.is_orphaned(key, previous)
+    }
+
+    fn relocated(&mut self, key: &W::Key, value: &W::Value) -> Result<W::Value, W::Error> {
+        self.real.relocated(key, value)
+    }
+
+    fn rebased(
+        key: &W::Key,
+        values: Rebase<'_, W::Value>,
+        other: &W::Key,
+        recorded: &W::Value,
+    ) -> Option<Option<W::Value>> {
+        W::rebased(key, values, other, recorded)
     }
 
     fn is_refilled(key: &W::Key) -> bool {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::state::{MAIN_TABLE, Route};
-use super::{InterfaceName, Key};
+use super::{InterfaceName, Key, default_metric, kept};
 use lvs::ipvs::AddressFamily;
 
 /// The identity of a route.
@@ -50,6 +50,20 @@ impl FullRoute {
 
     pub(super) const fn ip(&self) -> &'static str {
         if self.destination.is_ipv4() { "ip" } else { "ip -6" }
+    }
+
+    /// Whether it is the route of a [`Key::DefaultRoute`], if it leads through its interface.
+    pub(super) fn is_default_of(&self, family: AddressFamily) -> bool {
+        (self.table, self.prefix, self.tos) == (MAIN_TABLE, 0, 0)
+            && self.metric == default_metric(family)
+            && AddressFamily::from(self.destination) == family
+    }
+
+    /// The value of a [`Key::DefaultRoute`] as that of this key; `None` if the route leads elsewhere.
+    pub(super) fn value_of_default(&self, value: &str) -> Option<String> {
+        let route = kept::parse_default_route(value, AddressFamily::from(self.destination))?;
+        let is_here = route.device() == Some(&self.device) && route.hops.len() == 1;
+        kept::route(&route).filter(|_| is_here && route.nexthop_object.is_none())
     }
 
     /// The identity of a route through one interface; `None` of others.

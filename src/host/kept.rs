@@ -12,8 +12,8 @@ use super::state::route::{
     ENCAPSULATION_KIND, HEADER as ROUTE_HEADER, METRIC_ADVMSS, NEXTHOP_OBJECT, ONLINK, VIA,
 };
 use super::state::{
-    Address, AddressFlags, Interface, NextHop, Protocol, Route, RouteKind, Scope, append,
-    attributes, hexadecimal,
+    Address, AddressFlags, Interface, Interfaces, MAIN_TABLE, NextHop, Protocol, Route, RouteKind,
+    Scope, append, attributes, hexadecimal,
 };
 use super::{InterfaceName, Key};
 use lvs::ipvs::AddressFamily;
@@ -99,7 +99,10 @@ pub(crate) const fn default_metric(family: AddressFamily) -> u32 {
 const PREFERENCE: u16 = 20;
 /// Where `struct rtmsg` has the table and the flags.
 const TABLE: usize = 4;
+const KIND: usize = 7;
 const FLAGS: usize = 8;
+/// `RTN_UNICAST`.
+const UNICAST: u8 = 1;
 
 /// The message without the attributes that the kernel does not accept, normalized: attributes in the
 /// order of their numbers, no flags that the kernel sets.
@@ -382,7 +385,7 @@ pub(crate) fn relabel_address(
         }
     }
     let interface = Interface::from(to.clone());
-    let interfaces = super::state::Interfaces::default();
+    let interfaces = Interfaces::default();
     let mut moved = Address::parse(&message, &interfaces).ok()??;
     moved.interface = interface;
     Some(Kept { names: Vec::new(), message }.text(&address_words(&moved)))
@@ -427,6 +430,70 @@ pub(super) fn default_route_to_put(value: &str) -> Option<DefaultRoute> {
             Some(DefaultRoute::Through { gateway, device })
         }
         _ => None,
+    }
+}
+
+/// The route of a [`Key::DefaultRoute`] by its value, with the attributes that the kernel lists.
+pub(super) fn parse_default_route(value: &str, family: AddressFamily) -> Option<Route> {
+    let Kept { names, message } = match default_route_to_put(value)? {
+        DefaultRoute::Kept(kept) => kept,
+        DefaultRoute::Through { gateway, device } => {
+            let (number, address) = match gateway {
+                IpAddr::V4(address) => (libc::AF_INET, address.octets().to_vec()),
+                IpAddr::V6(address) => (libc::AF_INET6, address.octets().to_vec()),
+            };
+            let mut message = vec![0; ROUTE_HEADER];
+            message.splice(..1, [u8::try_from(number).ok()?]);
+            message.splice(TABLE..TABLE + 2, [u8::try_from(MAIN_TABLE).ok()?, Protocol::BOOT.0]);
+            message.splice(KIND..=KIND, [UNICAST]);
+            append(&mut message, libc::RTA_OIF, &1_u32.to_ne_bytes());
+            append(&mut message, libc::RTA_GATEWAY, &address);
+            let metric = default_metric(family);
+            if metric != 0 {
+                append(&mut message, libc::RTA_PRIORITY, &metric.to_ne_bytes());
+            }
+            append(&mut message, libc::RTA_TABLE, &MAIN_TABLE.to_ne_bytes());
+            if family == AddressFamily::Ipv6 {
+                append(&mut message, PREFERENCE, &[0]);
+            }
+            Kept { names: vec![(1, device)], message }
+        }
+    };
+    Route::parse(&message, &names.into_iter().collect()).ok()?
+}
+
+/// Whether the value of a [`Key::DefaultRoute`] and that of a [`Key::FullRoute`] are of one route, but
+/// for the interface.
+pub(crate) fn is_same_default_route(value: &str, full: &str) -> bool {
+    let described = |route: Route| {
+        let hops = route.hops.iter().map(|hop| NextHop { interface: None, ..hop.clone() });
+        let hops = hops.collect();
+        // The header of a full route has no table.
+        Route { hops, table: MAIN_TABLE, message: Vec::new(), ..route }
+    };
+    let Some(kept) = Kept::parse(full) else { return false };
+    let Ok(Some(full)) = Route::parse(&kept.message, &Interfaces::default()) else { return false };
+    let family = AddressFamily::from(full.destination);
+    parse_default_route(value, family).is_some_and(|one| described(one) == described(full))
+}
+
+/// The value of a [`Key::DefaultRoute`] through other interfaces; `None` if one has no other.
+pub(super) fn relocated(
+    value: &str,
+    now: impl Fn(&Interface) -> Option<Interface>,
+) -> Option<String> {
+    match default_route_to_put(value)? {
+        DefaultRoute::Through { gateway, device } => {
+            Some(Key::through(gateway, &now(&device.into())?.name))
+        }
+        DefaultRoute::Kept(kept) => {
+            let names = kept.interfaces().map(|interface| now(&interface));
+            let names = names.map(|it| it.map(|it| (it.index, it.name)));
+            let names: Interfaces = names.collect::<Option<Vec<_>>>()?.into_iter().collect();
+            let index = |interface: &Interface| now(interface).map(|it| it.index).ok_or(());
+            let route = Route::parse(&kept.with_indexes(index).ok()?, &names).ok()??;
+            Some(default_route(&route))
+        }
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) use full_route::DefaultRouteMss;
 pub(crate) use interface::Manager;
 pub(crate) use ipvs_parameter::{IPVS_PARAMETERS, IpvsParameter, SYNC_THRESHOLD};
 pub(crate) use kept::default_metric;
-pub(crate) use kept::{is_same, relabel_address};
+pub(crate) use kept::{is_same, is_same_default_route, relabel_address};
 pub(crate) use neighbours::{Hardware, Patience, Wire, announce, owners as neighbours_with};
 pub(crate) use network::namespace_cookie;
 pub(crate) use state::{

@@ -184,19 +184,22 @@ impl Host {
         })
     }
 
-    /// The route with the recorded names of interfaces that were renamed, to compare it with the
-    /// journal.
-    fn with_recorded_names(&self, mut route: Route) -> Route {
-        for interface in route.hops.iter_mut().filter_map(|hop| hop.interface.as_mut()) {
-            let mut recorded = self.recorded.iter();
-            let renamed = recorded.find(|(name, index)| {
-                **index == interface.index && self.state.link(name).is_none()
-            });
-            if let Some((name, _)) = renamed {
-                interface.name = name.clone();
-            }
-        }
-        route
+    /// The value of a [`Key::DefaultRoute`] with the interfaces that lead where the recorded ones led:
+    /// they may have other names or indexes, or be ports of a bond, which has their addresses.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses the dump.
+    pub fn relocated_default_route(&mut self, value: &str) -> Result<String, Error> {
+        self.read_links()?;
+        let now = |recorded: &Interface| {
+            let link = self.found(recorded)?;
+            let bond = link.master.as_ref().and_then(|master| self.state.link(&master.name));
+            let bond = bond.filter(|master| matches!(master.kind, LinkKind::Bond(_)));
+            let link = bond.unwrap_or(link);
+            Some(Interface { index: link.index, name: link.name.clone() })
+        };
+        Ok(kept::relocated(value, now).unwrap_or_else(|| value.to_owned()))
     }
 
     /// What moves from an interface to the bond whose port it becomes: the routes through it and
@@ -261,9 +264,7 @@ impl Host {
             Key::Address { .. } | Key::FullAddress { .. } => self.read_addresses()?,
             Key::DefaultRoute(family) => {
                 self.read_routes()?;
-                let found = self.state.default_route(*family).cloned();
-                let found = found.map(|route| self.with_recorded_names(route));
-                return Ok(found.as_ref().map(kept::default_route));
+                return Ok(self.state.default_route(*family).map(kept::default_route));
             }
             Key::Route { .. } | Key::FullRoute(_) | Key::DefaultRouteMss { .. } => {
                 self.read_routes()?;

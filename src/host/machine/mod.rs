@@ -2,7 +2,7 @@
 
 mod key;
 
-use crate::engine::{Change, System};
+use crate::engine::{Change, Rebase, System};
 use crate::host::{self, Host, InterfaceName, State};
 use crate::trace::{self, Traced};
 use lvs::ipvs::{self, Client};
@@ -182,6 +182,41 @@ impl System for Machine {
             (Key::Host(key), Value::Host(previous)) => Ok(self.host.is_orphaned(key, previous)?),
             _ => Ok(false),
         }
+    }
+
+    fn relocated(&mut self, key: &Key, value: &Value) -> Result<Value, Error> {
+        match (key, value) {
+            (Key::Host(host::Key::DefaultRoute(_)), Value::Host(route)) => {
+                Ok(Value::Host(self.host.relocated_default_route(route)?))
+            }
+            _ => Ok(value.clone()),
+        }
+    }
+
+    /// A default route that moves to a bond, or from it, is recorded under the key of a bond, too.
+    fn rebased(
+        key: &Key,
+        values: Rebase<'_, Value>,
+        other: &Key,
+        recorded: &Value,
+    ) -> Option<Option<Value>> {
+        let (
+            Key::Host(host::Key::DefaultRoute(family)),
+            Key::Host(host::Key::FullRoute(route)),
+            Some(Value::Host(ours)),
+            Value::Host(recorded),
+        ) = (key, other, values.ours, recorded)
+        else {
+            return None;
+        };
+        if !route.is_default_of(*family) || !host::is_same_default_route(ours, recorded) {
+            return None;
+        }
+        let previous = values.previous.iter().find_map(|value| match value {
+            Value::Host(previous) => route.value_of_default(previous),
+            Value::Table(_) => None,
+        });
+        Some(previous.map(Value::Host))
     }
 
     fn is_refilled(key: &Key) -> bool {

@@ -1,6 +1,7 @@
 //! Bonds of a director: set-up, traffic, refusals and `down`.
 
 mod rack;
+mod real_server;
 mod refusals;
 
 mod traffic;
