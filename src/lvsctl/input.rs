@@ -318,6 +318,7 @@ pub(super) fn check(file: &Path) -> Result<Checked, Error> {
             (None, entries)
         }
     };
+    check_schedulers(file, entries.iter().map(|(service, _)| service), Path::new("/"))?;
     let unknown = entries.iter().filter_map(|(service, _)| {
         let name = service.scheduler.as_str();
         let known = SCHEDULERS.contains(&name);
@@ -328,6 +329,18 @@ pub(super) fn check(file: &Path) -> Result<Checked, Error> {
     notes.dedup();
     let destinations = entries.iter().map(|(_, count)| count).sum();
     Ok(Checked { cluster, services: entries.len(), destinations, notes })
+}
+
+/// Refuses a scheduler that a machine with this root cannot have.
+pub(super) fn check_schedulers<'a>(
+    file: &Path,
+    mut services: impl Iterator<Item = &'a Service>,
+    root: &Path,
+) -> Result<(), Error> {
+    match services.find_map(|service| ipvsadm::unknown_scheduler(&service.scheduler, root)) {
+        Some(why) => usage!("{}: {why}", file.display()),
+        None => Ok(()),
+    }
 }
 
 fn duties(cluster: &ClusterSpec, role: Role, own: &[IpAddr]) -> Result<Vec<Owned>, Error> {

@@ -1,13 +1,13 @@
 //! What this kernel lacks, modules or schedulers, and what it does not permit to this process.
 
-use std::fs::{self, File};
+use std::fs::{self, DirEntry, File};
 use std::io::Read;
+use std::path::Path;
 
 use lvs::ipvs::Service;
-use lvs::ruleset::syntax::{Completion, Id};
+use lvs::ruleset::syntax::SCHEDULERS;
 
 use super::usage::nearest;
-use crate::ipvsadm::options::OPTIONS;
 
 /// Longest list of modules that is read, in bytes; a distribution's has about half a MiB.
 const MAX_LIST: u64 = 16 << 20;
@@ -43,8 +43,8 @@ impl Modules {
         let release = read("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
         Self {
             loaded: read("/proc/modules").unwrap_or_default(),
-            built_in: read(&format!("/lib/modules/{release}/modules.builtin")),
-            loadable: read(&format!("/lib/modules/{release}/modules.dep")),
+            built_in: read(format!("/lib/modules/{release}/modules.builtin")),
+            loadable: read(format!("/lib/modules/{release}/modules.dep")),
             release,
         }
     }
@@ -128,7 +128,7 @@ fn module(line: &str) -> String {
     file.split(".ko").next().unwrap_or_default().replace('-', "_")
 }
 
-fn read(path: &str) -> Option<String> {
+fn read(path: impl AsRef<Path>) -> Option<String> {
     let mut bytes = Vec::new();
     File::open(path).ok()?.take(MAX_LIST).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
@@ -163,6 +163,25 @@ pub(super) fn missing_scheduler(service: &Service, modules: &Modules) -> String 
     sentences.join(" ")
 }
 
+/// Why a service cannot have a scheduler of this name: Linux has none, and no kernel that is installed
+/// below the root has its module.
+pub(crate) fn unknown_scheduler(name: &str, root: &Path) -> Option<String> {
+    let wanted = format!("ip_vs_{}", name.replace('-', "_"));
+    let has_module = |kernel: DirEntry| {
+        let list = read(kernel.path().join("modules.dep")).unwrap_or_default();
+        list.lines().any(|line| module(line) == wanted)
+    };
+    let mut kernels = fs::read_dir(root.join("lib/modules")).into_iter().flatten().flatten();
+    if SCHEDULERS.contains(&name) || kernels.any(has_module) {
+        return None;
+    }
+    let cure = match near_scheduler(name) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("write one of {}, or install the module {wanted}", SCHEDULERS.join(", ")),
+    };
+    Some(format!("there is no scheduler {}: {cure}", name.escape_debug()))
+}
+
 /// The scheduler that was probably meant: by its name in other programs and in the documentation of the
 /// kernel, or one that is spelt alike.
 fn near_scheduler(name: &str) -> Option<&'static str> {
@@ -179,11 +198,9 @@ fn near_scheduler(name: &str) -> Option<&'static str> {
     ];
     let plain = name.to_lowercase().replace(['-', '_', ' '], "");
     let known = NAMES.iter().find(|(_, names)| names.contains(&plain.as_str()));
-    let scheduler = OPTIONS.rows().find(|row| row.id == Id::Scheduler)?;
-    let Completion::Words(schedulers) = scheduler.completion else { return None };
     let known = known.map(|(scheduler, _)| *scheduler);
     let other = |near: &&str| *near != name;
-    known.or_else(|| nearest(&plain, schedulers.iter().copied()).filter(other))
+    known.or_else(|| nearest(&plain, SCHEDULERS.iter().copied()).filter(other))
 }
 
 fn lack(what: &str, name: &str, module: &str, modules: &Modules) -> Option<String> {

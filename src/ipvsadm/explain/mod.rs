@@ -16,6 +16,7 @@ use lvs::netlink::{self, Transport};
 use super::command::{Command, Listing, Subject};
 use super::error::Error;
 use super::source::Source;
+pub(crate) use kernel::unknown_scheduler;
 use kernel::{Modules, Privileges};
 
 /// Entries of the table that are named at most.

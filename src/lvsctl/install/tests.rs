@@ -196,6 +196,29 @@ fn uninstall_of_an_ambiguous_or_unknown_cluster_is_refused() {
 }
 
 #[test]
+fn install_refuses_an_unknown_scheduler_unless_its_module_is_installed() {
+    let place = Place::new();
+    for (name, cure) in [
+        ("wlcc", "did you mean wlc?"),
+        ("least-conn", "did you mean lc?"),
+        ("Vendor-x", "write one of rr, wrr, lc, wlc, "),
+    ] {
+        fs::write(place.file(), FILE.replace("mh", name)).unwrap();
+        let (code, _, errors) = place.run(&place.install_line(""));
+        let expected = format!("web.toml: there is no scheduler {name}: {cure}");
+        assert!(code == 1 && errors.contains(&expected), "{errors}");
+        assert_eq!(place.tree(), Vec::new());
+    }
+
+    let modules = place.at("root/lib/modules/6.1.0");
+    fs::create_dir_all(&modules).unwrap();
+    let list = "kernel/ip_vs_rr.ko: kernel/ip_vs.ko\nextra/ip_vs_Vendor_x.ko.xz: kernel/ip_vs.ko\n";
+    fs::write(modules.join("modules.dep"), list).unwrap();
+    let (code, _, errors) = place.run(&place.install_line(""));
+    assert_eq!((code, errors.as_str()), (0, ""));
+}
+
+#[test]
 fn install_of_an_invalid_file_changes_nothing() {
     let place = Place::new();
     place.install();
