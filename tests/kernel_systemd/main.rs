@@ -179,6 +179,40 @@ fn unit_with_auto_false_starts_sync_daemons_and_keeps_the_table() {
 }
 
 #[test]
+fn default_file_is_read_as_a_shell_reads_it_with_line_ends_of_windows_too() {
+    let machine = Machine::new();
+    fs::write(RULES, WEB).unwrap();
+    for (file, restored) in [
+        ("  export AUTO='true'\n", true),
+        ("# AUTO=false\r\nAUTO=\"true\"\r\nDAEMON=\"none\"\r\n\r\n", true),
+        ("AUTO=true\nAUTO=\"false\" # not now\n", false),
+        ("AUTO=yes\n", false),
+        ("", false),
+    ] {
+        fs::write("/etc/default/ipvsadm", file).unwrap();
+        machine.systemctl("start").success();
+        assert_eq!(machine.table(), if restored { WEB } else { "" }, "{file}");
+        let message = machine.last_message();
+        let said =
+            "ipvsadm: the rules are not restored: AUTO in /etc/default/ipvsadm is not \"true\"";
+        assert!(restored || message.trim() == said, "{file}: {message}");
+        machine.systemctl("stop").success();
+    }
+}
+
+#[test]
+fn rules_that_are_a_link_to_a_private_file_of_another_user_are_restored() {
+    let machine = Machine::new();
+    let home = "/home/operator";
+    root(&format!("mkdir -p {home}; ln -s {home}/lvs.rules {RULES}"));
+    fs::write(format!("{home}/lvs.rules"), WEB).unwrap();
+    root(&format!("chmod 700 {home}; chmod 600 {home}/lvs.rules; chown -R 65534 {home}"));
+    machine.systemctl("start").success();
+    assert_eq!(machine.table(), WEB);
+    root(&format!("rm -r {home}"));
+}
+
+#[test]
 fn unit_with_default_file_that_is_no_shell_file_fails_and_keeps_the_table() {
     let machine = Machine::new();
     machine.fill(WEB);
@@ -275,12 +309,35 @@ fn sysconfig_with_rules_is_restored_and_saved_at_stop_as_on_fedora() {
 }
 
 #[test]
+fn sysconfig_that_is_a_link_is_saved_at_stop_whatever_ipvsadm_config_says_as_on_fedora() {
+    let fedora = Sysconfig::new();
+    let machine = &fedora.0;
+    root(&format!(
+        "mkdir -p /srv/lvs; ln -s /srv/lvs/rules {file}; chown 65534 /srv/lvs; \
+         printf 'IPVS_SAVE_ON_STOP=\"no\"\\nIPVS_SAVE_ON_RESTART=\"no\"\\n' >{file}-config",
+        file = Sysconfig::FILE
+    ));
+    fs::write("/srv/lvs/rules", WEB).unwrap();
+    machine.systemctl("start").success();
+    machine.fill(OTHER);
+    machine.systemctl("restart").success();
+    assert_eq!(machine.table(), format!("{WEB}{OTHER}"));
+    root(&format!("{JUDGE} -D -t 192.0.2.1:80"));
+    machine.systemctl("stop").success();
+    assert_eq!(machine.table(), "");
+    assert_eq!(fs::read_to_string("/srv/lvs/rules").unwrap(), OTHER);
+    assert!(fs::symlink_metadata(Sysconfig::FILE).unwrap().is_symlink());
+    root("rm -r /srv/lvs");
+}
+
+#[test]
 fn sysconfig_that_names_a_rules_file_is_read_as_on_opensuse() {
     let suse = Sysconfig::new();
     let machine = &suse.0;
     for (name, rules) in [
         ("## Type: string\nIPVSADM_CONFIG=\"\"\n", RULES),
         ("## Type: string\nIPVSADM_CONFIG=\"/run/own.rules\"\n", "/run/own.rules"),
+        ("export IPVSADM_CONFIG='/home/two words.rules'\r\n", "/home/two words.rules"),
     ] {
         fs::write(Sysconfig::FILE, name).unwrap();
         fs::write(rules, WEB).unwrap();
@@ -329,8 +386,10 @@ fn openrc_service_saves_at_stop_and_restores_at_start() {
     service("save");
     assert_eq!(fs::read_to_string(saved).unwrap(), "");
 
-    root("echo SAVE_ON_STOP=no >>/etc/conf.d/ipvsadm.openrc");
-    machine.fill(WEB);
+    root(&format!("printf '%s' '{WEB}' >{saved}"));
+    service("load");
+    assert_eq!(machine.table(), WEB);
+    root(&format!("true >{saved}; echo SAVE_ON_STOP=No >>/etc/conf.d/ipvsadm.openrc"));
     service("stop");
     assert_eq!(machine.table(), "");
     assert_eq!(fs::read_to_string(saved).unwrap(), "");
