@@ -8,32 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::support::cluster_file::ClusterFile;
+use crate::support::random::Random;
 use crate::support::{Host, LVSCTL, assert_same, root};
 
 /// How many runs `scripts/test` makes, and the first seed.
 const RUNS: u64 = 3;
 const SEED: u64 = 1;
-
-/// SplitMix64: the same sequence for the same seed everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn of<'a, T: ?Sized>(&mut self, choices: &[&'a T]) -> &'a T {
-        choices[usize::try_from(self.below(choices.len() as u64)).unwrap()]
-    }
-}
 
 const VIPS: [&str; 4] = ["203.0.113.10", "203.0.113.11", "2001:db8:1::10", "2001:db8:1::11"];
 
@@ -141,7 +121,7 @@ fn state(host: &Host) -> String {
 }
 
 fn torture(seed: u64) {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let host = host();
     let file = ClusterFile::new(&format!("torture-{seed}"), &cluster(&mut random));
     let (mut downs, mut log) = (vec![file.line("down")], Vec::new());

@@ -7,6 +7,7 @@ pub mod cluster_file;
 pub mod kill;
 pub mod machine;
 pub mod open_connections;
+pub mod random;
 pub mod schema;
 mod server;
 mod shell;
