@@ -22,6 +22,7 @@ pub use facts::Facts;
 pub(crate) use facts::{JournalEntry, ServiceState, Table, Unread};
 pub use finding::Severity;
 pub(crate) use finding::{Finding, Step};
+pub(crate) use gather::listeners;
 pub(crate) use symptom::{Movement, Symptom, moved};
 
 use crate::path::{Verdict, Walk};

@@ -36,6 +36,9 @@ pub enum Error {
     /// A file under `/proc/sys` cannot be read or written.
     #[error("cannot {action} {path}: {}{}", reason(source), sysctl_hint(source))]
     Sysctl { action: &'static str, path: String, source: io::Error },
+    /// Packets cannot be sent or received.
+    #[error("cannot send probes: {}{}", reason(.0), raw_socket_hint(.0))]
+    Probe(io::Error),
     /// There is no such interface (any more).
     #[error("interface {0} does not exist")]
     NoInterface(String),
@@ -57,6 +60,13 @@ impl Error {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         Self::generic(format!("reading {}", failure.what), failure.error)
+    }
+}
+
+fn raw_socket_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "; CAP_NET_RAW is needed: run it as root",
+        _ => "",
     }
 }
 

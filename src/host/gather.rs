@@ -1,13 +1,14 @@
 //! Reads the state of this machine's network at once.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
 
-use super::state::{FouPort, Link, State, describe};
+use super::state::{FouPort, Link, Route, State, describe};
 use super::{Error, IPVS_PARAMETERS, SYNC_THRESHOLD, Sysctl, fou};
 use crate::trace::{self, Traced};
 use lvs::ipvs::AddressFamily;
-use lvs::netlink::{Connection, Socket};
+use lvs::netlink::{self, Connection, Socket};
 
 impl State {
     /// Reads everything: one dump per kind, route lookups, and files under `/proc/sys/net`. Changes
@@ -24,6 +25,16 @@ impl State {
     /// What route netlink knows: links, addresses, routes, rules and neighbours.
     pub(crate) fn links_and_routes() -> Result<Self, Error> {
         Ok(Self::dump(&mut connection()?)?)
+    }
+}
+
+/// The kernel's route to an address; `None` if there is none, or one that refuses.
+pub(super) fn route_of_kernel(state: &State, towards: IpAddr) -> Result<Option<Route>, Error> {
+    let what = format!("looking up the route to {towards}");
+    match state.look_up_route(&mut connection()?, towards) {
+        Ok(route) => Ok(route),
+        Err(netlink::Error::Refused { errno, .. }) if errno != libc::EPERM => Ok(None),
+        Err(error) => Err(Error::generic(what, error)),
     }
 }
 

@@ -81,6 +81,9 @@ pub(super) enum Command {
     Drain(DrainFlags),
     /// Give a real server that was drained its previous weight again.
     Resume(ResumeFlags),
+    /// Probe the real servers from this director, by the path that packets of clients take; exit 0 if
+    /// all answer, 1 if not.
+    Check(CheckFlags),
     /// Compare two directors that are to agree; exit 0 if they do, 2 if not.
     Compare(CompareFlags),
     /// Print the table and its counters for Prometheus.
@@ -217,6 +220,27 @@ pub(super) struct ResumeFlags {
     /// Raise the weight in steps, over this time.
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub(super) over: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckFlags {
+    /// Cluster file or `ipvsadm -S` output, or a service of the table such as
+    /// tcp://192.168.10.10:80; by default the whole table.
+    #[arg(value_name = "FILE|SERVICE")]
+    pub(super) subject: Option<PathBuf>,
+    /// Only this real server.
+    #[arg(long, value_name = "REAL[:PORT]", value_parser = values::endpoint)]
+    pub(super) real: Option<(IpAddr, Option<u16>)>,
+    /// How packets reach the real server, if it is not in the table (any more).
+    #[arg(long, requires = "real", value_parser = values::mode())]
+    pub(super) mode: Option<Mode>,
+    /// Address and port that clients use, such as tcp://192.168.10.10:80, of a service by mark or of
+    /// every port.
+    #[arg(long, value_name = "SERVICE", value_parser = values::service)]
+    pub(super) to: Option<ServiceIdentity>,
+    /// How long to wait for an answer.
+    #[arg(long, value_name = "DURATION", default_value = "3", value_parser = values::duration)]
+    pub(super) timeout: Duration,
 }
 
 #[derive(Debug, Args)]

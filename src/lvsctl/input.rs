@@ -280,6 +280,28 @@ pub(super) fn labels(file: &Path) -> Result<Labels, Error> {
     })
 }
 
+/// The real servers of each service of a file, in its order.
+pub(super) fn destinations(file: &Path) -> Result<Vec<(ServiceIdentity, Destination)>, Error> {
+    let mut found = Vec::new();
+    match Content::load(file)? {
+        Content::Cluster(cluster) => {
+            for duty in cluster.duties(Role::Director, &[])? {
+                if let Duty::Service(service, destinations) = duty {
+                    found.extend(destinations.into_iter().map(|it| (service.identity, it)));
+                }
+            }
+        }
+        Content::Ruleset(text) => {
+            for (_, key, value) in text.parse()?.entries() {
+                if let (Some(service), table::Value::Destination(it)) = (key.service(), value) {
+                    found.push((service, it));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// What a valid file contains.
 pub(super) struct Checked {
     /// The name of the cluster; none for a ruleset.

@@ -6,6 +6,7 @@
 mod apply;
 mod arguments;
 mod caller;
+mod check;
 mod compare;
 mod confirm;
 mod connections;
@@ -124,6 +125,7 @@ fn execute(arguments: Arguments, output: &mut dyn Write) -> Result<u8, Error> {
         Command::Drain(flags) => drain::drain(&flags, &options, output),
         Command::Resume(flags) => drain::resume(&flags, &options, output),
         Command::Validate { file } => validate::run(&file, &options, output),
+        Command::Check(flags) => check::run(&flags, &options, output),
         Command::Compare(flags) => compare::run(&flags, &options, output),
         Command::Metrics(flags) => metrics::run(&flags, output),
         Command::Confirm(flags) => confirm::run(&flags, &options, output),

@@ -6,6 +6,7 @@
 mod support;
 
 mod bonding;
+mod check;
 mod client;
 mod cluster_file;
 mod confirm;

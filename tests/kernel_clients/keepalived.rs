@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::support::{Host, root};
+use crate::support::cluster::Cluster;
+use crate::support::{Host, LVSCTL, root};
 use crate::wait_for_rules;
 
 /// Every forwarding method, tunnel type, family and protocol, with flags and persistence.
@@ -144,4 +145,46 @@ fn table_of_keepalived_is_listed_as_by_the_reference() {
     let edited = rules(6).replace("198.51.100.3:80 -m -w 1", "198.51.100.3:80 -m -w 9");
     wait_for_rules(&host, &edited, &log());
     assert_alike(&host);
+}
+
+/// A real server without the virtual address passes every check of its own address.
+#[test]
+fn keepalived_removes_real_server_that_lacks_the_virtual_address() {
+    let cluster = Cluster::on_one_switch();
+    for server in &cluster.real_servers {
+        server.lvsctl("real-server up --mode dr --vip 192.168.10.10").success();
+    }
+    let Cluster { mut director, real_servers, .. } = cluster;
+    director.shell("ip address add 192.168.10.10/32 dev eth0").success();
+    let real_server = |address: &str| {
+        format!(
+            "real_server {address} 80 {{\n weight 1\n MISC_CHECK {{\n misc_path \"{LVSCTL} check \
+             tcp://192.168.10.10:80 --real {address} --mode dr --timeout 1\"\n misc_timeout 10\n }}\n}}\n"
+        )
+    };
+    let configuration = format!(
+        "global_defs {{\n script_user root\n enable_script_security\n}}\n\
+         virtual_server 192.168.10.10 80 {{\n delay_loop 1\n lvs_sched rr\n lvs_method DR\n \
+         protocol TCP\n{}{}}}\n",
+        real_server("192.168.10.2"),
+        real_server("192.168.10.3")
+    );
+    let directory = director.state_directory().display().to_string();
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(format!("{directory}/keepalived.conf"), configuration).unwrap();
+    let pids = format!("--pid {directory}/pid --checkers_pid {directory}/checkers");
+    director.start(&format!(
+        "exec keepalived --dont-fork --check --log-console --use-file {directory}/keepalived.conf {pids} \
+         >{directory}/log 2>&1"
+    ));
+    let log = || fs::read_to_string(format!("{directory}/log")).unwrap_or_default();
+    let service = "-A -t 192.168.10.10:80 -s rr\n";
+    let [one, two] =
+        ["2", "3"].map(|last| format!("-a -t 192.168.10.10:80 -r 192.168.10.{last}:80 -g -w 1\n"));
+    let both = format!("{service}{one}{two}");
+    wait_for_rules(&director, &both, &log());
+    real_servers[0].shell("ip address del 192.168.10.10/32 dev lo").success();
+    wait_for_rules(&director, &format!("{service}{two}"), &log());
+    real_servers[0].shell("ip address add 192.168.10.10/32 dev lo").success();
+    wait_for_rules(&director, &both, &log());
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Host, IPVSADM, Network, root};
+use crate::support::{Host, IPVSADM, LVSCTL, Network, root};
 use crate::wait_for_rules;
 
 /// A director with ldirectord, for which `/usr/sbin/ipvsadm` is our program.
@@ -131,4 +131,33 @@ fn ldirectord_external_check_quiesces_real_servers_of_fwmark() {
     director.wait_for(&table(0, 4), "the first is quiesced");
     root(&format!("touch {directory}/alive-192.168.10.2"));
     director.wait_for(&table(2, 4), "both back");
+}
+
+#[test]
+fn ldirectord_external_check_removes_real_server_that_lacks_the_virtual_address() {
+    let network = Network::new();
+    let mut director = Director::new(&network);
+    let mut server = network.host("192.168.10.2/24");
+    server.serve(80, "first");
+    server
+        .shell("ip address add 192.168.10.10/32 dev lo; sysctl -qw net.ipv4.conf.all.arp_ignore=1");
+    let check = format!("{}/check", director.directory);
+    let script = format!(
+        "#!/bin/sh\nexec {LVSCTL} check \"tcp://$1:$2\" --real \"$3:$4\" --mode dr --timeout 1\n"
+    );
+    fs::write(&check, script).unwrap();
+    root(&format!("chmod 755 {check}"));
+    director.configure(&format!(
+        "checktimeout=5\ncheckinterval=1\nquiescent=no\nsupervised=yes\n\
+         virtual=192.168.10.10:80\n\treal=192.168.10.2:80 gate 1\n\tscheduler=rr\n\tprotocol=tcp\n\
+         \tchecktype=external\n\tcheckcommand={check}\n"
+    ));
+    director.start();
+    let service = "-A -t 192.168.10.10:80 -s rr\n";
+    let whole = format!("{service}-a -t 192.168.10.10:80 -r 192.168.10.2:80 -g -w 1\n");
+    director.wait_for(&whole, "both are up");
+    server.shell("ip address del 192.168.10.10/32 dev lo").success();
+    director.wait_for(service, "the address is gone");
+    server.shell("ip address add 192.168.10.10/32 dev lo").success();
+    director.wait_for(&whole, "the address is back");
 }

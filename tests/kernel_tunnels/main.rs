@@ -170,6 +170,8 @@ fn every_tunnel_is_decapsulated_by_its_interface() {
                 let (end, desired) = desired(vip, real, tunnel);
                 up(&server, desired);
                 assert_eq!(answer(&client, &director, vip, real, tunnel), "r1", "{name}");
+                let checked = director.lvsctl_inside("check --timeout 1");
+                assert!(checked.status == 0, "{name}: {checked:?}");
                 let received = format!("cat /proc/net/dev | grep {}:", end.device);
                 let counters = server.shell(&received).success();
                 let packets = counters.split_whitespace().nth(2).unwrap();

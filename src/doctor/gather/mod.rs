@@ -3,6 +3,8 @@
 mod boot;
 mod proc;
 
+pub(crate) use proc::listeners;
+
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

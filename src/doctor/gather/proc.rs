@@ -113,7 +113,7 @@ const UNCONNECTED: &str = "07";
 
 /// The listening sockets of this network namespace. Socket diagnosis over netlink would load the
 /// modules `tcp_diag` and `udp_diag`.
-pub(super) fn listeners() -> io::Result<Vec<Listener>> {
+pub(crate) fn listeners() -> io::Result<Vec<Listener>> {
     let mut listeners = Vec::new();
     for (file, protocol, state) in [
         ("tcp", Protocol::TCP, LISTEN),

@@ -19,7 +19,7 @@ pub(crate) fn announce(addresses: &[(IpAddr, Wire)]) -> io::Result<()> {
     let announcements = addresses.iter().map(|(address, wire)| {
         let protocol = if address.is_ipv4() { ETH_P_ARP } else { ETH_P_IPV6 };
         let (to, packet) = packet::announcement(*address, wire.hardware);
-        (link_address(*wire, protocol, to), packet)
+        (link_address(wire.index, protocol, Some(to)), packet)
     });
     let announcements: Vec<(SockAddr, Vec<u8>)> = announcements.collect();
     for (to, packet) in &announcements {

@@ -4,7 +4,7 @@
 //! IPv6): neighbours learn nothing from them.
 
 mod announcement;
-mod packet;
+pub(in crate::host) mod packet;
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read};
@@ -17,7 +17,7 @@ pub(crate) use announcement::announce;
 
 /// `linux/if_ether.h`.
 const ETH_P_ARP: u16 = 0x0806;
-const ETH_P_IPV6: u16 = 0x86dd;
+pub(in crate::host) const ETH_P_IPV6: u16 = 0x86dd;
 
 /// An Ethernet address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +46,10 @@ impl Wire {
         let hardware = Hardware(bytes.try_into().ok()?);
         Some(Self { index: i32::try_from(index).ok()?, hardware })
     }
+
+    pub(in crate::host) const fn hardware(self) -> Hardware {
+        self.hardware
+    }
 }
 
 /// How often to ask, and how long to wait for answers each time.
@@ -66,7 +70,7 @@ pub(crate) fn owners(
         let mut addresses = addresses.to_vec();
         addresses.retain(|address| address.is_ipv4() == is_ipv4);
         if !addresses.is_empty() {
-            found.extend(owners_of_family(&addresses, protocol, wire, patience)?);
+            found.extend(answers(&addresses, protocol, None, wire, patience)?);
         }
     }
     found.sort_unstable();
@@ -74,24 +78,42 @@ pub(crate) fn owners(
     Ok(found)
 }
 
-fn owners_of_family(
+/// The neighbours at addresses of one family, asked for as the kernel does before it sends a packet:
+/// in the name of an address of this machine. Returns as soon as each has answered.
+pub(crate) fn resolve(
+    addresses: &[IpAddr],
+    sender: IpAddr,
+    wire: Wire,
+    patience: Patience,
+) -> io::Result<Vec<(IpAddr, Hardware)>> {
+    let protocol = if sender.is_ipv4() { ETH_P_ARP } else { ETH_P_IPV6 };
+    answers(addresses, protocol, Some(sender), wire, patience)
+}
+
+/// Without a sender, all who answer for an address; with one, the first.
+fn answers(
     addresses: &[IpAddr],
     protocol: u16,
+    sender: Option<IpAddr>,
     wire: Wire,
     patience: Patience,
 ) -> io::Result<Vec<(IpAddr, Hardware)>> {
     // Without a protocol it receives nothing until it is bound.
     let socket = Socket::new(Domain::PACKET, Type::DGRAM, None)?;
-    socket.bind(&link_address(wire, protocol, Hardware([0; 6])))?;
-    let mut found = Vec::new();
+    socket.bind(&link_address(wire.index, protocol, None))?;
+    let mut found: Vec<(IpAddr, Hardware)> = Vec::new();
     for _ in 0..patience.probes {
-        for address in addresses {
-            let (to, probe) = packet::probe(*address, wire.hardware);
-            socket.send_to(&probe, &link_address(wire, protocol, to))?;
+        let known = |address: &IpAddr| found.iter().any(|(it, _)| it == address);
+        for address in addresses.iter().filter(|it| sender.is_none() || !known(it)) {
+            let (to, question) = packet::question(*address, sender, wire.hardware);
+            socket.send_to(&question, &link_address(wire.index, protocol, Some(to)))?;
         }
         let end = Instant::now() + patience.wait;
         while let Some(left) = end.checked_duration_since(Instant::now()).filter(|it| !it.is_zero())
         {
+            if sender.is_some() && found.len() == addresses.len() {
+                return Ok(found);
+            }
             socket.set_read_timeout(Some(left))?;
             let mut packet = [0; 2048];
             let length = match (&socket).read(&mut packet) {
@@ -107,25 +129,33 @@ fn owners_of_family(
             for address in addresses {
                 let owner = packet::owner(packet, *address).filter(|it| *it != wire.hardware);
                 let owner = owner.map(|owner| (*address, owner));
-                found.extend(owner.filter(|owner| !found.contains(owner)));
+                let is_new = |(at, owner): &(IpAddr, Hardware)| match sender {
+                    Some(_) => !found.iter().any(|(it, _)| it == at),
+                    None => !found.contains(&(*at, *owner)),
+                };
+                let owner = owner.filter(is_new);
+                found.extend(owner);
             }
         }
     }
     Ok(found)
 }
 
-/// A hardware address on an interface (`packet(7)`).
+/// A place on an interface (`packet(7)`); the kernel writes the link-layer header. Some interfaces,
+/// such as tunnels, have no hardware addresses.
 #[allow(unsafe_code)]
-fn link_address(wire: Wire, protocol: u16, to: Hardware) -> SockAddr {
+pub(in crate::host) fn link_address(index: i32, protocol: u16, to: Option<Hardware>) -> SockAddr {
     let mut storage = SockAddrStorage::zeroed();
     // SAFETY: sockaddr_storage has room for a sockaddr_ll, which is valid as zeroes.
     let address: &mut libc::sockaddr_ll = unsafe { storage.view_as() };
     address.sll_family = libc::AF_PACKET as u16;
     address.sll_protocol = protocol.to_be();
-    address.sll_ifindex = wire.index;
-    address.sll_halen = 6;
-    for (place, byte) in address.sll_addr.iter_mut().zip(to.0) {
-        *place = byte;
+    address.sll_ifindex = index;
+    if let Some(to) = to {
+        address.sll_halen = 6;
+        for (place, byte) in address.sll_addr.iter_mut().zip(to.0) {
+            *place = byte;
+        }
     }
     // SAFETY: the storage holds the sockaddr_ll written above, with its family and length.
     unsafe { SockAddr::new(storage, size_of::<libc::sockaddr_ll>() as libc::socklen_t) }

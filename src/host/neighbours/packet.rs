@@ -4,18 +4,36 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Hardware;
 
-/// The destination and content of a probe for an address. The sender address is zero, so that no
-/// neighbour learns a wrong owner.
-pub(super) fn probe(address: IpAddr, own: Hardware) -> (Hardware, Vec<u8>) {
-    match address {
-        IpAddr::V4(address) => (BROADCAST, arp(own, Ipv4Addr::UNSPECIFIED, address)),
-        IpAddr::V6(address) => {
+/// The destination and content of a question for the owner of an address. Without a sender it is a
+/// probe: no neighbour learns a wrong owner from it.
+pub(super) fn question(
+    address: IpAddr,
+    sender: Option<IpAddr>,
+    own: Hardware,
+) -> (Hardware, Vec<u8>) {
+    match (address, sender) {
+        (IpAddr::V4(address), sender) => {
+            let sender = match sender {
+                Some(IpAddr::V4(sender)) => sender,
+                _ => Ipv4Addr::UNSPECIFIED,
+            };
+            (BROADCAST, arp(own, sender, address))
+        }
+        (IpAddr::V6(address), sender) => {
             let [.., one, two, three] = address.octets();
             let mut group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00, 0).octets();
             group[13..].copy_from_slice(&[one, two, three]);
             let mut message = vec![SOLICITATION, 0, 0, 0, 0, 0, 0, 0];
             message.extend(address.octets());
-            (multicast(group), icmpv6(Ipv6Addr::UNSPECIFIED, group, message))
+            let source = match sender {
+                Some(IpAddr::V6(sender)) => {
+                    message.extend(SOURCE_HARDWARE);
+                    message.extend(own.0);
+                    sender
+                }
+                _ => Ipv6Addr::UNSPECIFIED,
+            };
+            (multicast(group), icmpv6(source, group, message))
         }
     }
 }
@@ -76,7 +94,8 @@ const ICMPV6: u8 = 58;
 const SOLICITATION: u8 = 135;
 const ADVERTISEMENT: u8 = 136;
 const OVERRIDE: u8 = 0x20;
-/// The option with the hardware address of the target, of eight bytes.
+/// The options with a hardware address, of eight bytes.
+const SOURCE_HARDWARE: [u8; 2] = [1, 1];
 const TARGET_HARDWARE: [u8; 2] = [2, 1];
 /// Any other value proves that a router forwarded the packet (RFC 4861).
 const HOP_LIMIT: u8 = 255;
@@ -100,11 +119,14 @@ fn icmpv6(source: Ipv6Addr, destination: [u8; 16], mut message: Vec<u8>) -> Vec<
     packet
 }
 
-/// The checksum of an even number of bytes (RFC 1071).
-fn checksum(bytes: &[u8]) -> u16 {
-    let words = bytes.chunks_exact(2);
-    let mut sum: u32 =
-        words.map(|word| word.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte))).sum();
+/// The checksum (RFC 1071).
+pub(in crate::host) fn checksum(bytes: &[u8]) -> u16 {
+    let word = |word: &[u8]| match word {
+        [high, low] => u32::from(u16::from_be_bytes([*high, *low])),
+        [high] => u32::from(*high) << 8,
+        _ => 0,
+    };
+    let mut sum: u32 = bytes.chunks(2).map(word).sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
@@ -130,7 +152,7 @@ mod tests {
     #[test]
     fn only_arp_replies_for_the_address_name_an_owner() {
         let address = Ipv4Addr::new(192, 0, 2, 1);
-        let (to, mut packet) = probe(address.into(), OWN);
+        let (to, mut packet) = question(address.into(), None, OWN);
         assert_eq!((to, packet.len()), (BROADCAST, 28));
         assert_eq!(arp_answer(&packet, address), None, "a request");
         packet[7] = REPLY;
@@ -162,12 +184,25 @@ mod tests {
 
     #[test]
     fn solicitation_goes_to_the_group_of_the_address() {
-        let (to, packet) = probe("2001:db8::12:3456".parse().unwrap(), OWN);
+        let (to, packet) = question("2001:db8::12:3456".parse().unwrap(), None, OWN);
         assert_eq!(to, Hardware([0x33, 0x33, 0xff, 0x12, 0x34, 0x56]));
         assert_eq!(packet.len(), 64);
         assert!(has_valid_checksum(&packet));
         let group: Ipv6Addr = "ff02::1:ff12:3456".parse().unwrap();
         assert_eq!(packet[24..40], group.octets());
+    }
+
+    #[test]
+    fn question_in_the_name_of_an_address_has_it_as_source() {
+        let (address, sender) = (Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 9));
+        let (_, packet) = question(address.into(), Some(sender.into()), OWN);
+        assert_eq!(packet[14..18], sender.octets());
+        let (address, sender): (Ipv6Addr, Ipv6Addr) =
+            ("2001:db8::1".parse().unwrap(), "2001:db8::9".parse().unwrap());
+        let (_, packet) = question(address.into(), Some(sender.into()), OWN);
+        assert_eq!(packet[8..24], sender.octets());
+        assert_eq!(packet[64..], [1, 1, 2, 0, 0, 0, 0, 1]);
+        assert!(has_valid_checksum(&packet));
     }
 
     #[test]

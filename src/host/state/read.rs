@@ -122,6 +122,25 @@ impl State {
         }
     }
 
+    /// The route that the kernel selects (`ip route get`). Sends no packet.
+    pub(in crate::host) fn look_up_route<T: Transport>(
+        &self,
+        connection: &mut Connection<T>,
+        towards: IpAddr,
+    ) -> Result<Option<Route>, Error> {
+        let (family, octets) = match towards {
+            IpAddr::V4(address) => (libc::AF_INET, address.octets().to_vec()),
+            IpAddr::V6(address) => (libc::AF_INET6, address.octets().to_vec()),
+        };
+        let mut request = vec![0; HEADER];
+        request.splice(..2, [family as u8, host_prefix(towards)]);
+        append(&mut request, libc::RTA_DST, &octets);
+        let interfaces = Interfaces::of(&self.links);
+        connection.query_message(ROUTES.get, &request, ROUTES.reply(), |message| {
+            Route::parse(message, &interfaces)
+        })
+    }
+
     /// The source addresses that the kernel selects towards an arbitrary address, where there is a
     /// default route.
     pub(crate) fn look_up_sources<T: Transport>(
@@ -139,10 +158,13 @@ impl State {
             if !self.main_routes().any(is_default) {
                 continue;
             }
-            match look_up(connection, towards, &Interfaces::of(&self.links)) {
-                Ok(Some(source)) => self.sources.push(source),
+            match self.look_up_route(connection, towards) {
+                Ok(route) => self.sources.extend(route.and_then(|route| {
+                    let device = route.interface()?.name.clone();
+                    Some(SourceAddress { towards, source: route.preferred_source?, device })
+                })),
                 // An unreachable route is an answer too.
-                Ok(None) | Err(Error::Refused { .. }) => {}
+                Err(Error::Refused { .. }) => {}
                 Err(error) => return Err(Failure { what: "the source address", error }),
             }
         }
@@ -164,27 +186,4 @@ fn dump<T: Transport, E>(
         Err(Error::Refused { errno: libc::EOPNOTSUPP | libc::EAFNOSUPPORT, .. }) => Ok(Vec::new()),
         Err(error) => Err(Failure { what, error }),
     }
-}
-
-/// A route lookup (`ip route get`). Sends no packet.
-fn look_up<T: Transport>(
-    connection: &mut Connection<T>,
-    towards: IpAddr,
-    interfaces: &Interfaces,
-) -> Result<Option<SourceAddress>, Error> {
-    let (family, octets) = match towards {
-        IpAddr::V4(address) => (libc::AF_INET, address.octets().to_vec()),
-        IpAddr::V6(address) => (libc::AF_INET6, address.octets().to_vec()),
-    };
-    let mut request = vec![0; HEADER];
-    request.splice(..2, [family as u8, host_prefix(towards)]);
-    append(&mut request, libc::RTA_DST, &octets);
-    let route = connection.query_message(ROUTES.get, &request, ROUTES.reply(), |message| {
-        Route::parse(message, interfaces)
-    })?;
-    let found = route.and_then(|route| {
-        let device = route.interface()?.name.clone();
-        Some(SourceAddress { towards, source: route.preferred_source?, device })
-    });
-    Ok(found)
 }
