@@ -8,8 +8,9 @@ use super::facts::{Facts, Listener, ServiceState};
 use super::finding::{Fault, Step};
 use super::symptom::Symptom;
 use crate::engine::Change;
-use crate::host::{self, Address, Effective, InterfaceName, PRESENT, State, Sysctl, host_prefix};
+use crate::host::{self, Address, Effective, InterfaceName, State, Sysctl};
 use crate::path::{Machine, Served};
+pub(super) use crate::path::{add_address, delete_address};
 use lvs::ipvs::{DestinationEntry, Forwarding, ServiceIdentity, Timeouts};
 use lvs::table;
 
@@ -219,19 +220,6 @@ pub(super) fn grouped<K: Clone + Eq + std::hash::Hash, V>(
         }
     }
     groups
-}
-
-/// The step that adds an address with its host prefix.
-pub(super) fn add_address(address: IpAddr, device: &InterfaceName) -> Step {
-    let key = host::Key::Address { address, prefix: host_prefix(address), device: device.clone() };
-    Step::Host(Change { key, from: None, to: Some(PRESENT.to_owned()) })
-}
-
-/// The step that deletes an address.
-pub(super) fn delete_address(state: &Address) -> Step {
-    let (address, prefix, device) = (state.address, state.prefix, state.interface.name.clone());
-    let key = host::Key::Address { address, prefix, device };
-    Step::Host(Change { key, from: Some(PRESENT.to_owned()), to: None })
 }
 
 /// The step that deletes a destination.

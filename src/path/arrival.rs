@@ -87,7 +87,10 @@ pub(crate) fn arrive(
             };
         }
     }
-    if let Err(dropped) = dropped {
+    if let Err(Dropped::Captured(route)) = dropped {
+        let fault = machine.captured(client.address, destination, route);
+        walk.stops("reverse path filter", "A2", fault);
+    } else if let Err(dropped) = dropped {
         if let Some(fault) =
             reverse_path_fault(machine, input, client, dropped, expected.reverse_path)
         {
@@ -134,7 +137,7 @@ fn reverse_path_fault(
     machine: &Machine<'_>,
     input: &InterfaceName,
     client: &Client,
-    dropped: Dropped,
+    dropped: Dropped<'_>,
     id: &str,
 ) -> Option<Fault> {
     let from = match client.peer {
@@ -146,7 +149,7 @@ fn reverse_path_fault(
     };
     let tunnel = matches!(id, "P1" | "P2");
     let (title, expected, repair, effective) = match dropped {
-        Dropped::OwnSource => return None,
+        Dropped::OwnSource | Dropped::Captured(_) => return None,
         Dropped::NoAddress { effective } => (
             format!(
                 "{input} drops requests of {from}: it has no address, and accepts packets with a \

@@ -71,8 +71,11 @@ impl Forwarded<'_> {
         let real = self.destination.address;
         let identity = self.service.identity;
         let mut walk = Walk::new(format!("{} to {real}", service_name(identity)), true);
-        if matches!(machine.look_up(&Query::to(real)), Answer::Local(_)) {
-            walk.passes("forwarding", format!("{real} is this machine itself"));
+        if let Answer::Local(route) = machine.look_up(&Query::to(real)) {
+            match machine.is_own(real) {
+                true => walk.passes("forwarding", format!("{real} is this machine itself")),
+                false => walk.stops("route", "A2", machine.captured(real, real, route)),
+            }
             return walk;
         }
         let Some((device, next)) = self.routed(machine, &mut walk) else { return walk };
@@ -102,6 +105,12 @@ impl Forwarded<'_> {
             }
             Answer::Unicast { .. } => {
                 let (device, gateway) = answer.hop()?;
+                if let (true, Answer::Unicast { route, .. }) =
+                    (machine.leads_nowhere(device), &answer)
+                {
+                    walk.stops("route", "A2", machine.captured(real, real, route));
+                    return None;
+                }
                 let direct = self.destination.forwarding == Forwarding::DirectRouting;
                 if let Some(gateway) = gateway.filter(|_| direct) {
                     walk.stops("route", "L3", behind_router(real, gateway, device));

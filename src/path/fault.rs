@@ -1,7 +1,9 @@
 //! What is wrong, and the steps that fix it.
 
+use std::net::IpAddr;
+
 use crate::engine::Change;
-use crate::host;
+use crate::host::{self, Address, InterfaceName, PRESENT, host_prefix};
 use lvs::table;
 
 /// What is wrong.
@@ -51,4 +53,17 @@ impl Step {
     pub(crate) fn shell(fix: String, undo: String) -> Self {
         Self::Shell { fix, undo: Some(undo) }
     }
+}
+
+/// The step that adds an address with its host prefix.
+pub(crate) fn add_address(address: IpAddr, device: &InterfaceName) -> Step {
+    let key = host::Key::Address { address, prefix: host_prefix(address), device: device.clone() };
+    Step::Host(Change { key, from: None, to: Some(PRESENT.to_owned()) })
+}
+
+/// The step that deletes an address.
+pub(crate) fn delete_address(state: &Address) -> Step {
+    let (address, prefix, device) = (state.address, state.prefix, state.interface.name.clone());
+    let key = host::Key::Address { address, prefix, device };
+    Step::Host(Change { key, from: Some(PRESENT.to_owned()), to: None })
 }

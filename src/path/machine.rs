@@ -91,7 +91,9 @@ impl<'a> Machine<'a> {
             !subnet.is_host()
                 && subnet.length > 0
                 && subnet.contains(address)
-                && self.link(&state.interface.name).is_some_and(|link| link.arp)
+                && self
+                    .link(&state.interface.name)
+                    .is_some_and(|link| link.arp || link.has_neighbours())
         });
         // The first of several in one subnet sends the packets.
         let longest = states.min_by_key(|state| Reverse(state.prefix));
@@ -190,15 +192,21 @@ impl<'a> Machine<'a> {
         let state = match (link.up, link.carrier) {
             (false, _) => "down",
             (true, false) if link.kind.name() != "dummy" => "without carrier",
+            _ if !link.arp && link.has_neighbours() => "without ARP",
             _ => return None,
         };
         let key = host::Key::LinkUp(device.clone());
         let up = Step::Host(Change { key, from: Some(DOWN.to_owned()), to: Some(UP.to_owned()) });
+        let arp = |value| format!("ip link set {device} arp {value}");
         Some(super::Fault {
             title: format!("{device} is {state}: {what}"),
             found: format!("{device} is {state} (ip link show {device})"),
-            expected: format!("{device} up, with a carrier"),
-            repair: if link.up { Vec::new() } else { vec![up] },
+            expected: format!("{device} up, with a carrier and ARP"),
+            repair: match (link.up, link.carrier) {
+                (false, _) => vec![up],
+                (true, false) => Vec::new(),
+                (true, true) => vec![Step::shell(arp("on"), arp("off"))],
+            },
         })
     }
 }

@@ -6,6 +6,7 @@
 
 mod arp;
 mod arrival;
+mod capture;
 mod director;
 mod fault;
 pub(crate) mod filter;
@@ -16,7 +17,7 @@ mod route;
 
 pub(crate) use arp::hears_the_segment;
 pub(crate) use director::{Forwarded, service_name, to_ipvs};
-pub(crate) use fault::{Fault, Step};
+pub(crate) use fault::{Fault, Step, add_address, delete_address};
 pub(crate) use machine::{Listener, Machine, is_link_local, remote};
 pub(crate) use real_server::{End, Faults, Served};
 pub(crate) use route::{Answer, Query};

@@ -40,7 +40,6 @@ pub(crate) struct End {
 pub(crate) trait Faults {
     fn missing_address(&self, served: &Served) -> Fault;
     fn no_tunnel(&self, served: &Served, end: Option<&End>) -> (&'static str, Fault);
-    fn captured(&self, served: &Served, by: &str) -> Fault;
     fn nobody_listens(&self, served: &Served, end: Option<&End>) -> Fault;
 }
 
@@ -99,7 +98,7 @@ impl Served {
                 self.listener(machine, &mut walk, &packet, local, end, faults);
             }
             if goes_on && walk.stopped().next().is_none() {
-                self.reply(machine, &mut walk, &client, &packet, local, faults);
+                self.reply(machine, &mut walk, &client, &packet, local);
             }
             walk
         };
@@ -235,7 +234,6 @@ impl Served {
         client: &Client,
         request: &Packet,
         local: IpAddr,
-        faults: &dyn Faults,
     ) {
         let query = Query {
             source: Some(local),
@@ -245,8 +243,8 @@ impl Served {
         };
         let answer = machine.look_up(&query);
         if let Answer::Local(route) = &answer {
-            let by = route.device().map_or("lo", |device| device.as_str());
-            walk.stops("route of the reply", "A2", faults.captured(self, by));
+            let fault = machine.captured(client.address, self.address, route);
+            walk.stops("route of the reply", "A2", fault);
             return;
         }
         if let Answer::Unknown(why) = &answer {
@@ -267,16 +265,9 @@ impl Served {
             );
             return;
         };
-        if machine.link(device).is_some_and(|link| !link.arp && link.kind.name() != "device") {
-            if self.forwarding != Forwarding::Masquerade
-                && machine
-                    .network
-                    .addresses
-                    .iter()
-                    .any(|state| state.address == self.address && state.interface == *device)
-            {
-                walk.stops("route of the reply", "A2", faults.captured(self, device.as_str()));
-            }
+        if let (true, Answer::Unicast { route, .. }) = (machine.leads_nowhere(device), &answer) {
+            let fault = machine.captured(client.address, self.address, route);
+            walk.stops("route of the reply", "A2", fault);
             return;
         }
         walk.passes(

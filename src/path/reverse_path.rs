@@ -5,27 +5,29 @@ use std::net::IpAddr;
 
 use super::machine::Machine;
 use super::route::{Answer, Query};
-use crate::host::{Effective, InterfaceName};
+use crate::host::{Effective, InterfaceName, Route};
 
 /// Why the filter drops a packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Dropped {
+pub(crate) enum Dropped<'a> {
     /// Replies would leave by another interface, or have no route.
     Elsewhere { effective: Effective, by: Option<InterfaceName> },
     /// The interface has no IPv4 address: only the value 0 accepts packets there.
     NoAddress { effective: Effective },
     /// The source is an address of this machine.
     OwnSource,
+    /// A local route leads to the source.
+    Captured(&'a Route),
 }
 
 /// `Ok` if the packet is accepted.
-pub(crate) fn check(
-    machine: &Machine<'_>,
+pub(crate) fn check<'a>(
+    machine: &Machine<'a>,
     input: &InterfaceName,
     source: IpAddr,
     destination: IpAddr,
     mark: u32,
-) -> Result<(), Dropped> {
+) -> Result<(), Dropped<'a>> {
     let Some(effective) = machine.effective("rp_filter", input).filter(|_| source.is_ipv4()) else {
         return Ok(());
     };
@@ -33,7 +35,8 @@ pub(crate) fn check(
     if machine.is_own(source) && !on("accept_local") {
         return Err(Dropped::OwnSource);
     }
-    if effective.value() == 0 {
+    // With a local route that somebody has added, no source goes unchecked.
+    if effective.value() == 0 && !machine.network.routes.iter().any(Route::is_local_by_hand) {
         return Ok(());
     }
     let query = Query {
@@ -42,8 +45,11 @@ pub(crate) fn check(
         ..Query::to(source)
     };
     let answer = machine.look_up(&query);
-    if answer.leaves_by(input) || matches!(answer, Answer::Local(_)) {
-        return Ok(());
+    match answer {
+        Answer::Local(route) if !on("accept_local") => return Err(Dropped::Captured(route)),
+        Answer::Local(_) => return Ok(()),
+        _ if answer.leaves_by(input) || effective.value() == 0 => return Ok(()),
+        _ => {}
     }
     let has_address =
         machine.network.addresses.iter().any(|it| it.interface == *input && it.address.is_ipv4());

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use plan::Plan;
@@ -36,27 +36,21 @@ fn verdict_of_the_doctor_agrees_with_the_packets() {
         "modprobe -a ip_vs ip_vs_rr ip_vs_wrr ip_vs_lc ip_vs_wlc ip_vs_sh ip_vs_mh ip_vs_sed ip_vs_nq \
          ip_vs_dh ip_vs_lblc ipip ip6_tunnel ip_gre ip6_gre fou fou6 bonding 8021q dummy sit",
     );
-    let number = |name: &str, default| match env::var(name) {
-        Ok(text) => text.parse().unwrap(),
-        Err(_) => default,
-    };
-    let (seed, count) = (number("LVS_AGREEMENT_SEED", SEED), number("LVS_AGREEMENT_COUNT", COUNT));
-    let (alone, end) = (count == 1, seed + count);
+    let seeds = seeds();
     let switch = Host::new();
-    let next = AtomicU64::new(seed);
+    let next = AtomicUsize::new(0);
     let table: Mutex<[BTreeMap<Class, Vec<u64>>; 3]> = Mutex::default();
     thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| {
                 loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end {
+                    let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) else {
                         return;
-                    }
+                    };
                     let plan = Plan::draw(seed);
                     let classes = catch_unwind(AssertUnwindSafe(|| {
                         let agreement = Agreement::of(&plan, &switch);
-                        if alone || agreement.is_a_fault() {
+                        if seeds.len() == 1 || agreement.is_a_fault() {
                             println!("{agreement}");
                         }
                         agreement.classes
@@ -82,4 +76,15 @@ fn verdict_of_the_doctor_agrees_with_the_packets() {
         }
     }
     assert_eq!(wrong, 0, "false alarms and missed outages");
+}
+
+/// Those of `LVS_AGREEMENT_SEEDS`, which are numbers and ranges such as `7 100-160`.
+fn seeds() -> Vec<u64> {
+    let Ok(text) = env::var("LVS_AGREEMENT_SEEDS") else { return (SEED..SEED + COUNT).collect() };
+    let number = |text: &str| text.parse::<u64>().unwrap();
+    let words = text.split_whitespace().map(|word| match word.split_once('-') {
+        Some((first, last)) => number(first)..=number(last),
+        None => number(word)..=number(word),
+    });
+    words.flatten().collect()
 }

@@ -180,15 +180,15 @@ impl<'a> Agreement<'a> {
                 if idle.all(|it| it) { Class::WorksAndSaidSo } else { Class::FalseAlarm }
             }
             (false, true, _) => Class::Named,
-            (false, false, true) => Class::Unknown,
-            (false, false, false) if found.iter().any(Diagnosis::has_warning) => Class::Warned,
-            (false, false, false) if found.iter().any(|it| it.object["role"] == "none") => {
-                Class::NoRole
-            }
-            (false, false, false) => {
+            (false, false, unknown) => {
                 let probed = self.diagnose(lab, &format!("--probe {options}"));
-                match probed.iter().any(|it| it.status == 1) {
-                    true => Class::NamedByProbe,
+                let named = probed.iter().any(|it| it.status == 1);
+                let no_role = found.iter().any(|it| it.object["role"] == "none");
+                match found.iter().any(Diagnosis::has_warning) {
+                    _ if named => Class::NamedByProbe,
+                    _ if unknown => Class::Unknown,
+                    true => Class::Warned,
+                    false if no_role => Class::NoRole,
                     false => Class::Missed,
                 }
             }
@@ -197,7 +197,6 @@ impl<'a> Agreement<'a> {
 
     /// Runs the fix of the first failure of each host, as often as there are faults.
     fn repair(&mut self, lab: &Lab<'_>, mut found: Vec<Diagnosis>, options: &str) -> Class {
-        let mut commands = 0;
         for _ in 0..=self.plan.faults.len() {
             let mut now = 0;
             for diagnosis in found.iter().filter(|it| matches!(it.status, 1 | 2)) {
@@ -209,7 +208,6 @@ impl<'a> Agreement<'a> {
             if now == 0 {
                 break;
             }
-            commands += now;
             let traffic = lab.traffic();
             self.log.extend(traffic.seen.clone());
             if traffic.works {
@@ -217,7 +215,8 @@ impl<'a> Agreement<'a> {
             }
             found = self.diagnose(lab, options);
         }
-        if commands == 0 { Class::NoCommand } else { Class::NotHealed }
+        let by_a_person = |it: &Diagnosis| it.status == 1 && it.fix().is_empty();
+        if found.iter().any(by_a_person) { Class::NoCommand } else { Class::NotHealed }
     }
 }
 

@@ -3,10 +3,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::doctor::context::{Context, add_address, delete_address};
+use crate::doctor::context::{Context, add_address};
 use crate::doctor::finding::{Fault, Step};
 use crate::engine::Change;
-use crate::host::{self, Address, DOWN, InterfaceName, UP, host_prefix, is_fallback_tunnel};
+use crate::host::{self, Address, DOWN, InterfaceName, UP, host_prefix};
 use crate::path::{self, Answer, End, Faults, Forwarded, Machine, Query, Served, Walk};
 use crate::policy::TunnelEndpoint;
 use lvs::ipvs::{DaemonState, Forwarding, ServiceIdentity};
@@ -199,38 +199,6 @@ impl Faults for Context<'_> {
                 repair: bring_up(self, &device, &kind),
             },
         )
-    }
-
-    /// An address with a shorter prefix makes its subnet local, or routes it into a tunnel.
-    fn captured(&self, served: &Served, by: &str) -> Fault {
-        let address = served.address;
-        let states = self.assignments(address).filter(|state| {
-            let device = &state.interface.name;
-            let hidden = *device == InterfaceName::loopback()
-                || is_fallback_tunnel(device.as_str())
-                || device.as_str() == by;
-            hidden && state.prefix != host_prefix(address)
-        });
-        let states: Vec<&Address> = states.collect();
-        let found: Vec<String> = states
-            .iter()
-            .map(|it| format!("{address}/{} on {}", it.prefix, it.interface.name))
-            .collect();
-        Fault {
-            title: format!(
-                "{address} on {by} captures its whole subnet: replies to neighbours in it never \
-                 leave this machine"
-            ),
-            found: match found.is_empty() {
-                true => format!("a route of {by} leads to the clients"),
-                false => found.join(", "),
-            },
-            expected: format!("{address}/{}", host_prefix(address)),
-            repair: states
-                .into_iter()
-                .flat_map(|it| [delete_address(it), add_address(address, &it.interface.name)])
-                .collect(),
-        }
     }
 
     fn nobody_listens(&self, served: &Served, end: Option<&End>) -> Fault {

@@ -36,6 +36,20 @@ pub(crate) struct Link {
     pub(crate) transmit_dropped: u64,
 }
 
+impl Link {
+    /// Whether it has neighbours of a link layer, so that it is of no use with ARP turned off.
+    pub(crate) fn has_neighbours(&self) -> bool {
+        let of_a_link_layer = match &self.kind {
+            LinkKind::Device | LinkKind::Bond(_) => true,
+            LinkKind::Tunnel(_) => false,
+            LinkKind::Other(kind) => {
+                matches!(&**kind, "veth" | "vlan" | "bridge" | "macvlan" | "team")
+            }
+        };
+        of_a_link_layer && self.hardware.is_some() && self.name != InterfaceName::loopback()
+    }
+}
+
 /// The operational state (RFC 2863), in the words of `ip link`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]

@@ -146,6 +146,11 @@ const METRIC_MTU: u16 = 2;
 pub(in crate::host) const METRIC_ADVMSS: u16 = 8;
 
 impl Route {
+    /// A local route that the kernel did not make for an address.
+    pub(crate) fn is_local_by_hand(&self) -> bool {
+        self.kind == RouteKind::Local && self.protocol != Protocol::KERNEL
+    }
+
     /// A unicast route of the main table, for tests and older snapshots.
     pub(crate) fn new(destination: IpAddr, prefix: u8, hop: NextHop) -> Self {
         Self {
