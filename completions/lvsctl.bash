@@ -65,6 +65,9 @@ _lvsctl() {
             lvsctl,status)
                 cmd="lvsctl__subcmd__status"
                 ;;
+            lvsctl,trace)
+                cmd="lvsctl__subcmd__trace"
+                ;;
             lvsctl,uninstall)
                 cmd="lvsctl__subcmd__uninstall"
                 ;;
@@ -143,6 +146,9 @@ _lvsctl() {
             lvsctl__subcmd__help,status)
                 cmd="lvsctl__subcmd__help__subcmd__status"
                 ;;
+            lvsctl__subcmd__help,trace)
+                cmd="lvsctl__subcmd__help__subcmd__trace"
+                ;;
             lvsctl__subcmd__help,uninstall)
                 cmd="lvsctl__subcmd__help__subcmd__uninstall"
                 ;;
@@ -198,7 +204,7 @@ _lvsctl() {
 
     case "${cmd}" in
         lvsctl)
-            opts="-v -h -V --dry-run --json --netns --state-dir --wait --verbose --help --version director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor snapshot help"
+            opts="-v -h -V --dry-run --json --netns --state-dir --wait --verbose --help --version director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -856,7 +862,7 @@ _lvsctl() {
                     return 0
                     ;;
                 --symptom)
-                    COMPREPLY=($(compgen -W "no-syn no-synack client-reset some-clients uploads-hang after-minutes after-reboot" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "no-syn no-synack refused client-reset some-clients one-server-only uploads-hang after-minutes after-reboot" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -1011,7 +1017,7 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__help)
-            opts="director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor snapshot help"
+            opts="director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1319,6 +1325,20 @@ _lvsctl() {
             return 0
             ;;
         lvsctl__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lvsctl__subcmd__help__subcmd__trace)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1868,6 +1888,63 @@ _lvsctl() {
                 return 0
             fi
             case "${prev}" in
+                --role)
+                    COMPREPLY=($(compgen -W "director real-server" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --netns)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lvsctl__subcmd__trace)
+            opts="-v -h --from --role --dry-run --json --netns --state-dir --wait --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
                 --role)
                     COMPREPLY=($(compgen -W "director real-server" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then

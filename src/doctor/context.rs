@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::expectation::Expectation;
-use super::facts::{Facts, Listener, ServiceState};
+use super::facts::{CONNTRACK_DROPPED, Facts, Listener, ServiceState};
 use super::finding::{Fault, Step};
 use super::symptom::Symptom;
 use crate::engine::Change;
@@ -18,6 +18,8 @@ pub(super) struct Context<'a> {
     pub(super) facts: &'a Facts,
     pub(super) expectation: &'a Expectation,
     pub(super) symptom: Option<Symptom>,
+    /// What walks look at.
+    pub(super) machine: Machine<'a>,
 }
 
 impl<'a> Context<'a> {
@@ -26,19 +28,12 @@ impl<'a> Context<'a> {
         expectation: &'a Expectation,
         symptom: Option<Symptom>,
     ) -> Self {
-        Self { facts, expectation, symptom }
-    }
-
-    /// What walks look at.
-    pub(super) fn machine(&self) -> Machine<'a> {
-        let network = &self.facts.network;
-        let (filters, listeners) = (self.facts.filters.as_ref(), self.listeners());
-        Machine { network, filters, listeners }
-    }
-
-    /// Whether the reverse path filter has dropped packets.
-    pub(super) fn has_dropped(&self) -> bool {
-        self.facts.counters.get("TcpExt IPReversePathFilter").is_some_and(|count| *count > 0)
+        let listeners = facts.listeners.as_deref().filter(|_| !facts.kernel.hidden_listeners);
+        let mut machine = Machine::new(&facts.network, facts.filters.as_ref(), listeners);
+        let dropped = facts.counters.get("TcpExt IPReversePathFilter");
+        machine.untracked_drops = facts.counters.get(CONNTRACK_DROPPED).copied();
+        machine.has_dropped = dropped.is_some_and(|count| *count > 0);
+        Self { facts, expectation, symptom, machine }
     }
 
     pub(super) fn network(&self) -> &'a State {
@@ -57,7 +52,7 @@ impl<'a> Context<'a> {
 
     /// The listening sockets; `None` if some of them may be unknown.
     pub(super) fn listeners(&self) -> Option<&'a [Listener]> {
-        self.facts.listeners.as_deref().filter(|_| !self.facts.kernel.hidden_listeners)
+        self.machine.listeners
     }
 
     pub(super) fn services(&self) -> &'a [ServiceState] {
@@ -105,14 +100,7 @@ impl<'a> Context<'a> {
     }
 
     pub(super) fn is_own(&self, address: IpAddr) -> bool {
-        self.assignments(address).next().is_some()
-    }
-
-    /// The interface on which neighbours may resolve a virtual address: the one whose subnet holds
-    /// it.
-    pub(super) fn facing(&self, address: IpAddr) -> Option<&InterfaceName> {
-        let device = self.network().on_link(address)?;
-        self.network().link(device).filter(|link| link.arp).map(|_| device)
+        self.machine.is_own(address)
     }
 
     pub(super) fn effective(
@@ -120,17 +108,16 @@ impl<'a> Context<'a> {
         parameter: &'static str,
         device: &InterfaceName,
     ) -> Option<Effective> {
-        Effective::read(parameter, device, |sysctl| self.network().sysctl(sysctl))
+        self.machine.effective(parameter, device)
     }
 
     pub(super) fn number(&self, sysctl: &Sysctl) -> Option<u32> {
-        self.network().sysctl(sysctl)?.parse().ok()
+        self.machine.number(sysctl)
     }
 
     /// The step that sets a sysctl.
     pub(super) fn set(&self, sysctl: Sysctl, to: impl ToString) -> Step {
-        let from = self.network().sysctl(&sysctl).map(str::to_owned);
-        Step::Host(Change { key: host::Key::Sysctl(sysctl), from, to: Some(to.to_string()) })
+        self.machine.set(sysctl, to)
     }
 
     /// A sysctl that is 0 and must be 1. `why` follows the actual value.

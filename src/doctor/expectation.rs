@@ -12,9 +12,9 @@ use crate::host::{
     self, Address, Combination, Effective, InterfaceName, State, Sysctl, host_prefix,
     is_fallback_tunnel,
 };
-use crate::path::{Served, is_link_local};
+use crate::path::{End, Served, is_link_local};
 use crate::policy::{Owner, Role};
-use lvs::ipvs::{Forwarding, Service, ServiceIdentity, Timeouts};
+use lvs::ipvs::{Forwarding, Protocol, Service, ServiceIdentity, Timeouts};
 use lvs::table;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,6 +34,8 @@ pub(crate) struct DesiredState {
     /// The name of the cluster, and the command that applies it at every boot; `None` if nothing
     /// can be installed for it.
     pub(crate) install: Option<(String, String)>,
+    /// How many directors it has, counted in the family that has most.
+    pub(crate) directors: usize,
     /// It covers the whole machine, not the IPVS table alone.
     pub(crate) covers_host: bool,
     /// In the order in which they are set up.
@@ -83,6 +85,33 @@ impl Expectation {
         }
     }
 
+    /// Adds what is said to be served here: a virtual address, or with NAT an own one.
+    pub(crate) fn serving(
+        mut self,
+        facts: &Facts,
+        address: IpAddr,
+        end: Option<(Protocol, u16)>,
+    ) -> Self {
+        let network = &facts.network;
+        let on_network = |it: &&Address| {
+            let link = network.link(&it.interface.name);
+            it.address == address && link.is_some_and(|link| link.arp) && !it.subnet().is_host()
+        };
+        let forwarding = match network.addresses.iter().any(|it| on_network(&it)) {
+            true => Forwarding::Masquerade,
+            false => Forwarding::DirectRouting,
+        };
+        if !self.served.iter().any(|it| it.address == address) {
+            self.serve(address, forwarding, true);
+        }
+        for served in self.served.iter_mut().filter(|it| it.address == address) {
+            let end =
+                end.map(|(protocol, port)| End { protocol, port, own: address, tunnel: None });
+            served.ends.extend(end);
+        }
+        self
+    }
+
     /// Adds a cluster file, which makes the machine a director or a real server of these addresses.
     pub(crate) fn with(
         mut self,
@@ -129,8 +158,8 @@ fn directs(facts: &Facts, address: IpAddr) -> bool {
 /// The forwarding method of a real server that has an address on this interface, if LVS explains
 /// that it is there.
 ///
-/// An address on `lo` counts if it is in the subnet of another interface, whose neighbours would
-/// resolve it. Others, such as router IDs and anycast addresses, have nothing to do with LVS. An
+/// An address on `lo` or on a dummy interface counts if it is in the subnet of another interface,
+/// whose neighbours would resolve it. Others, such as router IDs and anycast addresses, have nothing to do with LVS. An
 /// address on a tunnel counts unless routes lead to gateways behind the tunnel, as on the nodes of
 /// a container network.
 fn evident_forwarding(facts: &Facts, state: &Address) -> Option<Forwarding> {
@@ -138,10 +167,13 @@ fn evident_forwarding(facts: &Facts, state: &Address) -> Option<Forwarding> {
     if address.is_loopback() || is_link_local(address) {
         return None;
     }
-    if *device == InterfaceName::loopback() {
-        let facing = facts.network.on_link(address)?;
-        return (facing != device && !is_fallback_tunnel(facing.as_str()))
-            .then_some(Forwarding::DirectRouting);
+    if is_hidden(&facts.network, device) {
+        let mut subnets = facts.network.addresses.iter().filter(|it| {
+            let faces = !is_hidden(&facts.network, &it.interface.name);
+            faces && !it.subnet().is_host() && it.subnet().contains(address)
+        });
+        let on = |it: &Address| !is_fallback_tunnel(it.interface.name.as_str());
+        return subnets.any(on).then_some(Forwarding::DirectRouting);
     }
     let routes = || facts.network.main_routes();
     let sends = routes().any(|it| it.device() == Some(device) && it.gateway().is_some());
@@ -153,6 +185,12 @@ fn evident_forwarding(facts: &Facts, state: &Address) -> Option<Forwarding> {
     };
     let is_vip = state.prefix == host_prefix(address) || overlaps();
     (is_fallback_tunnel(device.as_str()) && !sends && is_vip).then_some(Forwarding::Tunnel)
+}
+
+/// Whether nobody is behind an interface.
+fn is_hidden(network: &State, device: &InterfaceName) -> bool {
+    let is_dummy = || network.link(device).is_some_and(|link| link.kind.name() == "dummy");
+    *device == InterfaceName::loopback() || is_dummy()
 }
 
 impl DesiredState {

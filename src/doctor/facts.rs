@@ -52,6 +52,9 @@ pub struct Facts {
     pub(crate) unread: Vec<Unread>,
 }
 
+/// The counter of new connections that connection tracking had no place for.
+pub(super) const CONNTRACK_DROPPED: &str = "nf_conntrack drop";
+
 /// Version of the format of [`Facts`].
 pub(super) const SCHEMA: u32 = 2;
 
@@ -63,6 +66,9 @@ pub(crate) struct Kernel {
     /// A server may be reachable without a TCP or UDP socket: a firewall translates addresses
     /// (`nf_nat`), or SCTP is loaded.
     pub(crate) hidden_listeners: bool,
+    /// The tables of IPVS resize themselves, and their sizes are those of now.
+    #[serde(default)]
+    pub(crate) resizes_tables: bool,
     /// Schedulers, such as `rr`, and persistence engines, such as `pe_sip`, that are loaded or can
     /// be loaded; `None` if the list of modules cannot be read.
     #[serde(default)]

@@ -1,41 +1,31 @@
 //! What a check finds.
 
-use std::fmt;
+use std::net::IpAddr;
 
+use crate::path::Check;
+pub(crate) use crate::path::Severity;
 pub(crate) use crate::path::{Fault, Step};
 
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Traffic is lost now.
-    Failure,
-    /// Traffic will be lost under some condition.
-    Warning,
-    /// No traffic is lost, but something could be better.
-    Advice,
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Failure => "failure",
-            Self::Warning => "warning",
-            Self::Advice => "advice",
-        })
-    }
-}
-
-/// A fault, under the ID of the check that found it.
+/// A fault, and the check that found it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Finding {
-    pub(crate) id: &'static str,
+    pub(crate) check: Check,
     pub(crate) severity: Severity,
     pub(crate) fault: Fault,
     /// The command that applies the cluster file, if that fixes it too.
     pub(crate) apply: Option<String>,
+    /// The real servers that it is about; empty if it is about the whole machine.
+    pub(crate) reals: Vec<IpAddr>,
+    /// It is a consequence of the finding of that check before it.
+    pub(crate) follows: Option<Check>,
 }
 
 impl Finding {
+    pub(crate) const fn new(check: Check, fault: Fault) -> Self {
+        let severity = check.severity();
+        Self { check, severity, fault, apply: None, reals: Vec::new(), follows: None }
+    }
+
     /// The commands that fix it.
     pub(crate) fn fix(&self) -> Vec<String> {
         match &self.apply {

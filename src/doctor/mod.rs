@@ -5,6 +5,7 @@
 //! [`Check`] is a pure function of the two, and returns a [`Finding`] where something is wrong.
 //! Nothing here changes the machine or loads a module, and only [`Facts::probe`] sends packets.
 
+mod cause;
 mod check;
 mod context;
 mod drift;
@@ -15,17 +16,17 @@ mod gather;
 mod probe;
 mod symptom;
 
-pub(crate) use check::position;
-pub use check::{CHECKS, Check};
+use std::net::IpAddr;
+
 pub(crate) use expectation::{DesiredEntry, DesiredState, Expectation};
 pub use facts::Facts;
 pub(crate) use facts::{JournalEntry, ServiceState, Table, Unread};
-pub use finding::Severity;
 pub(crate) use finding::{Finding, Step};
 pub(crate) use gather::listeners;
-pub(crate) use symptom::{Movement, Symptom, moved};
+pub(crate) use symptom::{Cause, Movement, Symptom, moved};
 
-use crate::path::{Verdict, Walk};
+pub use crate::path::{Check, Severity};
+use crate::path::{Flow, Passage, Stage, Verdict, Walk};
 use context::Context;
 
 /// The findings on one machine.
@@ -40,15 +41,17 @@ pub(crate) struct Diagnosis {
     pub(crate) unread: Vec<Unread>,
     /// Stages of the way of a packet that cannot be judged.
     pub(crate) unknown: Vec<Unknown>,
-    /// The IDs of the checks, in their order.
-    pub(crate) looked: Vec<&'static str>,
+    /// With a symptom: the likely causes, the most likely first.
+    pub(crate) causes: Vec<Cause>,
+    /// The checks, in their order.
+    pub(crate) looked: Vec<Check>,
 }
 
 /// A stage that cannot be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unknown {
-    pub(crate) flow: String,
-    pub(crate) stage: &'static str,
+    pub(crate) flow: Flow,
+    pub(crate) stage: Stage,
     pub(crate) why: String,
     /// The command that shows it.
     pub(crate) ask: String,
@@ -58,11 +61,11 @@ pub(crate) struct Unknown {
 fn unknown(walks: &[Walk]) -> Vec<Unknown> {
     let mut found: Vec<Unknown> = Vec::new();
     for walk in walks {
-        for stage in &walk.stages {
-            let Verdict::Unknown { why, ask } = &stage.verdict else { continue };
-            if !found.iter().any(|it| it.stage == stage.name && it.why == *why) {
-                let (flow, why, ask) = (walk.flow.clone(), why.clone(), ask.clone());
-                found.push(Unknown { flow, stage: stage.name, why, ask });
+        for Passage { stage, verdict } in &walk.passages {
+            let Verdict::Unknown { why, ask } = verdict else { continue };
+            if !found.iter().any(|it| it.stage == *stage && it.why == *why) {
+                let (flow, stage, why, ask) = (walk.flow, *stage, why.clone(), ask.clone());
+                found.push(Unknown { flow, stage, why, ask });
             }
         }
     }
@@ -90,6 +93,13 @@ impl Diagnosis {
     }
 }
 
+/// The walks of all services and roles, of one client or of each kind of clients.
+pub(crate) fn walks(facts: &Facts, expectation: &Expectation, from: Option<IpAddr>) -> Vec<Walk> {
+    let mut context = Context::new(facts, expectation, None);
+    context.machine.from = from;
+    check::path::walks(&context)
+}
+
 /// Makes every check. A symptom puts those that explain it first.
 pub(crate) fn examine(
     facts: &Facts,
@@ -99,21 +109,24 @@ pub(crate) fn examine(
     let context = Context::new(facts, expectation, symptom);
     let walks = check::path::walks(&context);
     let mut findings: Vec<Finding> =
-        CHECKS.iter().flat_map(|check| check.findings(&context, &walks)).collect();
+        Check::ALL.iter().flat_map(|it| check::findings(*it, &context, &walks)).collect();
     if let Some(desired) = &expectation.desired {
         drift::add(&context, desired, &mut findings);
     }
     let likely = symptom.map(|symptom| symptom.causes(expectation, facts)).unwrap_or_default();
-    let rank = |id: &str| likely.iter().position(|cause| *cause == id).unwrap_or(likely.len());
-    let mut looked: Vec<&str> = CHECKS.iter().map(|check| check.id).collect();
-    looked.sort_by_key(|id| rank(id));
-    findings.sort_by_key(|finding| (rank(finding.id), finding.severity));
+    let rank = |it: Check| {
+        likely.iter().position(|cause| cause.check() == Some(it)).unwrap_or(likely.len())
+    };
+    let mut looked = Check::ALL.to_vec();
+    looked.sort_by_key(|check| rank(*check));
+    let findings = cause::fold(&context, findings, rank);
     Diagnosis {
         role: expectation.role(),
         findings,
         sent: facts.probes.as_ref().map(|probes| probes.sent.clone()).unwrap_or_default(),
         unread: facts.unread.clone(),
         unknown: unknown(&walks),
+        causes: likely,
         looked,
     }
 }
@@ -121,8 +134,6 @@ pub(crate) fn examine(
 /// On made-up machines: what a guest cannot show.
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
-
     use super::facts::{Listener, ServiceState, Table};
     use super::*;
     use crate::host::{self, Address, Interface, InterfaceName, Link, NextHop, Route};
@@ -196,22 +207,15 @@ mod tests {
     }
 
     fn found(facts: &Facts) -> Vec<&'static str> {
-        diagnosed(facts).findings.iter().map(|finding| finding.id).collect()
+        diagnosed(facts).findings.iter().map(|finding| finding.check.id()).collect()
     }
 
     #[test]
-    fn check_ids_are_unique() {
-        let mut ids: Vec<&str> = CHECKS.iter().map(|check| check.id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        assert_eq!(ids.len(), CHECKS.len());
-    }
-
-    #[test]
-    fn every_cause_of_a_symptom_is_a_check() {
-        for cause in Symptom::ALL.iter().flat_map(|symptom| symptom.by_mode().concat()) {
-            assert!(CHECKS.iter().any(|check| check.id == cause), "{cause}");
-        }
+    fn names_of_checks_are_unique() {
+        let mut names: Vec<&str> = Check::ALL.iter().map(|check| check.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Check::ALL.len());
     }
 
     #[test]
@@ -361,7 +365,7 @@ mod tests {
             "ipvsadm -A -t 192.168.10.10:80 -s rr",
             "ipvsadm -a -t 192.168.10.10:80 -r 192.168.10.3:80 -g -w 1",
         ];
-        assert_eq!((finding.id, finding.fix()[0].as_str()), ("K1", "modprobe ip_vs"));
+        assert_eq!((finding.check.id(), finding.fix()[0].as_str()), ("K1", "modprobe ip_vs"));
         assert_eq!(finding.fix()[1..], table);
         assert_eq!(finding.undo()[2], "modprobe -r ip_vs_rr ip_vs");
         // After loading the module the table is empty.

@@ -11,7 +11,7 @@ use super::input::{self, Input, Owners};
 use super::remark::Remark;
 use super::report::{self, Direction};
 use super::status::Beside;
-use super::up::{Outcome, Up};
+use super::up::{Outcome, Up, not_in_file};
 use super::wait::Wait;
 use super::{Error, confirm, connections, drained, journal_place, order, status};
 use crate::host::machine::Machine;
@@ -82,7 +82,13 @@ fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<
     let input = Input::load(&flags.file, flags.role)?;
     let options = Options { dry_run: true, ..options.clone() };
     let up = Up { input: &input, flags, options: &options };
-    let Outcome { report, remarks, .. } = up.run(flags.cut, output)?;
+    let Outcome { report, mut remarks, .. } = up.run(flags.cut, output)?;
+    if !flags.exclusive {
+        let (mut machine, journal) =
+            (Machine::new()?.read_only(), journal_place::journal(&options.state_dir)?);
+        let desired = input.desired(&mut machine, &journal)?;
+        remarks.extend(not_in_file(&input, &desired, &mut machine, &journal)?);
+    }
     if options.json {
         report::write_json(output, &report, &remarks)?;
     } else {
@@ -115,7 +121,8 @@ fn status(
     let mut journal = journal_place::journal(&options.state_dir)?;
     let desired = input.desired(&mut machine, &journal)?;
     let misordered = order::compare(&mut machine, &input.duties()?)?;
-    let remarks: Vec<Remark> = misordered.into_iter().map(Remark::Order).collect();
+    let mut remarks: Vec<Remark> = misordered.into_iter().map(Remark::Order).collect();
+    remarks.extend(not_in_file(&input, &desired, &mut machine, &journal)?);
     let beside = Beside { remarks, labels: input.labels() };
     let actual = (&mut machine, &mut journal);
     status::report(options, output, &input, input.json(), actual, &desired, &beside)

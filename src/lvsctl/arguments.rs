@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::values::{self, Kind, Per, RealServer};
+use super::values::{self, Kind, Per, RealServer, Traced};
 use crate::doctor::Symptom;
 use crate::host::InterfaceName;
 use crate::policy::{Listener, Mode, Role};
@@ -102,6 +102,9 @@ pub(super) enum Command {
     /// Report what is wrong with this machine, why, and how to fix it; exit 0 if nothing, 1 with
     /// failures, 2 with warnings only, 3 if something could not be read.
     Doctor(DoctorFlags),
+    /// Follow requests and replies through this machine, stage by stage; exit 0 if they pass, 1 if they
+    /// stop, 3 if a stage cannot be judged.
+    Trace(TraceFlags),
     /// Write all facts that the doctor reads to a file, for `doctor --from`.
     Snapshot {
         /// The file; - for standard output.
@@ -401,6 +404,19 @@ pub(super) struct DoctorFlags {
     /// Read a file written by `lvsctl snapshot`, here or on another machine.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["fix", "undo", "watch"])]
     pub(super) from: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TraceFlags {
+    /// Service, such as 192.168.10.10:80, tcp://192.168.10.10:80 or fwmark://7; all by default.
+    #[arg(value_name = "SERVICE", value_parser = values::traced)]
+    pub(super) service: Option<Traced>,
+    /// Address of a client; by default one of each network that clients may be in.
+    #[arg(long, value_name = "CLIENT", value_parser = values::unicast)]
+    pub(super) from: Option<IpAddr>,
+    /// Role of this machine; by default found by its table and addresses.
+    #[arg(long, value_parser = values::role())]
+    pub(super) role: Option<Role>,
 }
 
 impl ValueEnum for Symptom {

@@ -42,7 +42,7 @@ fn served_end(duty: &AddressDuty, service: &Service, real: &Destination) -> Opti
     };
     let same = address == duty.vip && real.forwarding == duty.mode.forwarding();
     let port = if real.forwarding == Forwarding::Masquerade { real.port } else { port };
-    same.then_some(End { protocol, port, own: real.address, tunnel: real.tunnel })
+    same.then_some(End { protocol, port, own: real.address, tunnel: Some(real.tunnel) })
 }
 
 impl Input {
@@ -80,6 +80,13 @@ impl Input {
             Self::Cluster { cluster, .. } => Some(cluster.name()),
             Self::Table(_) => None,
         }
+    }
+
+    /// How many directors the file has, counted in the family that has most.
+    pub(super) fn directors(&self) -> usize {
+        let Self::Cluster { cluster, .. } = self else { return 0 };
+        let ipv4 = cluster.director_addresses().filter(IpAddr::is_ipv4).count();
+        ipv4.max(cluster.director_addresses().count() - ipv4)
     }
 
     pub(super) fn owners(&self) -> Owners {

@@ -34,6 +34,7 @@ mod task;
 mod temporary;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod unconfirmed;
 mod up;
 mod validate;
@@ -46,7 +47,6 @@ use std::io::{self, Write};
 use clap::{CommandFactory, Parser};
 use tracing::level_filters::LevelFilter;
 
-use crate::trace;
 use arguments::{Arguments, Command};
 use escape::Escaped;
 
@@ -80,8 +80,12 @@ pub fn run(
 ) -> u8 {
     let errors = &mut Escaped(errors);
     let result = match Arguments::try_parse_from(command_line) {
-        // JSON has escapes of its own.
-        Ok(arguments) if arguments.options.json => execute(arguments, output),
+        // JSON has escapes of its own, and `trace` writes colours.
+        Ok(arguments)
+            if arguments.options.json || matches!(arguments.command, Command::Trace(_)) =>
+        {
+            execute(arguments, output)
+        }
         Ok(arguments) => execute(arguments, &mut Escaped(output)),
         Err(error) => {
             let (text, to_errors) = (error.render().to_string(), error.use_stderr());
@@ -110,8 +114,8 @@ pub fn run(
 fn execute(arguments: Arguments, output: &mut dyn Write) -> Result<u8, Error> {
     let Arguments { options, command } = arguments;
     match options.verbose {
-        true => trace::start(LevelFilter::TRACE),
-        false => trace::from_environment(),
+        true => crate::trace::start(LevelFilter::TRACE),
+        false => crate::trace::from_environment(),
     }
     // `install` refuses --netns itself.
     let is_of_machine = matches!(command, Command::Install(_) | Command::Uninstall(_));
@@ -132,6 +136,7 @@ fn execute(arguments: Arguments, output: &mut dyn Write) -> Result<u8, Error> {
         Command::Install(flags) => install::install(&flags, &options, output),
         Command::Uninstall(flags) => install::uninstall(&flags, &options, output),
         Command::Doctor(flags) => doctor::run(&flags, &options, output),
+        Command::Trace(flags) => trace::run(&flags, &options, output),
         Command::Snapshot { file } => doctor::snapshot(&file, &options, output),
     }
 }

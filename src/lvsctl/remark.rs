@@ -17,6 +17,8 @@ pub(super) enum Remark {
     Quiesced(Departing),
     /// What is to go had connections.
     Cut(Departing),
+    /// In the table, but not in the file.
+    NotInFile(Vec<table::Key>),
     /// So many connections were not reset.
     Left(usize),
 }
@@ -39,6 +41,15 @@ impl fmt::Display for Remark {
             ),
             Self::Cut(Departing { key, connections, .. }) => {
                 write!(f, "{key} goes with {connections}, which are reset")
+            }
+            Self::NotInFile(keys) => {
+                const SHOWN: usize = 3;
+                let shown: Vec<String> = keys.iter().take(SHOWN).map(ToString::to_string).collect();
+                write!(f, "in the table, but not in the file: {}", shown.join(", "))?;
+                if keys.len() > SHOWN {
+                    write!(f, " and {} more", keys.len() - SHOWN)?;
+                }
+                f.write_str("; clients may be sent there; apply --exclusive removes what is not in the file")
             }
             Self::Left(count) => write!(
                 f,

@@ -138,6 +138,29 @@ fn unmanaged(
     Ok(entries.into_iter().map(gone).collect())
 }
 
+/// What is in the table, and neither in the file nor in the journal.
+pub(super) fn not_in_file(
+    input: &Input,
+    desired: &[DesiredItem],
+    machine: &mut Machine,
+    journal: &MachineJournal,
+) -> Result<Option<Remark>, Error> {
+    if input.owner_of_table().is_none() {
+        return Ok(None);
+    }
+    let named: HashSet<&Key> = desired.iter().map(|item| &item.key).collect();
+    let is_known = |key: &Key| named.contains(key) || journal.entry(key).is_some();
+    let keys: Vec<table::Key> = machine
+        .unmanaged(is_known)?
+        .into_iter()
+        .filter_map(|key| match key {
+            Key::Table(key) => Some(key),
+            _ => None,
+        })
+        .collect();
+    Ok((!keys.is_empty()).then_some(Remark::NotInFile(keys)))
+}
+
 /// Also of a destination that was there before, and stays with weight 0 until its connections end.
 fn is_removal(entry: &Entry<Key, Value, Owner>) -> bool {
     let quiesced = || match (&entry.previous, &entry.ours) {

@@ -75,6 +75,22 @@ pub(super) fn service(text: &str) -> Result<ServiceIdentity, InvalidValue> {
     config::listen(text).map_err(InvalidValue)
 }
 
+/// The service of `trace`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Traced {
+    Service(ServiceIdentity),
+    /// Of any protocol; without a port, of any port.
+    Address(IpAddr, Option<u16>),
+}
+
+/// `192.168.10.10:80`, `tcp://192.168.10.10:80`, `fwmark://7`.
+pub(super) fn traced(text: &str) -> Result<Traced, InvalidValue> {
+    match text.contains("://") {
+        true => service(text).map(Traced::Service),
+        false => endpoint(text).map(|(address, port)| Traced::Address(address, port)),
+    }
+}
+
 /// `192.168.10.2`, `192.168.10.2:80`.
 pub(super) fn endpoint(text: &str) -> Result<(IpAddr, Option<u16>), InvalidValue> {
     let Endpoint(address, port) = text.parse().map_err(InvalidValue)?;

@@ -7,7 +7,7 @@ use super::filter::{self, ConnectionState, Hook, Outcome, Packet, Peer, Place};
 use super::machine::{Client, Machine, unspecified};
 use super::reverse_path::{self, Dropped};
 use super::route::{Answer, Query};
-use super::{Fault, Step, Walk};
+use super::{Check, Fault, Severity, Stage, Step, Walk};
 use crate::host::{Effective, InterfaceName, Key, NeighbourState, Sysctl};
 use crate::policy::loose_filter;
 use lvs::ipvs::Protocol;
@@ -27,9 +27,9 @@ pub(crate) struct Expected {
     /// Packets of the hook INPUT are seen up to this priority.
     pub(crate) below: i32,
     /// The check for the reverse path filter.
-    pub(crate) reverse_path: &'static str,
+    pub(crate) reverse_path: Check,
     /// The check and the fault of an address that is not local.
-    pub(crate) not_local: (&'static str, Fault),
+    pub(crate) not_local: (Check, Fault),
 }
 
 pub(crate) fn number(protocol: Protocol) -> u8 {
@@ -62,18 +62,20 @@ pub(crate) fn arrive(
 ) -> bool {
     let input = &client.input;
     if let Some(link) = machine.link(input) {
-        if let Some(fault) = machine.dead_link(input, "no packets arrive on it") {
-            walk.stops("link", "L1", fault);
+        if let Some(fault) = machine.dead_link(input) {
+            walk.stops(Stage::Link, Check::L1, fault);
             return false;
         }
-        walk.passes("link", format!("{input} is up, {}", link.kind));
+        walk.passes(Stage::Link, format!("{input} is up, {}", link.kind));
     }
     let Peer::Host(sent_to) = packet.destination else { return true };
-    filtered(machine, walk, Hook::Prerouting, WHOLE, packet);
+    if !filtered(machine, walk, Hook::Prerouting, WHOLE, packet) {
+        return false;
+    }
     let Peer::Host(destination) = packet.destination else { return true };
     if destination != sent_to {
         let title = format!("a rule sends packets for {sent_to} to {destination}");
-        walk.unknown("translation", title, "iptables -t nat -L PREROUTING -vn");
+        walk.unknown(Stage::Translation, title, "iptables -t nat -L PREROUTING -vn");
         return false;
     }
     let mark = packet.mark.unwrap_or(0);
@@ -89,15 +91,28 @@ pub(crate) fn arrive(
     }
     if let Err(Dropped::Captured(route)) = dropped {
         let fault = machine.captured(client.address, destination, route);
-        walk.stops("reverse path filter", "A2", fault);
+        walk.stops(Stage::ReversePath, Check::A2, fault);
     } else if let Err(dropped) = dropped {
         if let Some(fault) =
             reverse_path_fault(machine, input, client, dropped, expected.reverse_path)
         {
-            walk.stops("reverse path filter", expected.reverse_path, fault);
+            let check = expected.reverse_path;
+            // There may be no such clients, and no packet of theirs was dropped so far. Those of a
+            // director may also arrive where its default route leads.
+            let possible = !client.sure && !machine.has_dropped;
+            match check {
+                Check::P4 if possible => {
+                    let seen = format!("{}; it has dropped no packet so far", fault.found);
+                    walk.passes(Stage::ReversePath, seen);
+                }
+                Check::P3 if possible => {
+                    walk.stops_as(Stage::ReversePath, check, Severity::Warning, fault);
+                }
+                check => walk.stops(Stage::ReversePath, check, fault),
+            }
         }
-    } else {
-        walk.passes("reverse path filter", String::new());
+    } else if let Some(effective) = machine.effective("rp_filter", input) {
+        walk.passes(Stage::ReversePath, effective.to_string());
     }
     let query = Query {
         source: Some(client.address),
@@ -108,15 +123,15 @@ pub(crate) fn arrive(
         ..Query::to(destination)
     };
     match machine.look_up(&query) {
-        _ if packet.redirected => walk.passes("local delivery", "by a REDIRECT rule"),
-        Answer::Local(_) => walk.passes("local delivery", format!("{destination} is local")),
+        _ if packet.redirected => walk.passes(Stage::LocalDelivery, "by a REDIRECT rule"),
+        Answer::Local(_) => walk.passes(Stage::LocalDelivery, format!("{destination} is local")),
         Answer::Unknown(why) => {
             let ask = format!("ip route get {destination} from {} iif {input}", client.address);
-            walk.unknown("local delivery", why, ask);
+            walk.unknown(Stage::LocalDelivery, why, ask);
         }
         _ => {
-            let (id, fault) = expected.not_local;
-            walk.stops("local delivery", id, fault);
+            let (check, fault) = expected.not_local;
+            walk.stops(Stage::LocalDelivery, check, fault);
         }
     }
     conntrack(machine, walk, packet);
@@ -138,7 +153,7 @@ fn reverse_path_fault(
     input: &InterfaceName,
     client: &Client,
     dropped: Dropped<'_>,
-    id: &str,
+    check: Check,
 ) -> Option<Fault> {
     let from = match client.peer {
         Peer::Anyone(prefix) if prefix.length == 0 => "remote clients".to_owned(),
@@ -147,7 +162,7 @@ fn reverse_path_fault(
         }
         Peer::Host(host) => host.to_string(),
     };
-    let tunnel = matches!(id, "P1" | "P2");
+    let tunnel = matches!(check, Check::P1 | Check::P2);
     let (title, expected, repair, effective) = match dropped {
         Dropped::OwnSource | Dropped::Captured(_) => return None,
         Dropped::NoAddress { effective } => (
@@ -204,15 +219,17 @@ fn without_filter(
 pub(crate) fn conntrack(machine: &Machine<'_>, walk: &mut Walk, packet: &Packet) {
     let number = |name| machine.number(&Sysctl::of_conntrack(name));
     let (Some(count), Some(max)) = (number("count"), number("max")) else { return };
-    if packet.state == ConnectionState::Untracked || max == 0 || count < max {
-        walk.passes("connection tracking", format!("{count} of {max} connections"));
+    // In a full table, connections without replies make room for others.
+    let is_full = max != 0 && count >= max && machine.untracked_drops != Some(0);
+    if packet.state == ConnectionState::Untracked || !is_full {
+        walk.passes(Stage::Conntrack, format!("{count} of {max} connections"));
         return;
     }
     let sysctl = Sysctl::of_conntrack("max");
     let to = max.saturating_mul(2).max(65536);
     walk.stops(
-        "connection tracking",
-        "N8",
+        Stage::Conntrack,
+        Check::N8,
         Fault {
             title:
                 "the table of connection tracking is full: packets of new connections are dropped"
@@ -236,34 +253,28 @@ pub(crate) fn filtered(
     packet: &mut Packet,
 ) -> bool {
     let Some(filters) = machine.filters else { return true };
-    let name = match hook {
-        Hook::Prerouting => "filter PREROUTING",
-        Hook::Input => "filter INPUT",
-        Hook::Forward => "filter FORWARD",
-        Hook::Output => "filter OUTPUT",
-        Hook::Postrouting => "filter POSTROUTING",
-    };
+    let stage = Stage::Filter(hook);
     if filters.nftables {
-        walk.unknown("nftables", "its rules are not followed", "nft list ruleset");
+        walk.unknown(Stage::Nftables, "its rules are not followed", "nft list ruleset");
     }
     let suffix = if filters.suffix { "-legacy" } else { "" };
     match filter::traverse(&filters.tables, hook, below, packet) {
         Outcome::Passes => {
-            walk.passes(name, String::new());
+            walk.passes(stage, "no rule stops it");
             true
         }
         Outcome::Stops { at, reject } => {
-            walk.stops(name, "F1", filter_fault(hook, packet, &at, suffix, reject, false));
+            walk.stops(stage, Check::F1, filter_fault(hook, packet, &at, suffix, reject, false));
             false
         }
         Outcome::StopsSome { at } => {
-            walk.stops(name, "F1", filter_fault(hook, packet, &at, suffix, false, true));
+            walk.stops(stage, Check::F1, filter_fault(hook, packet, &at, suffix, false, true));
             true
         }
         Outcome::Unknown(at) => {
             let (program, table, chain) = (at.program(), &at.table, &at.chain);
             let ask = format!("{program}{suffix} -t {table} -L {chain} -vn --line-numbers");
-            walk.unknown(name, format!("{at} is not understood and could match"), ask);
+            walk.unknown(stage, format!("{at} is not understood and could match"), ask);
             true
         }
     }
@@ -326,8 +337,8 @@ pub(crate) fn leave(
 ) -> bool {
     packet.input = None;
     packet.output = Some(device.to_string());
-    if let Some(fault) = machine.dead_link(device, "no packets leave by it") {
-        walk.stops("link", "L1", fault);
+    if let Some(fault) = machine.dead_link(device) {
+        walk.stops(Stage::Link, Check::L1, fault);
         return false;
     }
     for hook in [Hook::Output, Hook::Postrouting] {
@@ -354,8 +365,8 @@ pub(crate) fn resolved(
         {
             let protocol = if next.is_ipv4() { "ARP" } else { "neighbour solicitations" };
             walk.stops(
-                "neighbour",
-                "L4",
+                Stage::Neighbour,
+                Check::L4,
                 Fault {
                     title: format!(
                         "{next} does not answer {protocol} on {device}: it is down, or in \
@@ -370,11 +381,11 @@ pub(crate) fn resolved(
         }
         Some(neighbour) => {
             let hardware = neighbour.hardware.as_deref().unwrap_or("known");
-            walk.passes("neighbour", format!("{next} is {hardware}"));
+            walk.passes(Stage::Neighbour, format!("{next} is {hardware}"));
             true
         }
         None => {
-            walk.passes("neighbour", format!("{next} is resolved when it is needed"));
+            walk.passes(Stage::Neighbour, format!("{next} is resolved when it is needed"));
             true
         }
     }

@@ -9,10 +9,11 @@ use super::filter::{ConnectionState, Hook, Packet, Peer};
 use super::machine::{Machine, anywhere};
 use super::reverse_path;
 use super::route::{Answer, Query};
-use super::{Fault, Walk};
+use super::{Check, Fault, Flow, Stage, Walk};
 use crate::host::{Effective, InterfaceName, Sysctl};
 use lvs::ipvs::{
-    AddressFamily, Destination, Forwarding, Protocol, Service, ServiceIdentity, Tunnel,
+    AddressFamily, Destination, DestinationEntry, Forwarding, Protocol, Service, ServiceIdentity,
+    Tunnel,
 };
 
 /// A destination of a service.
@@ -32,49 +33,93 @@ pub(crate) fn service_name(identity: ServiceIdentity) -> String {
     }
 }
 
-/// The requests of each kind of clients to IPVS. `not_local` is the fault of an address that this
-/// machine does not accept packets for.
-pub(crate) fn to_ipvs(
-    machine: &Machine<'_>,
-    identity: ServiceIdentity,
-    not_local: &dyn Fn() -> Fault,
-) -> Vec<Walk> {
-    let ServiceIdentity::Address { protocol, address, port } = identity else {
-        return Vec::new();
-    };
-    let clients = machine.clients(address, None);
-    let walks = clients.iter().map(|client| {
-        let mut walk =
-            Walk::new(format!("{} to {}", client.address, service_name(identity)), client.sure);
-        let port = (port != 0).then_some(port);
-        let mut packet = request(client, address, protocol, port);
-        let not_local = ("A16", not_local());
-        let expected = Expected { below: IPVS, reverse_path: "P4", not_local };
-        if arrive(machine, &mut walk, &mut packet, client, expected) {
-            if packet.redirected || packet.destination_port != port {
-                walk.unknown(
-                    "translation",
-                    format!("a NAT rule takes the packets of {}", service_name(identity)),
-                    "iptables -t nat -L PREROUTING -vn",
-                );
-            }
-            walk.passes("service", format!("{} is in the IPVS table", service_name(identity)));
+/// A service of the IPVS table.
+pub(crate) struct Directed<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) destinations: &'a [DestinationEntry],
+    /// Another machine has the address now, or another program may add it.
+    pub(crate) standby: bool,
+}
+
+/// The fault of an address that this machine does not accept packets for, though they have the mark
+/// of the service.
+pub(crate) type NotLocal<'a> = dyn Fn(IpAddr) -> Fault + 'a;
+
+impl Directed<'_> {
+    /// The requests of each kind of clients, up to the choice of a real server.
+    pub(crate) fn walks(&self, machine: &Machine<'_>, not_local: &NotLocal<'_>) -> Vec<Walk> {
+        let service = self.service.identity;
+        let ServiceIdentity::Address { protocol, address, port } = service else {
+            return super::mark::walks(self, machine, not_local);
+        };
+        if self.standby {
+            let mut walk = Walk::new(Flow::Request { client: None, service }, true);
+            let seen = format!("{address} is not local: another machine may have it now");
+            walk.passes(Stage::LocalDelivery, seen);
+            self.balanced(&mut walk);
+            return vec![walk];
         }
-        walk
-    });
-    walks.collect()
+        let clients = machine.clients(address, None);
+        let walks = clients.iter().map(|client| {
+            let flow = Flow::Request { client: Some(client.address), service };
+            let mut walk = Walk::new(flow, client.sure);
+            let port = (port != 0).then_some(port);
+            let mut packet = request(client, address, protocol, port);
+            let not_local = (Check::A16, not_local(address));
+            let expected = Expected { below: IPVS, reverse_path: Check::P4, not_local };
+            if arrive(machine, &mut walk, &mut packet, client, expected) {
+                if packet.redirected || packet.destination_port != port {
+                    walk.unknown(
+                        Stage::Translation,
+                        format!("a NAT rule takes the packets of {}", service_name(service)),
+                        "iptables -t nat -L PREROUTING -vn",
+                    );
+                }
+                self.balanced(&mut walk);
+            }
+            walk
+        });
+        walks.collect()
+    }
+
+    /// The service, and whether a real server takes new connections.
+    pub(super) fn balanced(&self, walk: &mut Walk) {
+        let scheduler = &self.service.scheduler;
+        walk.passes(Stage::Service, format!("in the IPVS table, scheduler {scheduler}"));
+        let usable = self.destinations.iter().filter(|it| it.destination.weight > 0);
+        let (usable, full): (Vec<_>, Vec<_>) = usable.partition(|it| !is_full(it));
+        // Those without any are checks of their own, which know what is desired.
+        if !usable.is_empty() {
+            let all = self.destinations.len();
+            let full = match full.len() {
+                0 => String::new(),
+                count => format!(", {count} at the upper threshold"),
+            };
+            let seen = format!("{} of {all} take new connections{full}", usable.len());
+            walk.passes(Stage::RealServers, seen);
+        }
+    }
+}
+
+/// Whether it is at its upper threshold. Without a lower one the kernel accepts connections again at
+/// three quarters (`ip_vs_dest_update_overload`).
+pub(crate) fn is_full(entry: &DestinationEntry) -> bool {
+    let upper = u64::from(entry.destination.upper_threshold);
+    let connections = u64::from(entry.active_connections) + u64::from(entry.inactive_connections);
+    upper != 0 && connections >= upper
 }
 
 impl Forwarded<'_> {
     /// From IPVS to the real server, and with NAT back.
     pub(crate) fn walk(&self, machine: &Machine<'_>) -> Walk {
         let real = self.destination.address;
-        let identity = self.service.identity;
-        let mut walk = Walk::new(format!("{} to {real}", service_name(identity)), true);
+        let real_server = SocketAddr::new(real, self.destination.port);
+        let flow = Flow::Forwarded { service: self.service.identity, real: real_server };
+        let mut walk = Walk::new(flow, true);
         if let Answer::Local(route) = machine.look_up(&Query::to(real)) {
             match machine.is_own(real) {
-                true => walk.passes("forwarding", format!("{real} is this machine itself")),
-                false => walk.stops("route", "A2", machine.captured(real, real, route)),
+                true => walk.passes(Stage::Forwarding, format!("{real} is this machine itself")),
+                false => walk.stops(Stage::Route, Check::A2, machine.captured(real, real, route)),
             }
             return walk;
         }
@@ -92,15 +137,14 @@ impl Forwarded<'_> {
         let real = self.destination.address;
         let answer = machine.look_up(&Query::to(real));
         if let Some(device) = machine.facing(real).filter(|_| answer.hop().is_none()) {
-            let what = format!("the real server {real} is not reached");
-            if let Some(fault) = machine.dead_link(device, &what) {
-                walk.stops("link", "L1", fault);
+            if let Some(fault) = machine.dead_link(device) {
+                walk.stops(Stage::Link, Check::L1, fault);
                 return None;
             }
         }
         match &answer {
             Answer::Unknown(why) => {
-                walk.unknown("route", why.clone(), format!("ip route get {real}"));
+                walk.unknown(Stage::Route, why.clone(), format!("ip route get {real}"));
                 None
             }
             Answer::Unicast { .. } => {
@@ -108,16 +152,16 @@ impl Forwarded<'_> {
                 if let (true, Answer::Unicast { route, .. }) =
                     (machine.leads_nowhere(device), &answer)
                 {
-                    walk.stops("route", "A2", machine.captured(real, real, route));
+                    walk.stops(Stage::Route, Check::A2, machine.captured(real, real, route));
                     return None;
                 }
                 let direct = self.destination.forwarding == Forwarding::DirectRouting;
                 if let Some(gateway) = gateway.filter(|_| direct) {
-                    walk.stops("route", "L3", behind_router(real, gateway, device));
+                    walk.stops(Stage::Route, Check::L3, behind_router(real, gateway, device));
                     return None;
                 }
                 walk.passes(
-                    "route",
+                    Stage::Route,
                     match gateway {
                         Some(gateway) => format!("{real} via {gateway} dev {device}"),
                         None => format!("{real} dev {device}"),
@@ -131,8 +175,8 @@ impl Forwarded<'_> {
                     _ => format!("no route to {real} (ip route get {real})"),
                 };
                 walk.stops(
-                    "route",
-                    "L2",
+                    Stage::Route,
+                    Check::L2,
                     Fault {
                         title: format!(
                             "there is no route to the real server {real}: its clients get \
@@ -189,8 +233,8 @@ impl Forwarded<'_> {
             return;
         };
         let real = self.destination.address;
-        if let Some((id, fault)) = does_not_forward(machine, real, device) {
-            walk.stops("forwarding", id, fault);
+        if let Some((check, fault)) = does_not_forward(machine, real, device) {
+            walk.stops(Stage::Forwarding, check, fault);
         }
         let tracked = machine.number(&Sysctl::of_ipvs("conntrack")) == Some(1);
         for client in machine.clients(vip, None) {
@@ -214,7 +258,7 @@ impl Forwarded<'_> {
             }
             let dropped = reverse_path::check(machine, device, real, client.address, 0);
             if let Err(reverse_path::Dropped::Elsewhere { effective, .. }) = dropped {
-                walk.stops("reverse path filter", "P4", reply_dropped(machine, real, &effective));
+                walk.stops(Stage::ReversePath, Check::P4, reply_dropped(machine, real, &effective));
             }
             let query = Query {
                 source: Some(real),
@@ -234,8 +278,8 @@ impl Forwarded<'_> {
                         0 => None,
                         port => Some(port),
                     };
-                    if let Some(fault) = machine.dead_link(by, "replies do not leave by it") {
-                        walk.stops("link", "L1", fault);
+                    if let Some(fault) = machine.dead_link(by) {
+                        walk.stops(Stage::Link, Check::L1, fault);
                         continue;
                     }
                     filtered(machine, walk, Hook::Postrouting, WHOLE, &mut packet);
@@ -245,7 +289,7 @@ impl Forwarded<'_> {
                 }
                 (Answer::Unknown(why), _) => {
                     let ask = format!("ip route get {} from {real} iif {device}", client.address);
-                    walk.unknown("route of the reply", why.clone(), ask);
+                    walk.unknown(Stage::ReplyRoute, why.clone(), ask);
                 }
                 _ => {}
             }
@@ -301,10 +345,10 @@ fn does_not_forward(
     machine: &Machine<'_>,
     real: IpAddr,
     device: &InterfaceName,
-) -> Option<(&'static str, Fault)> {
+) -> Option<(Check, Fault)> {
     let family = AddressFamily::from(real);
     let sysctl = Sysctl::forwarding(family);
-    let id = if real.is_ipv4() { "N1" } else { "V5" };
+    let check = if real.is_ipv4() { Check::N1 } else { Check::V5 };
     let fault = |sysctl: Sysctl, title: String, found: String| Fault {
         title,
         found,
@@ -314,13 +358,13 @@ fn does_not_forward(
     if machine.number(&sysctl) == Some(0) {
         let title = "this director does not forward: replies of NAT never reach a client";
         let found = format!("{sysctl} is 0");
-        return Some((id, fault(sysctl, title.to_owned(), found)));
+        return Some((check, fault(sysctl, title.to_owned(), found)));
     }
     let own = Sysctl::of_interface(device, "forwarding");
     if real.is_ipv4() && machine.number(&own) == Some(0) {
         let title = format!("{device} does not forward: replies of {real} never reach a client");
         let found = format!("{own} is 0, though ip_forward is 1");
-        return Some((id, fault(own, title, found)));
+        return Some((check, fault(own, title, found)));
     }
     None
 }

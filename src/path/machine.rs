@@ -1,16 +1,18 @@
 //! What a walk looks at, and the questions that several stages ask.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
 use super::fault::Step;
 use super::filter::{self, Peer};
-use super::route::{Answer, Query, look_up};
+use super::route::{Answer, Query, Routes};
 use crate::engine::Change;
 use crate::host::{
-    self, Address, DOWN, Effective, InterfaceName, Link, Neighbour, Prefix, State, Sysctl, UP,
+    self, Address, DOWN, Effective, InterfaceName, Link, Neighbour, Prefix, Route, State, Sysctl,
+    UP,
 };
 use lvs::ipvs::Protocol;
 
@@ -34,12 +36,24 @@ impl Listener {
 }
 
 /// The recorded state of a machine.
-#[derive(Clone, Copy)]
 pub(crate) struct Machine<'a> {
     pub(crate) network: &'a State,
     pub(crate) filters: Option<&'a filter::Filters>,
     /// `None` if some of them may be unknown.
     pub(crate) listeners: Option<&'a [Listener]>,
+    /// The client whose packets are followed, instead of each kind of clients.
+    pub(crate) from: Option<IpAddr>,
+    /// The reverse path filter has dropped packets.
+    pub(crate) has_dropped: bool,
+    /// New connections that connection tracking had no place for; `None` if it does not say.
+    pub(crate) untracked_drops: Option<u64>,
+    /// Somebody has added a local route.
+    pub(crate) has_local_by_hand: bool,
+    routes: Routes<'a>,
+    own: HashSet<IpAddr>,
+    /// The addresses on a subnet of an interface with ARP, the longest prefix first; of several in
+    /// one subnet, the first sends the packets.
+    subnets: Vec<&'a Address>,
 }
 
 /// Who sends requests, and where they arrive.
@@ -54,8 +68,39 @@ pub(crate) struct Client {
 }
 
 impl<'a> Machine<'a> {
+    pub(crate) fn new(
+        network: &'a State,
+        filters: Option<&'a filter::Filters>,
+        listeners: Option<&'a [Listener]>,
+    ) -> Self {
+        let is_subnet = |it: &&Address| {
+            let link = network.link(&it.interface.name);
+            !it.subnet().is_host()
+                && it.prefix > 0
+                && link.is_some_and(|link| link.arp || link.has_neighbours())
+        };
+        let mut subnets: Vec<&Address> = network.addresses.iter().filter(is_subnet).collect();
+        subnets.sort_by_key(|it| Reverse(it.prefix));
+        let own = network.addresses.iter().map(|it| it.address).collect();
+        let routes = Routes::new(network);
+        let (from, has_dropped, untracked_drops) = (None, false, None);
+        let has_local_by_hand = network.routes.iter().any(Route::is_local_by_hand);
+        Self {
+            network,
+            filters,
+            listeners,
+            from,
+            has_dropped,
+            untracked_drops,
+            has_local_by_hand,
+            routes,
+            own,
+            subnets,
+        }
+    }
+
     pub(crate) fn look_up(&self, query: &Query<'_>) -> Answer<'a> {
-        look_up(self.network, query)
+        self.routes.look_up(query)
     }
 
     pub(crate) fn link(&self, device: &InterfaceName) -> Option<&'a Link> {
@@ -81,22 +126,13 @@ impl<'a> Machine<'a> {
     }
 
     pub(crate) fn is_own(&self, address: IpAddr) -> bool {
-        self.network.addresses.iter().any(|state| state.address == address)
+        self.own.contains(&address)
     }
 
     /// The interface whose subnet holds an address, whether it is up or not.
     pub(crate) fn facing(&self, address: IpAddr) -> Option<&'a InterfaceName> {
-        let states = self.network.addresses.iter().filter(|state| {
-            let subnet = state.subnet();
-            !subnet.is_host()
-                && subnet.length > 0
-                && subnet.contains(address)
-                && self
-                    .link(&state.interface.name)
-                    .is_some_and(|link| link.arp || link.has_neighbours())
-        });
-        // The first of several in one subnet sends the packets.
-        let longest = states.min_by_key(|state| Reverse(state.prefix));
+        let mut subnets = self.subnets.iter();
+        let longest = subnets.find(|state| state.subnet().contains(address));
         longest.map(|state| &state.interface.name)
     }
 
@@ -126,6 +162,16 @@ impl<'a> Machine<'a> {
     /// Their requests arrive on `input`, or on the interface that faces the address.
     pub(crate) fn clients(&self, vip: IpAddr, input: Option<&InterfaceName>) -> Vec<Client> {
         let facing = self.facing(vip);
+        if let Some(address) = self.from {
+            // One behind a router sends to the network of the virtual address.
+            let on_link = self.facing(address);
+            let input = input.or(on_link).or(facing).cloned().or_else(|| self.towards(address));
+            let peer = Peer::Host(address);
+            return input
+                .map(|input| Client { peer, address, input, sure: true })
+                .into_iter()
+                .collect();
+        }
         let default = self.default_device(vip.is_ipv4());
         let mut clients = Vec::new();
         if let Some((device, subnet)) = facing.and_then(|it| Some((it, self.subnet(vip, it)?))) {
@@ -146,15 +192,13 @@ impl<'a> Machine<'a> {
 
     /// The hosts of each subnet.
     fn neighbours_of(&self, vip: IpAddr, input: Option<&InterfaceName>) -> Vec<Client> {
-        let states = self.network.addresses.iter();
-        let wired = states.filter(|it| {
+        let wired = self.subnets.iter().filter(|it| {
             let link = self.link(&it.interface.name);
-            link.is_some_and(|link| link.arp && link.up && link.kind.name() != "dummy")
+            link.is_some_and(|link| link.up && link.kind.name() != "dummy")
                 && it.address.is_ipv4() == vip.is_ipv4()
-                && !it.subnet().is_host()
                 && !is_link_local(it.address)
         });
-        let client = |it: &Address| {
+        let client = |it: &&Address| {
             let (peer, address) = (Peer::Anyone(it.subnet()), self.somebody(it.subnet(), vip));
             let input = input.unwrap_or(&it.interface.name).clone();
             Client { peer, address, input, sure: false }
@@ -164,10 +208,8 @@ impl<'a> Machine<'a> {
 
     /// The subnet of an interface that holds an address.
     fn subnet(&self, vip: IpAddr, device: &InterfaceName) -> Option<Prefix> {
-        let states = self.network.addresses.iter().filter(|it| it.interface.name == *device);
-        let subnets = states.map(Address::subnet);
-        let holding = subnets.filter(|subnet| !subnet.is_host() && subnet.contains(vip));
-        holding.max_by_key(|subnet| subnet.length)
+        let on = self.subnets.iter().filter(|it| it.interface.name == *device);
+        on.map(|it| it.subnet()).find(|subnet| subnet.contains(vip))
     }
 
     /// A host of a subnet that is not this machine.
@@ -187,7 +229,7 @@ impl<'a> Machine<'a> {
     }
 
     /// The fault of an interface that does not carry packets.
-    pub(crate) fn dead_link(&self, device: &InterfaceName, what: &str) -> Option<super::Fault> {
+    pub(crate) fn dead_link(&self, device: &InterfaceName) -> Option<super::Fault> {
         let link = self.link(device)?;
         let state = match (link.up, link.carrier) {
             (false, _) => "down",
@@ -199,7 +241,7 @@ impl<'a> Machine<'a> {
         let up = Step::Host(Change { key, from: Some(DOWN.to_owned()), to: Some(UP.to_owned()) });
         let arp = |value| format!("ip link set {device} arp {value}");
         Some(super::Fault {
-            title: format!("{device} is {state}: {what}"),
+            title: format!("{device} is {state}: no packets arrive on it or leave by it"),
             found: format!("{device} is {state} (ip link show {device})"),
             expected: format!("{device} up, with a carrier and ARP"),
             repair: match (link.up, link.carrier) {

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use super::arrival::{Expected, SYN_ACK, WHOLE, arrive, filtered, leave, request};
 use super::director::outer;
 use super::filter::{ConnectionState, Hook, Packet, Peer};
-use super::machine::{Client, Machine, unspecified};
+use super::machine::{Client, Listener, Machine, unspecified};
 use super::route::{Answer, Query};
-use super::{Fault, Walk};
+use super::{Check, Fault, Flow, Stage, Walk};
 use crate::host::{Link, Sysctl};
 use lvs::ipvs::{Checksum, Forwarding, Protocol, Tunnel};
 
@@ -33,13 +33,14 @@ pub(crate) struct End {
     pub(crate) port: u16,
     /// The address of this machine in the director's table.
     pub(crate) own: IpAddr,
-    pub(crate) tunnel: Tunnel,
+    /// `None` if it is not known.
+    pub(crate) tunnel: Option<Tunnel>,
 }
 
 /// The faults whose repair depends on what is desired.
 pub(crate) trait Faults {
     fn missing_address(&self, served: &Served) -> Fault;
-    fn no_tunnel(&self, served: &Served, end: Option<&End>) -> (&'static str, Fault);
+    fn no_tunnel(&self, served: &Served, end: Option<&End>) -> (Check, Fault);
     fn nobody_listens(&self, served: &Served, end: Option<&End>) -> Fault;
 }
 
@@ -50,11 +51,32 @@ impl Served {
 
     /// The requests of each kind of clients to each server, and the replies.
     pub(crate) fn walks(&self, machine: &Machine<'_>, faults: &dyn Faults) -> Vec<Walk> {
-        let ends: Vec<Option<&End>> = match self.ends.is_empty() {
-            true => vec![None],
-            false => self.ends.iter().map(Some).collect(),
+        if !self.ends.is_empty() {
+            let ends = self.ends.iter().map(Some);
+            return ends.flat_map(|end| self.walks_to(end, machine, faults)).collect();
+        }
+        // Which of the programs is meant is not known: filters may protect the others.
+        let likely = self.likely_ends(machine);
+        let walks: Vec<Vec<Walk>> =
+            likely.iter().map(|end| self.walks_to(Some(end), machine, faults)).collect();
+        let passes = |walks: &&Vec<Walk>| walks.iter().all(|walk| walk.stopped().next().is_none());
+        let chosen = walks.iter().find(passes).or(walks.first()).cloned();
+        chosen.unwrap_or_else(|| self.walks_to(None, machine, faults))
+    }
+
+    /// What programs listen for, without a cluster file.
+    fn likely_ends(&self, machine: &Machine<'_>) -> Vec<End> {
+        const MOST: usize = 32;
+        let listeners = machine.listeners.unwrap_or_default().iter();
+        let listeners = listeners.filter(|listener| {
+            let masquerade = self.forwarding == Forwarding::Masquerade;
+            listener.hears(self.address) && !masquerade
+        });
+        let end = |it: &Listener| {
+            let (protocol, port, own) = (it.protocol, it.port, self.address);
+            End { protocol, port, own, tunnel: None }
         };
-        ends.into_iter().flat_map(|end| self.walks_to(end, machine, faults)).collect()
+        listeners.map(end).take(MOST).collect()
     }
 
     fn director(&self) -> Option<IpAddr> {
@@ -75,22 +97,21 @@ impl Served {
         };
         let clients = machine.clients(self.address, input.as_ref());
         let walk = |mut client: Client| {
-            let name = protocol.name().unwrap_or("ip");
-            let port_text = port.map(|port| format!(":{port}")).unwrap_or_default();
-            let flow = format!("{} to {name} {local}{port_text}", client.address);
+            let (client_address, vip) = (client.address, self.address);
+            let flow = Flow::Served { client: client_address, protocol, vip, local, port };
             let mut walk = Walk::new(flow, client.sure);
-            let mut reverse_path = "P3";
+            let mut reverse_path = Check::P3;
             if self.forwarding == Forwarding::Tunnel {
                 match self.decapsulate(machine, &mut walk, &client, end, faults) {
                     Some(tunnel) => {
                         client.input = tunnel.name.clone();
                         let late = is_loose_by_default_only(machine);
-                        reverse_path = if late { "P2" } else { "P1" };
+                        reverse_path = if late { Check::P2 } else { Check::P1 };
                     }
                     None => return walk,
                 }
             }
-            let not_local = ("A1", faults.missing_address(self));
+            let not_local = (Check::A1, faults.missing_address(self));
             let mut packet = request(&client, local, protocol, port);
             let expected = Expected { below: WHOLE, reverse_path, not_local };
             let goes_on = arrive(machine, &mut walk, &mut packet, &client, expected);
@@ -115,12 +136,12 @@ impl Served {
         faults: &dyn Faults,
     ) -> Option<&'a Link> {
         let input = &client.input;
-        if let Some(fault) = machine.dead_link(input, "no packets of the director arrive on it") {
-            walk.stops("link", "L1", fault);
+        if let Some(fault) = machine.dead_link(input) {
+            walk.stops(Stage::Link, Check::L1, fault);
             return None;
         }
-        if let Some(end) = end {
-            let mut packet = outer(self.address, end.own, end.tunnel, self.director());
+        if let Some((end, tunnel)) = end.and_then(|end| Some((end, end.tunnel?))) {
+            let mut packet = outer(self.address, end.own, tunnel, self.director());
             packet.input = Some(input.to_string());
             packet.local = true;
             if !filtered(machine, walk, Hook::Prerouting, WHOLE, &mut packet)
@@ -132,17 +153,17 @@ impl Served {
         let tunnel = self.tunnel(machine, end);
         match tunnel {
             Some(tunnel) => {
-                walk.passes("decapsulation", format!("{} ({})", tunnel.name, tunnel.kind));
+                walk.passes(Stage::Decapsulation, format!("{} ({})", tunnel.name, tunnel.kind));
             }
             None => {
-                let (id, fault) = faults.no_tunnel(self, end);
+                let (check, fault) = faults.no_tunnel(self, end);
                 let missing = faults.missing_address(self);
                 let is_local = machine.look_up(&Query::to(self.address));
                 // Bringing the tunnel up can restore its address.
                 let is_restored = missing.repair.iter().all(|step| fault.repair.contains(step));
-                walk.stops("decapsulation", id, fault);
+                walk.stops(Stage::Decapsulation, check, fault);
                 if !matches!(is_local, Answer::Local(_)) && !is_restored {
-                    walk.stops("local delivery", "A1", missing);
+                    walk.stops(Stage::LocalDelivery, Check::A1, missing);
                 }
             }
         }
@@ -154,13 +175,13 @@ impl Served {
         let director = self.director();
         let fits = |link: &&Link| {
             let Some(tunnel) = link.kind.tunnel() else { return false };
-            let local = match (tunnel.local, end) {
+            let local = match (tunnel.local, end.filter(|end| end.tunnel.is_some())) {
                 (None, _) => true,
                 (Some(local), Some(end)) => local == end.own,
                 (Some(local), None) => machine.is_own(local),
             };
             let remote = tunnel.remote.is_none_or(|remote| director.is_none_or(|it| it == remote));
-            let checksum = match end.map(|end| end.tunnel) {
+            let checksum = match end.and_then(|end| end.tunnel) {
                 Some(Tunnel::Gre { checksum }) => {
                     (checksum != Checksum::None) == tunnel.input_checksum
                 }
@@ -172,13 +193,14 @@ impl Served {
             let mut states = machine.network.addresses.iter();
             states.any(|it| it.address == self.address && it.interface == link.name)
         };
+        let kind = end.and_then(|end| end.tunnel);
         let rank = |link: &&Link| {
             let specific = link.kind.tunnel().map_or(0, |tunnel| {
                 2 * u8::from(tunnel.remote.is_some()) + u8::from(tunnel.local.is_some())
             });
             let order = self.kinds(end).iter().position(|it| *it == link.kind.name());
             // Without a cluster file, the tunnel with the address is likely the one.
-            (Reverse(specific), end.is_none() && !has_address(link), order)
+            (Reverse(specific), kind.is_none() && !has_address(link), order)
         };
         machine.network.links.iter().filter(fits).min_by_key(rank)
     }
@@ -186,7 +208,7 @@ impl Served {
     /// The kinds of interfaces that decapsulate.
     fn kinds(&self, end: Option<&End>) -> &'static [&'static str] {
         let ipv4 = self.address.is_ipv4();
-        match end.map(|end| (end.tunnel, end.own.is_ipv4())) {
+        match end.and_then(|end| Some((end.tunnel?, end.own.is_ipv4()))) {
             Some((Tunnel::Gre { .. }, true)) => &["gre"],
             Some((Tunnel::Gre { .. }, false)) => &["ip6gre"],
             Some((_, true)) if ipv4 => &["ipip"],
@@ -222,8 +244,8 @@ impl Served {
                 })
         });
         match hears {
-            true => walk.passes("listener", format!("a program listens on {local}")),
-            false => walk.stops("listener", "A11", faults.nobody_listens(self, end)),
+            true => walk.passes(Stage::Listener, format!("a program listens on {local}")),
+            false => walk.stops(Stage::Listener, Check::A11, faults.nobody_listens(self, end)),
         }
     }
 
@@ -244,18 +266,18 @@ impl Served {
         let answer = machine.look_up(&query);
         if let Answer::Local(route) = &answer {
             let fault = machine.captured(client.address, self.address, route);
-            walk.stops("route of the reply", "A2", fault);
+            walk.stops(Stage::ReplyRoute, Check::A2, fault);
             return;
         }
         if let Answer::Unknown(why) = &answer {
             let ask = format!("ip route get {} from {local}", client.address);
-            walk.unknown("route of the reply", why.clone(), ask);
+            walk.unknown(Stage::ReplyRoute, why.clone(), ask);
             return;
         }
         let Some((device, gateway)) = answer.hop() else {
             walk.stops(
-                "route of the reply",
-                "L5",
+                Stage::ReplyRoute,
+                Check::L5,
                 Fault {
                     title: format!("replies of {local} have no route to {}", client.address),
                     found: format!("no route (ip route get {} from {local})", client.address),
@@ -267,11 +289,11 @@ impl Served {
         };
         if let (true, Answer::Unicast { route, .. }) = (machine.leads_nowhere(device), &answer) {
             let fault = machine.captured(client.address, self.address, route);
-            walk.stops("route of the reply", "A2", fault);
+            walk.stops(Stage::ReplyRoute, Check::A2, fault);
             return;
         }
         walk.passes(
-            "route of the reply",
+            Stage::ReplyRoute,
             match gateway {
                 Some(gateway) => format!("via {gateway} dev {device}"),
                 None => format!("dev {device}"),

@@ -36,7 +36,7 @@ pub(crate) fn check<'a>(
         return Err(Dropped::OwnSource);
     }
     // With a local route that somebody has added, no source goes unchecked.
-    if effective.value() == 0 && !machine.network.routes.iter().any(Route::is_local_by_hand) {
+    if effective.value() == 0 && !machine.has_local_by_hand {
         return Ok(());
     }
     let query = Query {

@@ -1,11 +1,13 @@
 //! The look-up of a route in the recorded tables, as the kernel makes it: policy rules in their
 //! order, then the longest prefix, then the smallest metric.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use crate::host::{
     InterfaceName, LOCAL_TABLE, MAIN_TABLE, NextHop, Prefix, Route, RouteKind, Rule, RuleAction,
-    State,
+    State, masked,
 };
 use lvs::ipvs::AddressFamily;
 
@@ -77,44 +79,123 @@ impl Answer<'_> {
     }
 }
 
-/// Looks a route up.
-pub(crate) fn look_up<'a>(network: &'a State, query: &Query<'_>) -> Answer<'a> {
-    let family = AddressFamily::from(query.destination);
-    let mut rules: Vec<&Rule> = network.rules.iter().filter(|it| it.family == family).collect();
-    rules.sort_by_key(|rule| rule.priority);
-    // A kernel without policy routing, or a snapshot that has unusual rules alone.
-    let has_usual = !rules.is_empty() && network.partial.is_none();
-    if !has_usual {
-        if let Some(answer) = in_table(network, LOCAL_TABLE, None, query) {
-            return answer;
+/// The routes of a machine, found by prefix: a director may have one per virtual address.
+pub(crate) struct Routes<'a> {
+    network: &'a State,
+    /// In the order of their priorities.
+    rules: Vec<&'a Rule>,
+    tables: HashMap<(AddressFamily, u32), Lengths<'a>>,
+}
+
+/// The routes of a table by the length of the prefix, the longest first, and by network; each list
+/// in the order of metrics.
+type Lengths<'a> = BTreeMap<Reverse<u8>, HashMap<IpAddr, Vec<&'a Route>>>;
+
+impl<'a> Routes<'a> {
+    pub(crate) fn new(network: &'a State) -> Self {
+        let mut rules: Vec<&Rule> = network.rules.iter().collect();
+        rules.sort_by_key(|rule| rule.priority);
+        let mut tables: HashMap<_, Lengths<'a>> = HashMap::new();
+        for route in network.routes.iter().filter(|route| !route.cached) {
+            let prefix = route.to();
+            let table = tables.entry((prefix.address.into(), route.table)).or_default();
+            let network = masked(prefix.address, prefix.mask()).unwrap_or(prefix.address);
+            let of_length = table.entry(Reverse(prefix.length)).or_default();
+            of_length.entry(network).or_default().push(route);
         }
+        for routes in
+            tables.values_mut().flat_map(BTreeMap::values_mut).flat_map(HashMap::values_mut)
+        {
+            routes.sort_by_key(|route| route.metric);
+        }
+        Self { network, rules, tables }
     }
-    let mut from = 0;
-    for rule in rules {
-        if rule.priority < from || !matches(rule, query) {
-            continue;
-        }
-        if rule.has_other_condition || rule.l3mdev || rule.users.is_some() || rule.tos != 0 {
-            return Answer::Unknown(format!(
-                "the policy rule of priority {} has a condition that is not followed",
-                rule.priority
-            ));
-        }
-        match rule.action {
-            RuleAction::Lookup => {
-                if let Some(answer) = in_table(network, rule.table, rule.suppress_prefix, query) {
-                    return answer;
-                }
+
+    pub(crate) fn look_up(&self, query: &Query<'_>) -> Answer<'a> {
+        let family = AddressFamily::from(query.destination);
+        let mut rules = self.rules.iter().filter(|it| it.family == family).peekable();
+        // A kernel without policy routing, or a snapshot that has unusual rules alone.
+        let has_usual = rules.peek().is_some() && self.network.partial.is_none();
+        if !has_usual {
+            if let Some(answer) = self.in_table(LOCAL_TABLE, None, query) {
+                return answer;
             }
-            RuleAction::Goto(priority) => from = priority,
-            RuleAction::Unreachable => return Answer::Refused("unreachable"),
-            RuleAction::Blackhole => return Answer::Refused("blackhole"),
-            RuleAction::Prohibit => return Answer::Refused("prohibit"),
-            RuleAction::Nop | RuleAction::Other(_) => {}
         }
+        let mut from = 0;
+        for rule in rules {
+            if rule.priority < from || !matches(rule, query) {
+                continue;
+            }
+            if rule.has_other_condition || rule.l3mdev || rule.users.is_some() || rule.tos != 0 {
+                return Answer::Unknown(format!(
+                    "the policy rule of priority {} has a condition that is not followed",
+                    rule.priority
+                ));
+            }
+            match rule.action {
+                RuleAction::Lookup => {
+                    if let Some(answer) = self.in_table(rule.table, rule.suppress_prefix, query) {
+                        return answer;
+                    }
+                }
+                RuleAction::Goto(priority) => from = priority,
+                RuleAction::Unreachable => return Answer::Refused("unreachable"),
+                RuleAction::Blackhole => return Answer::Refused("blackhole"),
+                RuleAction::Prohibit => return Answer::Refused("prohibit"),
+                RuleAction::Nop | RuleAction::Other(_) => {}
+            }
+        }
+        let main = (!has_usual).then(|| self.in_table(MAIN_TABLE, None, query)).flatten();
+        main.unwrap_or(Answer::NoRoute)
     }
-    let main = (!has_usual).then(|| in_table(network, MAIN_TABLE, None, query)).flatten();
-    main.unwrap_or(Answer::NoRoute)
+
+    /// `None` where the next rule decides.
+    fn in_table(
+        &self,
+        table: u32,
+        suppressed: Option<u32>,
+        query: &Query<'_>,
+    ) -> Option<Answer<'a>> {
+        let usable = |route: &Route, hop: &NextHop| {
+            let by = query
+                .output
+                .is_none_or(|output| hop.interface.as_ref().is_some_and(|it| it == output));
+            !hop.dead && (by || route.kind != RouteKind::Unicast)
+        };
+        let is_usable = |route: &&&Route| {
+            route.hops.is_empty() || route.hops.iter().any(|hop| usable(route, hop))
+        };
+        let lengths = self.tables.get(&(query.destination.into(), table))?;
+        let (found, best) = lengths.iter().find_map(|(Reverse(length), networks)| {
+            let prefix = Prefix { address: query.destination, length: *length };
+            let found = networks.get(&masked(prefix.address, prefix.mask())?)?;
+            Some((found, *found.iter().find(is_usable)?))
+        })?;
+        if suppressed.is_some_and(|length| u32::from(best.prefix) <= length) {
+            return None;
+        }
+        Some(match best.kind {
+            RouteKind::Local | RouteKind::Anycast => Answer::Local(best),
+            RouteKind::Unicast => {
+                // IPv6 reports the next hops of one route as routes.
+                let same = found.iter().filter(|route| {
+                    route.metric == best.metric
+                        && route.kind == best.kind
+                        && (query.destination.is_ipv6() || std::ptr::eq(**route, best))
+                });
+                let hops = same.flat_map(|route| &route.hops).filter(|hop| usable(best, hop));
+                Answer::Unicast { route: best, hops: hops.collect() }
+            }
+            RouteKind::Broadcast => Answer::Broadcast,
+            RouteKind::Unreachable => Answer::Refused("unreachable"),
+            RouteKind::Blackhole => Answer::Refused("blackhole"),
+            RouteKind::Prohibit => Answer::Refused("prohibit"),
+            RouteKind::Throw => return None,
+            RouteKind::Multicast | RouteKind::Nat | RouteKind::Other(_) => {
+                Answer::Unknown("a route of an unusual kind".to_owned())
+            }
+        })
+    }
 }
 
 fn matches(rule: &Rule, query: &Query<'_>) -> bool {
@@ -135,53 +216,6 @@ fn matches(rule: &Rule, query: &Query<'_>) -> bool {
         && port(rule.source_ports, query.source_port)
         && port(rule.destination_ports, query.destination_port);
     all != rule.inverted
-}
-
-/// `None` where the next rule decides.
-fn in_table<'a>(
-    network: &'a State,
-    table: u32,
-    suppressed: Option<u32>,
-    query: &Query<'_>,
-) -> Option<Answer<'a>> {
-    let usable = |route: &Route, hop: &NextHop| {
-        let by =
-            query.output.is_none_or(|output| hop.interface.as_ref().is_some_and(|it| it == output));
-        !hop.dead && (by || route.kind != RouteKind::Unicast)
-    };
-    let mut found: Vec<&Route> = network
-        .routes
-        .iter()
-        .filter(|route| route.table == table && !route.cached && route.leads_to(query.destination))
-        .filter(|route| route.hops.is_empty() || route.hops.iter().any(|hop| usable(route, hop)))
-        .collect();
-    found.sort_by_key(|route| (std::cmp::Reverse(route.prefix), route.metric));
-    let best = found.first()?;
-    if suppressed.is_some_and(|length| u32::from(best.prefix) <= length) {
-        return None;
-    }
-    Some(match best.kind {
-        RouteKind::Local | RouteKind::Anycast => Answer::Local(best),
-        RouteKind::Unicast => {
-            // IPv6 reports the next hops of one route as routes.
-            let same = found.iter().filter(|route| {
-                route.to() == best.to()
-                    && route.metric == best.metric
-                    && route.kind == best.kind
-                    && (query.destination.is_ipv6() || std::ptr::eq(**route, *best))
-            });
-            let hops = same.flat_map(|route| &route.hops).filter(|hop| usable(best, hop));
-            Answer::Unicast { route: best, hops: hops.collect() }
-        }
-        RouteKind::Broadcast => Answer::Broadcast,
-        RouteKind::Unreachable => Answer::Refused("unreachable"),
-        RouteKind::Blackhole => Answer::Refused("blackhole"),
-        RouteKind::Prohibit => Answer::Refused("prohibit"),
-        RouteKind::Throw => return None,
-        RouteKind::Multicast | RouteKind::Nat | RouteKind::Other(_) => {
-            Answer::Unknown("a route of an unusual kind".to_owned())
-        }
-    })
 }
 
 #[cfg(test)]
@@ -224,7 +258,7 @@ mod tests {
     }
 
     fn by(network: &State, query: &Query<'_>) -> String {
-        match look_up(network, query) {
+        match Routes::new(network).look_up(query) {
             Answer::Local(_) => "local".to_owned(),
             Answer::Refused(how) => how.to_owned(),
             answer => answer.hop().map_or("none".to_owned(), |(device, _)| device.to_string()),
@@ -275,7 +309,7 @@ mod tests {
     fn rule_with_unknown_condition_makes_the_answer_unknown() {
         let mut network = network();
         network.rules.push(Rule { users: Some((0, 99)), ..rule(100, 100) });
-        assert!(matches!(look_up(&network, &to("192.168.10.9")), Answer::Unknown(_)));
+        assert!(matches!(Routes::new(&network).look_up(&to("192.168.10.9")), Answer::Unknown(_)));
         assert_eq!(by(&network, &to("192.168.10.1")), "local", "an earlier rule decides");
     }
 }

@@ -126,7 +126,7 @@ fn names_in_boot_rules_are_found(cluster: &Cluster) {
          exec {LVSCTL} doctor'"
     ));
     assert_eq!(outcome.status, 0, "{outcome:?}");
-    assert!(outcome.output.starts_with("advice H16: "), "{outcome:?}");
+    assert!(outcome.output.starts_with("advice names-in-boot-rules (H16): "), "{outcome:?}");
     is_healthy(&cluster.director, "director");
 }
 

@@ -95,15 +95,15 @@ fn every_word_of_lvsctl_is_in_its_page_and_completions() {
 #[test]
 fn every_check_of_the_doctor_is_in_its_page() {
     let page = page("man/lvsctl-doctor.8");
-    for check in programs::doctor::CHECKS {
-        let title = format!("{} ({})", check.id, check.severity);
+    for check in programs::doctor::Check::ALL {
+        let title = format!("{} {} ({})", check.id(), check.name(), check.severity());
         assert!(page.lines().any(|line| line.trim() == title), "{title}");
     }
     let titles = page.lines().filter(|line| {
         let last = line.trim().rsplit_once(' ').map_or("", |(_, last)| last);
         matches!(last, "(failure)" | "(warning)" | "(advice)")
     });
-    assert_eq!(titles.count(), programs::doctor::CHECKS.len());
+    assert_eq!(titles.count(), programs::doctor::Check::ALL.len());
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn faulty(
     is_bad: impl Fn(&Served, u32) -> bool,
 ) -> Vec<(Effective, String)> {
     let pairs = context.suppressed().flat_map(|served| {
-        let devices = hears_the_segment(&context.machine(), served.address, &served.directors);
+        let devices = hears_the_segment(&context.machine, served.address, &served.directors);
         let bad = devices.into_iter().filter_map(|device| {
             let effective = context.effective(parameter, &device)?;
             is_bad(served, effective.value())
@@ -111,7 +111,7 @@ pub(super) fn vip_is_on_the_network(context: &Context<'_>) -> Vec<Fault> {
 /// A director answers ARP for its virtual addresses.
 pub(super) fn director_does_not_answer(context: &Context<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
-    let machine = context.machine();
+    let machine = &context.machine;
     for address in context.directed_vips() {
         let Some(device) = machine.facing(address).filter(|_| address.is_ipv4()) else { continue };
         let (Some(effective), true) =
@@ -148,7 +148,7 @@ pub(super) fn director_does_not_answer(context: &Context<'_>) -> Vec<Fault> {
 /// for the real servers in the name of that address, which they have too, and do not answer.
 pub(super) fn director_announces_the_vip(context: &Context<'_>) -> Vec<Fault> {
     let mut faults: Vec<Fault> = Vec::new();
-    let machine = context.machine();
+    let machine = &context.machine;
     let clients = context.facts.table.iter().flat_map(|table| &table.own_clients);
     for vip in clients {
         let direct = context.destinations().filter(|(_, entry)| {
@@ -203,7 +203,9 @@ pub(super) fn arp_is_suppressed_for_containers(context: &Context<'_>) -> Vec<Fau
             return None;
         }
         let mut repair: Vec<Step> = Vec::new();
-        for facing in context.suppressed().filter_map(|served| context.facing(served.address)) {
+        for facing in
+            context.suppressed().filter_map(|served| context.machine.facing(served.address))
+        {
             let step = context.set(Sysctl::of_interface(facing, "arp_ignore"), ignore.all);
             let is_set =
                 context.effective("arp_ignore", facing).is_some_and(|it| it.own == ignore.all);

@@ -123,22 +123,38 @@ pub(super) fn udp_timeout_is_long(context: &Context<'_>) -> Option<Fault> {
     })
 }
 
+/// The connections and persistence templates of all services.
+fn connections(context: &Context<'_>) -> u64 {
+    let counts = context.destinations().map(|(_, it)| {
+        [it.active_connections, it.inactive_connections, it.persistent_connections].map(u64::from)
+    });
+    counts.flatten().sum()
+}
+
+/// New kernels have a limit, above which they silently drop new connections.
+pub(super) fn connection_limit_is_reached(context: &Context<'_>) -> Option<Fault> {
+    let sysctl = Sysctl::of_ipvs("conn_max");
+    let limit = context.number(&sysctl).map(u64::from).filter(|limit| *limit > 0)?;
+    let connections = connections(context);
+    (connections >= limit).then(|| Fault {
+        title: "there is no room for another connection: the packets of new clients are dropped"
+            .to_owned(),
+        found: format!("{connections} connections (ipvsadm -L), and {sysctl} is {limit}"),
+        expected: "a larger limit, or 0 for none".to_owned(),
+        repair: vec![context.set(sysctl, limit.saturating_mul(2))],
+    })
+}
+
 /// More connections per bucket make lookups slow.
 const CROWDED: u64 = 2;
 
 pub(super) fn connection_table_is_small(context: &Context<'_>) -> Option<Fault> {
-    // Where this parameter exists, the table grows by itself.
-    context.network().sysctl(&Sysctl::of_ipvs("conn_lfactor")).is_none().then_some(())?;
+    // It grows by itself, and its size is that of now.
+    if context.facts.kernel.resizes_tables {
+        return None;
+    }
     let buckets = u64::from(context.facts.table.as_ref()?.connection_buckets);
-    let count = |active, inactive, persistent| {
-        u64::from(active) + u64::from(inactive) + u64::from(persistent)
-    };
-    let connections: u64 = context
-        .destinations()
-        .map(|(_, it)| {
-            count(it.active_connections, it.inactive_connections, it.persistent_connections)
-        })
-        .sum();
+    let connections = connections(context);
     if buckets == 0 || connections <= buckets.saturating_mul(CROWDED) {
         return None;
     }

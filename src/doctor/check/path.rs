@@ -1,45 +1,47 @@
 //! Where packets stop: the walks of requests and replies, and the faults whose repair depends on what
 //! is desired.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::doctor::context::{Context, add_address};
 use crate::doctor::finding::{Fault, Step};
 use crate::engine::Change;
 use crate::host::{self, Address, DOWN, InterfaceName, UP, host_prefix};
-use crate::path::{self, Answer, End, Faults, Forwarded, Machine, Query, Served, Walk};
+use crate::path::{Answer, Check, Directed, End, Faults, Forwarded, Machine, Query, Served, Walk};
 use crate::policy::TunnelEndpoint;
 use lvs::ipvs::{DaemonState, Forwarding, ServiceIdentity};
 
-/// Every walk through this machine: each service once, each real server once for its method.
+/// Every walk through this machine: of each service, to each real server once for each method, and of
+/// what a real server serves.
 pub(in crate::doctor) fn walks(context: &Context<'_>) -> Vec<Walk> {
-    let machine = context.machine();
+    let machine = &context.machine;
     let mut walks = Vec::new();
-    let mut seen: Vec<(IpAddr, Forwarding, IpAddr, u16)> = Vec::new();
+    let mut seen: HashSet<(IpAddr, Forwarding, IpAddr, u16)> = HashSet::new();
     for state in context.services() {
-        let identity = state.identity();
+        let (identity, service) = (state.identity(), &state.service.service);
         let vip = match identity {
             ServiceIdentity::Address { address, .. } => Some(address),
             ServiceIdentity::Mark { .. } => None,
         };
-        if let Some(address) = vip.filter(|address| !is_excused(context, &machine, *address)) {
-            let not_local = || not_local(context, address);
-            walks.extend(path::to_ipvs(&machine, identity, &not_local));
-        }
+        let standby = vip.is_some_and(|address| is_excused(context, machine, address));
+        let directed = Directed { service, destinations: &state.destinations, standby };
+        let fault = |address| match identity {
+            ServiceIdentity::Address { .. } => not_local(context, address),
+            ServiceIdentity::Mark { mark, .. } => mark_not_local(context, mark, address),
+        };
+        walks.extend(directed.walks(machine, &fault));
         for entry in &state.destinations {
             let destination = &entry.destination;
             let vip = vip.unwrap_or(destination.address);
             let key = (destination.address, destination.forwarding, vip, identity.port());
-            if destination.weight == 0 || seen.contains(&key) {
-                continue;
+            if destination.weight > 0 && seen.insert(key) {
+                walks.push(Forwarded { service, destination }.walk(machine));
             }
-            seen.push(key);
-            let service = &state.service.service;
-            walks.push(Forwarded { service, destination }.walk(&machine));
         }
     }
     for served in &context.expectation.served {
-        walks.extend(served.walks(&machine, context));
+        walks.extend(served.walks(machine, context));
     }
     walks
 }
@@ -74,7 +76,7 @@ fn is_excused(context: &Context<'_>, machine: &Machine<'_>, address: IpAddr) -> 
 
 /// A director does not accept packets for a virtual address.
 fn not_local(context: &Context<'_>, address: IpAddr) -> Fault {
-    let device = context.desired_device(address).or_else(|| context.network().on_link(address));
+    let device = context.desired_device(address).or_else(|| context.machine.facing(address));
     // A tunnel disappears with its module. An interface that is down keeps its addresses.
     let is_missing = |device: &InterfaceName| context.network().link(device).is_none();
     let repair = match device {
@@ -92,6 +94,34 @@ fn not_local(context: &Context<'_>, address: IpAddr) -> Fault {
         },
         expected: format!("{address} on {on}"),
         repair,
+    }
+}
+
+/// Packets with a mark are not delivered to this director.
+fn mark_not_local(context: &Context<'_>, mark: u32, address: IpAddr) -> Fault {
+    let ip = if address.is_ipv4() { "ip" } else { "ip -6" };
+    let of_mark = context.network().rules.iter().find(|rule| {
+        rule.family == address.into()
+            && rule.mark.is_some_and(|it| it.mark != 0 && it.matches(mark))
+    });
+    let table = of_mark.map_or(100, |rule| rule.table);
+    let route = format!("local {address} dev lo table {table}");
+    let rule = format!("fwmark {mark} lookup {table}");
+    let step = |what: &str, of: &str| {
+        Step::shell(format!("{ip} {what} add {of}"), format!("{ip} {what} del {of}"))
+    };
+    let rule = of_mark.is_none().then(|| step("rule", &rule));
+    Fault {
+        title: format!(
+            "packets to {address} with the mark {mark} are not delivered to this director: IPVS \
+             never sees them"
+        ),
+        found: match of_mark {
+            Some(_) => format!("a policy rule for the mark, but no local route in table {table}"),
+            None => format!("no policy rule for the mark, and {address} is not a local address"),
+        },
+        expected: format!("a local route to {address} for packets with the mark"),
+        repair: [step("route", &route)].into_iter().chain(rule).collect(),
     }
 }
 
@@ -114,7 +144,7 @@ fn tunnel_device(
     end: Option<&End>,
 ) -> (InterfaceName, String) {
     let of_file = end.and_then(|end| {
-        let endpoint = TunnelEndpoint::new(served.address.into(), end.own, end.tunnel)?;
+        let endpoint = TunnelEndpoint::new(served.address.into(), end.own, end.tunnel?)?;
         Some((endpoint.device, endpoint.kind))
     });
     let journalled =
@@ -163,11 +193,11 @@ impl Faults for Context<'_> {
         }
     }
 
-    fn no_tunnel(&self, served: &Served, end: Option<&End>) -> (&'static str, Fault) {
+    fn no_tunnel(&self, served: &Served, end: Option<&End>) -> (Check, Fault) {
         let (address, tunl0) = (served.address, InterfaceName::tunl0());
         if address.is_ipv6() && self.assignments(address).any(|it| it.interface.name == tunl0) {
             return (
-                "V4",
+                Check::V4,
                 Fault {
                     title: format!(
                         "{address} is on tunl0, which decapsulates IPv4 only: its packets are lost"
@@ -186,7 +216,7 @@ impl Faults for Context<'_> {
             None => "missing",
         };
         (
-            "K3",
+            Check::K3,
             Fault {
                 title: format!(
                     "{device} is {state}: no interface decapsulates the packets of the director"

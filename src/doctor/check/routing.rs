@@ -32,12 +32,12 @@ pub(super) fn redirects_bypass_the_director(context: &Context<'_>) -> Vec<Fault>
     let mut faults = Vec::new();
     let mut judged: Vec<&InterfaceName> = Vec::new();
     for real in nat_real_servers(context, AddressFamily::Ipv4) {
-        let Some(device) = context.network().on_link(real) else {
+        let Some(device) = context.machine.facing(real) else {
             continue;
         };
         let one_armed = context.network().default_interface(false) == Some(device)
             || context.directed_vips().into_iter().any(|address| {
-                address.is_ipv4() && context.network().on_link(address) == Some(device)
+                address.is_ipv4() && context.machine.facing(address) == Some(device)
             });
         let effective = context.effective("send_redirects", device);
         let effective = effective.filter(|effective| effective.value() != 0 && one_armed);
@@ -61,7 +61,13 @@ pub(super) fn redirects_bypass_the_director(context: &Context<'_>) -> Vec<Fault>
 
 /// On a real server whose default route lvsctl set.
 fn accepted_redirects(context: &Context<'_>) -> Option<Fault> {
-    let route = journalled_routes(context).find(|it| it.family == AddressFamily::Ipv4)?;
+    // A director with two legs, on which the clients are elsewhere, sends none.
+    let one_armed = |device: &InterfaceName| {
+        let mut served = context.expectation.served.iter().filter(|it| it.address.is_ipv4());
+        served.any(|it| context.machine.facing(it.address) == Some(device))
+    };
+    let mut routes = journalled_routes(context).filter(|it| it.family == AddressFamily::Ipv4);
+    let route = routes.next().filter(|it| it.journalled || one_armed(&it.device))?;
     let effective = context.effective("accept_redirects", &route.device)?;
     (effective.value() != 0).then(|| Fault {
         title: format!(
@@ -77,6 +83,8 @@ fn accepted_redirects(context: &Context<'_>) -> Option<Fault> {
 /// A default route through the director that lvsctl set, or that the cluster file desires.
 struct DirectorRoute<'a> {
     family: AddressFamily,
+    /// Otherwise only the cluster file has it.
+    journalled: bool,
     director: IpAddr,
     device: InterfaceName,
     key: &'a host::Key,
@@ -85,14 +93,14 @@ struct DirectorRoute<'a> {
 
 /// Parses values such as `via ADDRESS dev INTERFACE`.
 fn journalled_routes<'a>(context: &Context<'a>) -> impl Iterator<Item = DirectorRoute<'a>> {
-    let journalled =
-        context.facts.journal.iter().map(|entry| (entry.key.as_ref(), entry.value.as_ref()));
+    let journal = context.facts.journal.iter();
+    let journalled = journal.map(|entry| (true, entry.key.as_ref(), entry.value.as_ref()));
     let desired = context.expectation.unmet().filter_map(|entry| match &entry.step {
-        Step::Host(change) => Some((Some(&change.key), change.to.as_ref())),
+        Step::Host(change) => Some((false, Some(&change.key), change.to.as_ref())),
         Step::Table(_) | Step::Shell { .. } => None,
     });
     let mut known: Vec<&host::Key> = Vec::new();
-    journalled.chain(desired).filter_map(move |(key, value)| {
+    journalled.chain(desired).filter_map(move |(journalled, key, value)| {
         let (Some(key @ host::Key::DefaultRoute(family)), Some(value)) = (key, value) else {
             return None;
         };
@@ -102,13 +110,13 @@ fn journalled_routes<'a>(context: &Context<'a>) -> impl Iterator<Item = Director
         known.push(key);
         let mut words = value.split(' ');
         let (director, device) = (words.nth(1)?.parse().ok()?, words.nth(1)?.parse().ok()?);
-        Some(DirectorRoute { family: *family, director, device, key, value })
+        Some(DirectorRoute { family: *family, journalled, director, device, key, value })
     })
 }
 
 pub(super) fn replies_bypass_the_director(context: &Context<'_>) -> Vec<Fault> {
-    let machine = context.machine();
-    let fault = |DirectorRoute { family, director, device, key, value }: DirectorRoute<'_>| {
+    let machine = &context.machine;
+    let fault = |DirectorRoute { family, director, device, key, value, .. }: DirectorRoute<'_>| {
         let ipv4 = director.is_ipv4();
         let mut own = context.network().addresses.iter();
         let own = own.find(|it| it.interface == device && it.address.is_ipv4() == ipv4);
@@ -118,8 +126,10 @@ pub(super) fn replies_bypass_the_director(context: &Context<'_>) -> Vec<Fault> {
             return None;
         }
         let routes = context.network().routes.iter();
-        let defaults = routes
-            .filter(|route| route.prefix == 0 && AddressFamily::from(route.destination) == family);
+        let defaults = routes.filter(|route| {
+            let of_family = AddressFamily::from(route.destination) == family;
+            route.prefix == 0 && route.table == host::MAIN_TABLE && of_family
+        });
         let metric = defaults.clone().map(|route| route.metric).min();
         let best: Vec<_> = defaults.filter(|route| Some(route.metric) == metric).collect();
         let found = best.first();

@@ -9,6 +9,7 @@ use crate::doctor::facts::{HalfOpen, ServiceState, service_name};
 use crate::doctor::finding::{Fault, Step};
 use crate::engine::Change;
 use crate::host::Sysctl;
+use crate::path::is_full;
 use lvs::ipvs::{
     DaemonState, Destination, DestinationEntry, Forwarding, Protocol, ServiceFlags, ServiceIdentity,
 };
@@ -165,14 +166,6 @@ pub(super) fn no_destination_has_weight(
         expected: "a destination of a weight above 0".to_owned(),
         repair: desired.map(|entry| entry.step.clone()).collect(),
     })
-}
-
-/// Without a lower threshold the kernel accepts connections again at three quarters
-/// (`ip_vs_dest_update_overload`).
-fn is_full(entry: &DestinationEntry) -> bool {
-    let upper = u64::from(entry.destination.upper_threshold);
-    let connections = u64::from(entry.active_connections) + u64::from(entry.inactive_connections);
-    upper != 0 && connections >= upper
 }
 
 pub(super) fn all_destinations_are_full(_: &Context<'_>, state: &ServiceState) -> Option<Fault> {

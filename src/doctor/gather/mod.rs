@@ -43,6 +43,7 @@ impl Facts {
             ipvs_loaded: ipvs::is_loaded(),
             hidden_listeners: has("sctp")
                 || has("nf_nat") && filters.as_ref().is_none_or(|it| it.nftables),
+            resizes_tables: Path::new("/proc/net/ip_vs_status").exists(),
             parts: proc::ipvs_parts(&release),
             release,
         };

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::net::IpAddr;
 use std::path::Path;
 
-use crate::doctor::facts::Listener;
+use crate::doctor::facts::{CONNTRACK_DROPPED, Listener};
 use lvs::ipvs::Protocol;
 use lvs::netlink::proc_net;
 
@@ -49,6 +49,8 @@ pub(super) fn counters() -> BTreeMap<String, u64> {
     for file in ["netstat", "snmp"] {
         counters.extend(pairs(&text(proc_net().join(file))));
     }
+    let dropped = dropped_connections(&text(proc_net().join("stat/nf_conntrack")));
+    counters.extend(dropped.map(|count| (CONNTRACK_DROPPED.to_owned(), count)));
     for line in text(proc_net().join("snmp6")).lines() {
         let mut words = line.split_whitespace();
         if let (Some(name), Some(Ok(value))) = (words.next(), words.next().map(str::parse)) {
@@ -56,6 +58,14 @@ pub(super) fn counters() -> BTreeMap<String, u64> {
         }
     }
     counters
+}
+
+/// Adds the hexadecimal column `drop` of every processor.
+fn dropped_connections(text: &str) -> Option<u64> {
+    let mut lines = text.lines();
+    let column = lines.next()?.split_whitespace().position(|name| name == "drop")?;
+    let of = |line: &str| u64::from_str_radix(line.split_whitespace().nth(column)?, 16).ok();
+    Some(lines.filter_map(of).sum())
 }
 
 /// Parses pairs of lines: `TcpExt: NAME …`, then `TcpExt: NUMBER …`.
@@ -174,6 +184,13 @@ mod tests {
         let expected = [("TcpExt A", 1), ("TcpExt B", 2), ("IpExt C", 3)];
         assert_eq!(pairs(text), expected.map(|(name, value)| (name.to_owned(), value)));
         assert!(pairs("TcpExt: A\nTcpExt: -1\n\n").is_empty(), "the largest backlog may be -1");
+    }
+
+    #[test]
+    fn dropped_connections_of_all_processors_are_added() {
+        let text = "entries  searched drop early_drop\n0a 0 0000000f 0\n0a 0 00000001 0\n";
+        assert_eq!(dropped_connections(text), Some(16));
+        assert_eq!(dropped_connections(""), None);
     }
 
     #[test]

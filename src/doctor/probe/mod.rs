@@ -76,7 +76,7 @@ impl Facts {
 fn probed_addresses(context: &Context<'_>) -> Vec<(IpAddr, InterfaceName)> {
     let mut addresses = context.directed_vips();
     addresses.extend(context.local_vips().map(|served| served.address));
-    let facing = |address| Some((address, context.facing(address)?.clone()));
+    let facing = |address| Some((address, context.machine.facing(address)?.clone()));
     let mut found: Vec<_> = addresses.into_iter().filter_map(facing).collect();
     found.dedup();
     found.truncate(MAX_PROBES);

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::Examined;
 use super::report::{self, in_namespace};
-use crate::doctor::{DesiredState, Step, position};
+use crate::doctor::{Check, DesiredState, Step};
 use crate::engine::Desired;
 use crate::host;
 use crate::host::machine::{Key, Value};
@@ -67,15 +67,17 @@ fn list<'a>(
 
 /// Makes the repairs, and prints them.
 fn make(
-    repairs: &[(&'static str, Step)],
+    repairs: &[(Check, Step)],
     file: Option<&DesiredState>,
     options: &Options,
     output: &mut dyn Write,
 ) -> Result<(), Error> {
     let mut session = confirm::settled(options)?;
     refuse_damage(&session.journal)?;
-    let desired: Vec<DesiredItem> =
-        repairs.iter().filter_map(|(id, step)| desired(id, step, file, &session.journal)).collect();
+    let desired: Vec<DesiredItem> = repairs
+        .iter()
+        .filter_map(|(check, step)| desired(*check, step, file, &session.journal))
+        .collect();
     // The repairs of an earlier run stay.
     session.watch(Some(output), |mut engine| engine.apply(&[], &desired)).map(drop)
 }
@@ -83,8 +85,8 @@ fn make(
 /// The repairs of all findings, each in a safe order.
 #[derive(Default)]
 struct Repairs {
-    /// By the engine, with the IDs of the findings.
-    made: Vec<(&'static str, Step)>,
+    /// By the engine, with the checks of the findings.
+    made: Vec<(Check, Step)>,
     /// The user must run them.
     by_hand: Vec<Step>,
     /// They give or take an address that is not lvsctl's to give or take, with the reason.
@@ -93,9 +95,14 @@ struct Repairs {
 
 fn repairs(examined: &Examined) -> Repairs {
     let mut findings: Vec<_> = examined.diagnosis.findings.iter().collect();
-    findings.sort_by_key(|finding| position(finding.id));
+    findings.sort_by_key(|finding| finding.check);
     let mut repairs = Repairs::default();
-    for finding in findings {
+    // What mends the cause mends what follows from it.
+    let mended = |check| {
+        let mut causes = examined.diagnosis.findings.iter().filter(|it| it.check == check);
+        causes.any(|it| !it.fault.repair.is_empty())
+    };
+    for finding in findings.into_iter().filter(|it| !it.follows.is_some_and(mended)) {
         // A repair is made as a whole or not at all.
         let steps = &finding.fault.repair;
         if let Some(reason) = steps.iter().find_map(|step| not_ours(step, examined)) {
@@ -109,7 +116,7 @@ fn repairs(examined: &Examined) -> Repairs {
             let made = repairs.made.iter().any(|(_, known)| known == step);
             match complete {
                 _ if made || repairs.by_hand.contains(step) => {}
-                true => repairs.made.push((finding.id, step.clone())),
+                true => repairs.made.push((finding.check, step.clone())),
                 false => repairs.by_hand.push(step.clone()),
             }
         }
@@ -158,7 +165,7 @@ fn list_not_ours(
 
 /// The owner is that in the journal, then that of the cluster file, so that both are reverted together.
 fn desired(
-    id: &str,
+    check: Check,
     step: &Step,
     file: Option<&DesiredState>,
     journal: &MachineJournal,
@@ -172,7 +179,7 @@ fn desired(
     let of_file = || file?.entries.iter().find(|entry| entry.step == *step);
     let owner = journalled
         .or_else(|| of_file().map(|entry| entry.owner.clone()))
-        .unwrap_or_else(|| Owner::Repair(id.to_owned()));
+        .unwrap_or_else(|| Owner::Repair(check.id().to_owned()));
     Some(Desired { key, value, acceptable: Vec::new(), owner })
 }
 

@@ -3,6 +3,8 @@
 mod fix;
 mod report;
 
+pub(super) use report::in_namespace;
+
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -166,6 +168,7 @@ impl Source<'_> {
         let desired = DesiredState {
             apply: self.command("apply", file),
             install: install.map(|name| (name.to_owned(), self.command("install", file))),
+            directors: input.directors(),
             covers_host: matches!(input, Input::Cluster { .. }),
             entries,
         };

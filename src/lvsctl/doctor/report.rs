@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value as Json, json};
 
-use crate::doctor::{Diagnosis, Finding, Movement, Severity, Symptom, Unknown, Unread};
+use crate::doctor::{Cause, Diagnosis, Finding, Movement, Severity, Symptom, Unknown, Unread};
 use crate::lvsctl::arguments::Options;
 use lvs::netlink::Namespace;
 use lvs::table::quoted;
@@ -22,19 +22,43 @@ pub(super) fn write(
     for sent in &diagnosis.sent {
         writeln!(output, "sent {sent}")?;
     }
-    for finding in &diagnosis.findings {
-        write_finding(output, finding, namespace)?;
+    let mut rest = diagnosis.findings.as_slice();
+    while let [cause, others @ ..] = rest {
+        let count = others.iter().take_while(|it| it.follows.is_some()).count();
+        let (consequences, next) = others.split_at_checked(count).unwrap_or_default();
+        write_finding(output, cause, consequences, namespace)?;
+        rest = next;
     }
     unread(output, &diagnosis.unread)?;
     for Unknown { flow, stage, why, ask } in &diagnosis.unknown {
-        writeln!(output, "cannot judge {stage} of {}: {}", one_line(flow), one_line(why))?;
+        writeln!(output, "cannot judge {stage} of {flow}: {}", one_line(why))?;
         let command = in_namespace(ask.clone(), namespace);
         writeln!(output, "  look      {}", one_line(&command))?;
     }
-    if symptom.is_some() {
-        writeln!(output, "checked, in this order: {}", diagnosis.looked.join(" "))?;
+    if let Some(symptom) = symptom {
+        write_causes(output, symptom, diagnosis)?;
     }
     write_summary(output, diagnosis)
+}
+
+/// So many causes of a symptom are worth a look.
+const LIKELIEST: usize = 3;
+
+fn likeliest(diagnosis: &Diagnosis) -> impl Iterator<Item = (Cause, &'static str, &'static str)> {
+    let causes = diagnosis.causes.iter().map(|it| (*it, it.words().0, it.words().1));
+    causes.filter(|(_, words, _)| !words.is_empty()).take(LIKELIEST)
+}
+
+fn write_causes(output: &mut dyn Write, symptom: Symptom, diagnosis: &Diagnosis) -> io::Result<()> {
+    writeln!(output, "likely causes of {}:", symptom.described().0)?;
+    for (number, (cause, words, attempt)) in likeliest(diagnosis).enumerate() {
+        let check = cause.check();
+        let found = check.is_some_and(|it| diagnosis.findings.iter().any(|one| one.check == it));
+        let found = if found { " (found here, see above)" } else { "" };
+        writeln!(output, "  {}. {words}{found}", number + 1)?;
+        writeln!(output, "     try  {attempt}")?;
+    }
+    writeln!(output)
 }
 
 pub(super) fn unread(output: &mut dyn Write, unread: &[Unread]) -> io::Result<()> {
@@ -48,10 +72,11 @@ pub(super) fn unread(output: &mut dyn Write, unread: &[Unread]) -> io::Result<()
 fn write_finding(
     output: &mut dyn Write,
     finding: &Finding,
+    consequences: &[Finding],
     namespace: Option<&Namespace>,
 ) -> io::Result<()> {
-    let Finding { id, severity, fault, .. } = finding;
-    writeln!(output, "{severity} {id}: {}", one_line(&fault.title))?;
+    let Finding { check, severity, fault, .. } = finding;
+    writeln!(output, "{severity} {check}: {}", one_line(&fault.title))?;
     writeln!(output, "  found     {}", one_line(&fault.found))?;
     writeln!(output, "  expected  {}", one_line(&fault.expected))?;
     let commands = [("fix", finding.fix()), ("or", finding.instead()), ("undo", finding.undo())];
@@ -60,7 +85,10 @@ fn write_finding(
             writeln!(output, "  {name:9} {}", one_line(&in_namespace(command, namespace)))?;
         }
     }
-    writeln!(output, "  see       lvsctl-doctor(8), {id}\n")
+    for Finding { check, fault, .. } in consequences {
+        writeln!(output, "  therefore {check}: {}", one_line(&fault.title))?;
+    }
+    writeln!(output, "  see       lvsctl-doctor(8), {}\n", check.id())
 }
 
 fn one_line(text: &str) -> String {
@@ -103,15 +131,17 @@ fn object(diagnosis: &Diagnosis, namespace: Option<&Namespace>) -> Json {
     };
     let finding = |finding: &Finding| {
         json!({
-            "id": finding.id,
+            "id": finding.check.id(),
+            "name": finding.check.name(),
             "severity": finding.severity.to_string(),
+            "follows": finding.follows.map(|it| it.id()),
             "title": finding.fault.title,
             "found": finding.fault.found,
             "expected": finding.fault.expected,
             "fix": all(finding.fix()),
             "instead": all(finding.instead()),
             "undo": all(finding.undo()),
-            "see": format!("lvsctl-doctor(8), {}", finding.id),
+            "see": format!("lvsctl-doctor(8), {}", finding.check.id()),
         })
     };
     let unread: Vec<Json> = diagnosis
@@ -124,18 +154,24 @@ fn object(diagnosis: &Diagnosis, namespace: Option<&Namespace>) -> Json {
         .iter()
         .map(|it| {
             let look = in_namespace(it.ask.clone(), namespace);
-            json!({"flow": it.flow, "stage": it.stage, "why": it.why, "look": look})
+            json!({"flow": it.flow.to_string(), "stage": it.stage.to_string(), "why": it.why, "look": look})
         })
         .collect();
     let findings: Vec<Json> = diagnosis.findings.iter().map(finding).collect();
+    let causes: Vec<Json> = likeliest(diagnosis)
+        .map(|(cause, words, attempt)| {
+            json!({"id": cause.check().map(|it| it.id()), "cause": words, "try": attempt})
+        })
+        .collect();
     json!({
         "schema": 1,
         "role": diagnosis.role,
+        "causes": causes,
         "findings": findings,
         "sent": diagnosis.sent,
         "unread": unread,
         "unknown": unknown,
-        "looked": diagnosis.looked,
+        "looked": diagnosis.looked.iter().map(|check| check.id()).collect::<Vec<_>>(),
     })
 }
 
@@ -154,18 +190,21 @@ pub(super) fn movements(
         return writeln!(output, "{}", json!({"schema": 1, "seconds": seconds, "moved": moved}));
     }
     let width = movements.iter().map(|it| it.counter.len()).max().unwrap_or_default();
-    for Movement { counter, by, meaning } in movements {
+    for Movement { counter, by, meaning, .. } in movements {
         writeln!(output, "{counter:width$}  +{by}  {meaning}")?;
     }
-    match movements.len() {
-        0 => writeln!(output, "nothing moved in {seconds} s"),
-        _ => Ok(()),
+    let ends = movements.iter().filter(|it| it.ends);
+    let ends: Vec<String> = ends.map(|it| format!("{} (+{})", it.counter, it.by)).collect();
+    match (movements.len(), ends.is_empty()) {
+        (0, _) => writeln!(output, "nothing moved in {seconds} s"),
+        (_, true) => writeln!(output, "no counter shows that packets end on this machine"),
+        (_, false) => writeln!(output, "packets end here: {}", ends.join(", ")),
     }
 }
 
 /// A command as a shell outside the network namespace runs it. `lvsctl` has `--netns`; modules and
 /// files such as those of `sysctl.d` are the same in every namespace.
-pub(super) fn in_namespace(command: String, namespace: Option<&Namespace>) -> String {
+pub(in crate::lvsctl) fn in_namespace(command: String, namespace: Option<&Namespace>) -> String {
     let Some(namespace) = namespace.filter(|_| depends_on_namespace(&command)) else {
         return command;
     };
