@@ -107,3 +107,18 @@ fn network_namespace_of_another_owner_is_refused() {
     assert_eq!(ours.visible(), theirs.visible());
     assert!(ours.errors.contains("does not own this network namespace"), "{ours:?}");
 }
+
+/// The socket of the options needs no port.
+#[test]
+fn socket_options_work_when_no_port_is_left() {
+    let host = host();
+    let listed = unprivileged(
+        &host,
+        &format!(
+            "{UP}cd /proc/sys/net/ipv4; echo 60000 60000 >ip_local_port_range
+             echo 60000 >ip_local_reserved_ports
+             {IPVSADM} -A -t 192.0.2.1:80 -s rr; {IPVSADM} -Sn"
+        ),
+    );
+    assert_eq!(listed.success(), "-A -t 192.0.2.1:80 -s rr\n");
+}

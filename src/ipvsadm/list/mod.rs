@@ -100,7 +100,7 @@ pub(super) fn save<T: Transport>(
             let mut identity = String::new();
             append_identity(&mut identity, &service.identity, names);
             let mut line = format!("-A {identity}");
-            append_service(&mut line, service);
+            append_service(&mut line, service, syntax::Style::Full);
             line.push('\n');
             output.write_all(line.as_bytes())?;
             pool.destinations.iter().try_for_each(|destination| {

@@ -8,8 +8,8 @@
 use std::ffi::c_int;
 use std::io;
 use std::mem::{offset_of, size_of};
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use super::{
     AddressFamily, Daemon, DaemonState, Destination, DestinationEntry, Forwarding, Info, Netmask,
@@ -189,12 +189,25 @@ structures! {
 
 /// A socket for the options, of the network namespace in which it was opened.
 #[derive(Debug)]
-pub(super) struct Options(UdpSocket);
+pub(super) struct Options(OwnedFd);
+
+/// The options need no port: a machine may have none left, or a unit may not be allowed to bind one.
+#[allow(unsafe_code)]
+fn unbound_socket() -> io::Result<OwnedFd> {
+    // SAFETY: the call takes integers.
+    let descriptor =
+        unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
+    match descriptor {
+        -1 => Err(io::Error::last_os_error()),
+        // SAFETY: the kernel has just opened the descriptor, and nothing else has it.
+        descriptor => Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }),
+    }
+}
 
 impl Options {
     /// Opens a socket. Fails if the kernel does not permit the options.
     pub(super) fn open() -> Result<Self, Error> {
-        let options = Self(UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?);
+        let options = Self(unbound_socket()?);
         options.info()?;
         Ok(options)
     }

@@ -45,7 +45,9 @@ impl DestinationTable {
         Self::read(BufReader::new(file), services)
     }
 
-    fn read(mut input: impl BufRead, services: &[ServiceEntry]) -> Option<Self> {
+    /// The same of any text, for the fuzz target.
+    #[doc(hidden)]
+    pub fn read(mut input: impl BufRead, services: &[ServiceEntry]) -> Option<Self> {
         if has_mark_of_both_families(services) {
             return None;
         }

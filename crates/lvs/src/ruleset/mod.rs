@@ -32,6 +32,7 @@ mod loss;
 mod option;
 #[allow(missing_docs, reason = "not in the API")]
 mod print;
+pub(crate) mod quote;
 #[allow(missing_docs, reason = "not in the API")]
 mod rows;
 #[allow(missing_docs, reason = "not in the API")]

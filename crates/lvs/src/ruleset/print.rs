@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::Names;
 use super::option::Id;
+use super::quote::quoted;
 use crate::ipvs::{
     AddressFamily, Checksum, Daemon, Destination, Forwarding, Protocol, Request, Service,
     ServiceFlags, ServiceIdentity, Tunnel,
@@ -110,7 +111,7 @@ pub fn method(forwarding: Forwarding) -> &'static str {
 pub enum Style {
     /// As `-S` writes it: `--tun-type` also where the encapsulation is the default one.
     Full,
-    /// As a person types it.
+    /// As a person types it in a shell.
     Short,
 }
 
@@ -158,15 +159,17 @@ pub fn append_identity(line: &mut String, identity: &ServiceIdentity, names: Opt
 }
 
 /// Appends the attributes of a service, which stand behind its identity.
-pub fn append_service(line: &mut String, service: &Service) {
-    let _ = write!(line, " -s {}", service.scheduler);
+pub fn append_service(line: &mut String, service: &Service, style: Style) {
+    append_word(line, " -s", &service.scheduler, style);
     if let Some(persistence) = service.persistence {
         let _ = write!(line, " -p {}", persistence.timeout);
         if !persistence.netmask.is_host() {
             let _ = write!(line, " -M {}", persistence.netmask);
         }
     }
-    append_option(line, "--pe", service.persistence_engine.as_ref());
+    if let Some(engine) = &service.persistence_engine {
+        append_word(line, " --pe", engine, style);
+    }
     if service.flags.contains(ServiceFlags::ONE_PACKET) {
         line.push_str(" -o");
     }
@@ -215,14 +218,32 @@ fn append_real_server(
     append_endpoint(line, server, protocol, names);
 }
 
-fn append_daemon(line: &mut String, daemon: &Daemon) {
+fn append_daemon(line: &mut String, daemon: &Daemon, style: Style) {
     let Daemon { state, interface, sync_id, .. } = daemon;
-    let state = state.name();
-    let _ = write!(line, "--start-daemon {state} --mcast-interface {interface} --syncid {sync_id}");
+    let _ = write!(line, "--start-daemon {}", state.name());
+    append_word(line, " --mcast-interface", interface.as_str(), style);
+    let _ = write!(line, " --syncid {sync_id}");
     append_option(line, "--sync-maxlen", daemon.maximum_length);
     append_option(line, "--mcast-group", daemon.group);
     append_option(line, "--mcast-port", daemon.port);
     append_option(line, "--mcast-ttl", daemon.time_to_live);
+}
+
+/// Appends an option with a name, which a person types in a shell. In a ruleset, a word that begins a
+/// comment, that is the name of the program, or that is empty would be left out: it is attached.
+fn append_word(line: &mut String, option: &str, word: &str, style: Style) {
+    line.push_str(option);
+    match style {
+        Style::Short => {
+            line.push(' ');
+            line.push_str(&quoted(word));
+        }
+        Style::Full => {
+            let is_left_out = word.is_empty() || word.starts_with('#') || word == "ipvsadm";
+            line.push(if is_left_out { '=' } else { ' ' });
+            line.push_str(word);
+        }
+    }
 }
 
 /// Appends an option with its value, if there is one. Writing to a string does not fail.
@@ -241,11 +262,11 @@ pub fn append_request(line: &mut String, request: &Request, style: Style) {
     match request {
         Request::AddService(service) => {
             change("-A ", &service.identity);
-            append_service(line, service);
+            append_service(line, service, style);
         }
         Request::EditService(service) => {
             change("-E ", &service.identity);
-            append_service(line, service);
+            append_service(line, service, style);
         }
         Request::DeleteService(identity) => change("-D ", identity),
         Request::AddDestination { service, destination } => {
@@ -266,7 +287,7 @@ pub fn append_request(line: &mut String, request: &Request, style: Style) {
         Request::SetTimeouts(timeouts) => {
             let _ = write!(line, "--set {} {} {}", timeouts.tcp, timeouts.tcp_fin, timeouts.udp);
         }
-        Request::StartDaemon(daemon) => append_daemon(line, daemon),
+        Request::StartDaemon(daemon) => append_daemon(line, daemon, style),
         Request::StopDaemon { state, sync_id } => {
             let _ = write!(line, "--stop-daemon {}", state.name());
             // The kernel does not look at it.

@@ -20,7 +20,7 @@ fn identity_text(identity: &ServiceIdentity, names: Option<&dyn Names>) -> Strin
 
 fn service_line(service: &Service, names: Option<&dyn Names>) -> String {
     let mut line = format!("-A {}", identity_text(&service.identity, names));
-    append_service(&mut line, service);
+    append_service(&mut line, service, Style::Full);
     line
 }
 
@@ -246,6 +246,9 @@ fn printed_request_reads_back() {
 --start-daemon master --mcast-interface eth0 --syncid 7 --sync-maxlen 1400 --mcast-group ff02::81 --mcast-port 8849 --mcast-ttl 2
 --start-daemon backup --mcast-interface eth0 --syncid 0
 --stop-daemon backup --syncid 3
+-A -f 5 -6 -s=#y-cqum
+-A -f 5 -s=ipvsadm --pe=#
+--start-daemon backup --mcast-interface=#0 --syncid 0
 ";
     let requests = parse(text, &NoNames).unwrap();
     let lines: Vec<_> = requests.iter().map(|request| format!("{request}\n")).collect();

@@ -155,8 +155,8 @@ mod tests {
 
     use super::*;
     use crate::ipvs::{
-        AddressFamily, Checksum, Destination, Forwarding, Netmask, Persistence, Service,
-        ServiceFlags, ServiceIdentity, Tunnel,
+        AddressFamily, Checksum, Daemon, DaemonState, Destination, Forwarding, Netmask,
+        Persistence, Service, ServiceFlags, ServiceIdentity, Tunnel,
     };
 
     const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 10, 10);
@@ -240,6 +240,23 @@ mod tests {
             command(&change),
             "ipvsadm -E -u 192.168.10.10:53 -s sh -p 300 -M 255.255.255.0 -o -b sh-fallback"
         );
+    }
+
+    #[test]
+    fn names_in_a_command_are_quoted_for_a_shell() {
+        let daemon = |interface: &str| {
+            let daemon = Daemon::new(DaemonState::Master, interface, 7);
+            let key = Key::Daemon(DaemonState::Master);
+            command(&Change { key, from: None, to: Some(Value::from(daemon)) })
+        };
+        let start = "ipvsadm --start-daemon master --mcast-interface";
+        assert_eq!(daemon("eth0.5"), format!("{start} eth0.5 --syncid 7"));
+        assert_eq!(daemon(";id>x;#"), format!("{start} ';id>x;#' --syncid 7"));
+        assert_eq!(daemon("a\x1b[2J"), format!("{start} $'a\\033[2J' --syncid 7"));
+        let identity = ServiceIdentity::tcp(VIP, 80);
+        let value = Value::from(Service::new(identity, "$(id)").with_persistence_engine("a b"));
+        let change = Change { key: Key::Service(identity), from: None, to: Some(value) };
+        assert_eq!(command(&change), "ipvsadm -A -t 192.168.10.10:80 -s '$(id)' --pe 'a b'");
     }
 
     #[test]

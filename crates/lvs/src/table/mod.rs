@@ -12,14 +12,13 @@
 mod change;
 mod error;
 mod key;
-mod quote;
 mod ruleset;
 mod snapshot;
 mod tables;
 
+pub use crate::ruleset::quote::quoted;
 pub use change::{Change, command, suffices};
 pub use error::Error;
 pub use key::{Key, Value};
-pub use quote::quoted;
 pub use ruleset::Ruleset;
 pub use tables::{PlannedChange, Tables};
