@@ -94,6 +94,14 @@ fn machines(cluster: &ClusterSpec) -> Result<(), Mistake> {
         if bond.get_ref().interfaces().count() < 2 {
             refuse!(bond, "a bond needs ports: ports = [\"eth2\", \"eth3\"]");
         }
+        if bond
+            .get_ref()
+            .interfaces()
+            .next()
+            .is_some_and(|name| name.get_ref().is_only_alternative())
+        {
+            refuse!(bond, "the name of a bond has at most 15 bytes");
+        }
         for name in bond.get_ref().interfaces() {
             if !interfaces.insert(*name.get_ref()) {
                 refuse!(&name, "{} is listed twice: a port has one bond", name.get_ref());

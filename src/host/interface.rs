@@ -9,10 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use lvs::table::quoted;
 
-/// The longest name in bytes, without the NUL (`IFNAMSIZ` is 16, `linux/if.h`).
-const LONGEST: usize = 15;
+/// The longest alternative name in bytes, without the NUL (`ALTIFNAMSIZ` is 128, `linux/if.h`).
+const LONGEST: usize = 127;
 
-/// A valid name of a network interface: 1 to 15 bytes, not `.` or `..`, without slash, colon or white
+/// The longest name of an interface itself (`IFNAMSIZ`).
+const LONGEST_OWN: usize = libc::IFNAMSIZ - 1;
+
+/// A valid name or alternative name of a network interface: 1 to 127 bytes, not `.` or `..`, without slash, colon or white
 /// space. It is safe as one component of a path.
 ///
 /// # Examples
@@ -59,6 +62,11 @@ impl InterfaceName {
             name.extend(chunk.invalid().iter().map(|_| '?'));
         }
         Self(name)
+    }
+
+    /// Whether it can only be an alternative name.
+    pub(crate) fn is_only_alternative(&self) -> bool {
+        self.0.len() > LONGEST_OWN
     }
 
     /// The name.
@@ -152,12 +160,14 @@ mod tests {
         for name in ["lo", "tunl0", "eth0.100", "a..b", "...", "fifteen-bytes-x", "ö"] {
             assert!(name.parse::<InterfaceName>().is_ok(), "{name}");
         }
+        let alternative = "sixteen-bytes-xx".parse::<InterfaceName>().unwrap();
+        assert!(alternative.is_only_alternative());
     }
 
     #[test]
     fn invalid_interface_name_is_refused() {
         let bad = ["", ".", "..", "a/b", "../x", "eth0:1", "a b", "a\tb", "a\nb", "a\0b"];
-        for name in bad.into_iter().chain(["sixteen-bytes-xx", "\u{e0}"]) {
+        for name in bad.into_iter().chain([&*"x".repeat(128), "\u{e0}", "all", "default"]) {
             assert!(name.parse::<InterfaceName>().is_err(), "{name:?}");
         }
     }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 
 use super::Bond;
-use crate::host::{InterfaceName, Sysctl};
+use crate::host::{InterfaceName, State, Sysctl};
 use lvs::ipvs::{Daemon, Destination, Forwarding, Protocol, Service, Timeouts, Tunnel};
 
 /// How packets reach the real servers.
@@ -139,6 +139,31 @@ pub(crate) enum Duty {
     Bond(Bond),
     /// Synchronize connections with another director.
     Daemon(Daemon),
+}
+
+impl Duty {
+    /// The same with the names that its interfaces have themselves, if it has an alternative one.
+    pub(crate) fn with_actual_names(&self, state: &State) -> Option<Self> {
+        let actual = |name: &InterfaceName| state.actual_name(name.as_str()).cloned();
+        match self {
+            Self::Address(duty) => {
+                let device = Some(actual(duty.device.as_ref()?)?);
+                Some(Self::Address(AddressDuty { device, ..duty.clone() }))
+            }
+            Self::Bond(bond) => {
+                bond.ports.iter().find_map(actual)?;
+                let ports = bond.ports.iter().map(|port| actual(port).unwrap_or(port.clone()));
+                Some(Self::Bond(Bond { ports: ports.collect(), ..bond.clone() }))
+            }
+            Self::Daemon(daemon) => {
+                let interface = state.actual_name(&daemon.interface)?.to_string();
+                let mut daemon = daemon.clone();
+                daemon.interface = interface;
+                Some(Self::Daemon(daemon))
+            }
+            Self::Service(..) | Self::Timeouts(_) | Self::Parameters(_) => None,
+        }
+    }
 }
 
 /// What a virtual address requires of a machine in one role and mode.

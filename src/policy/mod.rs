@@ -15,6 +15,7 @@ mod takeover;
 mod tun;
 mod tunnel_endpoint;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -117,6 +118,19 @@ pub(crate) enum Error {
          (device of [real-server] in the cluster file)"
     )]
     UnreachableGateway(IpAddr),
+    /// The default route that a NAT real server replaces could not be put back as it is.
+    #[error(
+        "the default route cannot be replaced, since {reason}, so that it could not be put back \
+         exactly: {route}. Nothing was changed. {mend}"
+    )]
+    Irreversible {
+        /// The route.
+        route: String,
+        /// What cannot be put back.
+        reason: &'static str,
+        /// How to go on.
+        mend: &'static str,
+    },
     /// The kernel cannot encapsulate so.
     #[error("the kernel has no tunnel {tunnel:?} to {real} for {vip}")]
     NoSuchTunnel {
@@ -152,13 +166,14 @@ impl ActualState {
         duties: &[Owned],
         journal: &MachineJournal,
     ) -> Result<Self, machine::Error> {
+        let mut topology = machine.state()?;
+        let duties = &*with_actual_names(duties, &topology);
         let bonds = || {
             duties.iter().filter_map(|owned| match &owned.duty {
                 Duty::Bond(bond) => Some(bond),
                 _ => None,
             })
         };
-        let mut topology = machine.state()?;
         for bond in bonds() {
             topology.move_to_bond(&bond.ports, &bond.name);
         }
@@ -233,7 +248,7 @@ impl ActualState {
 /// What the duties require, in their order, but the addresses of a director last.
 pub(crate) fn desired(duties: &[Owned], actual: &ActualState) -> Result<Vec<DesiredItem>, Error> {
     let mut desired = Vec::new();
-    for Owned { owner, duty } in duties {
+    for Owned { owner, duty } in &*with_actual_names(duties, &actual.topology) {
         let of_host = |it: Requirement| Desired {
             key: Key::Host(it.key),
             value: it.value.map(Value::Host),
@@ -279,6 +294,19 @@ pub(crate) fn desired(duties: &[Owned], actual: &ActualState) -> Result<Vec<Desi
         desired.into_iter().partition(takeover::assigns_vip);
     others.extend(addresses);
     Ok(others)
+}
+
+/// Interfaces may be given by alternative names; nothing else knows those.
+fn with_actual_names<'a>(duties: &'a [Owned], state: &State) -> Cow<'a, [Owned]> {
+    let renamed = |owned: &Owned| owned.duty.with_actual_names(state);
+    if duties.iter().all(|owned| renamed(owned).is_none()) {
+        return Cow::Borrowed(duties);
+    }
+    let all = duties.iter().map(|owned| match renamed(owned) {
+        Some(duty) => Owned { owner: owned.owner.clone(), duty },
+        None => owned.clone(),
+    });
+    Cow::Owned(all.collect())
 }
 
 fn address(duty: &AddressDuty, actual: &ActualState) -> Result<Vec<Requirement>, Error> {

@@ -55,6 +55,28 @@ fn ipv6_router<'a>(
     required
 }
 
+/// A program that adds its route again, or the next router advertisement, would compete with the route
+/// to the director.
+fn refuse_irreversible(route: &Route) -> Result<(), Error> {
+    let (reason, mend) = if route.is_advertised() {
+        (
+            "it comes from router advertisements",
+            "Accept it with another metric (the sysctl ra_defrtr_metric of the interface), or none \
+             (accept_ra_defrtr), and set it by hand",
+        )
+    } else if route.expires.is_some() {
+        ("it expires", "Set it without a lifetime, or with another metric")
+    } else if route.hops.iter().any(|hop| hop.dead) {
+        (
+            "one of its next hops is down",
+            "Bring its interface up, or take the next hop out of the route",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Error::Irreversible { route: route.to_string(), reason, mend })
+}
+
 /// The replies must pass the director. Without `--gateway` (down, status) only what the journal has
 /// is required.
 ///
@@ -89,5 +111,9 @@ pub(super) fn real_server(
     });
     let value = host::Key::through(gateway, device);
     let default = Requirement::new(host::Key::DefaultRoute(family), &value);
+    let is_recorded = actual.journalled.iter().any(|(key, _)| *key == default.key);
+    if let Some(route) = actual.topology.default_route(family).filter(|_| !is_recorded) {
+        refuse_irreversible(route)?;
+    }
     Ok(redirects.chain(mss).chain([default]).collect())
 }

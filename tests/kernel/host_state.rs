@@ -1,6 +1,7 @@
 //! The network of a machine that others change too: what is odd does not disappear, and what is put
 //! back is exactly what was there.
 
+use crate::support::cluster_file::ClusterFile;
 use crate::support::{Host, assert_same};
 
 /// A host with a network on `dummy0` and one on `eth0`.
@@ -197,4 +198,87 @@ fn down_reverts_on_an_interface_that_was_renamed() {
     assert_eq!(default_route(&host), "default via 203.0.113.9 dev lan0");
     rename(&host, "lan0", "eth0");
     assert_same(&host.everything(), &before, "real server");
+}
+
+/// Another program, or the next router advertisement, would add it again.
+#[test]
+fn default_route_that_cannot_be_put_back_is_not_replaced() {
+    let host = two_legs();
+    let ipv6 = "real-server up --mode nat --vip 2001:db8::10 --gateway 2001:db8::fe";
+    for (add, up, reason, del) in [
+        (
+            "ip -6 route add default via 2001:db8::fd dev dummy0 metric 1 proto ra",
+            ipv6,
+            "it comes from router advertisements",
+            "ip -6 route del default",
+        ),
+        (
+            "ip -6 route add default via 2001:db8::fd dev dummy0 metric 1 expires 600",
+            ipv6,
+            "it expires",
+            "ip -6 route del default",
+        ),
+        (
+            "ip route add default nexthop via 192.0.2.253 dev dummy0 nexthop via 203.0.113.9 dev eth0; \
+             ip link set dummy0 down",
+            UP,
+            "one of its next hops is down",
+            "ip route del default",
+        ),
+    ] {
+        host.shell(add).success();
+        let before = host.everything();
+        for line in [up.to_owned(), format!("--dry-run {up}")] {
+            let refused = host.lvsctl_inside(&line);
+            assert_eq!(refused.status, 1, "{refused:?}");
+            for words in [reason, "put back exactly", "Nothing was changed"] {
+                assert!(refused.errors.contains(words), "{words}: {refused:?}");
+            }
+        }
+        assert_same(&host.everything(), &before, add);
+        host.shell(del).success();
+    }
+    host.shell("ip link set dummy0 up").success();
+    // One of a larger metric stays, and nothing needs to be put back.
+    host.shell("ip -6 address add 2001:db8::1/64 dev dummy0 nodad; \
+                ip -6 route add default via 2001:db8::fd dev dummy0 metric 1024 proto ra expires 600");
+    host.lvsctl_inside(ipv6).success();
+    host.lvsctl_inside("real-server down --mode nat --vip 2001:db8::10").success();
+}
+
+#[test]
+fn interface_may_be_given_by_an_alternative_name() {
+    let host = Host::with_addresses();
+    let name = "alternative-name-of-eth0-0123456789";
+    host.shell(&format!("ip link property add dev eth0 altname {name}; ip link set dummy0 down"))
+        .success();
+    let before = host.everything();
+    let up = |device: &str| {
+        format!(
+            "director up --mode dr --vip 192.0.2.10 --device {device} --service tcp:80 --real 192.0.2.2"
+        )
+    };
+    let done = host.lvsctl_inside(&up(name)).success();
+    assert!(done.contains("ip address add 192.0.2.10/32 dev eth0"), "{done}");
+    assert!(host.lvsctl_inside(&up("eth0")).success().contains("no changes needed"));
+    host.lvsctl_inside("director down --mode dr --vip 192.0.2.10").success();
+    assert_same(&host.everything(), &before, "after down");
+
+    let file = ClusterFile::new(
+        "alternative-name",
+        &format!(
+            "mode = \"dr\"\ndirectors = [\"192.0.2.1\"]\n[director]\nvip-device = \"{name}\"\n\
+             [[director.sync]]\nstate = \"master\"\ninterface = \"{name}\"\n\
+             [[service]]\nlisten = \"tcp://192.0.2.10:80\"\nreal = [\"192.0.2.2\"]\n"
+        ),
+    );
+    host.lvsctl_inside(&file.line("apply --role director")).success();
+    assert!(host.reference("-L --daemon").success().contains("mcast=eth0"));
+    assert!(host.shell("ip address show dev eth0").success().contains("192.0.2.10/32"));
+    host.lvsctl_inside(&file.line("status --role director")).success();
+    host.lvsctl_inside(&file.line("down")).success();
+    assert_same(&host.everything(), &before, "after down by the file");
+    for device in ["all", "default", "no-such-interface"] {
+        assert_eq!(host.lvsctl_inside(&up(device)).status, 1, "{device}");
+    }
 }

@@ -294,6 +294,14 @@ impl State {
         self.links.iter().find(|link| link.name == *name)
     }
 
+    /// The name of the interface that has an alternative name (`ip link property add`), unless an
+    /// interface is called so itself.
+    pub(crate) fn actual_name(&self, name: &str) -> Option<&InterfaceName> {
+        let has_it = |link: &&Link| link.alternative_names.iter().any(|it| it == name);
+        let is_own = self.links.iter().any(|link| link.name.as_str() == name);
+        self.links.iter().find(has_it).filter(|_| !is_own).map(|link| &link.name)
+    }
+
     /// The interface that was recorded: by its name, or where that is gone, by its index. It was
     /// created again, or renamed, since then.
     pub(crate) fn find_link(&self, recorded: &Interface) -> Option<&Link> {
@@ -363,7 +371,7 @@ fn colons(bytes: &[u8]) -> String {
 }
 
 /// Bytes as hexadecimal digits, in snapshots.
-pub(super) mod hexadecimal {
+pub(in crate::host) mod hexadecimal {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 

@@ -270,6 +270,11 @@ impl Route {
         interfaces.any(|interface| interface.name == *device)
     }
 
+    /// Whether it comes from router advertisements.
+    pub(crate) fn is_advertised(&self) -> bool {
+        self.protocol == Protocol::ROUTER_ADVERTISEMENT
+    }
+
     /// Routes of addresses, redirects and router advertisements come back by themselves, and a
     /// route that expires is renewed by the program that added it.
     pub(crate) fn is_made_by_kernel(&self) -> bool {
