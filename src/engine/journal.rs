@@ -84,6 +84,9 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq, O: OwnerId> Journal<K, V, O> {
     /// Keeps the state of entries from here on, for [`Journal::roll_back`].
     pub(super) fn begin(&mut self) {
         self.before = Some(HashMap::new());
+        if let Some(file) = &mut self.file {
+            file.mark();
+        }
     }
 
     /// Makes changes since [`Journal::begin`] permanent.
@@ -239,18 +242,25 @@ impl<K: Serialize, V: Serialize, O: OwnerId> Journal<K, V, O> {
         Ok(())
     }
 
-    /// Keeps a damaged file under another name and writes what could be read of it. Returns what is
-    /// wrong with it.
+    /// Keeps a damaged file under another name; [`Journal::persist`] then writes what could be read of
+    /// it. Returns what is wrong with it.
     ///
     /// # Errors
     ///
     /// Where that fails; the file stays.
     pub(crate) fn keep_damaged(&mut self) -> Result<Option<Damage>, JournalError> {
-        let damage = self.file.as_mut().map_or(Ok(None), JournalFile::keep_damaged)?;
-        if damage.is_some() {
-            self.persist()?;
+        self.file.as_mut().map_or(Ok(None), JournalFile::keep_damaged)
+    }
+
+    /// Brings the file to the state of [`Journal::begin`], after [`Journal::roll_back`] of all entries.
+    /// Returns whether it could.
+    pub(super) fn rewind(&mut self) -> bool {
+        let is_rewound = self.file.as_mut().is_some_and(JournalFile::rewind);
+        if is_rewound {
+            self.pending.clear();
+            self.removed.clear();
         }
-        Ok(damage)
+        is_rewound
     }
 
     /// Marks the file as that of a run that ended.

@@ -70,6 +70,8 @@ pub struct JournalFile {
     damage: Option<Box<Damage>>,
     /// Whether a file of an earlier epoch was, or would be, put aside.
     void: bool,
+    /// The bytes and lines that the file had at the beginning of a run, as long as it only grew.
+    mark: Option<(u64, usize)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +122,8 @@ impl JournalFile {
         V: Clone + PartialEq + DeserializeOwned,
         O: OwnerId,
     {
-        let mut file = Self { path, epoch, state: State::Stale, damage: None, void: false };
+        let mut file =
+            Self { path, epoch, state: State::Stale, damage: None, void: false, mark: None };
         let mut text = match private::open(&file.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Journal::new(file, Entries::new()));
@@ -236,13 +239,11 @@ impl JournalFile {
                     return Ok(());
                 }
                 if count + fresh <= 2 * entries.len() + MOST_STALE {
-                    // Until all of it is there, the last line may be torn.
-                    self.state = State::Stale;
                     let appended = self.append(behind, &pending, forgotten);
-                    self.attempt("write", appended)?;
-                    let count = count + fresh;
+                    // Without room for all of it, none of it is there.
+                    let count = count + if appended.is_ok() { fresh } else { 0 };
                     self.state = State::Lines { count, ended: false, behind: None };
-                    return Ok(());
+                    return self.attempt("write", appended);
                 }
             }
             State::Void => {
@@ -252,17 +253,44 @@ impl JournalFile {
             _ => {}
         }
         if entries.len() == 0 {
-            self.state = State::Stale;
+            (self.state, self.mark) = (State::Stale, None);
             self.attempt("remove", private::remove(&self.path))?;
             self.attempt("remove", private::remove(&self.aside()))?;
             return self.sync_directory();
         }
+        self.mark = None;
         let new = self.path.with_extension("journal.new");
-        self.attempt("write", self.rewrite(&new, entries))?;
+        let written = self.rewrite(&new, entries).inspect_err(|_| {
+            // What was written of it takes the room that others need.
+            let _ = private::remove(&new);
+        });
+        self.attempt("write", written)?;
         self.attempt("replace", fs::rename(&new, &self.path))?;
         let count = entries.len() + 1;
         self.state = State::Lines { count, ended: false, behind: None };
         self.sync_directory()
+    }
+
+    /// Notes where a run begins.
+    pub(super) fn mark(&mut self) {
+        self.mark = match self.state {
+            State::Lines { count, behind: Some(behind), .. } => Some((behind, count)),
+            State::Lines { count, behind: None, .. } => {
+                fs::metadata(&self.path).ok().map(|found| (found.len(), count))
+            }
+            State::Stale | State::Void => None,
+        };
+    }
+
+    /// Removes what a run has appended, which needs no room. Returns whether it only has appended.
+    pub(super) fn rewind(&mut self) -> bool {
+        let Some((length, count)) = self.mark else { return false };
+        let rewound = private::append(&self.path)
+            .and_then(|file| file.set_len(length).and_then(|()| file.sync_data()));
+        if rewound.is_ok() {
+            self.state = State::Lines { count, ended: false, behind: None };
+        }
+        rewound.is_ok()
     }
 
     /// Writes that the run ended. Not synced: it is missing only after a kill.
@@ -301,19 +329,24 @@ impl JournalFile {
         pending: &[&Entry<K, V, O>],
         forgotten: &[K],
     ) -> io::Result<()> {
-        let file = private::append(&self.path)?;
-        if let Some(behind) = behind {
-            file.set_len(behind)?;
-        }
-        let mut file = BufWriter::new(private::with_mode(file)?);
+        let mut file = private::with_mode(private::append(&self.path)?)?;
+        let start = match behind {
+            Some(behind) => behind,
+            None => file.metadata()?.len(),
+        };
+        file.set_len(start)?;
+        let mut lines = Vec::new();
         // A key may have been forgotten and be there again.
         for key in forgotten {
-            write_line(&mut file, &Line::<&Entry<K, V, O>, &K>::Forget(key))?;
+            write_line(&mut lines, &Line::<&Entry<K, V, O>, &K>::Forget(key))?;
         }
         for entry in pending {
-            write_line(&mut file, &Line::<_, &K>::Entry(entry))?;
+            write_line(&mut lines, &Line::<_, &K>::Entry(entry))?;
         }
-        file.into_inner()?.sync_data()
+        let written = file.write_all(&lines).and_then(|()| file.sync_data());
+        written.inspect_err(|_| {
+            let _ = file.set_len(start);
+        })
     }
 
     /// A leftover of a killed run is replaced; a symbolic link in its place is not followed.

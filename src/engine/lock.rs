@@ -102,7 +102,12 @@ impl Lock {
                 .set_len(0)
                 .and_then(|()| file.rewind())
                 .and_then(|()| writeln!(file, "{}", process::id()));
-            attempt("write the lock file", &path, written)?;
+            match written {
+                // A full disk does not keep `down` from its work: the number is for messages.
+                Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT)) => {
+                }
+                written => attempt("write the lock file", &path, written)?,
+            }
             return Ok(Self { directory: directory.to_owned(), path, left_behind, _file: file });
         }
     }

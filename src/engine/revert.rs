@@ -48,16 +48,14 @@ impl<K: Clone + Eq + Hash> Restored<K> {
 }
 
 impl<W: System, O: OwnerId> Engine<'_, W, O> {
-    /// Goes on after a failure: the more is reverted, the better.
+    /// Goes on after a failure: the more is reverted, the better. Also without room for the journal: it
+    /// still has what is reverted, which the next run finds to be so.
     pub(super) fn revert_unowned(
         &mut self,
         mut steps: Vec<ChangeOf<W>>,
     ) -> Result<ReportOf<W>, FailureOf<W>> {
         // Killed from here on, the next run still knows what is to be reverted.
-        if let Err(error) = self.journal.persist() {
-            let failure = Failure::before_any_step(error.into());
-            return Err(Box::new(Failure { done: steps, ..failure }));
-        }
+        let mut unsaved = self.journal.persist().err();
         let (mut notes, mut stuck) = (Vec::new(), Vec::new());
         self.system.invalidate(&[]);
         for entry in self.journal.entries() {
@@ -99,9 +97,11 @@ impl<W: System, O: OwnerId> Engine<'_, W, O> {
             }
             self.made(steps.get(before..).unwrap_or_default());
             self.journal.forget(settled);
-            if let Err(error) = self.journal.persist() {
-                stuck.extend(entries.first().map(|entry| (entry.key.clone(), error.into())));
-            }
+            unsaved = self.journal.persist().err();
+        }
+        if let Some(error) = unsaved {
+            let failure = Failure::before_any_step(error.into());
+            return Err(Box::new(Failure { done: steps, stuck, ..failure }));
         }
         if stuck.is_empty() {
             return Ok(Report { steps, notes });
@@ -271,7 +271,9 @@ impl<W: System, O: OwnerId> Engine<'_, W, O> {
             }
         }
         self.journal.roll_back(&stuck.iter().map(|(key, _)| key).collect());
-        if let (Err(error), Some(first)) = (self.journal.persist(), run.done.first()) {
+        let saved = self.journal.persist();
+        let is_saved = saved.is_ok() || (stuck.is_empty() && self.journal.rewind());
+        if let (false, Err(error), Some(first)) = (is_saved, saved, run.done.first()) {
             stuck.push((first.key.clone(), Cause::Journal(error)));
         }
         let Run { done, mut in_flight, failed } = run;

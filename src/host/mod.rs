@@ -49,6 +49,7 @@ pub(crate) use kept::{is_same, is_same_default_route, relabel_address};
 pub(crate) use neighbours::{Hardware, Patience, Wire, announce, owners as neighbours_with};
 pub(crate) use network::namespace_cookie;
 pub(crate) use probe::{Outcome as Probed, Target, probe};
+pub(crate) use state::hexadecimal::bytes as hexadecimal_bytes;
 pub(crate) use state::{
     Address, LOCAL_TABLE, Link, LinkKind, MAIN_TABLE, Neighbour, NeighbourState, NextHop, Prefix,
     Route, RouteKind, Rule, RuleAction, Scope, State, masked,

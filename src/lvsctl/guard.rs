@@ -25,17 +25,19 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// A change that affects the route to the peer of this ssh session is announced; on a terminal it
+    /// A change that affects the route to the peer of an ssh session is announced; on a terminal it
     /// needs a way back, or the order to make it nevertheless.
-    pub(super) fn of_session(
+    pub(super) fn of_sessions(
         options: &Options,
         machine: &Machine,
-        remote: RemoteSession,
+        sessions: &[RemoteSession],
         steps: &[Change<Key, Value>],
     ) -> Result<Self, Error> {
         let state = machine.state()?;
-        let Some(step) = remote.affected_by(steps, &state) else { return Ok(Self::default()) };
-        let (peer, step) = (remote.peer, Machine::command(step));
+        let mut affected =
+            sessions.iter().filter_map(|it| Some((it.peer, it.affected_by(steps, &state)?)));
+        let Some((peer, step)) = affected.next() else { return Ok(Self::default()) };
+        let step = Machine::command(step);
         let ChangeFlags { confirm, force } = options.change;
         if confirm.is_none() && !force && io::stdin().is_terminal() {
             return Err(Error::CutsSession { peer, step });

@@ -1,16 +1,23 @@
 //! The ssh session in which lvsctl runs, and the changes that would cut it.
 
 use std::net::IpAddr;
-use std::{env, fs, process};
+use std::{fs, iter, process};
 
 use super::arguments::Options;
 use crate::engine::Change;
 use crate::host::machine::{Key, Value};
-use crate::host::{self, State};
+use crate::host::{self, State, hexadecimal_bytes as hexadecimal};
 use lvs::ipvs::AddressFamily;
 
 /// What sshd sets for the shell of a session: addresses and ports of the client and of the server.
 const VARIABLE: &str = "SSH_CONNECTION";
+
+/// The processes of ssh servers that hold the connection of a session: of OpenSSH before 9.8, since
+/// then, and of Dropbear.
+const SERVERS: [&str; 3] = ["sshd", "sshd-session", "dropbear"];
+
+/// Terminal multiplexers: a session that started one may have ended long ago.
+const MULTIPLEXERS: [&str; 3] = ["tmux: server", "screen", "zellij"];
 
 /// More than a terminal multiplexer, shells, `sudo` and scripts need.
 const MOST_ANCESTORS: usize = 64;
@@ -23,27 +30,67 @@ pub(super) struct RemoteSession {
 }
 
 impl RemoteSession {
-    /// The session of this process, or of one of its ancestors: `sudo` strips the variable.
-    pub(super) fn current(options: &Options) -> Option<Self> {
-        // It is in another namespace than the change.
+    /// The sessions in which this process may run: that of the variable, which a process or one of its
+    /// ancestors has, since `sudo` strips it; or where it is lost, those of an ancestor `sshd`. The
+    /// session from which a terminal multiplexer is used now may be any.
+    pub(super) fn current(options: &Options) -> Vec<Self> {
+        // They are in another namespace than the change.
         if options.netns.is_some() {
-            return None;
+            return Vec::new();
         }
-        if let Some(value) = env::var_os(VARIABLE) {
-            return Self::parse(value.to_str()?);
-        }
-        let mut process = process::id();
-        for _ in 0..MOST_ANCESTORS {
-            process = parent(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)?;
-            let Ok(environment) = fs::read(format!("/proc/{process}/environ")) else { continue };
-            let mut variables = environment.split(|byte| *byte == 0);
-            let value =
-                variables.find_map(|it| std::str::from_utf8(it).ok()?.strip_prefix(VARIABLE));
-            if let Some(value) = value.and_then(|it| it.strip_prefix('=')) {
-                return Self::parse(value);
+        let ancestors = ancestors();
+        let is_multiplexer =
+            |it: &u32| MULTIPLEXERS.iter().any(|known| name(*it).starts_with(known));
+        if ancestors.iter().any(is_multiplexer) {
+            let every: Vec<Self> = every_process().flat_map(Self::of_server).collect();
+            if !every.is_empty() {
+                return every;
             }
         }
-        None
+        match ancestors.iter().find_map(|it| Self::of_environment(*it)) {
+            Some(session) => vec![session],
+            None => ancestors.into_iter().flat_map(Self::of_server).collect(),
+        }
+    }
+
+    fn of_environment(process: u32) -> Option<Self> {
+        let environment = fs::read(format!("/proc/{process}/environ")).ok()?;
+        let mut variables = environment.split(|byte| *byte == 0);
+        let value = variables.find_map(|it| std::str::from_utf8(it).ok()?.strip_prefix(VARIABLE));
+        Self::parse(value?.strip_prefix('=')?)
+    }
+
+    /// The connections of a process, if it is an ssh server.
+    fn of_server(process: u32) -> Vec<Self> {
+        let name = name(process);
+        if !SERVERS.iter().any(|known| name == *known) {
+            return Vec::new();
+        }
+        let open = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
+        let sockets: Vec<String> = open
+            .filter_map(|entry| {
+                let link = fs::read_link(entry.path()).ok()?;
+                let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+                Some(inode.to_owned())
+            })
+            .collect();
+        let tables = ["tcp", "tcp6"].map(|table| format!("/proc/{process}/net/{table}"));
+        let tables = tables.iter().filter_map(|path| fs::read_to_string(path).ok());
+        let lines: Vec<String> =
+            tables.flat_map(|table| table.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+        let own = lines.iter().filter_map(|line| Self::of_connection(line, &sockets));
+        own.collect()
+    }
+
+    /// An established connection of one of these sockets, by its line in `/proc/net/tcp` or `tcp6`.
+    fn of_connection(line: &str, sockets: &[String]) -> Option<Self> {
+        const ESTABLISHED: &str = "01";
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let [_, local, peer, ESTABLISHED, _, _, _, _, _, inode, ..] = words[..] else {
+            return None;
+        };
+        sockets.iter().any(|socket| socket == inode).then_some(())?;
+        Some(Self { peer: endpoint(peer)?, local: endpoint(local)? })
     }
 
     fn parse(value: &str) -> Option<Self> {
@@ -88,6 +135,39 @@ impl RemoteSession {
     }
 }
 
+/// The address of `0100007F:0016`: 32-bit numbers of the machine's byte order, then the port.
+fn endpoint(text: &str) -> Option<IpAddr> {
+    let (address, _) = text.split_once(':')?;
+    let bytes = hexadecimal(address)?;
+    let mut octets: Vec<u8> = Vec::new();
+    for number in bytes.chunks_exact(4) {
+        octets.extend(u32::from_be_bytes(*number.first_chunk()?).to_ne_bytes());
+    }
+    let address = match (octets.first_chunk::<4>(), octets.first_chunk::<16>()) {
+        (_, Some(octets)) => IpAddr::from(*octets),
+        (Some(octets), None) if octets.len() == bytes.len() => IpAddr::from(*octets),
+        _ => return None,
+    };
+    Some(address.to_canonical())
+}
+
+/// This process and those above it.
+fn ancestors() -> Vec<u32> {
+    let parent = |process: &u32| parent(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?);
+    iter::successors(Some(process::id()), parent).take(MOST_ANCESTORS).collect()
+}
+
+/// The name of a process, of at most 15 bytes; empty if it has gone.
+fn name(process: u32) -> String {
+    let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
+    name.trim_end().to_owned()
+}
+
+fn every_process() -> impl Iterator<Item = u32> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
 /// The parent of a process, by its `/proc/PID/stat`: the name before it may contain anything.
 fn parent(stat: &str) -> Option<u32> {
     let parent = stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()?;
@@ -108,6 +188,24 @@ mod tests {
         for bad in ["", "x", "192.0.2.1", "192.0.2.1 5 x 22"] {
             assert_eq!(RemoteSession::parse(bad), None, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn established_connection_of_a_server_is_parsed() {
+        let of = |local: &str, peer: &str, state: &str| {
+            let line = format!("  12: {local} {peer} {state} 0:0 02:0 0 0 0 4711 2 0 20 4 0 10 -1");
+            RemoteSession::of_connection(&line, &["4711".to_owned()])
+        };
+        let word = |address: [u8; 4]| format!("{:08X}", u32::from_ne_bytes(address));
+        let (local, peer) = (word([192, 0, 2, 1]), word([198, 51, 100, 7]));
+        let session = of(&format!("{local}:0016"), &format!("{peer}:C350"), "01").unwrap();
+        assert_eq!(session.peer, IpAddr::from([198, 51, 100, 7]));
+        let prefix = format!("{}{}", "0".repeat(16), word([0, 0, 255, 255]));
+        let mapped = |word: &str| format!("{prefix}{word}:0016");
+        assert_eq!(of(&mapped(&local), &mapped(&peer), "01"), Some(session));
+        assert_eq!(of(&format!("{local}:0016"), "00000000:0000", "0A"), None);
+        let other = RemoteSession::of_connection("sl local_address", &[]);
+        assert_eq!(other, None);
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Session {
     ) -> Result<Report<Key, Value>, Error> {
         match self.is_dry() {
             true => refuse_damage(&self.journal)?,
-            false => self.damage = self.journal.keep_damaged()?,
+            false => self.damage = self.journal.keep_damaged()?.or(self.damage.take()),
         }
         self.run(output, Direction::Down, None, &covers, &[])
     }
@@ -94,9 +94,9 @@ impl Session {
         covers: &impl Fn(&Owner) -> bool,
         desired: &[DesiredItem],
     ) -> Result<Report<Key, Value>, Error> {
-        let remote = if self.is_dry() { None } else { RemoteSession::current(&self.options) };
+        let remote = if self.is_dry() { Vec::new() } else { RemoteSession::current(&self.options) };
         let mut guard = Guard::default();
-        if self.is_dry() || allowed.is_some() || remote.is_some() {
+        if self.is_dry() || allowed.is_some() || !remote.is_empty() {
             let planned = self.plan(direction, covers, desired)?;
             if let Some(allowed) = allowed {
                 check(&planned.steps, allowed)?;
@@ -104,8 +104,8 @@ impl Session {
             if self.is_dry() {
                 return Ok(planned);
             }
-            if let Some(remote) = remote {
-                guard = Guard::of_session(&self.options, &self.machine, remote, &planned.steps)?;
+            if !remote.is_empty() {
+                guard = Guard::of_sessions(&self.options, &self.machine, &remote, &planned.steps)?;
             }
         }
         let guard = guard.before(&self.options, &mut self.machine, desired)?;
@@ -121,6 +121,17 @@ impl Session {
         }
         guard.after(&report.steps)?;
         Ok(report)
+    }
+
+    /// Sets kernel parameters for the time of a step of a run, and reverts those of earlier ones: neither
+    /// is a change that is to be confirmed.
+    pub(super) fn set_temporarily(
+        &mut self,
+        output: Option<&mut dyn Write>,
+        items: &[DesiredItem],
+    ) -> Result<Report<Key, Value>, Error> {
+        let direction = if items.is_empty() { Direction::Down } else { Direction::Up };
+        self.watch(output, |engine| execute(engine, direction, &|_| false, items))
     }
 
     /// Runs the engine, and prints each step where there is an output.

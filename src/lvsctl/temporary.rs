@@ -4,7 +4,7 @@
 use super::Error;
 use super::runner::Session;
 use crate::engine::Desired;
-use crate::host::machine::{Key, Machine, Value};
+use crate::host::machine::{Key, Value};
 use crate::host::{self, Sysctl};
 use crate::policy::{DesiredItem, MachineJournal, Owner};
 
@@ -32,13 +32,11 @@ pub(super) fn set<T>(
     value: &str,
     work: impl FnOnce(&mut Session) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let items = |_: &mut Machine, journal: &MachineJournal| {
-        let free = !is_taken(journal, parameter);
-        Ok(free.then(|| item(parameter, value)).into_iter().collect())
-    };
-    session.apply(None, None, |_| false, items)?;
+    let free = !is_taken(&session.journal, parameter);
+    let items: Vec<DesiredItem> = free.then(|| item(parameter, value)).into_iter().collect();
+    session.set_temporarily(None, &items)?;
     let worked = work(session);
-    let reverted = session.revert(None, |_| false);
+    let reverted = session.set_temporarily(None, &[]);
     let worked = worked?;
     reverted?;
     Ok(worked)

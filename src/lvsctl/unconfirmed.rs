@@ -18,6 +18,7 @@ use super::arguments::{Options, STATE_DIRECTORY};
 use super::journal_place::JournalPlace;
 use crate::engine::private::{create_new, remove};
 use crate::host::uptime;
+use lvs::table::quoted;
 
 /// A line of JSON beside the journal.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,9 +30,14 @@ struct Record {
     deadline: u64,
 }
 
+/// The extension of a record that is not complete yet.
+const NEW: &str = "confirm.new";
+
 /// A change that waits to be confirmed.
 pub(super) struct Unconfirmed {
     place: JournalPlace,
+    /// No earlier change waits, too.
+    is_first: bool,
     seconds: u32,
     command: String,
 }
@@ -42,23 +48,23 @@ impl Unconfirmed {
     pub(super) fn prepare(options: &Options, seconds: u32) -> Result<Self, Error> {
         let place = JournalPlace::new(&options.state_dir)?;
         let is_first = place.left().is_none();
-        if is_first {
-            copy(&place.path, &place.before())?;
+        let prepared = Self { place, is_first, seconds, command: command(options) };
+        if !is_first {
+            return prepared.set_deadline().map(|()| prepared);
         }
-        let prepared = Self { place, seconds, command: command(options) };
-        prepared.set_deadline()?;
-        if is_first {
-            if let Err(source) = start_watcher(&options.state_dir) {
-                prepared.place.forget()?;
-                return Err(Error::Watcher(source));
-            }
+        let ready = copy(&prepared.place.path, &prepared.place.before())
+            .and_then(|()| prepared.set_deadline())
+            .and_then(|()| start_watcher(&options.state_dir).map_err(Error::Watcher));
+        if ready.is_err() {
+            prepared.place.forget()?;
         }
-        Ok(prepared)
+        ready.map(|()| prepared)
     }
 
-    /// The run ended: the time to confirm begins now. Without a change there is nothing to confirm.
+    /// The run ended: the time to confirm begins now. Without a change there is nothing to confirm, but
+    /// what an earlier run has changed.
     pub(super) fn end(self, has_changed: bool) -> Result<(), Error> {
-        if !has_changed {
+        if !has_changed && self.is_first {
             return self.place.forget();
         }
         self.set_deadline()?;
@@ -74,7 +80,7 @@ impl Unconfirmed {
         let deadline = now() + u64::from(self.seconds) * 100;
         let record = Record { version: 1, epoch: self.place.epoch.clone(), deadline };
         let path = self.place.record();
-        let new = path.with_extension("confirm.new");
+        let new = path.with_extension(NEW);
         let written = write_new(&new, &record).and_then(|()| fs::rename(&new, &path));
         written.map_err(Error::file("write", &path))
     }
@@ -85,10 +91,11 @@ fn command(options: &Options) -> String {
     let mut command = "lvsctl".to_owned();
     // Writing to a String cannot fail.
     if let Some(namespace) = &options.netns {
-        let _ = write!(command, " --netns {namespace}");
+        let _ = write!(command, " --netns {}", quoted(&namespace.word()));
     }
     if options.state_dir != Path::new(STATE_DIRECTORY) {
-        let _ = write!(command, " --state-dir {}", options.state_dir.display());
+        let directory = options.state_dir.display().to_string();
+        let _ = write!(command, " --state-dir {}", quoted(&directory));
     }
     command + " confirm"
 }
@@ -116,7 +123,7 @@ impl JournalPlace {
 
     /// The change stays.
     pub(super) fn forget(&self) -> Result<(), Error> {
-        for path in [self.record(), self.before()] {
+        for path in [self.record(), self.record().with_extension(NEW), self.before()] {
             remove(&path).map_err(Error::file("remove", &path))?;
         }
         Ok(())

@@ -64,7 +64,7 @@ impl Up<'_> {
             let mut left = 0;
             if !session.is_dry() {
                 left = connections::wait_until_expired(&keys);
-                let reverted = session.revert(Some(&mut *output), |_| false)?;
+                let reverted = session.set_temporarily(Some(&mut *output), &[])?;
                 report.steps.extend(reverted.steps);
             }
             remarks.extend(departing.into_iter().map(Remark::Cut));

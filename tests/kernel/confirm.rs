@@ -1,6 +1,7 @@
 //! `--confirm`: what nobody confirms is reverted, whoever dies meanwhile; and changes that would cut
 //! the ssh session in which lvsctl runs.
 
+use std::io::Read;
 use std::time::Duration;
 
 use crate::support::cluster_file::ClusterFile;
@@ -46,10 +47,10 @@ fn nat_real_server_set_up_over_ssh_is_reverted_when_its_session_dies() {
     assert_eq!(reached(), "login");
     let before = server.everything();
     // Its processes die with the session.
-    let line = lvsctl(&server, &format!("{UP} --confirm 2"));
+    let line = lvsctl(&server, &format!("{UP} --confirm 4"));
     server.shell(&format!("setsid sh -c '{line} >/run/confirm-said 2>&1; kill -KILL 0'; true"));
     let said = server.shell("cat /run/confirm-said").success();
-    assert!(said.contains("reverted in 2 seconds unless you run: lvsctl --state-dir "), "{said}");
+    assert!(said.contains("reverted in 4 seconds unless you run: lvsctl --state-dir "), "{said}");
     assert_eq!(reached(), "nobody", "the session is cut");
     let other = server.lvsctl("real-server down --mode nat --vip 198.51.100.17");
     assert!(other.errors.contains("run lvsctl confirm first"), "{other:?}");
@@ -140,4 +141,53 @@ fn change_that_may_cut_the_ssh_session_is_announced_and_refused_on_a_terminal() 
         assert_eq!(quiet.errors, "", "{other}");
         server.lvsctl(down).success();
     }
+}
+
+#[test]
+fn run_without_a_change_keeps_the_way_back_of_an_earlier_one() {
+    let (_, server) = administrator_and_server();
+    let before = server.everything();
+    for _ in 0..2 {
+        server.lvsctl(&format!("{UP} --confirm 60")).success();
+    }
+    server.lvsctl("confirm --revert").success();
+    assert_same(&server.everything(), &before, "after the revert");
+}
+
+const CUT: &str = "may cut the ssh session from 198.51.100.100: ip route";
+
+/// `su -` and cron leave no variable; a terminal multiplexer has that of an ended session.
+#[test]
+fn ssh_session_is_found_by_the_connection_of_its_server() {
+    let (administrator, server) = administrator_and_server();
+    // The server's end is the one that connects, which makes no difference.
+    let mut administrator = administrator;
+    administrator.serve_by(50000, |connection| {
+        // Until the other end closes it.
+        let _ = connection.read(&mut [0]);
+    });
+    let (up, down) = (lvsctl(&server, UP), "real-server down --mode nat --vip 198.51.100.17");
+    for (name, between) in [("sshd", ""), ("sshd-session", "setsid -w ")] {
+        let shell = format!("/run/{name}");
+        let session = format!(
+            "cp /bin/bash {shell}; exec {shell} -c 'exec 3<>/dev/tcp/198.51.100.100/50000; \
+             {between}env -u SSH_CONNECTION {up}; true'"
+        );
+        let announced = server.shell(&session);
+        assert!(announced.errors.contains(CUT), "{name}: {announced:?}");
+        server.lvsctl(down).success();
+    }
+    // The multiplexer is not below the server, and its variable is that of an earlier session.
+    let stale = "SSH_CONNECTION='203.0.113.7 5 192.168.20.2 22'";
+    let process = server
+        .shell(
+            "/run/sshd -c 'exec 3<>/dev/tcp/198.51.100.100/50000; read -t 60 -u 3' >/dev/null & \
+             until ss -Htn | grep -q :50000; do sleep 0.1; done; cp /bin/bash /run/screen; echo $!",
+        )
+        .success();
+    let announced = server.shell(&format!("{stale} /run/screen -c '{up}; true'"));
+    assert!(announced.errors.contains(CUT), "{announced:?}");
+    let of_variable = server.shell(&format!("{stale} {}", lvsctl(&server, down)));
+    assert!(of_variable.errors.contains("session from 203.0.113.7"), "{of_variable:?}");
+    server.shell(&format!("kill {process}")).success();
 }

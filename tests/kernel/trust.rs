@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Host, LVSCTL, assert_same};
+use crate::support::{Host, LVSCTL, assert_same, root};
 
 const UP: &str = "real-server up --mode dr --vip 203.0.113.10 --device eth0";
 const DOWN: &str = "real-server down --mode dr --vip 203.0.113.10";
@@ -304,4 +304,34 @@ fn apply_restarts_a_sync_daemon_whose_id_changed() {
     host.lvsctl_inside(&format!("down {}", file.display())).success();
     assert_eq!(host.reference("-L --daemon").success(), "");
     fs::remove_file(file).unwrap();
+}
+
+/// A change is recorded before it is made, and what is recorded is reverted without any room.
+#[test]
+fn full_state_directory_stops_up_before_any_change_and_does_not_stop_down() {
+    let host = Host::with_addresses();
+    let directory = host.state_directory().display();
+    root(&format!("mkdir -p {directory} && mount -t tmpfs -o size=64k,mode=700 tmpfs {directory}"));
+    let fill = || host.shell(&format!("cat /dev/zero >{directory}/fill"));
+    let before = host.everything();
+    fill();
+    for line in [many("up"), format!("{} --confirm 60", many("up"))] {
+        let full = host.lvsctl_inside(&line);
+        assert_eq!(full.status, 1, "{full:?}");
+        assert!(full.errors.contains("No space left on device"), "{full:?}");
+        assert_same(&host.everything(), &before, &line);
+        assert!(host.lvsctl_inside("status").output.contains("nothing"), "{full:?}");
+    }
+    fs::remove_file(host.state_directory().join("fill")).unwrap();
+    host.lvsctl_inside(UP).success();
+    let one = host.everything();
+    fill();
+    let full = host.lvsctl_inside(&many("up"));
+    assert_eq!(full.status, 1, "{full:?}");
+    assert_same(&host.everything(), &one, "after the second one");
+    // The journal has what it had.
+    host.lvsctl_inside("status").success();
+    host.lvsctl_inside(DOWN).success();
+    assert_same(&host.everything(), &before, "after down on a full disk");
+    root(&format!("umount {directory}"));
 }

@@ -62,6 +62,7 @@ fn load_reads_the_other_lines_of_a_damaged_journal_and_lists_the_bad_ones() {
         assert!(message.lines().all(|line| line.chars().count() < 200), "{message}");
         let kept = journal.keep_damaged().unwrap().unwrap().to_string();
         assert!(kept.contains(".damaged-") && kept.contains("by hand"), "{kept}");
+        journal.persist().unwrap();
         assert_eq!(place.journal().entries().count(), 2);
         assert!(place.journal().damage().is_some_and(|damage| damage.unfinished));
         journal.end().unwrap();
