@@ -41,6 +41,7 @@ pub(super) fn add(context: &Context<'_>, desired: &DesiredState, findings: &mut 
     for finding in &mut *findings {
         if is_fixed_by_file(finding, desired, &differences, &keys) {
             finding.apply = Some(desired.apply.clone());
+            finding.revert.clone_from(&desired.revert);
         }
     }
     // The kernel deletes the routes of an interface that goes down.
@@ -71,7 +72,8 @@ pub(super) fn add(context: &Context<'_>, desired: &DesiredState, findings: &mut 
             _ => None,
         });
         finding.reals = reals.collect();
-        findings.push(Finding { apply: Some(desired.apply.clone()), ..finding });
+        let (apply, revert) = (Some(desired.apply.clone()), desired.revert.clone());
+        findings.push(Finding { apply, revert, ..finding });
     }
     findings.extend(not_in_file(context, desired));
     findings.sort_by_key(|finding| finding.check);

@@ -31,6 +31,8 @@ pub(crate) struct Expectation {
 pub(crate) struct DesiredState {
     /// The command that applies it, such as `lvsctl apply web.toml`.
     pub(crate) apply: String,
+    /// The command that reverts it; `None` if a part of it is set up already.
+    pub(crate) revert: Option<String>,
     /// The name of the cluster, and the command that applies it at every boot; `None` if nothing
     /// can be installed for it.
     pub(crate) install: Option<(String, String)>,

@@ -18,12 +18,15 @@ pub(crate) struct Finding {
     pub(crate) reals: Vec<IpAddr>,
     /// It is a consequence of the finding of that check before it.
     pub(crate) follows: Option<Check>,
+    /// The command that reverts all that this one does, if nothing of the file is set up yet.
+    pub(crate) revert: Option<String>,
 }
 
 impl Finding {
     pub(crate) const fn new(check: Check, fault: Fault) -> Self {
         let severity = check.severity();
-        Self { check, severity, fault, apply: None, reals: Vec::new(), follows: None }
+        let (apply, revert, follows) = (None, None, None);
+        Self { check, severity, fault, apply, revert, reals: Vec::new(), follows }
     }
 
     /// The commands that fix it.
@@ -40,8 +43,16 @@ impl Finding {
         steps.map(Step::fix).collect()
     }
 
-    /// The commands that revert the repair.
+    /// The commands that revert [`fix`](Self::fix).
     pub(crate) fn undo(&self) -> Vec<String> {
+        if let (Some(_), Some(command)) = (&self.apply, &self.revert) {
+            return vec![command.clone()];
+        }
+        self.undo_repair()
+    }
+
+    /// The commands that revert the repair alone.
+    pub(crate) fn undo_repair(&self) -> Vec<String> {
         self.fault.repair.iter().rev().filter_map(Step::undo).collect()
     }
 }

@@ -126,7 +126,7 @@ pub(crate) fn arrive(
         _ if packet.redirected => walk.passes(Stage::LocalDelivery, "by a REDIRECT rule"),
         Answer::Local(_) => walk.passes(Stage::LocalDelivery, format!("{destination} is local")),
         Answer::Unknown(why) => {
-            let ask = format!("ip route get {destination} from {} iif {input}", client.address);
+            let ask = format!("ip route get {destination} from {} iif {input:#}", client.address);
             walk.unknown(Stage::LocalDelivery, why, ask);
         }
         _ => {

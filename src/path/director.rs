@@ -288,7 +288,7 @@ impl Forwarded<'_> {
                     }
                 }
                 (Answer::Unknown(why), _) => {
-                    let ask = format!("ip route get {} from {real} iif {device}", client.address);
+                    let ask = format!("ip route get {} from {real} iif {device:#}", client.address);
                     walk.unknown(Stage::ReplyRoute, why.clone(), ask);
                 }
                 _ => {}

@@ -229,3 +229,35 @@ fn differences_from_nat_cluster_file_are_found_and_fixed() {
     }
     assert_eq!(client.lvsctl("doctor --role director").status, 1);
 }
+
+/// The file sets more than one finding asks for.
+#[test]
+fn undo_of_apply_reverts_all_that_it_did() {
+    let cluster = Cluster::down(TUN);
+    let file = format!("/run/{}.toml", cluster.director.name());
+    let text = "mode = \"tun\"\ndirectors = [\"192.168.10.1\"]\n[[service]]\n\
+                listen = \"tcp://192.168.10.10:80\"\nreal = [\"192.168.10.2\"]\n";
+    fs::write(&file, text).unwrap();
+    let real = &cluster.real;
+    // As people make it, without ARP suppression.
+    real.shell("ip address add 192.168.10.10/32 dev tunl0; ip link set tunl0 up").success();
+    let before = real.everything();
+    let (_, findings, _) = examined(real, &file);
+    let state = real.state_directory().display();
+    let [apply, down] =
+        ["apply", "down"].map(|verb| format!("lvsctl --state-dir {state} {verb} {file}"));
+    let by_file: Vec<_> = findings.iter().filter(|it| it["fix"] == json!([apply])).collect();
+    assert!(by_file.len() > 1, "{findings:#?}");
+    for finding in &by_file {
+        assert_eq!(finding["undo"], json!([down]), "{finding:#}");
+    }
+    run(real, by_file[0], "fix");
+    assert_ne!(real.everything(), before);
+    run(real, by_file[0], "undo");
+    assert_eq!(real.everything(), before);
+    // Repairs that the engine makes belong to the file.
+    real.lvsctl(&format!("doctor --fix --yes {file}"));
+    assert_ne!(real.everything(), before);
+    run(real, by_file[0], "undo");
+    assert_eq!(real.everything(), before);
+}

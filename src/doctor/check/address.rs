@@ -31,7 +31,7 @@ pub(super) fn vip_is_source(context: &Context<'_>) -> Vec<Fault> {
             route.is_default() && route.destination.is_ipv4() && route.device() == Some(device)
         });
         let repair = own.zip(route).and_then(|(own, route)| {
-            let change = format!("ip route change default via {} dev {device}", route.gateway()?);
+            let change = format!("ip route change default via {} dev {device:#}", route.gateway()?);
             let metric = match route.metric {
                 0 => String::new(),
                 metric => format!(" metric {metric}"),
@@ -62,8 +62,8 @@ pub(super) fn vip_is_source_ipv6(context: &Context<'_>) -> Vec<Fault> {
             continue;
         }
         faults.extend(context.assignments(address).map(|state| {
-            let (prefix, device) = (state.prefix, &state.interface);
-            let change = format!("ip -6 address change {address}/{prefix} dev {device}");
+            let (prefix, device) = (state.prefix, &state.interface.name);
+            let change = format!("ip -6 address change {address}/{prefix} dev {device:#}");
             let repair = Step::Shell {
                 fix: format!("{change} preferred_lft 0"),
                 undo: Some(format!("{change} preferred_lft forever")),

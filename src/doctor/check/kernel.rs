@@ -7,7 +7,7 @@ use crate::doctor::symptom::Symptom;
 use crate::engine::Change;
 use crate::host;
 use crate::policy::{Owner, Role};
-use lvs::table;
+use lvs::table::{self, quoted};
 
 fn director_owners(context: &Context<'_>) -> Vec<Owner> {
     let owners = context.facts.journal.iter().flat_map(|entry| &entry.owners);
@@ -29,7 +29,7 @@ pub(super) fn ipvs_is_not_loaded(context: &Context<'_>) -> Option<Fault> {
     let mut modules = Vec::new();
     for step in &table {
         if let Step::Table(Change { to: Some(table::Value::Service(service)), .. }) = step {
-            let module = format!("ip_vs_{} ", service.scheduler);
+            let module = quoted(&format!("ip_vs_{}", service.scheduler)).into_owned() + " ";
             modules.extend((!modules.contains(&module)).then_some(module));
         }
     }
@@ -130,8 +130,8 @@ pub(super) fn boot_reverts_sysctls(context: &Context<'_>) -> Option<Fault> {
         .iter()
         .map(|(setting, _)| format!("{} = {} in {}", setting.sysctl, setting.value, setting.file))
         .collect();
-    let lines: Vec<String> =
-        reverted.iter().map(|(setting, ours)| format!("'{} = {ours}'", setting.sysctl)).collect();
+    let lines = reverted.iter().map(|(setting, ours)| format!("{} = {ours}", setting.sysctl));
+    let lines: Vec<String> = lines.map(|line| quoted(&line).into_owned()).collect();
     let earlier = |file: &str| file.rsplit('/').next() < OWN_FILE.rsplit('/').next();
     let is_last = reverted.iter().all(|(it, _)| it.file != "/etc/sysctl.conf" && earlier(&it.file));
     let repair = is_last.then(|| Step::Shell {

@@ -29,7 +29,7 @@ pub(super) fn large_packets_are_lost(context: &Context<'_>) -> Vec<Fault> {
         let ip = if real.is_ipv4() { "ip" } else { "ip -6" };
         let route = context.network().route_to(*real).and_then(|route| {
             let via = route.gateway().map(|gateway| format!(" via {gateway}")).unwrap_or_default();
-            let route = format!("{real}/{}{via} dev {}", host_prefix(*real), route.device()?);
+            let route = format!("{real}/{}{via} dev {:#}", host_prefix(*real), route.device()?);
             Some(Step::Shell {
                 fix: format!("{ip} route add {route} mtu {carried}"),
                 undo: Some(format!("{ip} route del {route}")),

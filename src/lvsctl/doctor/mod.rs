@@ -163,10 +163,14 @@ impl Source<'_> {
             None => self.compare_with_machine(&input)?,
         };
         let served = input.served()?;
+        let owners = input.owners();
+        let mut journalled = facts.journal.iter().flat_map(|entry| &entry.owners);
+        let is_up = journalled.any(|owner| owners.covers(owner));
         // Units are installed for the machine, not for a namespace.
         let install = input.cluster().filter(|_| self.options.netns.is_none());
         let desired = DesiredState {
             apply: self.command("apply", file),
+            revert: (!is_up).then(|| self.command("down", file)),
             install: install.map(|name| (name.to_owned(), self.command("install", file))),
             directors: input.directors(),
             covers_host: matches!(input, Input::Cluster { .. }),
@@ -186,7 +190,7 @@ impl Source<'_> {
         Ok(entries)
     }
 
-    /// A command for the file: `apply` or `install`.
+    /// A command for the file: `apply`, `install` or `down`, which needs no role.
     fn command(&self, verb: &str, file: &Path) -> String {
         let mut words = vec!["lvsctl".to_owned()];
         if let Some(namespace) = &self.options.netns {
@@ -198,7 +202,7 @@ impl Source<'_> {
         }
         let file = file.display().to_string();
         words.extend([verb.to_owned(), quoted(&file).into_owned()]);
-        if let Some(role) = self.flags.role {
+        if let Some(role) = self.flags.role.filter(|_| verb != "down") {
             words.extend(["--role".to_owned(), role.name().to_owned()]);
         }
         words.join(" ")

@@ -79,7 +79,16 @@ fn write_finding(
     writeln!(output, "{severity} {check}: {}", one_line(&fault.title))?;
     writeln!(output, "  found     {}", one_line(&fault.found))?;
     writeln!(output, "  expected  {}", one_line(&fault.expected))?;
-    let commands = [("fix", finding.fix()), ("or", finding.instead()), ("undo", finding.undo())];
+    // Each undo follows what it reverts.
+    let commands = match &finding.revert {
+        Some(_) => vec![
+            ("fix", finding.fix()),
+            ("undo", finding.undo()),
+            ("or", finding.instead()),
+            ("undo", finding.undo_repair()),
+        ],
+        None => vec![("fix", finding.fix()), ("or", finding.instead()), ("undo", finding.undo())],
+    };
     for (name, commands) in commands {
         for command in commands {
             writeln!(output, "  {name:9} {}", one_line(&in_namespace(command, namespace)))?;
