@@ -155,7 +155,9 @@ pub(crate) fn replace_file(path: &Path, content: &[u8]) -> Result<(), NotReplace
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     // Concurrent runs write files of their own; the last one stays.
     let mut name = target.clone().into_os_string();
-    name.push(format!(".new-{}", std::process::id()));
+    name.push(NEW);
+    remove_leftovers(&name);
+    name.push(std::process::id().to_string());
     let new = PathBuf::from(name);
     let replaced = attempt("write beside", write_synced(&new, &target, content))
         .and_then(|()| attempt("replace", fs::rename(&new, &target)));
@@ -167,6 +169,26 @@ pub(crate) fn replace_file(path: &Path, content: &[u8]) -> Result<(), NotReplace
     // The new name must be on disk, too.
     let directory = target.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new("."));
     attempt("sync the directory of", File::open(directory).and_then(|it| it.sync_all()))
+}
+
+/// Between the name of a file and the process that writes a new one.
+const NEW: &str = ".new-";
+
+/// Removes the files of runs that were killed.
+fn remove_leftovers(path: &OsStr) {
+    let path = Path::new(path);
+    let prefix = path.file_name().and_then(OsStr::to_str);
+    let Some((directory, prefix)) = path.parent().zip(prefix) else { return };
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(prefix)?.parse::<u32>().ok());
+        let is_over = |process: u32| {
+            process == std::process::id() || !Path::new("/proc").join(process.to_string()).exists()
+        };
+        if process.is_some_and(is_over) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn write_synced(new: &Path, target: &Path, content: &[u8]) -> io::Result<()> {
