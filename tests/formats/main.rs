@@ -123,7 +123,11 @@ fn without_prose(mut diagnosis: Json) -> Json {
 
 /// What the doctor says of a snapshot, with these further arguments.
 fn doctor(snapshot: &str, further: &[&str]) -> Json {
-    let snapshot = fixture(snapshot).into_os_string();
+    doctor_of(&fixture(snapshot), further)
+}
+
+fn doctor_of(snapshot: &Path, further: &[&str]) -> Json {
+    let snapshot = snapshot.as_os_str().to_owned();
     let words = ["lvsctl", "--json", "doctor", "--from"].map(OsString::from);
     let words = words.into_iter().chain([snapshot]).chain(further.iter().map(OsString::from));
     let (mut output, mut errors) = (Vec::new(), Vec::new());
@@ -177,4 +181,41 @@ fn snapshot_of_gue_real_server_without_its_port_is_judged_as_it_was() {
 #[test]
 fn snapshot_of_director_with_every_setting_is_judged_as_it_was() {
     snapshot_is_judged_as_it_was("director", Some(("director.toml", "director")));
+}
+
+/// What a shell does not find between single quotes.
+fn unquoted(command: &str) -> String {
+    command.split('\'').step_by(2).collect()
+}
+
+/// An interface can have any name but for a few bytes, and people paste the commands of the doctor.
+#[test]
+fn interface_with_a_hostile_name_is_quoted_in_every_command() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut seen = 0;
+    for (host, file) in [("tun", None), ("gue", Some("gue.toml")), ("director", None)] {
+        for (name, words) in [(";id>x;#", ";id"), ("a $(id)", "$(id)"), ("a`id`\u{1b}", "`id`")] {
+            let path = directory.path().join("snapshot");
+            let name = name.replace(' ', "\u{2003}");
+            let escaped = serde_json::to_string(&name).unwrap();
+            let text = read(&format!("{host}.snapshot"));
+            let text = text.replace("eth0", escaped.trim_matches('"'));
+            fs::write(&path, text).unwrap();
+            let file = file.map(|file| fixture(file).display().to_string());
+            let further: Vec<&str> =
+                file.iter().flat_map(|it| [it, "--role", "real-server"]).collect();
+            let found = doctor_of(&path, &further);
+            for finding in found["findings"].as_array().unwrap() {
+                for list in ["fix", "instead", "undo"] {
+                    for command in finding[list].as_array().unwrap() {
+                        let command = command.as_str().unwrap();
+                        seen += usize::from(command.contains(words));
+                        assert!(!unquoted(command).contains(words), "{command}");
+                        assert!(!command.contains('\u{1b}'), "{command}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 5, "{seen} commands name the interface");
 }
