@@ -67,15 +67,12 @@ impl<'a> Context<'a> {
 
     /// The virtual addresses of the services in the IPVS table, each once.
     pub(super) fn directed_vips(&self) -> Vec<IpAddr> {
-        let mut addresses = Vec::new();
-        for state in self.services() {
-            if let ServiceIdentity::Address { address, .. } = state.identity() {
-                if !addresses.contains(&address) {
-                    addresses.push(address);
-                }
-            }
-        }
-        addresses
+        let mut seen = HashSet::new();
+        let addresses = self.services().iter().filter_map(|state| match state.identity() {
+            ServiceIdentity::Address { address, .. } => Some(address),
+            ServiceIdentity::Mark { .. } => None,
+        });
+        addresses.filter(|address| seen.insert(*address)).collect()
     }
 
     /// The timeouts of the cluster file; 0 leaves one as it is.
@@ -96,7 +93,7 @@ impl<'a> Context<'a> {
 
     /// Every assignment of an address to an interface of this machine.
     pub(super) fn assignments(&self, address: IpAddr) -> impl Iterator<Item = &'a Address> {
-        self.network().addresses.iter().filter(move |state| state.address == address)
+        self.machine.assignments(address)
     }
 
     pub(super) fn is_own(&self, address: IpAddr) -> bool {

@@ -4,6 +4,7 @@
 //! director; an entry in lvsctl's journal, or a virtual address where only real servers have one,
 //! makes it a real server. A cluster file adds the [`DesiredState`].
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::facts::Facts;
@@ -63,11 +64,19 @@ impl Expectation {
         for owner in addresses().filter(|owner| owner.role == Role::RealServer) {
             found.serve(owner.vip, owner.mode.forwarding(), true);
         }
+        let of_directors = addresses().filter(|owner| owner.role == Role::Director);
+        let mut directed: HashSet<IpAddr> = of_directors.map(|owner| owner.vip).collect();
+        let mut marked = HashSet::new();
+        for state in facts.services() {
+            match state.identity() {
+                ServiceIdentity::Address { address, .. } => directed.insert(address),
+                // A firewall mark can be set on packets to any address.
+                ServiceIdentity::Mark { family, .. } => marked.insert(family),
+            };
+        }
         for state in &facts.network.addresses {
             let address = state.address;
-            let directed = directs(facts, address)
-                || addresses().any(|it| it.role == Role::Director && it.vip == address);
-            if directed {
+            if directed.contains(&address) || marked.contains(&address.into()) {
                 continue;
             }
             if let Some(forwarding) = evident_forwarding(facts, state) {
@@ -146,15 +155,6 @@ impl Expectation {
     pub(super) fn unmet(&self) -> impl Iterator<Item = &DesiredEntry> {
         self.desired.iter().flat_map(DesiredState::unmet)
     }
-}
-
-/// Whether the IPVS table has a service on that address. A firewall mark can be set on packets to
-/// any address.
-fn directs(facts: &Facts, address: IpAddr) -> bool {
-    facts.services().iter().any(|state| match state.identity() {
-        ServiceIdentity::Address { address: virtual_address, .. } => virtual_address == address,
-        ServiceIdentity::Mark { family, .. } => family == address.into(),
-    })
 }
 
 /// The forwarding method of a real server that has an address on this interface, if LVS explains

@@ -28,6 +28,7 @@ pub(crate) use symptom::{Cause, Movement, Symptom, moved};
 pub use crate::path::{Check, Severity};
 use crate::path::{Flow, Passage, Stage, Verdict, Walk};
 use context::Context;
+use lvs::ipvs::ServiceIdentity;
 
 /// The findings on one machine.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,11 +94,17 @@ impl Diagnosis {
     }
 }
 
-/// The walks of all services and roles, of one client or of each kind of clients.
-pub(crate) fn walks(facts: &Facts, expectation: &Expectation, from: Option<IpAddr>) -> Vec<Walk> {
+/// The walks of the services that are wanted, and of what is served here; of one client or of each
+/// kind of clients.
+pub(crate) fn walks(
+    facts: &Facts,
+    expectation: &Expectation,
+    from: Option<IpAddr>,
+    wanted: &dyn Fn(ServiceIdentity) -> bool,
+) -> Vec<Walk> {
     let mut context = Context::new(facts, expectation, None);
     context.machine.from = from;
-    check::path::walks(&context)
+    check::path::walks(&context, Some(wanted))
 }
 
 /// Makes every check. A symptom puts those that explain it first.
@@ -107,7 +114,7 @@ pub(crate) fn examine(
     symptom: Option<Symptom>,
 ) -> Diagnosis {
     let context = Context::new(facts, expectation, symptom);
-    let walks = check::path::walks(&context);
+    let walks = check::path::walks(&context, None);
     let mut findings: Vec<Finding> =
         Check::ALL.iter().flat_map(|it| check::findings(*it, &context, &walks)).collect();
     if let Some(desired) = &expectation.desired {

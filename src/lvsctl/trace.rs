@@ -29,8 +29,16 @@ pub(super) fn run(
             usage!("{from} is an address of this machine: --from takes that of a client");
         }
     }
-    let walks = walks(&facts, &expectation(flags, &facts), flags.from);
-    let walks: Vec<Walk> = walks.into_iter().filter(|walk| is_traced(&walk.flow, flags)).collect();
+    let directed = |service| is_traced(Role::Director, service, flags);
+    let mut walks = walks(&facts, &expectation(flags, &facts), flags.from, &directed);
+    walks.retain(|walk| match walk.flow {
+        Flow::Served { protocol, vip: address, port, .. } => {
+            let port = port.unwrap_or_default();
+            let service = ServiceIdentity::Address { protocol, address, port };
+            is_traced(Role::RealServer, service, flags)
+        }
+        Flow::Request { .. } | Flow::Forwarded { .. } => true,
+    });
     if walks.is_empty() {
         nothing_to_trace(flags)?;
     }
@@ -71,16 +79,7 @@ fn expectation(flags: &TraceFlags, facts: &Facts) -> Expectation {
     }
 }
 
-fn is_traced(flow: &Flow, flags: &TraceFlags) -> bool {
-    let (role, service) = match *flow {
-        Flow::Request { service, .. } | Flow::Forwarded { service, .. } => {
-            (Role::Director, service)
-        }
-        Flow::Served { protocol, vip, port, .. } => {
-            let port = port.unwrap_or_default();
-            (Role::RealServer, ServiceIdentity::Address { protocol, address: vip, port })
-        }
-    };
+fn is_traced(role: Role, service: ServiceIdentity, flags: &TraceFlags) -> bool {
     let wanted = match (flags.service, service) {
         (None, _) => true,
         (Some(Traced::Service(wanted)), service) => wanted == service,

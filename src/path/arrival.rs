@@ -23,13 +23,13 @@ pub(crate) const SYN: u8 = 2;
 pub(crate) const SYN_ACK: u8 = 0x12;
 
 /// What is expected of an arriving packet.
-pub(crate) struct Expected {
+pub(crate) struct Expected<'a> {
     /// Packets of the hook INPUT are seen up to this priority.
     pub(crate) below: i32,
     /// The check for the reverse path filter.
     pub(crate) reverse_path: Check,
     /// The check and the fault of an address that is not local.
-    pub(crate) not_local: (Check, Fault),
+    pub(crate) not_local: (Check, &'a dyn Fn() -> Fault),
 }
 
 pub(crate) fn number(protocol: Protocol) -> u8 {
@@ -58,7 +58,7 @@ pub(crate) fn arrive(
     walk: &mut Walk,
     packet: &mut Packet,
     client: &Client,
-    expected: Expected,
+    expected: Expected<'_>,
 ) -> bool {
     let input = &client.input;
     if let Some(link) = machine.link(input) {
@@ -82,7 +82,7 @@ pub(crate) fn arrive(
     let mut dropped = reverse_path::check(machine, input, client.address, destination, mark);
     if let Err(Dropped::NoAddress { effective }) = &dropped {
         // The repair of a missing address adds it there.
-        if adds_address(&expected.not_local.1, input) && !machine.is_own(destination) {
+        if adds_address(&(expected.not_local.1)(), input) && !machine.is_own(destination) {
             dropped = match effective.value() {
                 1 => Err(Dropped::Elsewhere { effective: effective.clone(), by: None }),
                 _ => Ok(()),
@@ -131,7 +131,7 @@ pub(crate) fn arrive(
         }
         _ => {
             let (check, fault) = expected.not_local;
-            walk.stops(Stage::LocalDelivery, check, fault);
+            walk.stops(Stage::LocalDelivery, check, fault());
         }
     }
     conntrack(machine, walk, packet);

@@ -65,8 +65,12 @@ impl Directed<'_> {
             let mut walk = Walk::new(flow, client.sure);
             let port = (port != 0).then_some(port);
             let mut packet = request(client, address, protocol, port);
-            let not_local = (Check::A16, not_local(address));
-            let expected = Expected { below: IPVS, reverse_path: Check::P4, not_local };
+            let not_local: &dyn Fn() -> Fault = &|| not_local(address);
+            let expected = Expected {
+                below: IPVS,
+                reverse_path: Check::P4,
+                not_local: (Check::A16, not_local),
+            };
             if arrive(machine, &mut walk, &mut packet, client, expected) {
                 if packet.redirected || packet.destination_port != port {
                     walk.unknown(
@@ -116,15 +120,16 @@ impl Forwarded<'_> {
         let real_server = SocketAddr::new(real, self.destination.port);
         let flow = Flow::Forwarded { service: self.service.identity, real: real_server };
         let mut walk = Walk::new(flow, true);
-        if let Answer::Local(route) = machine.look_up(&Query::to(real)) {
+        let answer = machine.look_up(&Query::to(real));
+        if let Answer::Local(route) = answer {
             match machine.is_own(real) {
                 true => walk.passes(Stage::Forwarding, format!("{real} is this machine itself")),
                 false => walk.stops(Stage::Route, Check::A2, machine.captured(real, real, route)),
             }
             return walk;
         }
-        let Some((device, next)) = self.routed(machine, &mut walk) else { return walk };
-        let Some(mut packet) = self.packet(machine) else { return walk };
+        let Some((device, next)) = self.routed(machine, &answer, &mut walk) else { return walk };
+        let Some(mut packet) = self.packet(machine, &answer) else { return walk };
         if leave(machine, &mut walk, &mut packet, &device, next)
             && self.destination.forwarding == Forwarding::Masquerade
         {
@@ -133,16 +138,20 @@ impl Forwarded<'_> {
         walk
     }
 
-    fn routed(&self, machine: &Machine<'_>, walk: &mut Walk) -> Option<(InterfaceName, IpAddr)> {
+    fn routed(
+        &self,
+        machine: &Machine<'_>,
+        answer: &Answer<'_>,
+        walk: &mut Walk,
+    ) -> Option<(InterfaceName, IpAddr)> {
         let real = self.destination.address;
-        let answer = machine.look_up(&Query::to(real));
         if let Some(device) = machine.facing(real).filter(|_| answer.hop().is_none()) {
             if let Some(fault) = machine.dead_link(device) {
                 walk.stops(Stage::Link, Check::L1, fault);
                 return None;
             }
         }
-        match &answer {
+        match answer {
             Answer::Unknown(why) => {
                 walk.unknown(Stage::Route, why.clone(), format!("ip route get {real}"));
                 None
@@ -150,7 +159,7 @@ impl Forwarded<'_> {
             Answer::Unicast { .. } => {
                 let (device, gateway) = answer.hop()?;
                 if let (true, Answer::Unicast { route, .. }) =
-                    (machine.leads_nowhere(device), &answer)
+                    (machine.leads_nowhere(device), answer)
                 {
                     walk.stops(Stage::Route, Check::A2, machine.captured(real, real, route));
                     return None;
@@ -193,7 +202,7 @@ impl Forwarded<'_> {
     }
 
     /// The packet that IPVS sends; `None` for a mark service, whose packets may be any.
-    fn packet(&self, machine: &Machine<'_>) -> Option<Packet> {
+    fn packet(&self, machine: &Machine<'_>, answer: &Answer<'_>) -> Option<Packet> {
         let Destination { address: real, port, forwarding, tunnel, .. } = self.destination;
         let ServiceIdentity::Address { protocol, address: vip, port: vport } =
             self.service.identity
@@ -213,8 +222,7 @@ impl Forwarded<'_> {
                 packet.destination_port = (*port != 0).then_some(*port);
             }
             Forwarding::Tunnel => {
-                let answer = machine.look_up(&Query::to(*real));
-                let source = match &answer {
+                let source = match answer {
                     Answer::Unicast { route, .. } => route.preferred_source,
                     _ => None,
                 };

@@ -1,7 +1,7 @@
 //! What a walk looks at, and the questions that several stages ask.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,9 @@ pub(crate) struct Machine<'a> {
     /// Somebody has added a local route.
     pub(crate) has_local_by_hand: bool,
     routes: Routes<'a>,
-    own: HashSet<IpAddr>,
+    links: HashMap<&'a str, &'a Link>,
+    neighbours: HashMap<IpAddr, Vec<&'a Neighbour>>,
+    own: HashMap<IpAddr, Vec<&'a Address>>,
     /// The addresses on a subnet of an interface with ARP, the longest prefix first; of several in
     /// one subnet, the first sends the packets.
     subnets: Vec<&'a Address>,
@@ -73,15 +75,24 @@ impl<'a> Machine<'a> {
         filters: Option<&'a filter::Filters>,
         listeners: Option<&'a [Listener]>,
     ) -> Self {
+        let links: HashMap<&str, &Link> =
+            network.links.iter().map(|link| (link.name.as_str(), link)).collect();
         let is_subnet = |it: &&Address| {
-            let link = network.link(&it.interface.name);
+            let link = links.get(it.interface.name.as_str());
             !it.subnet().is_host()
                 && it.prefix > 0
                 && link.is_some_and(|link| link.arp || link.has_neighbours())
         };
         let mut subnets: Vec<&Address> = network.addresses.iter().filter(is_subnet).collect();
         subnets.sort_by_key(|it| Reverse(it.prefix));
-        let own = network.addresses.iter().map(|it| it.address).collect();
+        let mut neighbours: HashMap<IpAddr, Vec<&Neighbour>> = HashMap::new();
+        for neighbour in network.neighbours.iter().filter(|it| !it.proxy) {
+            neighbours.entry(neighbour.address).or_default().push(neighbour);
+        }
+        let mut own: HashMap<IpAddr, Vec<&Address>> = HashMap::new();
+        for state in &network.addresses {
+            own.entry(state.address).or_default().push(state);
+        }
         let routes = Routes::new(network);
         let (from, has_dropped, untracked_drops) = (None, false, None);
         let has_local_by_hand = network.routes.iter().any(Route::is_local_by_hand);
@@ -94,6 +105,8 @@ impl<'a> Machine<'a> {
             untracked_drops,
             has_local_by_hand,
             routes,
+            links,
+            neighbours,
             own,
             subnets,
         }
@@ -104,7 +117,7 @@ impl<'a> Machine<'a> {
     }
 
     pub(crate) fn link(&self, device: &InterfaceName) -> Option<&'a Link> {
-        self.network.link(device)
+        self.links.get(device.as_str()).copied()
     }
 
     pub(crate) fn number(&self, sysctl: &Sysctl) -> Option<u32> {
@@ -126,7 +139,12 @@ impl<'a> Machine<'a> {
     }
 
     pub(crate) fn is_own(&self, address: IpAddr) -> bool {
-        self.own.contains(&address)
+        self.own.contains_key(&address)
+    }
+
+    /// Every assignment of an address to an interface of this machine.
+    pub(crate) fn assignments(&self, address: IpAddr) -> impl Iterator<Item = &'a Address> {
+        self.own.get(&address).into_iter().flatten().copied()
     }
 
     /// The interface whose subnet holds an address, whether it is up or not.
@@ -154,8 +172,8 @@ impl<'a> Machine<'a> {
         address: IpAddr,
         device: &InterfaceName,
     ) -> Option<&'a Neighbour> {
-        let mut all = self.network.neighbours.iter();
-        all.find(|it| it.address == address && it.interface == *device && !it.proxy)
+        let mut all = self.neighbours.get(&address)?.iter().copied();
+        all.find(|it| it.interface == *device)
     }
 
     /// The clients of a virtual address: those of its subnet, and those behind the default route.

@@ -138,8 +138,12 @@ impl Marked {
                     walk.unknown(Stage::Mark, why, "iptables -t mangle -L PREROUTING -vn");
                 }
             }
-            let not_local = (Check::A16, not_local(address));
-            let expected = Expected { below: IPVS, reverse_path: Check::P4, not_local };
+            let not_local: &dyn Fn() -> Fault = &|| not_local(address);
+            let expected = Expected {
+                below: IPVS,
+                reverse_path: Check::P4,
+                not_local: (Check::A16, not_local),
+            };
             if arrive(machine, &mut walk, &mut packet, client, expected) {
                 directed.balanced(&mut walk);
             }

@@ -111,7 +111,8 @@ impl Served {
                     None => return walk,
                 }
             }
-            let not_local = (Check::A1, faults.missing_address(self));
+            let missing: &dyn Fn() -> Fault = &|| faults.missing_address(self);
+            let not_local = (Check::A1, missing);
             let mut packet = request(&client, local, protocol, port);
             let expected = Expected { below: WHOLE, reverse_path, not_local };
             let goes_on = arrive(machine, &mut walk, &mut packet, &client, expected);

@@ -14,12 +14,19 @@ use lvs::ipvs::{DaemonState, Forwarding, ServiceIdentity};
 
 /// Every walk through this machine: of each service, to each real server once for each method, and of
 /// what a real server serves.
-pub(in crate::doctor) fn walks(context: &Context<'_>) -> Vec<Walk> {
+pub(in crate::doctor) fn walks(
+    context: &Context<'_>,
+    wanted: Option<&dyn Fn(ServiceIdentity) -> bool>,
+) -> Vec<Walk> {
     let machine = &context.machine;
+    let has_filters = machine.filters.is_none_or(|it| it.nftables || !it.tables.is_empty());
     let mut walks = Vec::new();
-    let mut seen: HashSet<(IpAddr, Forwarding, IpAddr, u16)> = HashSet::new();
+    let mut seen = HashSet::new();
     for state in context.services() {
         let (identity, service) = (state.identity(), &state.service.service);
+        if wanted.is_some_and(|wanted| !wanted(identity)) {
+            continue;
+        }
         let vip = match identity {
             ServiceIdentity::Address { address, .. } => Some(address),
             ServiceIdentity::Mark { .. } => None,
@@ -33,8 +40,11 @@ pub(in crate::doctor) fn walks(context: &Context<'_>) -> Vec<Walk> {
         walks.extend(directed.walks(machine, &fault));
         for entry in &state.destinations {
             let destination = &entry.destination;
-            let vip = vip.unwrap_or(destination.address);
-            let key = (destination.address, destination.forwarding, vip, identity.port());
+            // Without filters, the way to a real server is the same for all services of a network.
+            let of = (has_filters || wanted.is_some()).then_some((identity, destination.port));
+            let clients = vip.and_then(|vip| machine.facing(vip));
+            let method = (destination.forwarding, destination.tunnel);
+            let key = (destination.address, method, clients, identity.family(), of);
             if destination.weight > 0 && seen.insert(key) {
                 walks.push(Forwarded { service, destination }.walk(machine));
             }

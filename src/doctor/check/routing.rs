@@ -1,29 +1,24 @@
 //! Routing: with NAT both directions pass the director, and no redirect bypasses it.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::doctor::context::Context;
 use crate::doctor::finding::{Fault, Step};
 use crate::engine::Change;
 use crate::host::{self, InterfaceName};
-use crate::path::{self, Query};
+use crate::path::{self, Answer, Query};
 use lvs::ipvs::{AddressFamily, Forwarding};
 
 /// The real servers of NAT, this machine excluded.
 fn nat_real_servers(context: &Context<'_>, family: AddressFamily) -> Vec<IpAddr> {
-    let mut addresses = Vec::new();
-    for (_, entry) in context.destinations() {
-        let destination = &entry.destination;
-        let address = destination.address;
-        if destination.forwarding == Forwarding::Masquerade
-            && destination.family() == family
-            && !context.is_own(address)
-            && !addresses.contains(&address)
-        {
-            addresses.push(address);
-        }
-    }
-    addresses
+    let mut seen = HashSet::new();
+    let nat = context.destinations().map(|(_, entry)| &entry.destination).filter(|it| {
+        it.forwarding == Forwarding::Masquerade
+            && it.family() == family
+            && !context.is_own(it.address)
+    });
+    nat.map(|it| it.address).filter(|address| seen.insert(*address)).collect()
 }
 
 /// On a one-armed director, replies arrive on and leave by one interface, and the kernel sends
@@ -31,14 +26,15 @@ fn nat_real_servers(context: &Context<'_>, family: AddressFamily) -> Vec<IpAddr>
 pub(super) fn redirects_bypass_the_director(context: &Context<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut judged: Vec<&InterfaceName> = Vec::new();
+    let vips = context.directed_vips().into_iter().filter(IpAddr::is_ipv4);
+    let of_vips: HashSet<&InterfaceName> =
+        vips.filter_map(|address| context.machine.facing(address)).collect();
     for real in nat_real_servers(context, AddressFamily::Ipv4) {
         let Some(device) = context.machine.facing(real) else {
             continue;
         };
-        let one_armed = context.network().default_interface(false) == Some(device)
-            || context.directed_vips().into_iter().any(|address| {
-                address.is_ipv4() && context.machine.facing(address) == Some(device)
-            });
+        let one_armed =
+            context.network().default_interface(false) == Some(device) || of_vips.contains(device);
         let effective = context.effective("send_redirects", device);
         let effective = effective.filter(|effective| effective.value() != 0 && one_armed);
         let Some(effective) = effective.filter(|_| !judged.contains(&device)) else {
@@ -193,20 +189,22 @@ pub(super) fn client_is_in_subnet_of_real_server(context: &Context<'_>) -> Vec<F
 /// A tunnel may lead anywhere, but routers of the internet have no route to private addresses.
 pub(super) fn private_address_is_routed_to_the_internet(context: &Context<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
-    let mut judged = Vec::new();
+    let mut judged = HashSet::new();
     for (_, entry) in context.destinations() {
         let IpAddr::V4(address) = entry.destination.address else {
             continue;
         };
-        let route = context.network().route_to(address.into());
-        let router = route.filter(|route| route.is_default()).and_then(|route| route.gateway());
-        let Some(IpAddr::V4(router)) = router.filter(|_| address.is_private()) else {
-            continue;
-        };
-        if is_internal(router) || judged.contains(&address) {
+        if !address.is_private() || !judged.insert(address) {
             continue;
         }
-        judged.push(address);
+        let answer = context.machine.look_up(&Query::to(address.into()));
+        let by_default = matches!(&answer, Answer::Unicast { route, .. } if route.is_default());
+        let Some((_, Some(IpAddr::V4(router)))) = answer.hop().filter(|_| by_default) else {
+            continue;
+        };
+        if is_internal(router) {
+            continue;
+        }
         faults.push(Fault {
             title: format!(
                 "the real server {address} has a private address, and packets to it go to the \
