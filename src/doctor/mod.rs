@@ -280,6 +280,59 @@ mod tests {
         assert_eq!(fix, ["echo options ip_vs conn_tab_bits=14 > /etc/modprobe.d/ip_vs.conf"]);
     }
 
+    /// A director that accepts packets for the address of its service.
+    fn director(connections: u32) -> Facts {
+        let mut facts = machine();
+        facts.network.routes.push(Route::local(host::Prefix { address: VIP, length: 32 }));
+        facts.table = Some(table(connections));
+        facts
+    }
+
+    fn set(facts: &mut Facts, sysctl: host::Sysctl, value: u32) {
+        facts.network.sysctls.insert(sysctl.to_string(), value.to_string());
+    }
+
+    #[test]
+    fn limit_of_connections_is_found_where_the_kernel_has_one() {
+        let mut facts = director(8193);
+        facts.kernel.resizes_tables = true;
+        assert!(found(&facts).is_empty(), "the table grows");
+        set(&mut facts, host::Sysctl::of_ipvs("conn_max"), 8193);
+        assert_eq!(found(&facts), ["H27"]);
+        set(&mut facts, host::Sysctl::of_ipvs("conn_max"), 0);
+        assert!(found(&facts).is_empty(), "0 is no limit");
+    }
+
+    #[test]
+    fn full_table_of_connection_tracking_is_found_once_it_drops() {
+        let mut facts = director(1);
+        for name in ["count", "max"] {
+            set(&mut facts, host::Sysctl::of_conntrack(name), 100);
+        }
+        facts.counters.insert(facts::CONNTRACK_DROPPED.to_owned(), 0);
+        assert!(found(&facts).is_empty(), "old connections without replies make room");
+        facts.counters.insert(facts::CONNTRACK_DROPPED.to_owned(), 1);
+        assert_eq!(found(&facts), ["N8"]);
+    }
+
+    #[test]
+    fn several_directors_without_synchronization_are_advised() {
+        let mut facts = director(1);
+        set(&mut facts, host::Sysctl::of_ipvs("sloppy_tcp"), 0);
+        let desired = |directors| {
+            let desired = DesiredState { directors, ..DesiredState::default() };
+            Expectation::evident(&machine()).with(desired, true, Vec::new())
+        };
+        let of = |facts: &Facts, directors| examine(facts, &desired(directors), None).findings;
+        assert!(of(&facts, 1).is_empty());
+        let found = of(&facts, 2);
+        assert_eq!((found.len(), found[0].check, found[0].fix().len()), (1, Check::H28, 0));
+        if let Some(table) = &mut facts.table {
+            table.services[0].service.service.scheduler = "mh".to_owned();
+        }
+        assert_eq!(of(&facts, 2)[0].fix(), ["echo 1 > /proc/sys/net/ipv4/vs/sloppy_tcp"]);
+    }
+
     #[test]
     fn standby_without_the_address_is_healthy() {
         let mut facts = machine();

@@ -21,7 +21,7 @@ pub(in crate::doctor) fn walks(
     let machine = &context.machine;
     let has_filters = machine.filters.is_none_or(|it| it.nftables || !it.tables.is_empty());
     let mut walks = Vec::new();
-    let mut seen = HashSet::new();
+    let (mut seen, mut seen_vips) = (HashSet::new(), HashSet::new());
     for state in context.services() {
         let (identity, service) = (state.identity(), &state.service.service);
         if wanted.is_some_and(|wanted| !wanted(identity)) {
@@ -37,11 +37,15 @@ pub(in crate::doctor) fn walks(
             ServiceIdentity::Address { .. } => not_local(context, address),
             ServiceIdentity::Mark { mark, .. } => mark_not_local(context, mark, address),
         };
-        walks.extend(directed.walks(machine, &fault));
+        // Without filters, the way to an address is the same for all its ports.
+        let narrow = has_filters || wanted.is_some();
+        if vip.is_none_or(|vip| narrow || seen_vips.insert(vip)) {
+            walks.extend(directed.walks(machine, &fault));
+        }
         for entry in &state.destinations {
             let destination = &entry.destination;
             // Without filters, the way to a real server is the same for all services of a network.
-            let of = (has_filters || wanted.is_some()).then_some((identity, destination.port));
+            let of = narrow.then_some((identity, destination.port));
             let clients = vip.and_then(|vip| machine.facing(vip));
             let method = (destination.forwarding, destination.tunnel);
             let key = (destination.address, method, clients, identity.family(), of);
