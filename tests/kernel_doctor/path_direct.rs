@@ -158,6 +158,8 @@ fn director_that_connects_to_its_own_address_is_found() {
         director.ask_within(VIP, 80, Duration::from_millis(200));
     };
     cluster.is_answered();
+    // The next ARP request is sent for the latest packet, that of the client.
+    director.shell("echo 9000 >/proc/sys/net/ipv4/neigh/eth0/retrans_time_ms").success();
     connect();
     assert_eq!(client.ask_within(VIP, 80, Duration::from_millis(800)), "nobody");
     let (status, findings, _) = examined(director, "");
