@@ -51,7 +51,7 @@ impl<'de> Visitor<'de> for Table {
                 return Err(A::Error::custom(unknown(&key)));
             };
             let value = map.next_value::<i64>()?;
-            let IpvsParameter { name, least, most } = *known;
+            let IpvsParameter { name, least, most, .. } = *known;
             if !(least..=most).contains(&value) {
                 return Err(A::Error::custom(format!("{name} = {value} is not {least} to {most}")));
             }

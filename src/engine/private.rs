@@ -36,12 +36,12 @@ pub(super) fn make_directory(path: &Path) -> io::Result<()> {
 }
 
 /// Opens an existing file to read it.
-pub(super) fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     checked(own(OpenOptions::new().read(true)).open(path))
 }
 
 /// Opens an existing file to append to it.
-pub(super) fn append(path: &Path) -> io::Result<File> {
+pub(crate) fn append(path: &Path) -> io::Result<File> {
     checked(own(OpenOptions::new().read(true).append(true)).open(path))
 }
 

@@ -43,7 +43,7 @@ pub(crate) use effective::{Combination, Effective};
 pub(crate) use fou::GUE;
 pub(crate) use full_route::DefaultRouteMss;
 pub(crate) use interface::Manager;
-pub(crate) use ipvs_parameter::{IPVS_PARAMETERS, IpvsParameter, SYNC_THRESHOLD};
+pub(crate) use ipvs_parameter::{IPVS_PARAMETERS, IpvsParameter, SYNC_THRESHOLD, first_kernel};
 pub(crate) use kept::default_metric;
 pub(crate) use kept::{is_same, is_same_default_route, relabel_address};
 pub(crate) use neighbours::{Hardware, Patience, Wire, announce, owners as neighbours_with};

@@ -11,6 +11,7 @@ use super::input::{self, Input, Owners};
 use super::remark::Remark;
 use super::report::{self, Direction};
 use super::status::Beside;
+use super::undo::{self, Before};
 use super::up::{Outcome, Up, not_in_file};
 use super::wait::Wait;
 use super::{Error, confirm, connections, drained, journal_place, order, status};
@@ -33,16 +34,24 @@ pub(super) fn run(
 }
 
 fn apply(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
-    let input = Input::load(&flags.file, flags.role)?;
-    let up = Up { input: &input, flags, options };
-    let patience = flags.drain.or(input.drain()).filter(|_| !options.dry_run);
-    let mut outcome = up.run(flags.cut && patience.is_none(), output)?;
-    if let Some(patience) = patience {
-        outcome = drained(&up, outcome, patience, output)?;
-    }
+    let input = Input::load(&flags.file, flags.role, &options.run)?;
+    let up = Up { input: &input, flags, options, before: Before::default() };
+    let outcome = run_up(&up, output);
+    let settled = up.before.settle(options);
+    let outcome = outcome?;
+    settled?;
     let Outcome { report, remarks, .. } = &outcome;
     report::print(options, output, &input, Direction::Up, report, remarks)?;
     Ok(0)
+}
+
+fn run_up(up: &Up<'_>, output: &mut dyn Write) -> Result<Outcome, Error> {
+    let patience = up.flags.drain.or(up.input.drain()).filter(|_| !up.options.dry_run);
+    let outcome = up.run(up.flags.cut && patience.is_none(), output)?;
+    match patience {
+        Some(patience) => drained(up, outcome, patience, output),
+        None => Ok(outcome),
+    }
 }
 
 /// Waits until the connections of what is to go have ended, and deletes it then, or in the end.
@@ -79,9 +88,9 @@ fn drained(
 }
 
 fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
-    let input = Input::load(&flags.file, flags.role)?;
+    let input = Input::load(&flags.file, flags.role, &options.run)?;
     let options = Options { dry_run: true, ..options.clone() };
-    let up = Up { input: &input, flags, options: &options };
+    let up = Up { input: &input, flags, options: &options, before: Before::default() };
     let Outcome { report, mut remarks, .. } = up.run(flags.cut, output)?;
     if !flags.exclusive {
         let (mut machine, journal) =
@@ -100,9 +109,12 @@ fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<
 
 fn down(file: &Path, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let journal = journal_place::journal(&options.state_dir)?;
-    let (owners, names) = (Owners::named(file, &journal)?, input::clusters(&journal));
+    let (owners, names) = (Owners::named(file, &journal, &options.run)?, input::clusters(&journal));
     let mut session = confirm::settled(options)?;
     let report = session.revert(Some(&mut *output), |owner| owners.covers(owner))?;
+    if !session.is_dry() {
+        undo::forget(options, &owners)?;
+    }
     report::print(options, output, &owners, Direction::Down, &report, &[])?;
     if !options.json && !names.is_empty() && owners.is_unknown(&names) {
         writeln!(output, "note: set up on this machine: {}", names.join(", "))?;
@@ -116,7 +128,7 @@ fn status(
     options: &Options,
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
-    let input = Input::load(file, role)?;
+    let input = Input::load(file, role, &options.run)?;
     let mut machine = Machine::new()?.read_only();
     let mut journal = journal_place::journal(&options.state_dir)?;
     let desired = input.desired(&mut machine, &journal)?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::log::Run;
 use super::values::{self, Kind, Per, RealServer, Traced};
 use crate::doctor::Symptom;
 use crate::host::InterfaceName;
@@ -50,6 +51,9 @@ pub(super) struct Options {
     /// Of the command that changes the machine.
     #[arg(skip)]
     pub(super) change: ChangeFlags,
+    /// Of this process, for the log.
+    #[arg(skip)]
+    pub(super) run: Run,
 }
 
 /// Options of every command that changes the machine.
@@ -59,7 +63,7 @@ pub(super) struct ChangeFlags {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86400))]
     pub(super) confirm: Option<u32>,
     /// Take a virtual address even if another machine answers for it, and change the route to the peer
-    /// of this ssh session without --confirm.
+    /// of this ssh session without --confirm; `undo` keeps what others changed since.
     #[arg(long)]
     pub(super) force: bool,
 }
@@ -76,6 +80,13 @@ pub(super) enum Command {
     Setup(SetupCommand),
     #[command(flatten)]
     File(FileCommand),
+    /// Revert the last `apply`, to the state before it.
+    Undo {
+        #[command(flatten)]
+        change: ChangeFlags,
+    },
+    /// Print what lvsctl changed here, when, by whom, and how it ended.
+    Log,
     /// Give a real server no new connections, and wait until those that it has have ended; exit 2 if
     /// some have not.
     Drain(DrainFlags),
@@ -88,6 +99,8 @@ pub(super) enum Command {
     Compare(CompareFlags),
     /// Print the table and its counters for Prometheus.
     Metrics(MetricsFlags),
+    /// Print each change of the table and of the synchronization daemons, as the command that makes it.
+    Monitor(MonitorFlags),
     /// Check a file as far as that is possible without the machine; exit 0 if it is valid, 1 if not.
     Validate {
         /// Cluster file, or `ipvsadm -S` output; - for standard input.
@@ -267,6 +280,18 @@ pub(super) struct MetricsFlags {
     /// Replace this file at once, for the textfile collector of node_exporter.
     #[arg(long, value_name = "FILE", conflicts_with = "listen")]
     pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MonitorFlags {
+    /// Cluster file, or `ipvsadm -S` output, with the names of services and real servers.
+    pub(super) file: Option<PathBuf>,
+    /// How often the table is read.
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = values::interval)]
+    pub(super) interval: Duration,
+    /// Begin with what is in the table, as if it had just been added.
+    #[arg(long)]
+    pub(super) initial: bool,
 }
 
 #[derive(Debug, Args)]

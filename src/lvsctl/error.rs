@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::config;
 use crate::engine::{Failure, JournalError, LockError, Report, System};
 use crate::host::machine::{self, Key, Machine, Value};
-use crate::host::{Hardware, InterfaceName};
+use crate::host::{Hardware, InterfaceName, Sysctl};
 use crate::ipvsadm::NotReplaced;
 use crate::policy;
 use lvs::netlink::{NamespaceError, reason};
@@ -42,6 +42,11 @@ pub(crate) enum Error {
     /// One mistake per line.
     #[error("{}: not valid ipvsadm -S output; nothing was changed\n{mistakes}", path.display())]
     Ruleset { path: PathBuf, mistakes: String },
+    #[error(
+        "what the last apply set was changed since:{0}\nNothing was changed. undo --force undoes the \
+         rest, and keeps this"
+    )]
+    ChangedSince(String),
     #[error("the plan has changes that --allow does not permit:{0}\nNothing was changed.")]
     NotAllowed(String),
     #[error(
@@ -92,6 +97,11 @@ pub(crate) enum Error {
     NotInstalled { name: String, installed: Vec<String> },
     #[error("no cluster is installed")]
     NothingInstalled,
+    #[error(
+        "this kernel has no parameter {sysctl} in this network namespace: Linux {since} and later have \
+         it. Nothing was changed"
+    )]
+    NoParameter { sysctl: Sysctl, since: &'static str },
     #[error("this machine has no interface {0}")]
     NoInterface(InterfaceName),
     #[error(

@@ -13,17 +13,18 @@ use serde_json::{Value as Json, json};
 use super::caller;
 use super::drained;
 use super::error::{Error, usage};
+use super::log::Run;
 use crate::config::{ClusterSpec, Label};
 use crate::engine::{Desired, System};
 use crate::host::machine::{Key, Machine, Value};
-use crate::host::{self, InterfaceName};
+use crate::host::{self, InterfaceName, first_kernel};
 use crate::ipvsadm;
 use crate::path::{End, Served};
 use crate::policy::{
     ActualState, AddressDuty, AddressOwner, DesiredItem, Duty, MachineJournal, Owned, Owner, Role,
     desired,
 };
-use lvs::ipvs::{Destination, Forwarding, Service, ServiceIdentity};
+use lvs::ipvs::{self, Destination, Forwarding, Service, ServiceIdentity};
 use lvs::ruleset::syntax::SCHEDULERS;
 use lvs::table::{self, Ruleset};
 
@@ -31,8 +32,8 @@ use lvs::table::{self, Ruleset};
 pub(super) enum Input {
     /// A cluster file, on a machine with these addresses.
     Cluster { cluster: Box<ClusterSpec>, role: Role, own: Vec<IpAddr> },
-    /// A complete table from `ipvsadm -S` output.
-    Table(Ruleset),
+    /// A complete table from `ipvsadm -S` output, with the names in its comments.
+    Table(Ruleset, Labels),
 }
 
 /// Where packets of a service arrive, if it has that address and method.
@@ -47,8 +48,8 @@ fn served_end(duty: &AddressDuty, service: &Service, real: &Destination) -> Opti
 
 impl Input {
     /// Reads a file, and finds the role of this machine by its addresses unless it is given.
-    pub(super) fn load(file: &Path, role: Option<Role>) -> Result<Self, Error> {
-        Self::of(file, role, || {
+    pub(super) fn load(file: &Path, role: Option<Role>, run: &Run) -> Result<Self, Error> {
+        Self::of(file, role, run, || {
             let addresses = Machine::new()?.state()?.addresses;
             Ok(addresses.into_iter().map(|address| address.address).collect())
         })
@@ -58,11 +59,15 @@ impl Input {
     pub(super) fn of(
         file: &Path,
         role: Option<Role>,
+        run: &Run,
         own: impl FnOnce() -> Result<Vec<IpAddr>, Error>,
     ) -> Result<Self, Error> {
-        let cluster = match (Content::load(file)?, role) {
+        let cluster = match (Content::load(file, run)?, role) {
             (Content::Cluster(cluster), _) => Box::new(cluster),
-            (Content::Ruleset(text), None) => return Ok(Self::Table(text.parse()?)),
+            (Content::Ruleset(text), None) => {
+                let (table, labels) = text.parse()?;
+                return Ok(Self::Table(table, labels));
+            }
             (Content::Ruleset(_), Some(_)) => {
                 usage!("--role is for cluster files, and {} is ipvsadm -S output", file.display());
             }
@@ -78,7 +83,7 @@ impl Input {
     pub(super) fn cluster(&self) -> Option<&str> {
         match self {
             Self::Cluster { cluster, .. } => Some(cluster.name()),
-            Self::Table(_) => None,
+            Self::Table(..) => None,
         }
     }
 
@@ -92,7 +97,7 @@ impl Input {
     pub(super) fn owners(&self) -> Owners {
         match self {
             Self::Cluster { cluster, .. } => Owners::Cluster(cluster.name().to_owned()),
-            Self::Table(_) => Owners::Rules,
+            Self::Table(..) => Owners::Rules,
         }
     }
 
@@ -103,7 +108,7 @@ impl Input {
                 Some(Owner::Cluster { name: cluster.name().to_owned(), role: *role })
             }
             Self::Cluster { .. } => None,
-            Self::Table(_) => Some(Owner::Ruleset),
+            Self::Table(..) => Some(Owner::Ruleset),
         }
     }
 
@@ -122,7 +127,7 @@ impl Input {
     pub(super) fn labels(&self) -> Labels {
         match self {
             Self::Cluster { cluster, .. } => cluster.labels(),
-            Self::Table(_) => Labels::new(),
+            Self::Table(_, labels) => labels.clone(),
         }
     }
 
@@ -130,7 +135,7 @@ impl Input {
     pub(super) fn drain(&self) -> Option<Duration> {
         match self {
             Self::Cluster { cluster, .. } => cluster.drain(),
-            Self::Table(_) => None,
+            Self::Table(..) => None,
         }
     }
 
@@ -141,7 +146,7 @@ impl Input {
     ) -> Result<Vec<DesiredItem>, Error> {
         match self {
             Self::Cluster { .. } => of_duties(&self.duties()?),
-            Self::Table(table) => {
+            Self::Table(table, _) => {
                 let item = |(_, key, value)| Desired {
                     key: Key::Table(key),
                     value: Some(Value::Table(value)),
@@ -180,7 +185,7 @@ impl Input {
     pub(super) fn duties(&self) -> Result<Vec<Owned>, Error> {
         match self {
             Self::Cluster { cluster, role, own } => duties(cluster, *role, own),
-            Self::Table(_) => Ok(Vec::new()),
+            Self::Table(..) => Ok(Vec::new()),
         }
     }
 
@@ -194,7 +199,7 @@ impl Input {
                 }
                 head
             }
-            Self::Table(_) => json!({"schema": 1, "rules": true}),
+            Self::Table(..) => json!({"schema": 1, "rules": true}),
         }
     }
 }
@@ -205,7 +210,7 @@ impl fmt::Display for Input {
             Self::Cluster { cluster, role, .. } => {
                 write!(f, "cluster {} ({})", cluster.name(), role.name())
             }
-            Self::Table(_) => Owners::Rules.fmt(f),
+            Self::Table(..) => Owners::Rules.fmt(f),
         }
     }
 }
@@ -230,12 +235,12 @@ pub(super) fn clusters(journal: &MachineJournal) -> Vec<String> {
 impl Owners {
     /// What `down` is asked to revert: a cluster that is set up here, by its name, or what was applied
     /// from a file. The name needs no file.
-    pub(super) fn named(word: &Path, journal: &MachineJournal) -> Result<Self, Error> {
+    pub(super) fn named(word: &Path, journal: &MachineJournal, run: &Run) -> Result<Self, Error> {
         let names = clusters(journal);
         let is_file = |word: &str| word == "-" || word.contains('/') || Path::new(word).exists();
         let is_name = |word: &&str| names.iter().any(|name| name == word) || !is_file(word);
         let named = word.to_str().filter(is_name).map(|name| Self::Cluster(name.to_owned()));
-        match (named, Self::load(word)) {
+        match (named, Self::load(word, run)) {
             (Some(named), Ok(file)) if named != file => usage!(
                 "{0} is the name of a cluster, and a file of {file}: write ./{0} for the file, or run \
                  it in another directory",
@@ -247,8 +252,8 @@ impl Owners {
         }
     }
 
-    pub(super) fn load(file: &Path) -> Result<Self, Error> {
-        Ok(match Content::load(file)? {
+    pub(super) fn load(file: &Path, run: &Run) -> Result<Self, Error> {
+        Ok(match Content::load(file, run)? {
             Content::Cluster(cluster) => Self::Cluster(cluster.name().to_owned()),
             Content::Ruleset(_) => Self::Rules,
         })
@@ -279,18 +284,19 @@ impl fmt::Display for Owners {
 /// Names and comments, by what they are for.
 pub(super) type Labels = HashMap<table::Key, Label>;
 
-/// The names and comments of a cluster file; a ruleset has none.
-pub(super) fn labels(file: &Path) -> Result<Labels, Error> {
-    Ok(match Content::load(file)? {
-        Content::Cluster(cluster) => cluster.labels(),
-        Content::Ruleset(_) => Labels::new(),
-    })
+/// The names and comments in a file, if there is one.
+pub(super) fn labels(file: Option<&Path>) -> Result<Labels, Error> {
+    let Some(file) = file else { return Ok(Labels::new()) };
+    match Content::load(file, &Run::default())? {
+        Content::Cluster(cluster) => Ok(cluster.labels()),
+        Content::Ruleset(text) => Ok(text.parse()?.1),
+    }
 }
 
 /// The real servers of each service of a file, in its order.
 pub(super) fn destinations(file: &Path) -> Result<Vec<(ServiceIdentity, Destination)>, Error> {
     let mut found = Vec::new();
-    match Content::load(file)? {
+    match Content::load(file, &Run::default())? {
         Content::Cluster(cluster) => {
             for duty in cluster.duties(Role::Director, &[])? {
                 if let Duty::Service(service, destinations) = duty {
@@ -299,7 +305,7 @@ pub(super) fn destinations(file: &Path) -> Result<Vec<(ServiceIdentity, Destinat
             }
         }
         Content::Ruleset(text) => {
-            for (_, key, value) in text.parse()?.entries() {
+            for (_, key, value) in text.parse()?.0.entries() {
                 if let (Some(service), table::Value::Destination(it)) = (key.service(), value) {
                     found.push((service, it));
                 }
@@ -308,6 +314,36 @@ pub(super) fn destinations(file: &Path) -> Result<Vec<(ServiceIdentity, Destinat
     }
     Ok(found)
 }
+
+/// The names that lines such as `# name: web` give to the service or destination of the next line.
+fn names_in_comments(text: &[u8], table: &Ruleset) -> Labels {
+    let (mut labels, mut name) = (Labels::new(), None);
+    let mut names: HashMap<usize, String> = HashMap::new();
+    for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
+        let line = line.trim_ascii();
+        let given = line.strip_prefix(b"#").map(<[u8]>::trim_ascii_start);
+        match given.map(|it| it.strip_prefix(b"name:")) {
+            Some(Some(given)) => {
+                let given = String::from_utf8_lossy(given.trim_ascii());
+                name = Some(given.chars().take(LONGEST_NAME).collect::<String>());
+            }
+            Some(None) => {}
+            None if line.is_empty() => {}
+            None => names.extend(name.take().map(|name| (number + 1, name))),
+        }
+    }
+    if !names.is_empty() {
+        for (line, key, _) in table.entries() {
+            if let Some(name) = names.remove(&line).filter(|name| !name.is_empty()) {
+                labels.insert(key, Label { name: Some(name), comment: None });
+            }
+        }
+    }
+    labels
+}
+
+/// The length in characters at which a name is cut.
+const LONGEST_NAME: usize = 100;
 
 /// What a valid file contains.
 pub(super) struct Checked {
@@ -322,7 +358,7 @@ pub(super) struct Checked {
 /// Checks a file as far as that is possible without a machine: for every role and real server that the
 /// cluster has.
 pub(super) fn check(file: &Path) -> Result<Checked, Error> {
-    let (cluster, entries) = match Content::load(file)? {
+    let (cluster, entries) = match Content::load(file, &Run::default())? {
         Content::Cluster(cluster) => {
             for address in cluster.real_servers() {
                 cluster.duties(Role::RealServer, &[address])?;
@@ -337,7 +373,7 @@ pub(super) fn check(file: &Path) -> Result<Checked, Error> {
         }
         Content::Ruleset(text) => {
             let mut entries: Vec<(Service, usize)> = Vec::new();
-            for (_, _, value) in text.parse()?.entries() {
+            for (_, _, value) in text.parse()?.0.entries() {
                 match (value, entries.last_mut()) {
                     (table::Value::Service(service), _) => entries.push((*service, 0)),
                     (table::Value::Destination(_), Some((_, count))) => *count += 1,
@@ -399,7 +435,14 @@ pub(super) fn desired_of(
     let actual = ActualState::gather(machine, duties, journal)?;
     let desired = desired(duties, &actual)?;
     let mut checked: Vec<InterfaceName> = Vec::new();
+    let is_loaded = ipvs::is_loaded();
     for item in &desired {
+        if let Key::Host(host::Key::Sysctl(sysctl)) = &item.key {
+            let since = first_kernel(&sysctl.to_string()).filter(|_| is_loaded);
+            if let (Some(since), None) = (since, machine.read(&item.key)?) {
+                return Err(Error::NoParameter { sysctl: sysctl.clone(), since });
+            }
+        }
         let Some(name) = interface_of(item) else { continue };
         if checked.contains(&name) {
             continue;
@@ -454,7 +497,7 @@ struct RulesetText {
 
 impl Content {
     /// Opens a file, `-` for standard input, and detects what it is by its first line that is neither empty nor a comment.
-    fn load(file: &Path) -> Result<Self, Error> {
+    fn load(file: &Path, run: &Run) -> Result<Self, Error> {
         let unread = Error::file("read", file);
         let (text, is_public): (Box<dyn Read>, bool) = match file == Path::new("-") {
             true => (Box::new(io::stdin()), true),
@@ -464,7 +507,7 @@ impl Content {
                 (Box::new(text), is_public)
             }
         };
-        let mut rest = BufReader::with_capacity(BUFFER, text.take(LONGEST + 1));
+        let mut rest = BufReader::with_capacity(BUFFER, run.reading(file, text).take(LONGEST + 1));
         let mut head = Vec::new();
         loop {
             let start = head.len();
@@ -491,15 +534,20 @@ impl Content {
 }
 
 impl RulesetText {
-    fn parse(self) -> Result<Ruleset, Error> {
-        let Self { path, is_public, head, rest } = self;
-        let (mut text, mut mistakes) = (Cursor::new(head).chain(rest), Vec::new());
-        let table = ipvsadm::read_ruleset(&mut text, &mut mistakes);
-        if text.get_ref().1.get_ref().limit() == 0 {
+    fn parse(self) -> Result<(Ruleset, Labels), Error> {
+        let Self { path, is_public, head: mut text, mut rest } = self;
+        rest.read_to_end(&mut text).map_err(Error::file("read", &path))?;
+        if rest.get_ref().limit() == 0 {
             let reason = format!("it is longer than {LONGEST} bytes");
             let source = io::Error::new(io::ErrorKind::FileTooLarge, reason);
             return Err(Error::file("read", &path)(source));
         }
+        let mut mistakes = Vec::new();
+        let table = ipvsadm::read_ruleset(&mut text.as_slice(), &mut mistakes);
+        let table = table.map(|table| {
+            let labels = names_in_comments(&text, &table);
+            (table, labels)
+        });
         table.map_err(|_| {
             let mistakes = String::from_utf8_lossy(&mistakes);
             let bounded = |line: &str| line.chars().take(LONGEST_MISTAKE).collect();

@@ -21,7 +21,9 @@ mod input;
 mod install;
 mod interrupt;
 mod journal_place;
+mod log;
 mod metrics;
+mod monitor;
 mod order;
 mod progress;
 mod remark;
@@ -29,13 +31,16 @@ mod remote;
 mod report;
 mod role;
 mod runner;
+mod sample;
 mod status;
 mod task;
 mod temporary;
 #[cfg(test)]
 mod tests;
+mod time;
 mod trace;
 mod unconfirmed;
+mod undo;
 mod up;
 mod validate;
 mod values;
@@ -47,8 +52,9 @@ use std::io::{self, Write};
 use clap::{CommandFactory, Parser};
 use tracing::level_filters::LevelFilter;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, FileCommand};
 use escape::Escaped;
+use log::Run;
 
 pub(crate) use error::Error;
 use task::Task;
@@ -79,14 +85,20 @@ pub fn run(
     errors: &mut dyn Write,
 ) -> u8 {
     let errors = &mut Escaped(errors);
-    let result = match Arguments::try_parse_from(command_line) {
-        // JSON has escapes of its own, and `trace` writes colours.
-        Ok(arguments)
-            if arguments.options.json || matches!(arguments.command, Command::Trace(_)) =>
-        {
-            execute(arguments, output)
+    let command_line: Vec<OsString> = command_line.into_iter().collect();
+    let result = match Arguments::try_parse_from(&command_line) {
+        Ok(mut arguments) => {
+            let run = log_of(&arguments.command, &command_line);
+            arguments.options.run = run.clone();
+            // JSON has escapes of its own, and `trace` writes colours.
+            let is_plain = matches!(arguments.command, Command::Trace(_));
+            let result = match arguments.options.json || is_plain {
+                true => execute(arguments, output),
+                false => execute(arguments, &mut Escaped(output)),
+            };
+            run.end(&result);
+            result
         }
-        Ok(arguments) => execute(arguments, &mut Escaped(output)),
         Err(error) => {
             let (text, to_errors) = (error.render().to_string(), error.use_stderr());
             // If this cannot be written either, nothing is left to do.
@@ -111,6 +123,14 @@ pub fn run(
     }
 }
 
+/// The run for the log, where the command can change the machine.
+fn log_of(command: &Command, command_line: &[OsString]) -> Run {
+    match command {
+        Command::File(FileCommand::Diff(_) | FileCommand::Status { .. }) => Run::default(),
+        _ => Run::of(command_line),
+    }
+}
+
 fn execute(arguments: Arguments, output: &mut dyn Write) -> Result<u8, Error> {
     let Arguments { options, command } = arguments;
     match options.verbose {
@@ -126,11 +146,14 @@ fn execute(arguments: Arguments, output: &mut dyn Write) -> Result<u8, Error> {
     match command {
         Command::Setup(command) => role::run(command, &options, output),
         Command::File(command) => apply::run(&command, &options, output),
+        Command::Undo { change } => undo::run(&options.with(&change), output),
+        Command::Log => log::run(&options.state_dir, options.json, output),
         Command::Drain(flags) => drain::drain(&flags, &options, output),
         Command::Resume(flags) => drain::resume(&flags, &options, output),
         Command::Validate { file } => validate::run(&file, &options, output),
         Command::Check(flags) => check::run(&flags, &options, output),
         Command::Compare(flags) => compare::run(&flags, &options, output),
+        Command::Monitor(flags) => monitor::run(&flags, &options, output),
         Command::Metrics(flags) => metrics::run(&flags, output),
         Command::Confirm(flags) => confirm::run(&flags, &options, output),
         Command::Install(flags) => install::install(&flags, &options, output),

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 use std::{fs, iter, process};
 
-use super::arguments::Options;
 use crate::engine::Change;
 use crate::host::machine::{Key, Value};
 use crate::host::{self, State, hexadecimal_bytes as hexadecimal};
 use lvs::ipvs::AddressFamily;
+use lvs::netlink::Namespace;
 
 /// What sshd sets for the shell of a session: addresses and ports of the client and of the server.
 const VARIABLE: &str = "SSH_CONNECTION";
@@ -33,9 +33,9 @@ impl RemoteSession {
     /// The sessions in which this process may run: that of the variable, which a process or one of its
     /// ancestors has, since `sudo` strips it; or where it is lost, those of an ancestor `sshd`. The
     /// session from which a terminal multiplexer is used now may be any.
-    pub(super) fn current(options: &Options) -> Vec<Self> {
+    pub(super) fn current(namespace: Option<&Namespace>) -> Vec<Self> {
         // They are in another namespace than the change.
-        if options.netns.is_some() {
+        if namespace.is_some() {
             return Vec::new();
         }
         let ancestors = ancestors();
@@ -51,6 +51,11 @@ impl RemoteSession {
             Some(session) => vec![session],
             None => ancestors.into_iter().flat_map(Self::of_server).collect(),
         }
+    }
+
+    /// The session from which this process was started, whatever it changes.
+    pub(super) fn of_process() -> Option<Self> {
+        ancestors().into_iter().find_map(Self::of_environment)
     }
 
     fn of_environment(process: u32) -> Option<Self> {

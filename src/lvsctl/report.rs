@@ -34,7 +34,7 @@ pub(super) fn print(
     }
     let printed = match options.json {
         true => write_json(output, report, remarks),
-        false => write_end(output, title, direction, report, remarks),
+        false => write_summary(output, title, direction, report, remarks),
     };
     printed.and_then(|()| output.flush()).map_err(Error::Unreported)
 }
@@ -64,6 +64,14 @@ pub(super) fn label<'a>(key: &Key, labels: &'a Labels) -> Option<&'a Label> {
     match key {
         Key::Table(key) | Key::Drained(key) => labels.get(key),
         Key::Host(_) => None,
+    }
+}
+
+/// Inserts the name and the comment into a JSON object.
+pub(super) fn insert_label(object: &mut serde_json::Value, label: Option<&Label>) {
+    let (Some(label), Some(object)) = (label, object.as_object_mut()) else { return };
+    for (key, text) in [("name", &label.name), ("comment", &label.comment)] {
+        object.extend(text.iter().map(|text| (key.to_owned(), text.clone().into())));
     }
 }
 
@@ -102,18 +110,25 @@ fn write_notes(output: &mut dyn Write, report: &Report<Key, Value>) -> io::Resul
     report.notes.iter().try_for_each(|note| writeln!(output, "note: {}", worded(note)))
 }
 
-/// Notes and a summary, below the steps.
-fn write_end(
+/// Notes and remarks, below the steps.
+pub(super) fn write_end(
+    output: &mut dyn Write,
+    report: &Report<Key, Value>,
+    remarks: &[Remark],
+) -> io::Result<()> {
+    write_notes(output, report)?;
+    remarks.iter().try_for_each(|remark| writeln!(output, "note: {remark}"))
+}
+
+/// The same and a summary.
+fn write_summary(
     output: &mut dyn Write,
     title: &dyn fmt::Display,
     direction: Direction,
     report: &Report<Key, Value>,
     remarks: &[Remark],
 ) -> io::Result<()> {
-    write_notes(output, report)?;
-    for remark in remarks {
-        writeln!(output, "note: {remark}")?;
-    }
+    write_end(output, report, remarks)?;
     let count = report.steps.len();
     let steps = if count == 1 { "step" } else { "steps" };
     match (direction, count) {
@@ -190,7 +205,7 @@ mod tests {
         let last = |direction, steps: usize| {
             let report = Report { steps: vec![up("up"); steps], notes: Vec::new() };
             let mut output = Vec::new();
-            write_end(&mut output, &task, direction, &report, &[]).unwrap();
+            write_summary(&mut output, &task, direction, &report, &[]).unwrap();
             let text = String::from_utf8(output).unwrap();
             text.lines().last().unwrap_or_default().to_owned()
         };

@@ -24,6 +24,8 @@ use lvs::table;
 pub(super) struct Session {
     pub(super) machine: Machine,
     pub(super) journal: MachineJournal,
+    /// Whether the run before this one was killed.
+    pub(super) after_kill: bool,
     lock: Option<Lock>,
     options: Options,
     /// What was wrong with the journal, once that is kept under another name.
@@ -41,6 +43,7 @@ impl Session {
                 let patience = Duration::from_secs(options.wait.into());
                 let is_interrupted = || interrupt::caught().is_some();
                 let lock = Lock::take(&options.state_dir, patience, is_interrupted)?;
+                options.run.begin(&options.state_dir)?;
                 let mut journal = load(&options.state_dir)?;
                 if lock.was_left_behind() {
                     journal.accept_unfinished();
@@ -51,7 +54,9 @@ impl Session {
                 (machine, journal, Some(lock))
             }
         };
-        Ok(Self { machine, journal, lock, options: options.clone(), damage: None })
+        let is_there = || Lock::path(&options.state_dir).exists();
+        let after_kill = lock.as_ref().map_or_else(is_there, Lock::was_left_behind);
+        Ok(Self { machine, journal, after_kill, lock, options: options.clone(), damage: None })
     }
 
     pub(super) const fn is_dry(&self) -> bool {
@@ -94,7 +99,11 @@ impl Session {
         covers: &impl Fn(&Owner) -> bool,
         desired: &[DesiredItem],
     ) -> Result<Report<Key, Value>, Error> {
-        let remote = if self.is_dry() { Vec::new() } else { RemoteSession::current(&self.options) };
+        let remote = if self.is_dry() {
+            Vec::new()
+        } else {
+            RemoteSession::current(self.options.netns.as_ref())
+        };
         let mut guard = Guard::default();
         if self.is_dry() || allowed.is_some() || !remote.is_empty() {
             let planned = self.plan(direction, covers, desired)?;
@@ -143,6 +152,10 @@ impl Session {
         let mut progress = Progress::new(output.filter(|_| !self.options.json));
         let engine = Engine::new(&mut self.machine, &mut self.journal);
         let outcome = work(engine.watched_by(&mut progress));
+        self.options.run.made(match &outcome {
+            Ok(report) => report.steps.len(),
+            Err(failure) => failure.done.len().saturating_sub(failure.rolled_back.len()),
+        });
         progress.settle(outcome)
     }
 

@@ -154,12 +154,7 @@ fn write_json(
             "set_by_lvsctl": finding.journalled.is_some(),
             "previous": text(finding.journalled.as_ref().and_then(Option::as_ref)),
         });
-        let label = report::label(&finding.key, labels);
-        if let (Some(label), Some(item)) = (label, item.as_object_mut()) {
-            for (key, text) in [("name", &label.name), ("comment", &label.comment)] {
-                item.extend(text.iter().map(|text| (key.to_owned(), text.clone().into())));
-            }
-        }
+        report::insert_label(&mut item, report::label(&finding.key, labels));
         item
     };
     let items: Vec<Json> = findings.iter().map(item).collect();

@@ -8,7 +8,7 @@ use super::arguments::{FileFlags, Options};
 use super::departing::{self, Departing};
 use super::input::Input;
 use super::remark::Remark;
-use super::{Error, confirm, connections, order, temporary};
+use super::{Error, confirm, connections, order, temporary, undo};
 use crate::engine::{Desired, Entry, Report, System};
 use crate::host::machine::{Key, Machine, Value};
 use crate::policy::{DesiredItem, MachineJournal, Owner};
@@ -27,6 +27,7 @@ pub(super) struct Up<'a> {
     pub(super) input: &'a Input,
     pub(super) flags: &'a FileFlags,
     pub(super) options: &'a Options,
+    pub(super) before: undo::Before,
 }
 
 impl Up<'_> {
@@ -53,6 +54,9 @@ impl Up<'_> {
                         }
                     }
                     (false, false) => departing::keep(&departing, &mut desired, machine)?,
+                }
+                if !self.options.dry_run {
+                    self.before.keep(self.options, &owners, (machine, journal), &desired)?;
                 }
                 Ok(desired)
             },

@@ -70,6 +70,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, InvalidValue> {
     config::seconds(text).map_err(InvalidValue)
 }
 
+/// `2`, `0.5`: seconds between two readings.
+pub(super) fn interval(text: &str) -> Result<Duration, InvalidValue> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.1..=3600.0).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => invalid(format!("{text:?} is not a number of seconds from 0.1 to 3600")),
+    }
+}
+
 /// `tcp://192.168.10.10:80`, `fwmark://7`.
 pub(super) fn service(text: &str) -> Result<ServiceIdentity, InvalidValue> {
     config::listen(text).map_err(InvalidValue)

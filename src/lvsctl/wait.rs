@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use super::connections::Connections;
 use super::{Error, interrupt};
 use lvs::table;
@@ -24,6 +26,29 @@ pub(super) fn sleep(time: Duration) -> Result<(), Error> {
         match end.saturating_duration_since(Instant::now()) {
             Duration::ZERO => return Ok(()),
             left => thread::sleep(left.min(PAUSE)),
+        }
+    }
+}
+
+/// Waits between two readings. Returns whether to go on: not after a signal that asks for the end, nor
+/// once nobody reads standard output.
+pub(super) fn tick(time: Duration) -> bool {
+    let end = Instant::now() + time;
+    loop {
+        if interrupt::caught().is_some() {
+            return false;
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return true;
+        }
+        let output = io::stdout();
+        // Without any event to wait for, it reports that the other end is gone.
+        let mut output = [PollFd::new(&output, PollFlags::empty())];
+        let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        // It fails after a signal.
+        if poll(&mut output, Some(&left)).is_ok_and(|events| events > 0) {
+            return false;
         }
     }
 }

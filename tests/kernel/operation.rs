@@ -63,6 +63,44 @@ fn names_are_shown_where_the_file_has_them() {
     assert!(json.contains(r#""name":"red""#) && json.contains(r#""comment":"front end""#));
 }
 
+#[test]
+fn parameter_that_the_kernel_lacks_is_refused_with_its_first_kernel() {
+    let director = Host::with_addresses();
+    director.shell("ip address add 192.168.10.1/24 dev eth0").success();
+    let before = director.everything();
+    let text = FILE.replace("conntrack = 0", "est_nice = 5");
+    let file = ClusterFile::new("lacking", &text);
+    let words = "lvsctl: this kernel has no parameter net/ipv4/vs/est_nice in this network namespace: \
+                 Linux 6.2 and later have it. Nothing was changed";
+    for verb in ["diff", "apply"] {
+        assert_eq!(director.lvsctl_inside(&file.line(verb)).visible(), (1, "", words));
+    }
+    assert_eq!(director.everything(), before);
+}
+
+#[test]
+fn names_in_comments_of_a_ruleset_are_shown() {
+    let director = Host::with_addresses();
+    let rules = "# rules of the shop\n# name: web\n-A -t 192.0.2.10:80 -s rr\n\n#name:  red \n\
+                 -a -t 192.0.2.10:80 -r 198.51.100.2:80 -m -w 1\n\
+                 -a -t 192.0.2.10:80 -r 198.51.100.3:80 -m -w 1\n";
+    let file = ClusterFile::new("names-of-rules", rules);
+    assert_eq!(
+        director.lvsctl_inside(&file.line("diff")).output,
+        "ipvsadm -A -t 192.0.2.10:80 -s rr  # web\n\
+         ipvsadm -a -t 192.0.2.10:80 -r 198.51.100.2:80 -m -w 1  # red\n\
+         ipvsadm -a -t 192.0.2.10:80 -r 198.51.100.3:80 -m -w 1\n"
+    );
+    director.restore(rules).success();
+    assert!(!director.reference("-Sn").success().contains('#'));
+    let status = director.lvsctl_inside(&file.line("status")).success();
+    assert!(status.contains("  ok  # web\n"), "{status}");
+    let json = director.lvsctl_inside(&file.line("--json status")).success();
+    assert_eq!(json.matches(r#""name":"red""#).count(), 1, "{json}");
+    let metrics = director.lvsctl_inside(&file.line("metrics")).success();
+    assert!(metrics.contains("local_mark=\"\",name=\"web\"} 0\n"), "{metrics}");
+}
+
 /// What the server says to a request.
 fn asked(director: &Host, request: &str) -> String {
     let address: SocketAddr = "127.0.0.1:9735".parse().unwrap();

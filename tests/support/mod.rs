@@ -213,6 +213,12 @@ impl Host {
         &self.state
     }
 
+    /// The names of the files that lvsctl has left there.
+    pub fn left_in_state_directory(&self) -> Vec<String> {
+        let files = fs::read_dir(&self.state).unwrap();
+        files.map(|it| it.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    }
+
     /// Starts a server that answers every connection with the line `answer`.
     pub fn serve(&mut self, port: u16, answer: &str) {
         let line = format!("{answer}\n");

@@ -14,6 +14,7 @@ use super::Error;
 use super::arguments::{DoctorFlags, Options, STATE_DIRECTORY};
 use super::input::Input;
 use super::journal_place::{self, refuse_damage};
+use super::log::Run;
 use crate::doctor::{
     DesiredEntry, DesiredState, Diagnosis, Expectation, Facts, JournalEntry, Step, Unread, examine,
     moved,
@@ -157,7 +158,7 @@ impl Source<'_> {
         };
         let addresses = facts.network.addresses.iter();
         let own = addresses.map(|state| state.address).collect();
-        let input = Input::of(file, self.flags.role, || Ok(own))?;
+        let input = Input::of(file, self.flags.role, &Run::default(), || Ok(own))?;
         let entries = match self.flags.from {
             Some(_) => compare_with_snapshot(&input, facts)?,
             None => self.compare_with_machine(&input)?,

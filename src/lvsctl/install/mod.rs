@@ -23,6 +23,7 @@ use super::arguments::{InstallFlags, Options, STATE_DIRECTORY, UninstallFlags};
 use super::error::{Error, usage};
 use super::input::{self, Input, Owners};
 use super::journal_place;
+use super::log::Run;
 use crate::host::machine::{Machine, Value};
 use lvs::table;
 
@@ -38,7 +39,7 @@ pub(super) fn install(
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
     check_place(&flags.root, options)?;
-    let input = Input::load(&flags.file, flags.role)?;
+    let input = Input::load(&flags.file, flags.role, &Run::default())?;
     let Input::Cluster { cluster, role, .. } = &input else {
         return Err(not_a_cluster(&flags.file));
     };
@@ -202,7 +203,7 @@ fn installed_cluster(flags: &UninstallFlags) -> Result<String, Error> {
         (Some(cluster), _) if installed.contains(cluster) => Ok(cluster.clone()),
         // The other files may be gone already.
         (Some(file), _) if file.contains('/') || file.ends_with(".toml") => {
-            match Owners::load(Path::new(file))? {
+            match Owners::load(Path::new(file), &Run::default())? {
                 Owners::Cluster(name) => Ok(name),
                 Owners::Rules => Err(not_a_cluster(Path::new(file))),
             }

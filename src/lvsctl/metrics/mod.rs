@@ -1,6 +1,5 @@
 //! `metrics`: the table and its counters for Prometheus, as text, as a file, or over HTTP.
 
-mod collect;
 mod server;
 mod text;
 
@@ -8,17 +7,14 @@ use std::io::Write;
 
 use super::Error;
 use super::arguments::MetricsFlags;
-use super::input::{self, Labels};
+use super::input;
+use super::sample::Sample;
 use crate::ipvsadm;
 
-use collect::Sample;
 use text::Format;
 
 pub(super) fn run(flags: &MetricsFlags, output: &mut dyn Write) -> Result<u8, Error> {
-    let names = match &flags.file {
-        Some(file) => input::labels(file)?,
-        None => Labels::new(),
-    };
+    let names = input::labels(flags.file.as_deref())?;
     let page = |format: Format, output: &mut dyn Write| -> Result<(), Error> {
         let sample = Sample::take(flags.per)?;
         Ok(text::write(&sample, &names, format, output)?)

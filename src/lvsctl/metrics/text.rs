@@ -5,9 +5,9 @@
 
 use std::io::{self, Write};
 
-use super::collect::{Sample, ServiceSample};
 use crate::config::Label;
 use crate::lvsctl::input::Labels;
+use crate::lvsctl::sample::{Sample, ServiceSample};
 use crate::lvsctl::values::Per;
 use lvs::ipvs::{AddressFamily, DaemonState, DestinationEntry, ServiceIdentity, Stats};
 use lvs::table;

@@ -2,9 +2,9 @@
 
 use std::fs;
 
+use super::Error;
+use super::values::Per;
 use crate::host::machine;
-use crate::lvsctl::Error;
-use crate::lvsctl::values::Per;
 use crate::trace;
 use lvs::ipvs::{self, Client, Daemon, DestinationEntry, ServiceEntry, Stats};
 use lvs::netlink::Transport;
