@@ -52,7 +52,7 @@ _ipvsadm_options() {
         E) echo --tcp-service --udp-service --sctp-service --fwmark-service --ipv6 --scheduler --sched-flags --persistent --netmask --pe --ops --netns --explain ;;
         D) echo --tcp-service --udp-service --sctp-service --fwmark-service --ipv6 --netns --explain ;;
         C) echo --netns --explain ;;
-        L | l) echo --tcp-service --udp-service --sctp-service --fwmark-service --ipv6 --numeric --stats --rate --thresholds --persistent-conn --tun-info --exact --nosort --sort --connection --client --vip --real --state --count-by --timeout --daemon --json --no-load --netns --explain --syncid ;;
+        L | l) echo --tcp-service --udp-service --sctp-service --fwmark-service --ipv6 --numeric --stats --rate --thresholds --persistent-conn --tun-info --exact --nosort --sort --connection --client --vip --real --state --count-by --origin --timeout --daemon --json --no-load --netns --explain --syncid ;;
         a) echo --tcp-service --udp-service --sctp-service --fwmark-service --ipv6 --real-server --gatewaying --ipip --masquerading --tun-type --tun-port --tun-nocsum --tun-csum --tun-remcsum --weight --u-threshold --l-threshold --netns --explain ;;
         e) echo --tcp-service --udp-service --sctp-service --fwmark-service --ipv6 --real-server --gatewaying --ipip --masquerading --tun-type --tun-port --tun-nocsum --tun-csum --tun-remcsum --weight --u-threshold --l-threshold --netns --explain ;;
         d) echo --tcp-service --udp-service --sctp-service --fwmark-service --ipv6 --real-server --netns --explain ;;

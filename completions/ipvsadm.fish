@@ -143,6 +143,7 @@ complete -c ipvsadm -n '__ipvsadm_is L' -l vip -x -d 'connections to this virtua
 complete -c ipvsadm -n '__ipvsadm_is L' -l real -x -d 'connections to this real server only'
 complete -c ipvsadm -n '__ipvsadm_is L' -l state -x -a 'NONE ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK LISTEN SYNACK UDP ASSURED INIT1 INIT C-SENT C-REPLIED C-WAIT COOKIE C-ECHOED S-SENT S-RECEIVED S-ACK-SENT REJECTED CLOSED' -d 'connections in this state only'
 complete -c ipvsadm -n '__ipvsadm_is L' -l count-by -x -a 'client vip real state' -d 'connections counted, the most first, without names'
+complete -c ipvsadm -n '__ipvsadm_is L' -l origin -d 'connections with LOCAL, or SYNC if another director sent them'
 complete -c ipvsadm -n '__ipvsadm_is L' -l timeout -d 'timeouts of connections'
 complete -c ipvsadm -n '__ipvsadm_is L' -l daemon -d 'synchronization daemons'
 complete -c ipvsadm -n '__ipvsadm_is L' -l json -d 'as one JSON object, without names and with numbers in full'

@@ -31,6 +31,8 @@ pub struct Choice {
     pub state: Option<String>,
     /// `--count-by`: count connections instead of listing them.
     pub count_by: Option<CountBy>,
+    /// `--origin`: say whether another director sent them.
+    pub origin: bool,
 }
 
 /// An address and a prefix length.

@@ -37,6 +37,7 @@ pub(super) enum Own {
     Replace,
     NetworkNamespace,
     Explain,
+    Origin,
 }
 
 impl Own {
@@ -133,6 +134,8 @@ static OTHER_LISTINGS: Section = Section {
         listing(Own::CountBy, 42, "count-by", "")
             .takes("client|vip|real|state", "connections counted, the most first, without names")
             .completes(Completion::Words(&["client", "vip", "real", "state"])),
+        listing(Own::Origin, 44, "origin", "")
+            .help("connections with LOCAL, or SYNC if another director sent them"),
         listing(Own::Timeout, 12, "timeout", "").alone_with(LIST).help("timeouts of connections"),
         listing(Own::Daemon, 13, "daemon", "").alone_with(LIST).help("synchronization daemons"),
     ],

@@ -147,4 +147,15 @@ fn connections_are_filtered_and_counted() {
         ]})
     );
     assert_eq!(json("--vip 192.0.2.1:82")["connections"].as_array().unwrap().len(), 1);
+
+    let columns = |row: &String| row.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let origins = rows("--origin --vip 192.0.2.1:82");
+    assert_eq!(columns(origins.first().unwrap()).last().unwrap(), "LOCAL");
+    let title = host.ipvsadm("-Lnc --origin").success();
+    assert_eq!(
+        title.lines().nth(1).unwrap().rfind("origin"),
+        origins.first().unwrap().rfind("LOCAL")
+    );
+    assert_eq!(json("--origin")["connections"][0]["origin"], "LOCAL");
+    assert_ne!(host.ipvsadm("-Lnc --origin --persistent-conn").status, 0);
 }

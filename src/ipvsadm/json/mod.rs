@@ -36,7 +36,7 @@ pub(super) fn list<T: Transport>(
             write_services(source, &[entry], listing.sorted, output)
         }
         Subject::Connections { choice, .. } => {
-            write_connections(source.connections()?, choice, output)
+            write_connections(source.connections(choice.origin)?, choice, output)
         }
         Subject::Timeouts => {
             let timeouts = source.timeouts()?.map(rows::Timeouts::from);

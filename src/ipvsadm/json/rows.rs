@@ -263,6 +263,8 @@ pub(super) struct Connection<'a> {
     client: Endpoint,
     r#virtual: Endpoint,
     destination: Endpoint,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<Cow<'a, str>>,
     persistence_engine: Option<Cow<'a, str>>,
     engine_data: Option<Cow<'a, str>>,
 }
@@ -296,6 +298,7 @@ impl<'a> From<&proc::Connection<'a>> for Connection<'a> {
             client: connection.client.into(),
             r#virtual: connection.service.into(),
             destination: connection.destination.into(),
+            origin: connection.origin.map(String::from_utf8_lossy),
             persistence_engine: engine.map(String::from_utf8_lossy),
             engine_data: data.map(String::from_utf8_lossy),
         }

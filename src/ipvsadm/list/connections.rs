@@ -24,6 +24,11 @@ IPVS connection entries
 pro expire state       source             virtual            destination        pe name          pe_data
 ";
 
+const TITLE_WITH_ORIGIN: &str = "\
+IPVS connection entries
+pro expire state       source             virtual            destination        origin
+";
+
 /// Connections in one chunk, and bytes of their lines.
 const CHUNK_ROWS: usize = 1024;
 const CHUNK_BYTES: usize = 1 << 20;
@@ -39,7 +44,11 @@ pub(super) fn write(
     if let Some(by) = choice.count_by {
         return write_counts(&connections::count(table, choice, by)?, by, output);
     }
-    let title = if with_engine { TITLE_WITH_ENGINE } else { TITLE };
+    let title = match (with_engine, choice.origin) {
+        (true, _) => TITLE_WITH_ENGINE,
+        (false, true) => TITLE_WITH_ORIGIN,
+        (false, false) => TITLE,
+    };
     output.write_all(title.as_bytes())?;
     let Some(names) = names else {
         return choice.each(&mut table, |connection| {
@@ -125,6 +134,13 @@ fn write_row(
         // Narrower than its title, as in the reference.
         row.pad(end);
         row.push(' ');
+    }
+    if let Some(origin) = connection.origin {
+        row.pad(end + 2);
+        row.push(' ');
+        output.write_all(row.as_bytes())?;
+        output.write_all(origin)?;
+        return output.write_all(b"\n");
     }
     output.write_all(row.as_bytes())?;
     if let Some((engine, data)) = engine {

@@ -60,7 +60,7 @@ pub(super) fn list<T: Transport>(
             write_table(source, &[entry], None, listing.sorted, style, output)
         }
         Subject::Connections { engine_data, choice } => {
-            let table = source.connections()?;
+            let table = source.connections(choice.origin)?;
             connections::write(table, choice, *engine_data, style.names, output)
         }
         Subject::Timeouts => match source.timeouts()? {

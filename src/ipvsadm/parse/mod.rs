@@ -111,6 +111,8 @@ impl OwnOptions {
                 return Err(UsageError::UnknownState(text.to_owned(), KNOWN_STATES));
             }
             self.choice.state = Some(text.to_owned());
+        } else if given(Own::Origin) {
+            self.choice.origin = true;
         } else if given(Own::CountBy) {
             let by = CountBy::ALL.into_iter().find(|by| by.name() == text);
             self.choice.count_by = Some(by.ok_or(UsageError::Illegal("count-by"))?);
@@ -165,12 +167,12 @@ fn first_of(own: &OwnOptions, options: &[Own]) -> Option<&'static Row> {
 fn listing(draft: &Draft<'_>, own: &mut OwnOptions) -> Result<Listing, UsageError> {
     if own.any(&[Own::Connection, Own::Timeout, Own::Daemon])
         && own.any(&[Own::Stats, Own::Rate, Own::Thresholds])
-        || own.any(&[Own::Timeout, Own::Daemon]) && own.has(Own::PersistentConnections)
+        || own.any(&[Own::Timeout, Own::Daemon, Own::Origin]) && own.has(Own::PersistentConnections)
     {
         return Err(UsageError::ListConflict);
     }
     let of_connections =
-        [Own::Client, Own::VirtualAddress, Own::Destination, Own::State, Own::CountBy];
+        [Own::Client, Own::VirtualAddress, Own::Destination, Own::State, Own::CountBy, Own::Origin];
     if let Some(row) = first_of(own, &of_connections).filter(|_| !own.has(Own::Connection)) {
         let (name, user) = ("connection", row.name);
         return Err(UsageError::MissingOption { name, user, kind: "option" });

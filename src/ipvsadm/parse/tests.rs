@@ -294,8 +294,10 @@ fn option_that_the_reference_lacks_is_read() {
             destination: Some(Place { address: one, port: None }),
             state: Some("none".to_owned()),
             count_by: None,
+            origin: false,
         }
     );
+    assert!(choice("-Lnc --origin").origin);
     for by in CountBy::ALL {
         let line = format!("-Lc --count-by {}", by.name());
         assert_eq!(choice(&line).count_by, Some(by));

@@ -126,8 +126,12 @@ impl<T: Transport> Source<T> {
         client.daemons().map_err(Error::listing(Operation::Other))
     }
 
-    pub(super) fn connections(&self) -> Result<ConnectionTable, Error> {
-        if self.is_loaded() { Ok(ConnectionTable::open()?) } else { Ok(ConnectionTable::empty()) }
+    pub(super) fn connections(&self, with_origins: bool) -> Result<ConnectionTable, Error> {
+        Ok(match (self.is_loaded(), with_origins) {
+            (false, _) => ConnectionTable::empty(),
+            (true, false) => ConnectionTable::open()?,
+            (true, true) => ConnectionTable::open_with_origins()?,
+        })
     }
 
     pub(super) fn execute(&mut self, request: &Request) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! The connection table, `/proc/net/ip_vs_conn`.
+//! The connection table, `/proc/net/ip_vs_conn`, and the same with origins, `/proc/net/ip_vs_conn_sync`.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -30,6 +30,8 @@ pub struct Connection<'a> {
     pub state: &'a [u8],
     /// Seconds until the connection expires, unless a packet comes.
     pub seconds: u32,
+    /// `LOCAL`, or `SYNC` if another director sent it; only in `/proc/net/ip_vs_conn_sync`.
+    pub origin: Option<&'a [u8]>,
     /// Name of the persistence engine and its data, up to the first blank.
     pub engine: Option<(&'a [u8], &'a [u8])>,
 }
@@ -50,13 +52,21 @@ impl<'a> Connection<'a> {
         let protocol = fields.next()?;
         let mut endpoint =
             || Some(SocketAddr::new(address(fields.next()?)?, port(fields.next()?)?));
+        let (client, service, destination) = (endpoint()?, endpoint()?, endpoint()?);
+        let state = fields.next()?;
+        let mut seconds = fields.next()?;
+        let origin = [&b"LOCAL"[..], b"SYNC"].contains(&seconds).then_some(seconds);
+        if origin.is_some() {
+            seconds = fields.next()?;
+        }
         Some(Self {
             protocol,
-            client: endpoint()?,
-            service: endpoint()?,
-            destination: endpoint()?,
-            state: fields.next()?,
-            seconds: parsed(fields.next()?)?,
+            client,
+            service,
+            destination,
+            state,
+            seconds: parsed(seconds)?,
+            origin,
             engine: fields.next().zip(fields.next()),
         })
     }
@@ -80,7 +90,16 @@ impl ConnectionTable {
     /// Opens the table of the calling thread's network namespace. Fails with [`Error::Open`], or as
     /// [`ConnectionTable::new`].
     pub fn open() -> Result<Self, Error> {
-        let file = File::open(proc_net().join("ip_vs_conn"))
+        Self::open_file("ip_vs_conn")
+    }
+
+    /// The same with the origin of each connection, and without the data of persistence engines.
+    pub fn open_with_origins() -> Result<Self, Error> {
+        Self::open_file("ip_vs_conn_sync")
+    }
+
+    fn open_file(name: &str) -> Result<Self, Error> {
+        let file = File::open(proc_net().join(name))
             .map_err(|source| Error::Open { path: PATH, source })?;
         Self::new(Box::new(BufReader::new(file)))
     }
@@ -141,6 +160,14 @@ mod tests {
         assert_eq!(connection.state, b"ESTABLISHED");
         assert_eq!(connection.seconds, 119);
         assert_eq!(connection.engine, Some((&b"sip"[..], &b"a\xff"[..])));
+    }
+
+    #[test]
+    fn parse_reads_the_origin_of_a_connection() {
+        let line = b"TCP C0000201 9D1A C0000264 0050 C6336401 0050 ESTABLISHED SYNC       899";
+        let connection = Connection::parse(line).unwrap();
+        assert_eq!((connection.origin, connection.seconds), (Some(&b"SYNC"[..]), 899));
+        assert!(Connection::parse(&line[..line.len() - 11]).is_err());
     }
 
     #[test]
