@@ -38,11 +38,15 @@ complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "apply" -d 'Make this 
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "diff" -d 'Print what `apply` would change; exit 0 if in sync, 2 if it differs'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "down" -d 'Revert what `apply` changed'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "status" -d 'Compare this machine with a cluster file, or with everything that lvsctl set here; exit 0 if in sync, 2 if it differs'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "undo" -d 'Revert the last `apply`, to the state before it'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "log" -d 'Print what lvsctl changed here, when, by whom, and how it ended'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "drain" -d 'Give a real server no new connections, and wait until those that it has have ended; exit 2 if some have not'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "resume" -d 'Give a real server that was drained its previous weight again'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "check" -d 'Probe the real servers from this director, by the path that packets of clients take; exit 0 if all answer, 1 if not'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "compare" -d 'Compare two directors that are to agree; exit 0 if they do, 2 if not'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "metrics" -d 'Print the table and its counters for Prometheus'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "top" -d 'Show services and real servers with their rates and connections; elsewhere than on a terminal, print a line of JSON per reading'
+complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "monitor" -d 'Print each change of the table and of the synchronization daemons, as the command that makes it'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "validate" -d 'Check a file as far as that is possible without the machine; exit 0 if it is valid, 1 if not'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "confirm" -d 'Keep the change that waits to be confirmed; see --confirm'
 complete -c lvsctl -n "__fish_lvsctl_needs_command" -f -a "install" -d 'Write a systemd unit and drop-ins that apply a cluster file at every boot'
@@ -74,7 +78,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm; `undo` keeps what others changed since'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from up" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -91,7 +95,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm; `undo` keeps what others changed since'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from down" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -108,7 +112,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm; `undo` keeps what others changed since'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand director; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -139,7 +143,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_se
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l no-advmss -d 'Do not make the default routes announce an MSS that fits the tunnel (tun)'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm; `undo` keeps what others changed since'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from up" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -155,7 +159,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_se
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l no-advmss -d 'Do not make the default routes announce an MSS that fits the tunnel (tun)'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm; `undo` keeps what others changed since'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from down" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -171,7 +175,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_se
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l no-advmss -d 'Do not make the default routes announce an MSS that fits the tunnel (tun)'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm; `undo` keeps what others changed since'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand real-server; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -195,7 +199,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l keep-weights -d 
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l exclusive -d 'Remove every service and destination that is not in the file'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l cut -d 'Delete real servers that the file no longer has although they have connections, and reset these; with --drain, at the end of that time'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l reorder -d 'Put the destinations into the order of the file where the scheduler depends on it (sh, dh, mh, lblc, lblcr, fo, ovf); new connections of some clients go to another real server'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm; `undo` keeps what others changed since'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand apply" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -222,7 +226,7 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l confirm -d 'Rever
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm; `undo` keeps what others changed since'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand down" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
@@ -236,6 +240,22 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l dry-run -d 'Pri
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand undo" -l confirm -d 'Revert the change after this time, unless `lvsctl confirm` is run before' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand undo" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand undo" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand undo" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand undo" -l force -d 'Take a virtual address even if another machine answers for it, and change the route to the peer of this ssh session without --confirm; `undo` keeps what others changed since'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand undo" -l dry-run -d 'Print the steps as shell commands; change nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand undo" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand undo" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand undo" -s h -l help -d 'Print help'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand log" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand log" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand log" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand log" -l dry-run -d 'Print the steps as shell commands; change nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand log" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand log" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand log" -s h -l help -d 'Print help'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand drain" -l service -d 'Only as a destination of this service, such as tcp://192.168.10.10:80 or fwmark://7' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand drain" -l within -d 'How long to wait for the connections to end' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand drain" -l then -d 'What becomes of the real server then' -r -f -a "keep\t'Stay in the table with weight 0'
@@ -277,6 +297,8 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand compare" -l dry-run -d 'Pr
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand compare" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand compare" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand compare" -s h -l help -d 'Print help'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand metrics" -l role -d 'Role of this machine, for --drift; by default found by its addresses' -r -f -a "director\t'Forwards connections'
+real-server\t'Answers them'"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand metrics" -l per -d 'How far the metrics go into detail' -r -f -a "total\t'Counters of the whole table'
 service\t'Counters of each service, connections and weight of each real server'
 destination\t'Counters of each real server too, which takes the kernel a dump per service'"
@@ -285,10 +307,31 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand metrics" -l output -d 'Rep
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand metrics" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand metrics" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand metrics" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand metrics" -l drift -d 'Count the items that differ from the file, or from what lvsctl has set'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand metrics" -l findings -d 'Count the findings of the doctor, too, who takes longer than the table'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand metrics" -l dry-run -d 'Print the steps as shell commands; change nothing'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand metrics" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand metrics" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand metrics" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand top" -l role -d 'Role of this machine; by default found by its addresses' -r -f -a "director\t'Forwards connections'
+real-server\t'Answers them'"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand top" -l interval -d 'How often the table is read' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand top" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand top" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand top" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand top" -l dry-run -d 'Print the steps as shell commands; change nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand top" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand top" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand top" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand monitor" -l interval -d 'How often the table is read' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand monitor" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand monitor" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand monitor" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand monitor" -l initial -d 'Begin with what is in the table, as if it had just been added'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand monitor" -l dry-run -d 'Print the steps as shell commands; change nothing'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand monitor" -l json -d 'Print one JSON object'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand monitor" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand monitor" -s h -l help -d 'Print help'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand validate" -l netns -d 'Work in this network namespace: a name of `ip netns`, a path, or the PID of a process' -r -f
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand validate" -l state-dir -d 'Directory of the journal' -r -f -a "(__fish_complete_directories)"
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand validate" -l wait -d 'Wait for another running lvsctl, for at most this time' -r -f
@@ -366,25 +409,29 @@ complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l dry-run -d 'P
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -l json -d 'Print one JSON object'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -s v -l verbose -d 'Trace netlink messages and sysctl writes on standard error'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand snapshot" -s h -l help -d 'Print help'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "director" -d 'Manage the role of director, to which clients connect and which forwards their connections'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "real-server" -d 'Manage the role of real server, which answers the connections'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "apply" -d 'Make this machine match a cluster file, or its table the output of `ipvsadm -S`'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "diff" -d 'Print what `apply` would change; exit 0 if in sync, 2 if it differs'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "down" -d 'Revert what `apply` changed'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "status" -d 'Compare this machine with a cluster file, or with everything that lvsctl set here; exit 0 if in sync, 2 if it differs'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "drain" -d 'Give a real server no new connections, and wait until those that it has have ended; exit 2 if some have not'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "resume" -d 'Give a real server that was drained its previous weight again'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "check" -d 'Probe the real servers from this director, by the path that packets of clients take; exit 0 if all answer, 1 if not'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "compare" -d 'Compare two directors that are to agree; exit 0 if they do, 2 if not'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "metrics" -d 'Print the table and its counters for Prometheus'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "validate" -d 'Check a file as far as that is possible without the machine; exit 0 if it is valid, 1 if not'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "confirm" -d 'Keep the change that waits to be confirmed; see --confirm'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "install" -d 'Write a systemd unit and drop-ins that apply a cluster file at every boot'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "uninstall" -d 'Remove what `install` wrote'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "doctor" -d 'Report what is wrong with this machine, why, and how to fix it; exit 0 if nothing, 1 with failures, 2 with warnings only, 3 if something could not be read'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "trace" -d 'Follow requests and replies through this machine, stage by stage; exit 0 if they pass, 1 if they stop, 3 if a stage cannot be judged'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "snapshot" -d 'Write all facts that the doctor reads to a file, for `doctor --from`'
-complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status drain resume check compare metrics validate confirm install uninstall doctor trace snapshot help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "director" -d 'Manage the role of director, to which clients connect and which forwards their connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "real-server" -d 'Manage the role of real server, which answers the connections'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "apply" -d 'Make this machine match a cluster file, or its table the output of `ipvsadm -S`'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "diff" -d 'Print what `apply` would change; exit 0 if in sync, 2 if it differs'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "down" -d 'Revert what `apply` changed'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "status" -d 'Compare this machine with a cluster file, or with everything that lvsctl set here; exit 0 if in sync, 2 if it differs'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "undo" -d 'Revert the last `apply`, to the state before it'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "log" -d 'Print what lvsctl changed here, when, by whom, and how it ended'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "drain" -d 'Give a real server no new connections, and wait until those that it has have ended; exit 2 if some have not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "resume" -d 'Give a real server that was drained its previous weight again'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "check" -d 'Probe the real servers from this director, by the path that packets of clients take; exit 0 if all answer, 1 if not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "compare" -d 'Compare two directors that are to agree; exit 0 if they do, 2 if not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "metrics" -d 'Print the table and its counters for Prometheus'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "top" -d 'Show services and real servers with their rates and connections; elsewhere than on a terminal, print a line of JSON per reading'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "monitor" -d 'Print each change of the table and of the synchronization daemons, as the command that makes it'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "validate" -d 'Check a file as far as that is possible without the machine; exit 0 if it is valid, 1 if not'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "confirm" -d 'Keep the change that waits to be confirmed; see --confirm'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "install" -d 'Write a systemd unit and drop-ins that apply a cluster file at every boot'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "uninstall" -d 'Remove what `install` wrote'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "doctor" -d 'Report what is wrong with this machine, why, and how to fix it; exit 0 if nothing, 1 with failures, 2 with warnings only, 3 if something could not be read'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "trace" -d 'Follow requests and replies through this machine, stage by stage; exit 0 if they pass, 1 if they stop, 3 if a stage cannot be judged'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "snapshot" -d 'Write all facts that the doctor reads to a file, for `doctor --from`'
+complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and not __fish_seen_subcommand_from director real-server apply diff down status undo log drain resume check compare metrics top monitor validate confirm install uninstall doctor trace snapshot help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "up" -d 'Make this machine the director of the services'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "down" -d 'Revert that; without --service, for every service of the addresses'
 complete -c lvsctl -n "__fish_lvsctl_using_subcommand help; and __fish_seen_subcommand_from director" -f -a "status" -d 'Compare actual and desired state; exit 0 if in sync, 2 if they differ'

@@ -99,6 +99,9 @@ pub(super) enum Command {
     Compare(CompareFlags),
     /// Print the table and its counters for Prometheus.
     Metrics(MetricsFlags),
+    /// Show services and real servers with their rates and connections; elsewhere than on a terminal,
+    /// print a line of JSON per reading.
+    Top(TopFlags),
     /// Print each change of the table and of the synchronization daemons, as the command that makes it.
     Monitor(MonitorFlags),
     /// Check a file as far as that is possible without the machine; exit 0 if it is valid, 1 if not.
@@ -271,6 +274,15 @@ pub(super) struct CompareFlags {
 pub(super) struct MetricsFlags {
     /// Cluster file with the names of services and real servers.
     pub(super) file: Option<PathBuf>,
+    /// Role of this machine, for --drift; by default found by its addresses.
+    #[arg(long, requires = "file", value_parser = values::role())]
+    pub(super) role: Option<Role>,
+    /// Count the items that differ from the file, or from what lvsctl has set.
+    #[arg(long)]
+    pub(super) drift: bool,
+    /// Count the findings of the doctor, too, who takes longer than the table.
+    #[arg(long)]
+    pub(super) findings: bool,
     /// How far the metrics go into detail.
     #[arg(long, value_name = "DETAIL", value_enum, default_value_t = Per::Service)]
     pub(super) per: Per,
@@ -280,6 +292,18 @@ pub(super) struct MetricsFlags {
     /// Replace this file at once, for the textfile collector of node_exporter.
     #[arg(long, value_name = "FILE", conflicts_with = "listen")]
     pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TopFlags {
+    /// Cluster file, or `ipvsadm -S` output: the names, and what drift is compared with.
+    pub(super) file: Option<PathBuf>,
+    /// Role of this machine; by default found by its addresses.
+    #[arg(long, requires = "file", value_parser = values::role())]
+    pub(super) role: Option<Role>,
+    /// How often the table is read.
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = values::interval)]
+    pub(super) interval: Duration,
 }
 
 #[derive(Debug, Args)]
@@ -399,7 +423,7 @@ pub(super) struct DirectorFlags {
     pub(super) change: ChangeFlags,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct DoctorFlags {
     /// Cluster file, or `ipvsadm -S` output: the desired state of this machine.
     #[arg(conflicts_with_all = ["undo", "watch"])]

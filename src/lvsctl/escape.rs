@@ -22,6 +22,14 @@ impl Write for Escaped<'_> {
     }
 }
 
+/// One line of text without control characters.
+pub(super) fn escaped(text: &str) -> String {
+    let mut line = Vec::new();
+    // Writing to memory cannot fail.
+    let _ = Escaped(&mut line).write_all(text.as_bytes());
+    String::from_utf8_lossy(&line).replace(['\n', '\t'], " ")
+}
+
 impl Escaped<'_> {
     fn write_valid(&mut self, text: &str) -> io::Result<()> {
         let mut rest = text;

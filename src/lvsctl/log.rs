@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, IoSlice, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process;
@@ -233,13 +233,15 @@ fn append(path: &Path, line: &Line) -> io::Result<()> {
     if let Some(at) = file.metadata()?.len().checked_sub(1) {
         file.read_exact_at(&mut last, at)?;
     }
-    if last != [b'\n'] {
-        text.push(b'\n');
-    }
+    let torn: &[u8] = if last == [b'\n'] { b"" } else { b"\n" };
     serde_json::to_writer(&mut text, line)?;
     text.push(b'\n');
-    // One write, so that lines of two processes do not mix.
-    file.write_all(&text)
+    // One system call, so that lines of two processes do not mix.
+    let written = file.write_vectored(&[IoSlice::new(torn), IoSlice::new(&text)])?;
+    match written == torn.len() + text.len() {
+        true => Ok(()),
+        false => Err(io::ErrorKind::StorageFull.into()),
+    }
 }
 
 /// A run, and its end if it has one.

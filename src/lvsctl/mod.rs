@@ -17,6 +17,7 @@ mod drained;
 mod error;
 mod escape;
 mod guard;
+mod health;
 mod input;
 mod install;
 mod interrupt;
@@ -38,6 +39,7 @@ mod temporary;
 #[cfg(test)]
 mod tests;
 mod time;
+mod top;
 mod trace;
 mod unconfirmed;
 mod undo;
@@ -153,8 +155,9 @@ fn execute(arguments: Arguments, output: &mut dyn Write) -> Result<u8, Error> {
         Command::Validate { file } => validate::run(&file, &options, output),
         Command::Check(flags) => check::run(&flags, &options, output),
         Command::Compare(flags) => compare::run(&flags, &options, output),
+        Command::Top(flags) => top::run(&flags, &options, output),
         Command::Monitor(flags) => monitor::run(&flags, &options, output),
-        Command::Metrics(flags) => metrics::run(&flags, output),
+        Command::Metrics(flags) => metrics::run(&flags, &options, output),
         Command::Confirm(flags) => confirm::run(&flags, &options, output),
         Command::Install(flags) => install::install(&flags, &options, output),
         Command::Uninstall(flags) => install::uninstall(&flags, &options, output),

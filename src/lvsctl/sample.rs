@@ -28,10 +28,14 @@ pub(super) struct Sample {
 }
 
 impl Sample {
+    /// Nothing, as without IPVS.
+    pub(super) fn empty(per: Per) -> Self {
+        Self { per, totals: Stats::default(), services: Vec::new(), daemons: Vec::new() }
+    }
+
     /// Reads what is asked for. All is zero and empty if IPVS is not loaded: a reading loads nothing.
     pub(super) fn take(per: Per) -> Result<Self, Error> {
-        let mut sample =
-            Self { per, totals: Stats::default(), services: Vec::new(), daemons: Vec::new() };
+        let mut sample = Self::empty(per);
         if !ipvs::is_loaded() {
             return Ok(sample);
         }

@@ -34,6 +34,7 @@ mod ruleset;
 mod saves;
 mod scripts;
 mod takeover;
+mod top;
 mod torture;
 mod tracing;
 mod transfers;

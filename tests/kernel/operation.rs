@@ -153,6 +153,11 @@ fn metrics_have_counters_and_connections_of_the_kernel() {
     let line = format!("lvs_service_incoming_bytes_total{{{web},name=\"web\"}} {bytes}");
     assert!(text.contains(&line), "{line}\n{text}");
     assert!(!director.lvsctl_inside("metrics --per total").success().contains("lvs_service"));
+    director.reference("-e -t 192.168.10.10:80 -r 192.168.10.3 -g -w 0").success();
+    let health = director.lvsctl_inside(&file.line("metrics --findings")).success();
+    assert!(health.contains("\nlvs_drift_items 1\n"), "{health}");
+    assert!(health.contains("\nlvs_findings{severity=\"failure\"} 0\n"), "{health}");
+    director.reference("-e -t 192.168.10.10:80 -r 192.168.10.3 -g -w 1").success();
 
     // The same as a file, and over HTTP.
     let path = format!("/run/metrics-{}.prom", director.name());

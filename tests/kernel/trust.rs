@@ -103,7 +103,6 @@ fn state_is_private_whatever_the_umask() {
         assert_eq!(mode(journal(&host)), 0o600);
         host.lvsctl_inside(DOWN).success();
     }
-    fs::create_dir(host.state_directory()).unwrap();
     fs::set_permissions(host.state_directory(), fs::Permissions::from_mode(0o777)).unwrap();
     let before = host.everything();
     let refused = host.lvsctl_inside(UP);

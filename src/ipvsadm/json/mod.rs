@@ -8,7 +8,7 @@ use std::io::{self, BufRead, Write};
 
 use serde::Serialize;
 
-use lvs::ipvs::ServiceEntry;
+use lvs::ipvs::{DestinationEntry, ServiceEntry};
 use lvs::netlink::Transport;
 use lvs::proc::ConnectionTable;
 
@@ -51,6 +51,14 @@ pub(super) fn list<T: Transport>(
             })
         }
     }
+}
+
+/// A service with its destinations, as an element of a listing.
+pub(crate) fn service_json(
+    entry: &ServiceEntry,
+    destinations: &[DestinationEntry],
+) -> io::Result<serde_json::Value> {
+    Ok(serde_json::to_value(rows::Service::new(entry, destinations))?)
 }
 
 fn write_services<T: Transport>(

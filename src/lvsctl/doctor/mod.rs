@@ -48,6 +48,12 @@ pub(super) fn run(
     Ok(diagnosis.exit_code())
 }
 
+/// The findings on this machine, compared with a file if there is one.
+pub(super) fn diagnose(file: Option<&Path>, options: &Options) -> Result<Diagnosis, Error> {
+    let flags = DoctorFlags { file: file.map(Path::to_owned), ..DoctorFlags::default() };
+    Ok(Source { flags: &flags, options }.examine()?.diagnosis)
+}
+
 /// Writes the facts of this machine to a file. The exit code is 3 if something could not be read.
 pub(super) fn snapshot(
     path: &Path,

@@ -6,18 +6,41 @@ mod text;
 use std::io::Write;
 
 use super::Error;
-use super::arguments::MetricsFlags;
-use super::input;
+use super::arguments::{MetricsFlags, Options};
+use super::health::Health;
+use super::input::{self, Input};
+use super::log::Run;
 use super::sample::Sample;
 use crate::ipvsadm;
 
 use text::Format;
 
-pub(super) fn run(flags: &MetricsFlags, output: &mut dyn Write) -> Result<u8, Error> {
-    let names = input::labels(flags.file.as_deref())?;
+pub(super) fn run(
+    flags: &MetricsFlags,
+    options: &Options,
+    output: &mut dyn Write,
+) -> Result<u8, Error> {
+    let examines = flags.drift || flags.findings;
+    let file = flags.file.as_deref();
+    let input = file.filter(|_| examines).map(|it| Input::load(it, flags.role, &Run::default()));
+    let input = input.transpose()?;
+    let names = match &input {
+        Some(input) => input.labels(),
+        None => input::labels(file)?,
+    };
+    let health = || -> Result<Option<Health>, Error> {
+        if !examines {
+            return Ok(None);
+        }
+        let mut health = Health::of_drift(input.as_ref(), options)?;
+        if flags.findings {
+            health.examine(file, options)?;
+        }
+        Ok(Some(health))
+    };
     let page = |format: Format, output: &mut dyn Write| -> Result<(), Error> {
         let sample = Sample::take(flags.per)?;
-        Ok(text::write(&sample, &names, format, output)?)
+        Ok(text::write(&sample, &names, health()?.as_ref(), format, output)?)
     };
     match (flags.listen, &flags.output) {
         (Some(address), _) => {

@@ -6,6 +6,8 @@
 use std::io::{self, Write};
 
 use crate::config::Label;
+use crate::doctor::Severity;
+use crate::lvsctl::health::Health;
 use crate::lvsctl::input::Labels;
 use crate::lvsctl::sample::{Sample, ServiceSample};
 use crate::lvsctl::values::Per;
@@ -53,6 +55,7 @@ const GAUGES: [Gauge; 3] = [
 pub(super) fn write(
     sample: &Sample,
     labels: &Labels,
+    health: Option<&Health>,
     format: Format,
     output: &mut dyn Write,
 ) -> io::Result<()> {
@@ -67,10 +70,28 @@ pub(super) fn write(
     if sample.per >= Per::Destination {
         per_destination(&mut page, sample, labels)?;
     }
+    if let Some(health) = health {
+        of_health(&mut page, health)?;
+    }
     match format {
         Format::Prometheus => Ok(()),
         Format::OpenMetrics => page.output.write_all(b"# EOF\n"),
     }
+}
+
+fn of_health(page: &mut Page<'_>, health: &Health) -> io::Result<()> {
+    let help = "Items that differ from the file, or from what lvsctl set.";
+    page.family("lvs_drift_items", Kind::Gauge, help)?;
+    page.sample("lvs_drift_items", "", health.drift.len() as u64)?;
+    if health.findings.is_some() {
+        page.family("lvs_findings", Kind::Gauge, "Findings of lvsctl doctor.")?;
+    }
+    for severity in [Severity::Failure, Severity::Warning, Severity::Advice] {
+        if let Some(count) = health.count(severity) {
+            page.sample("lvs_findings", &format!("severity=\"{severity}\""), count as u64)?;
+        }
+    }
+    Ok(())
 }
 
 fn per_service(page: &mut Page<'_>, sample: &Sample, labels: &Labels) -> io::Result<()> {
