@@ -151,6 +151,19 @@ impl Manager {
     }
 }
 
+/// The name of the interface with an index; as ip(8) names it if it is gone.
+#[allow(unsafe_code)]
+pub(crate) fn interface_name(index: u32) -> InterfaceName {
+    let mut name = [0_u8; libc::IF_NAMESIZE];
+    // SAFETY: the kernel writes a name of at most IF_NAMESIZE bytes with its NUL.
+    let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr().cast()) };
+    let end = name.iter().position(|byte| *byte == 0).filter(|_| !found.is_null());
+    match end.and_then(|end| name.get(..end)) {
+        Some(name) => InterfaceName::from_kernel(name),
+        None => InterfaceName::from_kernel(format!("if{index}").as_bytes()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -42,17 +42,19 @@ pub use sysctl::{InvalidSysctl, Sysctl};
 pub(crate) use effective::{Combination, Effective};
 pub(crate) use fou::GUE;
 pub(crate) use full_route::DefaultRouteMss;
-pub(crate) use interface::Manager;
+pub(crate) use interface::{Manager, interface_name};
 pub(crate) use ipvs_parameter::{IPVS_PARAMETERS, IpvsParameter, SYNC_THRESHOLD, first_kernel};
 pub(crate) use kept::default_metric;
 pub(crate) use kept::{is_same, is_same_default_route, relabel_address};
 pub(crate) use neighbours::{Hardware, Patience, Wire, announce, owners as neighbours_with};
 pub(crate) use network::namespace_cookie;
 pub(crate) use probe::{Outcome as Probed, Target, probe};
+pub(crate) use state::hexadecimal;
 pub(crate) use state::hexadecimal::bytes as hexadecimal_bytes;
 pub(crate) use state::{
     Address, LOCAL_TABLE, Link, LinkKind, MAIN_TABLE, Neighbour, NeighbourState, NextHop, Prefix,
-    Route, RouteKind, Rule, RuleAction, Scope, State, masked,
+    Route, RouteKind, Rule, RuleAction, Scope, State, append as append_attribute, attributes,
+    masked,
 };
 #[cfg(test)]
 pub(crate) use state::{Interface, Mark, SourceAddress};

@@ -254,9 +254,6 @@ pub(crate) fn filtered(
 ) -> bool {
     let Some(filters) = machine.filters else { return true };
     let stage = Stage::Filter(hook);
-    if filters.nftables {
-        walk.unknown(Stage::Nftables, "its rules are not followed", "nft list ruleset");
-    }
     let suffix = if filters.suffix { "-legacy" } else { "" };
     match filter::traverse(&filters.tables, hook, below, packet) {
         Outcome::Passes => {
@@ -272,9 +269,8 @@ pub(crate) fn filtered(
             true
         }
         Outcome::Unknown(at) => {
-            let (program, table, chain) = (at.program(), &at.table, &at.chain);
-            let ask = format!("{program}{suffix} -t {table} -L {chain} -vn --line-numbers");
-            walk.unknown(stage, format!("{at} is not understood and could match"), ask);
+            let why = format!("{at} is not understood and could match");
+            walk.unknown(stage, why, at.listing(suffix));
             true
         }
     }
@@ -291,20 +287,13 @@ fn filter_fault(
     let verb = if reject { "refuses" } else { "drops" };
     let whose = if some { " of some clients" } else { "" };
     let what = specification(packet);
-    let rule = |action: char| {
-        format!(
-            "{}{suffix} -t {} -{action} {} {what} -j ACCEPT",
-            at.program(),
-            at.table,
-            hook.name()
-        )
-    };
+    let (accept, revert) = at.accepting(hook, suffix, packet, &what);
     Fault {
         title: format!("a packet filter {verb} packets{whose} in {}: {what}", hook.name()),
         found: at.to_string(),
         expected: "a rule that accepts them".to_owned(),
         // A rule for some clients may be meant.
-        repair: if some { Vec::new() } else { vec![Step::shell(rule('I'), rule('D'))] },
+        repair: if some { Vec::new() } else { vec![Step::shell(accept, revert)] },
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::arrival::{Expected, IPVS, WHOLE, arrive, filtered, request};
 use super::director::{Directed, NotLocal};
-use super::filter::{Hook, Match, Packet, Rule, Target, What};
+use super::filter::{Condition, Field, Hook, Match, Packet, Rule, Target, What};
 use super::machine::Machine;
 use super::{Check, Fault, Flow, Stage, Walk, service_name};
 use crate::host::{Prefix, masked};
@@ -37,8 +37,10 @@ pub(super) fn walks(
     let flows: Vec<Marked> =
         rules().filter(|it| sets(it, mark)).map(|rule| Marked::by(&rule.matches)).collect();
     if flows.is_empty() {
-        let may_set = |rule: &Rule| matches!(&rule.target, Target::Other(_));
-        match filters.nftables || rules().any(may_set) {
+        let may_set = |rule: &Rule| {
+            rule.target.each().iter().any(|it| matches!(it, Target::Other(_) | Target::LoseMark))
+        };
+        match rules().any(may_set) {
             true => walk.unknown(
                 Stage::Mark,
                 format!("no rule that is understood sets the mark {mark}"),
@@ -64,8 +66,10 @@ fn nobody_sets(service: ServiceIdentity, mark: u32) -> Fault {
 }
 
 fn sets(rule: &Rule, mark: u32) -> bool {
-    let Target::SetMark { value, mask } = rule.target else { return false };
-    mask != 0 && value & mask == mark & mask
+    rule.target.each().iter().any(|target| match target {
+        Target::SetMark { value, mask } => *mask != 0 && value & mask == mark & mask,
+        _ => false,
+    })
 }
 
 impl Marked {
@@ -89,10 +93,27 @@ impl Marked {
                 What::DestinationPort(ranges) | What::AnyPort(ranges) => {
                     found.port = ranges.first().map(|(low, _)| *low);
                 }
+                What::Bytes(condition) => found.add(condition),
                 _ => {}
             }
         }
         found
+    }
+
+    /// What a rule of nftables compares.
+    fn add(&mut self, condition: &Condition) {
+        let is = |start| condition.value(Field::Network, start);
+        let ipv4 = is(16).and_then(|it| Some(IpAddr::from(<[u8; 4]>::try_from(it).ok()?)));
+        let ipv6 = || is(24).and_then(|it| Some(IpAddr::from(<[u8; 16]>::try_from(it).ok()?)));
+        if let Some(address) = ipv4.or_else(ipv6) {
+            self.to = Some(Prefix { address, length: crate::host::host_prefix(address) });
+        }
+        if let Some([protocol]) = condition.value(Field::Protocol, 0) {
+            self.protocol = Protocol(u16::from(*protocol));
+        }
+        if let Some([high, low]) = condition.value(Field::Transport, 2) {
+            self.port = Some(u16::from_be_bytes([*high, *low]));
+        }
     }
 
     /// An address that the rule marks packets to: of this machine, if it has one.

@@ -19,7 +19,7 @@ pub(in crate::doctor) fn walks(
     wanted: Option<&dyn Fn(ServiceIdentity) -> bool>,
 ) -> Vec<Walk> {
     let machine = &context.machine;
-    let has_filters = machine.filters.is_none_or(|it| it.nftables || !it.tables.is_empty());
+    let has_filters = machine.filters.is_none_or(|it| !it.tables.is_empty());
     let mut walks = Vec::new();
     let (mut seen, mut seen_vips) = (HashSet::new(), HashSet::new());
     for state in context.services() {

@@ -32,7 +32,7 @@ impl Facts {
             note("the network", error.to_string());
             State::default()
         });
-        let filters = match filter::read(&release) {
+        let filters = match filter::read(&release, &network.links) {
             Ok(filters) => Some(filters),
             Err(error) => {
                 note("the packet filters", format!("{error}: it takes CAP_NET_ADMIN"));
@@ -41,8 +41,7 @@ impl Facts {
         };
         let kernel = Kernel {
             ipvs_loaded: ipvs::is_loaded(),
-            hidden_listeners: has("sctp")
-                || has("nf_nat") && filters.as_ref().is_none_or(|it| it.nftables),
+            hidden_listeners: has("sctp") || has("nf_nat") && filters.is_none(),
             resizes_tables: Path::new("/proc/net/ip_vs_status").exists(),
             parts: proc::ipvs_parts(&release),
             release,

@@ -14,7 +14,7 @@ use super::packet::{ACK, Flow, ICMP, ICMPV6, Packet, RST, SYN, TCP, UDP, encapsu
 use super::{AT_ONCE, ATTEMPTS, Outcome, Target, Unreachable};
 use crate::host::neighbours::{ETH_P_IPV6, Hardware, Wire, link_address};
 use crate::host::state::append;
-use crate::host::{InterfaceName, Sysctl};
+use crate::host::{InterfaceName, Sysctl, interface_name};
 use lvs::ipvs::{Forwarding, Protocol};
 use lvs::netlink::{Connection, Socket as Netlink};
 
@@ -162,7 +162,7 @@ pub(super) fn exchange(
                 if let Outcome::Answers { after, device, .. } = &mut outcome {
                     *after = started.elapsed();
                     if bytes.index != way.index {
-                        *device = interface(bytes.index);
+                        *device = interface_name(bytes.index as u32);
                     }
                 }
                 let to = way.flow.source;
@@ -219,18 +219,6 @@ fn forget(from: SocketAddr, to: SocketAddr) {
             Err(error) if error.errno() == Some(libc::ENOENT) => sleep(Duration::from_millis(1)),
             _ => return,
         }
-    }
-}
-
-#[allow(unsafe_code)]
-fn interface(index: i32) -> InterfaceName {
-    let mut name = [0_u8; libc::IF_NAMESIZE];
-    // SAFETY: the kernel writes a name of at most IF_NAMESIZE bytes with its NUL.
-    let found = unsafe { libc::if_indextoname(index as u32, name.as_mut_ptr().cast()) };
-    let end = name.iter().position(|byte| *byte == 0).filter(|_| !found.is_null());
-    match end.and_then(|end| name.get(..end)) {
-        Some(name) => InterfaceName::from_kernel(name),
-        None => InterfaceName::from_kernel(format!("if{index}").as_bytes()),
     }
 }
 

@@ -26,7 +26,7 @@ use super::{InterfaceName, Sysctl, host_prefix};
 use lvs::ipvs::AddressFamily;
 
 pub(crate) use address::{Address, AddressFlags};
-pub(super) use attributes::{append, attributes};
+pub(crate) use attributes::{append, attributes};
 pub(super) use describe::describe;
 pub(crate) use link::Link;
 pub(crate) use link_kind::{BondOptions, LinkKind, Tunnel, TunnelKind};
@@ -171,6 +171,19 @@ impl Prefix {
             IpAddr::V6(_) => {
                 Ipv6Addr::from(u128::MAX.checked_shl(128 - length.min(128)).unwrap_or(0)).into()
             }
+        }
+    }
+
+    /// The first and the last address.
+    pub(crate) fn ends(&self) -> (IpAddr, IpAddr) {
+        match (self.address, self.mask()) {
+            (IpAddr::V4(address), IpAddr::V4(mask)) => {
+                ((address & mask).into(), (address | !mask).into())
+            }
+            (IpAddr::V6(address), IpAddr::V6(mask)) => {
+                ((address & mask).into(), (address | !mask).into())
+            }
+            (address, _) => (address, address),
         }
     }
 
@@ -371,7 +384,7 @@ fn colons(bytes: &[u8]) -> String {
 }
 
 /// Bytes as hexadecimal digits, in snapshots.
-pub(in crate::host) mod hexadecimal {
+pub(crate) mod hexadecimal {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 

@@ -99,6 +99,7 @@ pub(super) fn table(
                 priority: priority(name, hook),
                 accepts: true,
                 translates: name == "nat",
+                devices: Vec::new(),
             };
             let name = hook.name().to_owned();
             chains.push(Chain { name, base: Some(base), rules: Vec::new() });
@@ -123,7 +124,7 @@ pub(super) fn table(
             Raw::Other(target) => target.clone(),
         };
         if let Some(chain) = chains.last_mut() {
-            let number = chain.rules.len() as u32 + 1;
+            let number = chain.rules.len() as u64 + 1;
             chain.rules.push(Rule { number, matches: entry.matches.clone(), target });
         }
     }
@@ -136,7 +137,7 @@ pub(super) fn table(
     }
     // The entry that ends the table.
     chains.retain(|chain| chain.base.is_some() || chain.name != BEGIN);
-    Table { family, name: name.to_owned(), chains }
+    Table { family, name: name.to_owned(), chains, nft: None }
 }
 
 /// The priorities of `linux/netfilter_ipv4.h`.
@@ -243,7 +244,7 @@ fn address_part(family: AddressFamily, layout: &Layout, entry: &[u8]) -> Option<
 }
 
 /// A match. Those that always match give nothing.
-fn condition(name: &str, revision: u8, data: &[u8]) -> Vec<Match> {
+pub(super) fn condition(name: &str, revision: u8, data: &[u8]) -> Vec<Match> {
     let unknown = || vec![Match { what: What::Some(name.to_owned()), negated: false }];
     let found = match (name, revision) {
         ("comment", _) => Some(Vec::new()),
@@ -383,7 +384,7 @@ fn iprange(data: &[u8]) -> Option<Vec<Match>> {
     Some(matches)
 }
 
-fn action(family: AddressFamily, name: &str, revision: u8, data: &[u8]) -> Target {
+pub(super) fn action(family: AddressFamily, name: &str, revision: u8, data: &[u8]) -> Target {
     let other = || Target::Other(name.to_owned());
     match name {
         "REJECT" => Target::Reject,

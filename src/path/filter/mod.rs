@@ -1,8 +1,9 @@
-//! The packet filters of this machine: legacy iptables and ip6tables.
+//! The packet filters of this machine: legacy iptables and ip6tables, and nftables.
 //!
 //! Rules are parsed once into [`Match`] and [`Target`]. What is not understood stays in the rule by
 //! name, so that a rule that could match makes the result unknown instead of wrong.
 
+mod condition;
 mod legacy;
 mod nft;
 mod packet;
@@ -11,6 +12,7 @@ mod traverse;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use condition::{Byte, Condition, Field};
 pub(crate) use packet::{ConnectionState, Packet, Peer};
 pub(crate) use sockopt::read;
 pub(crate) use traverse::{Outcome, Place, traverse};
@@ -51,9 +53,6 @@ pub(crate) struct Filters {
     pub(crate) tables: Vec<Table>,
     /// Whether the program for legacy rules is called `iptables-legacy`.
     pub(crate) suffix: bool,
-    /// There are rules of nftables, which are not read.
-    #[serde(default)]
-    pub(crate) nftables: bool,
 }
 
 /// A table of one family.
@@ -62,6 +61,39 @@ pub(crate) struct Table {
     pub(crate) family: AddressFamily,
     pub(crate) name: String,
     pub(crate) chains: Vec<Chain>,
+    /// Of nftables, whose tables may be of both families.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) nft: Option<Nft>,
+}
+
+/// The families of nftables, by their numbers (`NFPROTO_*`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Nft {
+    Inet = 1,
+    Ip = 2,
+    Netdev = 5,
+    Bridge = 7,
+    Ip6 = 10,
+}
+
+impl Nft {
+    const ALL: [(Self, &str); 5] = [
+        (Self::Inet, "inet"),
+        (Self::Ip, "ip"),
+        (Self::Netdev, "netdev"),
+        (Self::Bridge, "bridge"),
+        (Self::Ip6, "ip6"),
+    ];
+
+    /// `None` for ARP, which filters no IP packets.
+    fn of(number: u8) -> Option<Self> {
+        Self::ALL.iter().map(|(nft, _)| *nft).find(|nft| *nft as u8 == number)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(nft, _)| *nft == self).map_or("inet", |(_, name)| name)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,12 +113,15 @@ pub(crate) struct Base {
     pub(crate) accepts: bool,
     /// It translates addresses, and sees tracked packets alone.
     pub(crate) translates: bool,
+    /// Only packets of these interfaces are seen; empty for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) devices: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rule {
-    /// Its number in the chain, from 1.
-    pub(crate) number: u32,
+    /// Its number in the chain, from 1; with nftables its handle.
+    pub(crate) number: u64,
     pub(crate) matches: Vec<Match>,
     pub(crate) target: Target,
 }
@@ -137,6 +172,8 @@ pub(crate) enum What {
     LocalDestination,
     /// A later fragment.
     Fragment,
+    /// Bytes of the packet have some values (nftables).
+    Bytes(Condition),
     /// Matches some packets: limits, sampling, sets, and what is not understood.
     Some(String),
 }
@@ -155,7 +192,11 @@ pub(crate) enum Target {
         value: u32,
         mask: u32,
     },
+    /// The mark is not known any more.
+    LoseMark,
     NoTrack,
+    /// One after the other (nftables).
+    All(Vec<Target>),
     /// The destination becomes another address or port; `None` stays as it is.
     Destination {
         address: Option<IpAddr>,
@@ -168,3 +209,18 @@ pub(crate) enum Target {
     /// What it does is not known.
     Other(String),
 }
+
+impl Target {
+    /// The targets that are applied, in order.
+    pub(crate) const fn each(&self) -> &[Self] {
+        match self {
+            Self::All(targets) => targets.as_slice(),
+            target => std::slice::from_ref(target),
+        }
+    }
+}
+
+/// Bytes as hexadecimal digits, in snapshots.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Hexadecimal(#[serde(with = "crate::host::hexadecimal")] pub(crate) Vec<u8>);

@@ -60,8 +60,28 @@ pub(super) enum Matched {
 }
 
 impl Matched {
-    const fn of(matches: bool) -> Self {
+    pub(super) const fn of(matches: bool) -> Self {
         if matches { Self::Yes } else { Self::No }
+    }
+
+    /// Both match.
+    pub(super) const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, _) | (_, Self::No) => Self::No,
+            (Self::Perhaps, _) | (_, Self::Perhaps) => Self::Perhaps,
+            (Self::SomeClients, _) | (_, Self::SomeClients) => Self::SomeClients,
+            (Self::Yes, Self::Yes) => Self::Yes,
+        }
+    }
+
+    /// One of both matches.
+    pub(super) const fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Yes, _) | (_, Self::Yes) => Self::Yes,
+            (Self::Perhaps, _) | (_, Self::Perhaps) => Self::Perhaps,
+            (Self::SomeClients, _) | (_, Self::SomeClients) => Self::SomeClients,
+            (Self::No, Self::No) => Self::No,
+        }
     }
 
     const fn negated(self, negated: bool) -> Self {
@@ -103,11 +123,9 @@ impl Packet {
     pub(super) fn matches(&self, conditions: &[Match]) -> Matched {
         let mut result = Matched::Yes;
         for condition in conditions {
-            match self.matches_one(&condition.what).negated(condition.negated) {
-                Matched::No => return Matched::No,
-                Matched::Perhaps => result = Matched::Perhaps,
-                Matched::SomeClients if result == Matched::Yes => result = Matched::SomeClients,
-                Matched::Yes | Matched::SomeClients => {}
+            result = result.and(self.matches_one(&condition.what).negated(condition.negated));
+            if result == Matched::No {
+                break;
             }
         }
         result
@@ -129,12 +147,7 @@ impl Packet {
             What::SourcePort(ranges) => port(self.source_port, ranges),
             What::DestinationPort(ranges) => port(self.destination_port, ranges),
             What::AnyPort(ranges) => {
-                let both = [port(self.source_port, ranges), port(self.destination_port, ranges)];
-                match both {
-                    [Matched::Yes, _] | [_, Matched::Yes] => Matched::Yes,
-                    [Matched::No, Matched::No] => Matched::No,
-                    _ => Matched::Perhaps,
-                }
+                port(self.source_port, ranges).or(port(self.destination_port, ranges))
             }
             What::TcpFlags { mask, value } => Matched::of(self.flags & mask == *value),
             What::State(states) => Matched::of(states.contains(&self.state)),
@@ -144,13 +157,14 @@ impl Packet {
             },
             What::LocalDestination => Matched::of(self.local),
             What::Fragment => Matched::No,
+            What::Bytes(condition) => self.satisfies(condition),
             What::Some(_) => Matched::Perhaps,
         }
     }
 }
 
 impl Peer {
-    fn within(self, address: IpAddr, mask: IpAddr) -> Matched {
+    pub(super) fn within(self, address: IpAddr, mask: IpAddr) -> Matched {
         match self {
             Self::Host(host) => Matched::of(masked(host, mask) == Some(address)),
             Self::Anyone(prefix) => {
@@ -171,19 +185,23 @@ impl Peer {
         }
     }
 
-    fn between(self, first: IpAddr, last: IpAddr) -> Matched {
+    pub(super) fn between(self, first: IpAddr, last: IpAddr) -> Matched {
         match self {
             Self::Host(host) => {
                 Matched::of(host.is_ipv4() == first.is_ipv4() && (first..=last).contains(&host))
             }
             Self::Anyone(prefix) if prefix.address.is_ipv4() != first.is_ipv4() => Matched::No,
-            Self::Anyone(_) => Matched::SomeClients,
+            Self::Anyone(prefix) => match prefix.ends() {
+                (low, high) if first <= low && high <= last => Matched::Yes,
+                (low, high) if high < first || last < low => Matched::No,
+                _ => Matched::SomeClients,
+            },
         }
     }
 }
 
 /// Any port is taken for an ephemeral one that no rule names; a wide range holds them all.
-fn port(own: Option<u16>, ranges: &[(u16, u16)]) -> Matched {
+pub(super) fn port(own: Option<u16>, ranges: &[(u16, u16)]) -> Matched {
     const EPHEMERAL: (u16, u16) = (32768, 60999);
     match own {
         Some(own) => Matched::of(ranges.iter().any(|(low, high)| (*low..=*high).contains(&own))),

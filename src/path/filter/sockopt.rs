@@ -1,4 +1,4 @@
-//! Reads the legacy tables by their socket options (`linux/netfilter_ipv4/ip_tables.h`). Reads only
+//! Reads the filters, and the legacy tables by their socket options (`linux/netfilter_ipv4/ip_tables.h`). Reads only
 //! tables that exist: asking for another one would load its module.
 
 use std::ffi::c_int;
@@ -10,6 +10,7 @@ use std::path::Path;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{Filters, Table, legacy, nft};
+use crate::host::Link;
 use lvs::ipvs::AddressFamily;
 use lvs::netlink::proc_net;
 
@@ -24,12 +25,12 @@ const HEADER: usize = 40;
 /// A larger table is not read.
 const LARGEST: usize = 64 << 20;
 
-/// The tables of both families.
+/// The tables of both families, and those of nftables.
 ///
 /// # Errors
 ///
 /// Without `CAP_NET_ADMIN`, where there are tables, or nftables is loaded.
-pub(crate) fn read(release: &str) -> io::Result<Filters> {
+pub(crate) fn read(release: &str, links: &[Link]) -> io::Result<Filters> {
     let mut tables = Vec::new();
     for (family, list) in
         [(AddressFamily::Ipv4, "ip_tables_names"), (AddressFamily::Ipv6, "ip6_tables_names")]
@@ -43,7 +44,8 @@ pub(crate) fn read(release: &str) -> io::Result<Filters> {
         }
     }
     let suffix = Path::new("/usr/sbin/iptables-legacy").exists();
-    Ok(Filters { tables, suffix, nftables: nft::has_rules(release)? })
+    tables.extend(nft::read(release, links)?);
+    Ok(Filters { tables, suffix })
 }
 
 /// `None` if the table changes all the time, or is gone.

@@ -3,38 +3,79 @@
 use std::fmt;
 
 use super::packet::Matched;
-use super::{Chain, ConnectionState, Hook, Packet, Peer, Rule, Table, Target};
+use super::{Base, Chain, ConnectionState, Hook, Nft, Packet, Peer, Rule, Table, Target, What};
 use lvs::ipvs::AddressFamily;
 
 /// A rule, or the policy of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) family: AddressFamily,
+    pub(crate) nft: Option<Nft>,
     pub(crate) table: String,
     pub(crate) chain: String,
     /// `None` is the policy.
-    pub(crate) rule: Option<u32>,
+    pub(crate) rule: Option<u64>,
     /// What is not understood about the rule.
     pub(crate) why: Option<String>,
 }
 
 impl Place {
-    /// `iptables` or `ip6tables`.
-    pub(crate) const fn program(&self) -> &'static str {
-        match self.family {
-            AddressFamily::Ipv4 => "iptables",
-            AddressFamily::Ipv6 => "ip6tables",
+    /// `iptables`, `ip6tables` or `nft`; `suffix` is that of the programs for legacy rules.
+    const fn program(&self) -> &'static str {
+        match (self.nft, self.family) {
+            (Some(_), _) => "nft",
+            (None, AddressFamily::Ipv4) => "iptables",
+            (None, AddressFamily::Ipv6) => "ip6tables",
         }
+    }
+
+    /// The command that lists the chain, with the suffix of the programs for legacy rules.
+    pub(crate) fn listing(&self, suffix: &str) -> String {
+        let Self { table, chain, .. } = self;
+        match self.nft {
+            Some(nft) => format!("nft -a list chain {} {table} {chain}", nft.name()),
+            None => format!("{}{suffix} -t {table} -L {chain} -vn --line-numbers", self.program()),
+        }
+    }
+
+    /// The commands that accept packets before the rule, and that revert it. `words` are those of
+    /// iptables.
+    pub(crate) fn accepting(
+        &self,
+        hook: Hook,
+        suffix: &str,
+        packet: &Packet,
+        words: &str,
+    ) -> (String, String) {
+        let Self { table, chain, .. } = self;
+        if let Some(nft) = self.nft {
+            let place = format!("{} {table} {chain}", nft.name());
+            let words = packet.nft_words();
+            let mark = "lvsctl";
+            return (
+                format!("nft insert rule {place} {words} accept comment {mark}"),
+                format!(
+                    "nft delete rule {place} handle $(nft -a list chain {place} | \
+                     sed -n 's/.*comment \"{mark}\" # handle //p' | head -n 1)"
+                ),
+            );
+        }
+        let (program, hook) = (self.program(), hook.name());
+        let command =
+            |action| format!("{program}{suffix} -t {table} -{action} {hook} {words} -j ACCEPT");
+        (command('I'), command('D'))
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { table, chain, rule, why, .. } = self;
-        write!(f, "{} table {table} chain {chain} ", self.program())?;
-        match rule {
-            Some(rule) => write!(f, "rule {rule}")?,
-            None => f.write_str("policy")?,
+        let family = self.nft.map(|nft| format!("{} ", nft.name())).unwrap_or_default();
+        write!(f, "{} table {family}{table} chain {chain} ", self.program())?;
+        match (rule, self.nft) {
+            (Some(rule), None) => write!(f, "rule {rule}")?,
+            (Some(rule), Some(_)) => write!(f, "handle {rule}")?,
+            (None, _) => f.write_str("policy")?,
         }
         match why {
             Some(why) => write!(f, " ({why})"),
@@ -76,25 +117,28 @@ const MOST_RULES: u32 = 1_000_000;
 /// Walks the packet through a hook, up to IPVS or the end, and changes it as the rules do.
 pub(crate) fn traverse(tables: &[Table], hook: Hook, below: i32, packet: &mut Packet) -> Outcome {
     let family = packet.family();
-    let mut chains: Vec<(&Table, &Chain, i32, bool, bool)> = Vec::new();
+    let mut chains: Vec<(&Table, &Chain, &Base)> = Vec::new();
     for table in tables.iter().filter(|table| table.family == family) {
         chains.extend(table.chains.iter().filter_map(|chain| {
             let base = chain.base.as_ref().filter(|it| it.hook == hook && it.priority < below)?;
-            Some((table, chain, base.priority, base.accepts, base.translates))
+            let device = if hook == Hook::Postrouting { &packet.output } else { &packet.input };
+            let sees = base.devices.is_empty()
+                || device.as_ref().is_some_and(|device| base.devices.contains(device));
+            sees.then_some((table, chain, base))
         }));
     }
-    chains.sort_by_key(|(_, _, priority, ..)| *priority);
+    chains.sort_by_key(|(.., base)| base.priority);
     let mut uncertain = None;
-    for (table, chain, _, accepts, translates) in chains {
+    for (table, chain, base) in chains {
         let untracked =
             matches!(packet.state, ConnectionState::Untracked | ConnectionState::Invalid);
-        if translates && (untracked || packet.state == ConnectionState::Established) {
+        if base.translates && (untracked || packet.state == ConnectionState::Established) {
             continue;
         }
         let mut walker = Walker { table, rules: 0 };
         let mut ends = walker.chain(chain, packet, 0);
         if ends.falls_through {
-            match accepts {
+            match base.accepts {
                 true => ends.accepted = true,
                 false if ends.dropped.is_none() => {
                     ends.dropped = Some((walker.place(chain, None, None), false));
@@ -126,9 +170,9 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    fn place(&self, chain: &Chain, rule: Option<u32>, why: Option<String>) -> Place {
+    fn place(&self, chain: &Chain, rule: Option<u64>, why: Option<String>) -> Place {
         let (table, chain) = (self.table.name.clone(), chain.name.clone());
-        Place { family: self.table.family, table, chain, rule, why }
+        Place { family: self.table.family, nft: self.table.nft, table, chain, rule, why }
     }
 
     fn chain(&mut self, chain: &Chain, packet: &mut Packet, depth: u32) -> Ends {
@@ -162,55 +206,64 @@ impl Walker<'_> {
         depth: u32,
         ends: &mut Ends,
     ) -> bool {
-        let certain = matched == Matched::Yes;
-        if matches!(rule.target, Target::Continue) {
+        if rule.target == Target::Continue {
             return false;
         }
-        match matched {
-            Matched::Perhaps => {
-                let why = rule.matches.iter().find_map(|it| match &it.what {
-                    super::What::Some(name) => Some(format!("match {name}")),
-                    super::What::Mark { .. } if packet.mark.is_none() => {
-                        Some("match mark".to_owned())
-                    }
-                    _ => None,
-                });
-                ends.doubts.push(self.place(chain, Some(rule.number), why));
-            }
-            Matched::SomeClients | Matched::Yes | Matched::No => {}
+        if matched == Matched::Perhaps {
+            let why = rule.matches.iter().find_map(|it| packet.doubt(&it.what));
+            ends.doubts.push(self.place(chain, Some(rule.number), why));
         }
-        match &rule.target {
+        let at = At { chain, number: rule.number, is_certain: matched == Matched::Yes, depth };
+        rule.target.each().iter().any(|target| self.target(&at, target, packet, ends))
+    }
+
+    /// What one target does; whether no packet goes on.
+    fn target(
+        &mut self,
+        at: &At<'_>,
+        target: &Target,
+        packet: &mut Packet,
+        ends: &mut Ends,
+    ) -> bool {
+        let certain = at.is_certain;
+        let doubt = |walker: &Self, name: &str| {
+            walker.place(at.chain, Some(at.number), Some(format!("target {name}")))
+        };
+        match target {
             Target::Accept => ends.accepted = true,
             Target::Drop | Target::Reject => {
-                let place = self.place(chain, Some(rule.number), None);
-                ends.dropped.get_or_insert((place, rule.target == Target::Reject));
+                let place = self.place(at.chain, Some(at.number), None);
+                ends.dropped.get_or_insert((place, *target == Target::Reject));
             }
             Target::Return => ends.falls_through = true,
             Target::Jump(name) | Target::Goto(name) => {
                 let Some(next) = self.table.chains.iter().find(|it| it.name == *name) else {
-                    let why = Some(format!("target {name}"));
-                    ends.doubts.push(self.place(chain, Some(rule.number), why));
+                    ends.doubts.push(doubt(self, name));
                     return false;
                 };
-                let inner = self.chain(next, packet, depth + 1);
+                let inner = self.chain(next, packet, at.depth + 1);
                 ends.accepted |= inner.accepted;
                 ends.doubts.extend(inner.doubts);
                 if let Some(dropped) = inner.dropped {
                     ends.dropped.get_or_insert(dropped);
                 }
-                if matches!(rule.target, Target::Goto(_)) {
+                if matches!(target, Target::Goto(_)) {
                     ends.falls_through |= inner.falls_through;
                 } else if inner.falls_through {
                     return false;
                 }
             }
-            Target::Continue => {}
+            Target::Continue | Target::All(_) => return false,
             Target::SetMark { value, mask } => {
                 packet.mark = match (certain, packet.mark) {
                     (true, Some(mark)) => Some((mark & !mask) ^ value),
                     (true, None) if *mask == u32::MAX => Some(*value),
                     _ => None,
                 };
+                return false;
+            }
+            Target::LoseMark => {
+                packet.mark = None;
                 return false;
             }
             Target::NoTrack => {
@@ -224,8 +277,7 @@ impl Walker<'_> {
                     packet.destination = address.map_or(packet.destination, Peer::Host);
                     packet.destination_port = port.or(packet.destination_port);
                 } else {
-                    let why = Some("target DNAT".to_owned());
-                    ends.doubts.push(self.place(chain, Some(rule.number), why));
+                    ends.doubts.push(doubt(self, "DNAT"));
                 }
                 ends.accepted = true;
             }
@@ -234,18 +286,67 @@ impl Walker<'_> {
                     packet.redirected = true;
                     packet.destination_port = port.or(packet.destination_port);
                 } else {
-                    let why = Some("target REDIRECT".to_owned());
-                    ends.doubts.push(self.place(chain, Some(rule.number), why));
+                    ends.doubts.push(doubt(self, "REDIRECT"));
                 }
                 ends.accepted = true;
             }
             Target::Other(name) => {
-                let why = Some(format!("target {name}"));
-                ends.doubts.push(self.place(chain, Some(rule.number), why));
+                ends.doubts.push(doubt(self, name));
                 ends.accepted = true;
                 return false;
             }
         }
         certain
+    }
+}
+
+/// The rule whose targets are applied.
+struct At<'a> {
+    chain: &'a Chain,
+    number: u64,
+    is_certain: bool,
+    depth: u32,
+}
+
+impl Packet {
+    /// What is not known of a condition.
+    fn doubt(&self, what: &What) -> Option<String> {
+        match what {
+            What::Some(name) => Some(format!("match {name}")),
+            What::Mark { .. } if self.mark.is_none() => Some("match mark".to_owned()),
+            What::Bytes(condition) if self.satisfies(condition) == Matched::Perhaps => {
+                Some(format!("match {}", condition.name))
+            }
+            _ => None,
+        }
+    }
+
+    /// The packet in the words of nft.
+    fn nft_words(&self) -> String {
+        let mut words = Vec::new();
+        for (word, peer) in [("saddr", self.source), ("daddr", self.destination)] {
+            if let Peer::Host(address) = peer {
+                let family = if address.is_ipv4() { "ip" } else { "ip6" };
+                words.push(format!("{family} {word} {address}"));
+            }
+        }
+        let protocol = match self.protocol {
+            6 => "tcp",
+            17 => "udp",
+            132 => "sctp",
+            number => {
+                words.push(format!("meta l4proto {number}"));
+                return words.join(" ");
+            }
+        };
+        let before = words.len();
+        for (word, port) in [("sport", self.source_port), ("dport", self.destination_port)] {
+            let port = port.filter(|port| *port != 0);
+            words.extend(port.map(|port| format!("{protocol} {word} {port}")));
+        }
+        if words.len() == before {
+            words.push(format!("meta l4proto {protocol}"));
+        }
+        words.join(" ")
     }
 }
