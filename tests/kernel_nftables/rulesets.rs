@@ -160,7 +160,6 @@ pub(crate) const REAL_SERVER: &[Case] = &[
                 udp dport 80 drop
                 iifname \"eth1\" drop
                 ip daddr 192.168.10.2 tcp dport 80 drop
-                ct state established drop
             }
         }",
     ),
