@@ -8,7 +8,7 @@ use super::machine::{Client, Machine, unspecified};
 use super::reverse_path::{self, Dropped};
 use super::route::{Answer, Query};
 use super::{Check, Fault, Severity, Stage, Step, Walk};
-use crate::host::{Effective, InterfaceName, Key, NeighbourState, Sysctl};
+use crate::host::{Effective, InterfaceName, Key, Neighbour, NeighbourState, Sysctl};
 use crate::policy::loose_filter;
 use lvs::ipvs::Protocol;
 
@@ -108,7 +108,7 @@ pub(crate) fn arrive(
                 Check::P3 if possible => {
                     walk.stops_as(Stage::ReversePath, check, Severity::Warning, fault);
                 }
-                check => walk.stops(Stage::ReversePath, check, fault),
+                check => walk.stops_as(Stage::ReversePath, check, client.severity(), fault),
             }
         }
     } else if let Some(effective) = machine.effective("rp_filter", input) {
@@ -155,13 +155,7 @@ fn reverse_path_fault(
     dropped: Dropped<'_>,
     check: Check,
 ) -> Option<Fault> {
-    let from = match client.peer {
-        Peer::Anyone(prefix) if prefix.length == 0 => "remote clients".to_owned(),
-        Peer::Anyone(prefix) => {
-            format!("clients in {}/{}", prefix.address, prefix.length)
-        }
-        Peer::Host(host) => host.to_string(),
-    };
+    let from = client.name();
     let tunnel = matches!(check, Check::P1 | Check::P2);
     let (title, expected, repair, effective) = match dropped {
         Dropped::OwnSource | Dropped::Captured(_) => return None,
@@ -172,6 +166,12 @@ fn reverse_path_fault(
             ),
             "0",
             without_filter(machine, input, &effective),
+            effective,
+        ),
+        Dropped::Elsewhere { effective, by: None } if !tunnel => (
+            format!("{input} drops requests of {from}: there is no route to them"),
+            "a route to the clients",
+            Vec::new(),
             effective,
         ),
         Dropped::Elsewhere { effective, .. } => {
@@ -265,7 +265,8 @@ pub(crate) fn filtered(
             false
         }
         Outcome::StopsSome { at } => {
-            walk.stops(stage, Check::F1, filter_fault(hook, packet, &at, suffix, false, true));
+            let fault = filter_fault(hook, packet, &at, suffix, false, true);
+            walk.stops_as(stage, Check::F1, Severity::Warning, fault);
             true
         }
         Outcome::Unknown(at) => {
@@ -335,7 +336,39 @@ pub(crate) fn leave(
             return false;
         }
     }
+    clients_are_resolved(machine, walk, device, packet.destination);
     resolved(machine, walk, device, next)
+}
+
+/// Entries of the administrator for clients on the network of an interface.
+pub(crate) fn clients_are_resolved(
+    machine: &Machine<'_>,
+    walk: &mut Walk,
+    device: &InterfaceName,
+    clients: Peer,
+) {
+    let Peer::Anyone(network) = clients else { return };
+    let here = |it: &&Neighbour| {
+        it.interface == *device && network.length > 0 && network.contains(it.address)
+    };
+    let entries = machine.network.neighbours.iter().filter(here);
+    entries.filter(|it| is_entered(it)).for_each(|it| entered(walk, it));
+}
+
+/// An entry that the kernel neither checks nor replaces.
+fn is_entered(neighbour: &Neighbour) -> bool {
+    let is_fixed = matches!(neighbour.state, NeighbourState::Permanent | NeighbourState::NoArp);
+    is_fixed && neighbour.hardware.is_some() && !neighbour.proxy
+}
+
+fn entered(walk: &mut Walk, neighbour: &Neighbour) {
+    let (address, device) = (neighbour.address, &neighbour.interface.name);
+    let hardware = neighbour.hardware.as_deref().unwrap_or_default();
+    walk.unknown(
+        Stage::Neighbour,
+        format!("{address} is {hardware} on {device} by a fixed entry, which may be wrong"),
+        format!("arping -I {device} -c 1 {address}"),
+    );
 }
 
 /// Whether the next hop has answered.
@@ -377,5 +410,20 @@ pub(crate) fn resolved(
             walk.passes(Stage::Neighbour, format!("{next} is resolved when it is needed"));
             true
         }
+    }
+}
+
+/// Replies have no route to a client.
+pub(super) fn no_way_back(machine: &Machine<'_>, local: IpAddr, client: &Client) -> Fault {
+    let query = Query { source: Some(local), ..Query::to(client.address) };
+    let found = match machine.look_up(&query) {
+        Answer::Refused(how) => how,
+        _ => "no route",
+    };
+    Fault {
+        title: format!("replies of {local} have no route to {}", client.name()),
+        found: format!("{found} (ip route get {} from {local})", client.address),
+        expected: "a route to the clients".to_owned(),
+        repair: Vec::new(),
     }
 }

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::arrival::{
-    Expected, IPVS, SYN_ACK, WHOLE, arrive, filtered, leave, number, request, resolved,
+    Expected, IPVS, SYN_ACK, WHOLE, arrive, clients_are_resolved, filtered, leave, no_way_back,
+    number, request, resolved,
 };
 use super::filter::{ConnectionState, Hook, Packet, Peer};
 use super::machine::{Machine, anywhere};
@@ -266,7 +267,8 @@ impl Forwarded<'_> {
             }
             let dropped = reverse_path::check(machine, device, real, client.address, 0);
             if let Err(reverse_path::Dropped::Elsewhere { effective, .. }) = dropped {
-                walk.stops(Stage::ReversePath, Check::P4, reply_dropped(machine, real, &effective));
+                let fault = reply_dropped(machine, real, &effective);
+                walk.stops_as(Stage::ReversePath, Check::P4, client.severity(), fault);
             }
             let query = Query {
                 source: Some(real),
@@ -291,6 +293,7 @@ impl Forwarded<'_> {
                         continue;
                     }
                     filtered(machine, walk, Hook::Postrouting, WHOLE, &mut packet);
+                    clients_are_resolved(machine, walk, by, client.peer);
                     if let Some(gateway) = gateway {
                         resolved(machine, walk, by, gateway);
                     }
@@ -299,7 +302,10 @@ impl Forwarded<'_> {
                     let ask = format!("ip route get {} from {real} iif {device:#}", client.address);
                     walk.unknown(Stage::ReplyRoute, why.clone(), ask);
                 }
-                _ => {}
+                _ => {
+                    let fault = no_way_back(machine, real, &client);
+                    walk.stops_as(Stage::ReplyRoute, Check::L5, client.severity(), fault);
+                }
             }
         }
     }

@@ -6,13 +6,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
+use super::Severity;
 use super::fault::Step;
 use super::filter::{self, Peer};
 use super::route::{Answer, Query, Routes};
 use crate::engine::Change;
 use crate::host::{
-    self, Address, DOWN, Effective, InterfaceName, Link, Neighbour, Prefix, Route, State, Sysctl,
-    UP,
+    self, Address, DOWN, Effective, InterfaceName, Link, Neighbour, Prefix, Route, RouteKind,
+    RuleAction, State, Sysctl, UP,
 };
 use lvs::ipvs::Protocol;
 
@@ -56,7 +57,12 @@ pub(crate) struct Machine<'a> {
     /// The addresses on a subnet of an interface with ARP, the longest prefix first; of several in
     /// one subnet, the first sends the packets.
     subnets: Vec<&'a Address>,
+    /// Networks and hosts that a route or a policy rule refuses.
+    parts: Vec<Prefix>,
 }
+
+/// Bans of single clients may be many; each costs a walk per service.
+const MOST_PARTS: usize = 16;
 
 /// Who sends requests, and where they arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +73,25 @@ pub(crate) struct Client {
     pub(crate) input: InterfaceName,
     /// Otherwise there may be no such clients.
     pub(crate) sure: bool,
+    /// Some clients, which a route or a rule refuses.
+    pub(crate) few: bool,
+}
+
+impl Client {
+    /// Of what stops them. A route or rule for some of them may be meant.
+    pub(crate) const fn severity(&self) -> Severity {
+        if self.few { Severity::Warning } else { Severity::Failure }
+    }
+
+    /// Such as `192.168.10.0/24`.
+    pub(crate) fn name(&self) -> String {
+        match self.peer {
+            Peer::Anyone(prefix) if prefix.length == 0 => "remote clients".to_owned(),
+            Peer::Anyone(prefix) if prefix.is_host() => prefix.address.to_string(),
+            Peer::Anyone(prefix) => format!("clients in {}/{}", prefix.address, prefix.length),
+            Peer::Host(host) => host.to_string(),
+        }
+    }
 }
 
 impl<'a> Machine<'a> {
@@ -96,6 +121,7 @@ impl<'a> Machine<'a> {
         let routes = Routes::new(network);
         let (from, has_dropped, untracked_drops) = (None, false, None);
         let has_local_by_hand = network.routes.iter().any(Route::is_local_by_hand);
+        let parts = parts(network);
         Self {
             network,
             filters,
@@ -104,6 +130,7 @@ impl<'a> Machine<'a> {
             has_dropped,
             untracked_drops,
             has_local_by_hand,
+            parts,
             routes,
             links,
             neighbours,
@@ -186,7 +213,7 @@ impl<'a> Machine<'a> {
             let input = input.or(on_link).or(facing).cloned().or_else(|| self.towards(address));
             let peer = Peer::Host(address);
             return input
-                .map(|input| Client { peer, address, input, sure: true })
+                .map(|input| Client { peer, address, input, sure: true, few: false })
                 .into_iter()
                 .collect();
         }
@@ -195,17 +222,40 @@ impl<'a> Machine<'a> {
         if let Some((device, subnet)) = facing.and_then(|it| Some((it, self.subnet(vip, it)?))) {
             let address = self.somebody(subnet, vip);
             let input = input.unwrap_or(device).clone();
-            clients.push(Client { peer: Peer::Anyone(subnet), address, input, sure: true });
+            clients.push(Client {
+                peer: Peer::Anyone(subnet),
+                address,
+                input,
+                sure: true,
+                few: false,
+            });
         }
         if let Some(arrival) = default.as_ref().map(|default| input.or(facing).unwrap_or(default)) {
             let address = remote(vip.is_ipv4());
             let (peer, input) = (Peer::Anyone(anywhere(vip.is_ipv4())), arrival.clone());
-            clients.push(Client { peer, address, input, sure: false });
+            clients.push(Client { peer, address, input, sure: false, few: false });
         }
         if clients.is_empty() {
             clients = self.neighbours_of(vip, input);
         }
+        let few: Vec<Client> = clients.iter().flat_map(|all| self.some_of(all, vip)).collect();
+        clients.extend(few);
         clients
+    }
+
+    /// Those that a route or a policy rule refuses.
+    fn some_of(&self, all: &Client, vip: IpAddr) -> Vec<Client> {
+        let Peer::Anyone(whole) = all.peer else { return Vec::new() };
+        let here = |part: &&Prefix| {
+            part.length > whole.length && whole.contains(part.address) && !part.contains(vip)
+        };
+        let client = |part: Prefix| Client {
+            peer: Peer::Anyone(part),
+            address: if part.is_host() { part.address } else { self.somebody(part, vip) },
+            few: true,
+            ..all.clone()
+        };
+        self.parts.iter().filter(here).take(MOST_PARTS).map(|it| client(*it)).collect()
     }
 
     /// The hosts of each subnet.
@@ -219,7 +269,7 @@ impl<'a> Machine<'a> {
         let client = |it: &&Address| {
             let (peer, address) = (Peer::Anyone(it.subnet()), self.somebody(it.subnet(), vip));
             let input = input.unwrap_or(&it.interface.name).clone();
-            Client { peer, address, input, sure: false }
+            Client { peer, address, input, sure: false, few: false }
         };
         wired.map(client).collect()
     }
@@ -269,6 +319,27 @@ impl<'a> Machine<'a> {
             },
         })
     }
+}
+
+/// What routes and policy rules refuse, own addresses aside.
+fn parts(network: &State) -> Vec<Prefix> {
+    let refuses = |route: &&Route| {
+        matches!(route.kind, RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit)
+            && !route.cached
+    };
+    let rules = network.rules.iter().filter(|rule| {
+        matches!(
+            rule.action,
+            RuleAction::Blackhole | RuleAction::Unreachable | RuleAction::Prohibit
+        )
+    });
+    let routes = network.routes.iter().filter(refuses).map(Route::to);
+    let rules = rules.flat_map(|rule| [rule.from, rule.to]).flatten();
+    let mut parts: Vec<Prefix> = routes.chain(rules).collect();
+    parts.retain(|part| !network.addresses.iter().any(|own| part.contains(own.address)));
+    parts.sort_by_key(|part| (part.address, part.length));
+    parts.dedup();
+    parts
 }
 
 pub(crate) fn is_link_local(address: IpAddr) -> bool {

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::net::IpAddr;
 
-use super::arrival::{Expected, SYN_ACK, WHOLE, arrive, filtered, leave, request};
+use super::arrival::{Expected, SYN_ACK, WHOLE, arrive, filtered, leave, no_way_back, request};
 use super::director::outer;
 use super::filter::{ConnectionState, Hook, Packet, Peer};
 use super::machine::{Client, Listener, Machine, unspecified};
@@ -276,16 +276,8 @@ impl Served {
             return;
         }
         let Some((device, gateway)) = answer.hop() else {
-            walk.stops(
-                Stage::ReplyRoute,
-                Check::L5,
-                Fault {
-                    title: format!("replies of {local} have no route to {}", client.address),
-                    found: format!("no route (ip route get {} from {local})", client.address),
-                    expected: "a route to the clients".to_owned(),
-                    repair: Vec::new(),
-                },
-            );
+            let fault = no_way_back(machine, local, client);
+            walk.stops_as(Stage::ReplyRoute, Check::L5, client.severity(), fault);
             return;
         };
         if let (true, Answer::Unicast { route, .. }) = (machine.leads_nowhere(device), &answer) {

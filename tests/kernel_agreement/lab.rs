@@ -15,8 +15,8 @@ use crate::plan::{Line, Plan, What};
 use crate::support::cluster_file::ClusterFile;
 use crate::support::{Host, LVSCTL, Outcome, root};
 
-/// A lost first packet is sent again after a second.
-const PATIENCE: Duration = Duration::from_millis(2500);
+/// A lost first packet is sent again after one second, and after three.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Requests of a client until each real server has answered; more are of no use.
 const MOST_REQUESTS: usize = 12;

@@ -90,13 +90,16 @@ impl Diagnosis {
 
     /// A warning of packets, not of a difference from the file.
     fn has_warning(&self) -> bool {
-        self.findings().any(|it| it["severity"] == "warning" && it["id"] != "H22")
+        let of_service = |it: &Json| it["found"].as_str().is_some_and(|it| it.starts_with("-A "));
+        let mut warnings = self.findings().filter(|it| it["severity"] == "warning");
+        warnings.any(|it| it["id"] != "H22" || !of_service(it))
     }
 
+    /// The commands of the first finding that has some.
     fn fix(&self) -> Vec<String> {
-        let mut findings = self.findings().filter(|it| it["severity"] != "advice");
-        let failure = findings.next();
-        let fix = failure.and_then(|it| it["fix"].as_array()).into_iter().flatten();
+        let findings = self.findings().filter(|it| it["severity"] != "advice");
+        let mut fixes = findings.filter_map(|it| it["fix"].as_array());
+        let fix = fixes.find(|it| !it.is_empty()).into_iter().flatten();
         fix.filter_map(|it| it.as_str().map(str::to_owned)).collect()
     }
 
@@ -127,6 +130,7 @@ impl<'a> Agreement<'a> {
         }
         let traffic = lab.traffic();
         agreement.log.extend(traffic.seen.clone());
+        agreement.look(&lab);
         let file = lab.file.line("");
         let mut repaired = Vec::new();
         for (way, options) in [(true, file.as_str()), (false, "")] {
@@ -142,12 +146,23 @@ impl<'a> Agreement<'a> {
             let options = if plan.with_file { file.as_str() } else { "" };
             let class = agreement.repair(&lab, repaired, options);
             agreement.classes.push(class);
+            agreement.look(&lab);
         }
         agreement
     }
 
+    /// Runs the line `LVS_AGREEMENT_LOOK` on every host, for people who look for a cause.
+    fn look(&mut self, lab: &Lab<'_>) {
+        let Ok(line) = std::env::var("LVS_AGREEMENT_LOOK") else { return };
+        for machine in &self.plan.machines {
+            let outcome = lab.host(machine.name).shell(&line);
+            self.log
+                .push(format!("{}# {line}\n{}{}", machine.name, outcome.output, outcome.errors));
+        }
+    }
+
     pub(crate) fn is_a_fault(&self) -> bool {
-        self.classes.iter().any(|class| class.is_wrong() || *class == Class::NotHealed)
+        self.classes.iter().any(|class| class.is_listed())
     }
 
     fn diagnose(&mut self, lab: &Lab<'_>, options: &str) -> Vec<Diagnosis> {
@@ -195,7 +210,7 @@ impl<'a> Agreement<'a> {
         }
     }
 
-    /// Runs the fix of the first failure of each host, as often as there are faults.
+    /// Runs the fix of the first finding of each host that has one, as often as there are faults.
     fn repair(&mut self, lab: &Lab<'_>, mut found: Vec<Diagnosis>, options: &str) -> Class {
         for _ in 0..=self.plan.faults.len() {
             let mut now = 0;
@@ -215,7 +230,7 @@ impl<'a> Agreement<'a> {
             }
             found = self.diagnose(lab, options);
         }
-        let by_a_person = |it: &Diagnosis| it.status == 1 && it.fix().is_empty();
+        let by_a_person = |it: &Diagnosis| matches!(it.status, 1 | 2) && it.fix().is_empty();
         if found.iter().any(by_a_person) { Class::NoCommand } else { Class::NotHealed }
     }
 }

@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod agreement_cases;
 mod cluster;
 mod cluster_file;
 mod direct_routing;

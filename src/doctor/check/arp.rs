@@ -1,11 +1,11 @@
 //! ARP: real servers of TUN and DR neither answer nor announce it for the virtual address, one
 //! machine owns the address, and one interface has its subnet.
 
-use crate::doctor::context::{Context, delete_address, grouped};
+use crate::doctor::context::{Context, add_address, delete_address, grouped};
 use crate::doctor::facts::AddressOwners;
 use crate::doctor::finding::{Fault, Step};
 use crate::host::{Address, Effective, InterfaceName, Scope, Sysctl, host_prefix};
-use crate::path::{Served, hears_the_segment};
+use crate::path::{Answer, Query, Served, hears_the_segment};
 use lvs::ipvs::Forwarding;
 
 /// `arp_ignore` suppresses answers for addresses of other interfaces at 1, 2 and 8; at 3 not for
@@ -113,13 +113,28 @@ pub(super) fn director_does_not_answer(context: &Context<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
     let machine = &context.machine;
     for address in context.directed_vips() {
-        let Some(device) = machine.facing(address).filter(|_| address.is_ipv4()) else { continue };
-        let (Some(effective), true) =
-            (context.effective("arp_ignore", device), context.is_own(address))
-        else {
+        let Some(device) = machine.facing(address) else { continue };
+        if !matches!(machine.look_up(&Query::to(address)), Answer::Local(_)) {
             continue;
-        };
+        }
         let here = context.assignments(address).any(|state| state.interface == *device);
+        if address.is_ipv6() {
+            let mut proxies = context.network().neighbours.iter().filter(|it| it.proxy);
+            let is_proxy = proxies.any(|it| it.address == address && it.interface == *device);
+            if !here && !is_proxy {
+                faults.push(Fault {
+                    title: format!(
+                        "{device} does not answer neighbour solicitations for {address}: no client \
+                         finds the director"
+                    ),
+                    found: format!("{address} is local, but not an address of {device}"),
+                    expected: format!("{address} on {device}"),
+                    repair: vec![add_address(address, device)],
+                });
+            }
+            continue;
+        }
+        let Some(effective) = context.effective("arp_ignore", device) else { continue };
         let answers = match effective.value() {
             0 => true,
             1 | 2 => here,
@@ -234,7 +249,11 @@ pub(super) fn vip_has_several_owners(context: &Context<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
     for AddressOwners { address, device, hardware } in probes {
         let held = context.local_vips().any(|served| served.address == *address);
-        let own = !held && context.is_own(*address);
+        let is_local = || {
+            let answer = context.machine.look_up(&Query::to(*address));
+            matches!(answer, Answer::Local(_))
+        };
+        let own = !held && is_local();
         if hardware.len() + usize::from(own) < 2 {
             continue;
         }

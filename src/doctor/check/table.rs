@@ -188,22 +188,22 @@ pub(super) fn all_destinations_are_full(_: &Context<'_>, state: &ServiceState) -
 pub(super) fn hash_has_no_fallback(_: &Context<'_>, state: &ServiceState) -> Option<Fault> {
     let service = &state.service.service;
     let drained = state.destinations.iter().filter(|it| it.destination.weight == 0).count();
-    if service.scheduler != "sh"
+    if !matches!(&*service.scheduler, "sh" | "mh")
         || service.flags.contains(ServiceFlags::SCHEDULER_1)
         || drained == 0
         || drained == state.destinations.len()
     {
         return None;
     }
-    let found = service.clone();
+    let (found, scheduler) = (service.clone(), &service.scheduler);
     let mut desired = found.clone();
     desired.flags = desired.flags.union(ServiceFlags::SCHEDULER_1);
-    let (key, service) = (table::Key::Service(service.identity), state.name());
+    let (key, name) = (table::Key::Service(service.identity), state.name());
     let (from, to) = (Some(table::Value::from(found)), Some(table::Value::from(desired)));
     Some(Fault {
-        title: format!("{service} refuses clients that it hashes to a drained real server"),
-        found: format!("scheduler sh without sh-fallback, {drained} of weight 0"),
-        expected: "sh-fallback, which selects another real server".to_owned(),
+        title: format!("{name} refuses clients that it hashes to a drained real server"),
+        found: format!("scheduler {scheduler} without {scheduler}-fallback, {drained} of weight 0"),
+        expected: format!("{scheduler}-fallback, which selects another real server"),
         repair: vec![Step::Table(Change { key, from, to })],
     })
 }
