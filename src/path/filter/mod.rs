@@ -212,7 +212,7 @@ pub(crate) enum Target {
 
 impl Target {
     /// The targets that are applied, in order.
-    pub(crate) const fn each(&self) -> &[Self] {
+    pub(crate) fn each(&self) -> &[Self] {
         match self {
             Self::All(targets) => targets.as_slice(),
             target => std::slice::from_ref(target),
