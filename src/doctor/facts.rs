@@ -67,7 +67,7 @@ pub(crate) struct Kernel {
     /// (`nf_nat`), or SCTP is loaded.
     pub(crate) hidden_listeners: bool,
     /// The tables of IPVS resize themselves, and their sizes are those of now.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) resizes_tables: bool,
     /// Schedulers, such as `rr`, and persistence engines, such as `pe_sip`, that are loaded or can
     /// be loaded; `None` if the list of modules cannot be read.
