@@ -105,6 +105,23 @@ fn director_announces_its_vip_twice_and_a_real_server_never() {
     );
 }
 
+/// Another machine may have it by then.
+#[test]
+fn director_that_goes_down_at_once_does_not_announce_its_vip_again() {
+    let (cluster, owner) = cluster_and_owner();
+    let (client, director) = (&cluster.client, &cluster.director);
+    director.lvsctl(&format!("{UP} --force")).success();
+    let down = "director down --mode dr --vip 192.168.10.10 --vip 2001:db8:1::10";
+    director.lvsctl(down).success();
+    let resolve = "ip neigh flush all; ping -c1 -W2 192.168.10.10 && ping -c1 -W2 2001:db8:1::10";
+    client.shell(resolve).success();
+    director.announced();
+    for vip in VIPS {
+        let entry = client.shell(&format!("ip neigh show {vip}")).success();
+        assert!(entry.contains(&hardware(&owner)), "{entry}");
+    }
+}
+
 #[test]
 fn vip_comes_after_the_table_and_goes_before_it() {
     let cluster = Cluster::on_one_switch();

@@ -18,6 +18,8 @@ fn neighbours_that_an_address_on_lo_captures_are_found_on_a_director() {
 fn ipv6_address_on_another_interface_of_the_director_is_found() {
     let cluster = Cluster::up(DR_IPV6);
     let host = &cluster.director;
+    // The address is local still, and a client would learn it.
+    host.announced();
     let by = "ip address del 2001:db8:1::10/128 dev eth0; \
               ip address add 2001:db8:1::10/128 dev lo preferred_lft 0";
     cluster.breaks(&Breakage { id: "A21", host, by, felt: true });

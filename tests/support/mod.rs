@@ -150,6 +150,18 @@ impl Host {
         self.shell.lock().unwrap().run(line)
     }
 
+    /// Waits until lvsctl has announced what this host has taken for the last time.
+    #[track_caller]
+    pub fn announced(&self) {
+        let running = "[ \"$(readlink $it/ns/net)\" = \"$own\" ] && grep -qx lvsctl $it/comm";
+        let outcome = self.shell(&format!(
+            "own=$(readlink /proc/self/ns/net); for try in $(seq 60); do found=; \
+             for it in /proc/[0-9]*; do {running} && found=$it; done 2>/dev/null; \
+             [ -z \"$found\" ] && exit 0; sleep 0.1; done; echo \"$found still runs\"; exit 1"
+        ));
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+    }
+
     /// Runs our ipvsadm with words separated by blanks.
     pub fn ipvsadm(&self, line: &str) -> Outcome {
         self.program(IPVSADM, line.split_whitespace())
