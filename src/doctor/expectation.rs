@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use super::facts::Facts;
 use super::finding::Step;
 use crate::host::{
-    self, Address, Combination, Effective, InterfaceName, State, Sysctl, host_prefix,
+    self, Address, Combination, Effective, InterfaceName, Link, State, Sysctl, host_prefix,
     is_fallback_tunnel,
 };
 use crate::path::{End, Served, is_link_local};
@@ -161,9 +161,9 @@ impl Expectation {
 /// that it is there.
 ///
 /// An address on `lo` or on a dummy interface counts if it is in the subnet of another interface,
-/// whose neighbours would resolve it. Others, such as router IDs and anycast addresses, have nothing to do with LVS. An
-/// address on a tunnel counts unless routes lead to gateways behind the tunnel, as on the nodes of
-/// a container network.
+/// whose neighbours would resolve it. Others, such as router IDs and anycast addresses, have nothing to
+/// do with LVS. An address on a tunnel counts unless routes lead to gateways behind the tunnel, as on
+/// the nodes of a container network.
 fn evident_forwarding(facts: &Facts, state: &Address) -> Option<Forwarding> {
     let (address, device) = (state.address, &state.interface.name);
     if address.is_loopback() || is_link_local(address) {
@@ -189,10 +189,10 @@ fn evident_forwarding(facts: &Facts, state: &Address) -> Option<Forwarding> {
     (is_fallback_tunnel(device.as_str()) && !sends && is_vip).then_some(Forwarding::Tunnel)
 }
 
-/// Whether nobody is behind an interface.
+/// Whether nobody is behind an interface. A dummy interface with ARP stands for a NIC.
 fn is_hidden(network: &State, device: &InterfaceName) -> bool {
-    let is_dummy = || network.link(device).is_some_and(|link| link.kind.name() == "dummy");
-    *device == InterfaceName::loopback() || is_dummy()
+    let is_silent = |link: &Link| link.kind.name() == "dummy" && !link.arp;
+    *device == InterfaceName::loopback() || network.link(device).is_some_and(is_silent)
 }
 
 impl DesiredState {

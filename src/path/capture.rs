@@ -5,13 +5,13 @@ use std::net::IpAddr;
 
 use super::fault::{Fault, add_address, delete_address};
 use super::machine::Machine;
-use crate::host::{Address, InterfaceName, Route, host_prefix, is_fallback_tunnel};
+use crate::host::{Address, InterfaceName, Link, Route, host_prefix, is_fallback_tunnel};
 
 impl Machine<'_> {
     /// Whether no machine is behind an interface.
     pub(crate) fn leads_nowhere(&self, device: &InterfaceName) -> bool {
-        let is_dummy = self.link(device).is_some_and(|link| link.kind.name() == "dummy");
-        is_dummy || is_fallback_tunnel(device.as_str())
+        let is_silent = |link: &Link| link.kind.name() == "dummy" && !link.arp;
+        self.link(device).is_some_and(is_silent) || is_fallback_tunnel(device.as_str())
     }
 
     /// The fault of a route that leads to another machine, and stays on this one. `vip` is the address
