@@ -186,7 +186,7 @@ fn up_explains_and_rolls_back_when_kernel_refuses() {
             assert!(refused.errors.contains(words), "{words}: {refused:?}");
         }
         assert_same(&host.everything(), &before, more);
-        assert!(!host.state_directory().exists(), "{more}: nothing is left to be given back");
+        assert_eq!(host.left_in_state_directory(), ["log"], "{more}: nothing is left to revert");
     }
 }
 

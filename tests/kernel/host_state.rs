@@ -72,7 +72,7 @@ fn default_route_is_put_back_on_an_interface_that_was_created_again() {
 fn interface_with_odd_attributes_is_used_and_judged() {
     let host = Host::with_addresses();
     host.shell(
-        "ip link set dummy0 alias \"$(printf '\\327\\334')\"; \
+        "ip link set dummy0 arp on alias \"$(printf '\\327\\334')\"; \
          ip route add 10.8.0.0/24 encap ip id 7 dst 10.9.9.9 dev dummy0",
     )
     .success();

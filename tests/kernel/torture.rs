@@ -12,7 +12,7 @@ use crate::support::random::Random;
 use crate::support::{Host, LVSCTL, assert_same, root};
 
 /// How many runs `scripts/test` makes, and the first seed.
-const RUNS: u64 = 8;
+const RUNS: u64 = 3;
 const SEED: u64 = 1;
 
 const VIPS: [&str; 4] = ["203.0.113.10", "203.0.113.11", "2001:db8:1::10", "2001:db8:1::11"];
@@ -190,7 +190,7 @@ fn torture(seed: u64) {
     let left = host.lvsctl_inside("status");
     let when = format!("seed {seed}: {left:?}\nafter\n{}", log.join("\n"));
     assert_same(&state(&host), &state(&twin), &when);
-    assert!(!host.state_directory().exists(), "{when}");
+    assert_eq!(host.left_in_state_directory(), ["log"], "{when}");
     let installed = Command::new("find").args([&below, "!", "-type", "d"]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&installed.stdout), "", "{when}");
     fs::remove_dir_all(&below).unwrap();
