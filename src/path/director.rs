@@ -8,13 +8,12 @@ use super::arrival::{
 };
 use super::filter::{ConnectionState, Hook, Packet, Peer};
 use super::machine::{Machine, anywhere};
-use super::reverse_path;
 use super::route::{Answer, Query};
-use super::{Check, Fault, Flow, Stage, Walk};
+use super::service::{Directed, NotLocal, is_full};
+use super::{Check, Fault, Flow, Stage, Walk, mark, reverse_path, service_name};
 use crate::host::{Effective, InterfaceName, Sysctl};
 use lvs::ipvs::{
-    AddressFamily, Destination, DestinationEntry, Forwarding, Protocol, Service, ServiceIdentity,
-    Tunnel,
+    AddressFamily, Destination, Forwarding, Protocol, Service, ServiceIdentity, Tunnel,
 };
 
 /// A destination of a service.
@@ -23,35 +22,12 @@ pub(crate) struct Forwarded<'a> {
     pub(crate) destination: &'a Destination,
 }
 
-/// A service, such as `tcp 192.0.2.1:80`.
-pub(crate) fn service_name(identity: ServiceIdentity) -> String {
-    match identity {
-        ServiceIdentity::Address { protocol, address, port } => {
-            let protocol = protocol.name().unwrap_or("ip");
-            format!("{protocol} {}", SocketAddr::new(address, port))
-        }
-        ServiceIdentity::Mark { mark, .. } => format!("fwmark {mark}"),
-    }
-}
-
-/// A service of the IPVS table.
-pub(crate) struct Directed<'a> {
-    pub(crate) service: &'a Service,
-    pub(crate) destinations: &'a [DestinationEntry],
-    /// Another machine has the address now, or another program may add it.
-    pub(crate) standby: bool,
-}
-
-/// The fault of an address that this machine does not accept packets for, though they have the mark
-/// of the service.
-pub(crate) type NotLocal<'a> = dyn Fn(IpAddr) -> Fault + 'a;
-
 impl Directed<'_> {
     /// The requests of each kind of clients, up to the choice of a real server.
     pub(crate) fn walks(&self, machine: &Machine<'_>, not_local: &NotLocal<'_>) -> Vec<Walk> {
         let service = self.service.identity;
         let ServiceIdentity::Address { protocol, address, port } = service else {
-            return super::mark::walks(self, machine, not_local);
+            return mark::walks(self, machine, not_local);
         };
         if self.standby {
             let mut walk = Walk::new(Flow::Request { client: None, service }, true);
@@ -104,14 +80,6 @@ impl Directed<'_> {
             walk.passes(Stage::RealServers, seen);
         }
     }
-}
-
-/// Whether it is at its upper threshold. Without a lower one the kernel accepts connections again at
-/// three quarters (`ip_vs_dest_update_overload`).
-pub(crate) fn is_full(entry: &DestinationEntry) -> bool {
-    let upper = u64::from(entry.destination.upper_threshold);
-    let connections = u64::from(entry.active_connections) + u64::from(entry.inactive_connections);
-    upper != 0 && connections >= upper
 }
 
 impl Forwarded<'_> {

@@ -4,9 +4,9 @@
 use std::net::IpAddr;
 
 use super::arrival::{Expected, IPVS, WHOLE, arrive, filtered, request};
-use super::director::{Directed, NotLocal};
 use super::filter::{Condition, Field, Hook, Match, Packet, Rule, Target, What};
 use super::machine::Machine;
+use super::service::{Directed, NotLocal};
 use super::{Check, Fault, Flow, Stage, Walk, service_name};
 use crate::host::{Prefix, masked};
 use lvs::ipvs::{Protocol, ServiceIdentity};

@@ -16,13 +16,15 @@ mod mark;
 mod real_server;
 mod reverse_path;
 mod route;
+mod service;
 mod stage;
 
 pub(crate) use arp::hears_the_segment;
 pub use check::{Check, Severity};
-pub(crate) use director::{Directed, Forwarded, is_full, service_name};
+pub(crate) use director::Forwarded;
 pub(crate) use fault::{Fault, Step, add_address, delete_address};
 pub(crate) use machine::{Listener, Machine, is_link_local, remote};
 pub(crate) use real_server::{End, Faults, Served};
 pub(crate) use route::{Answer, Query};
+pub(crate) use service::{Directed, is_full, service_name};
 pub(crate) use stage::{Flow, Passage, Stage, Stop, Verdict, Walk};

@@ -3,7 +3,7 @@
 //! Comparisons become matches, and statements become targets. A map makes a rule of each element.
 
 use super::super::{Byte, Condition, Field, Hexadecimal, Match, Rule, Target, What, legacy};
-use super::set::{Data, Element, Set, TableSets, after, before};
+use super::set::{Data, Element, Set, TableSets, after, before, verdict};
 use super::{Interface, find, list, number, text};
 use lvs::ipvs::AddressFamily;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -30,20 +30,6 @@ struct Run {
     loaded: String,
     matches: Vec<Match>,
     targets: Vec<Target>,
-}
-
-/// A verdict in the words of a target.
-pub(super) fn verdict(bytes: &[u8]) -> Target {
-    let chain = || find(bytes, 2).map(text).unwrap_or_default();
-    match number(bytes, 1).map(|code| code as i32) {
-        Some(0) => Target::Drop,
-        Some(1) => Target::Accept,
-        Some(-1) => Target::Continue,
-        Some(-3) => Target::Jump(chain()),
-        Some(-4) => Target::Goto(chain()),
-        Some(-5) => Target::Return,
-        _ => Target::Other("queue".to_owned()),
-    }
 }
 
 impl Context<'_> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::{Hexadecimal, Target};
-use super::{behind, find, list, number, program, text};
+use super::{behind, find, list, number, text};
 
 /// `enum nft_set_flags`.
 const INTERVAL: u32 = 0x4;
@@ -97,6 +97,20 @@ struct Raw {
     has_limit: bool,
 }
 
+/// A verdict in the words of a target.
+pub(super) fn verdict(bytes: &[u8]) -> Target {
+    let chain = || find(bytes, 2).map(text).unwrap_or_default();
+    match number(bytes, 1).map(|code| code as i32) {
+        Some(0) => Target::Drop,
+        Some(1) => Target::Accept,
+        Some(-1) => Target::Continue,
+        Some(-3) => Target::Jump(chain()),
+        Some(-4) => Target::Goto(chain()),
+        Some(-5) => Target::Return,
+        _ => Target::Other("queue".to_owned()),
+    }
+}
+
 impl Raw {
     fn parse(bytes: &[u8]) -> Option<Self> {
         let value = |kind| Some(find(find(bytes, kind)?, 1)?.to_vec());
@@ -109,7 +123,7 @@ impl Raw {
         let data = match find(bytes, 2) {
             None => Data::Nothing,
             Some(data) => match find(data, 2) {
-                Some(verdict) => Data::Verdict(program::verdict(verdict)),
+                Some(verdict) => Data::Verdict(self::verdict(verdict)),
                 None => Data::Value(find(data, 1)?.to_vec()),
             },
         };
