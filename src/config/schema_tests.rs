@@ -71,7 +71,7 @@ fn instance(rule: &Json, root: &Json, dice: &mut Dice) -> Json {
         "integer" => {
             let (least, most) =
                 (rule["minimum"].as_i64().unwrap(), rule["maximum"].as_i64().unwrap());
-            json!([least, most, least.midpoint(most)][dice.roll(3)])
+            json!([least, most, least / 2 + most / 2][dice.roll(3)])
         }
         "array" => (0..=dice.roll(2)).map(|_| instance(&rule["items"], root, dice)).collect(),
         "object" => {

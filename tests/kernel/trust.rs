@@ -54,8 +54,8 @@ fn refuse_cookie() {
         load(number),
         unless(u32::try_from(libc::SYS_getsockopt).unwrap(), 3),
         load(name),
-        unless(libc::SO_NETNS_COOKIE.cast_unsigned(), 1),
-        verdict(libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned()),
+        unless(libc::SO_NETNS_COOKIE as u32, 1),
+        verdict(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
         verdict(libc::SECCOMP_RET_ALLOW),
     ];
     let program = libc::sock_fprog { len: 6, filter: filter.as_ptr().cast_mut() };
