@@ -24,7 +24,7 @@ use support::{Host, root};
 use verdict::{Agreement, Class};
 
 /// How many machines `scripts/test` draws, and the first seed.
-const COUNT: u64 = 24;
+const COUNT: u64 = 16;
 const SEED: u64 = 300;
 
 /// Most of the time of a dead machine is waiting.
