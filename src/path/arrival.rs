@@ -367,7 +367,7 @@ fn entered(walk: &mut Walk, neighbour: &Neighbour) {
     walk.unknown(
         Stage::Neighbour,
         format!("{address} is {hardware} on {device} by a fixed entry, which may be wrong"),
-        format!("arping -I {device} -c 1 {address}"),
+        format!("arping -I {device:#} -c 1 {address}"),
     );
 }
 

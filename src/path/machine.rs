@@ -307,7 +307,7 @@ impl<'a> Machine<'a> {
         };
         let key = host::Key::LinkUp(device.clone());
         let up = Step::Host(Change { key, from: Some(DOWN.to_owned()), to: Some(UP.to_owned()) });
-        let arp = |value| format!("ip link set {device} arp {value}");
+        let arp = |value| format!("ip link set {device:#} arp {value}");
         Some(super::Fault {
             title: format!("{device} is {state}: no packets arrive on it or leave by it"),
             found: format!("{device} is {state} (ip link show {device})"),
