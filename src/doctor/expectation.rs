@@ -189,10 +189,9 @@ fn evident_forwarding(facts: &Facts, state: &Address) -> Option<Forwarding> {
     (is_fallback_tunnel(device.as_str()) && !sends && is_vip).then_some(Forwarding::Tunnel)
 }
 
-/// Whether nobody is behind an interface. A dummy interface with ARP stands for a NIC.
+/// Whether nobody is behind an interface.
 fn is_hidden(network: &State, device: &InterfaceName) -> bool {
-    let is_silent = |link: &Link| link.kind.name() == "dummy" && !link.arp;
-    *device == InterfaceName::loopback() || network.link(device).is_some_and(is_silent)
+    *device == InterfaceName::loopback() || network.link(device).is_some_and(Link::is_silent_dummy)
 }
 
 impl DesiredState {

@@ -23,9 +23,7 @@ pub(crate) fn hears_the_segment(
         .collect();
     let beside = states().filter(|it| subnets.iter().any(|subnet| subnet.contains(it.address)));
     devices.extend(beside.map(|it| it.interface.name.clone()));
-    devices.retain(|device| {
-        machine.link(device).is_some_and(|it| it.arp && it.kind.name() != "dummy")
-    });
+    devices.retain(|device| machine.link(device).is_some_and(|it| it.arp && !it.is_dummy()));
     devices.sort_by(|one, other| one.as_str().cmp(other.as_str()));
     devices.dedup();
     devices

@@ -10,8 +10,7 @@ use crate::host::{Address, InterfaceName, Link, Route, host_prefix, is_fallback_
 impl Machine<'_> {
     /// Whether no machine is behind an interface.
     pub(crate) fn leads_nowhere(&self, device: &InterfaceName) -> bool {
-        let is_silent = |link: &Link| link.kind.name() == "dummy" && !link.arp;
-        self.link(device).is_some_and(is_silent) || is_fallback_tunnel(device.as_str())
+        self.link(device).is_some_and(Link::is_silent_dummy) || is_fallback_tunnel(device.as_str())
     }
 
     /// The fault of a route that leads to another machine, and stays on this one. `vip` is the address

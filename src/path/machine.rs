@@ -262,7 +262,7 @@ impl<'a> Machine<'a> {
     fn neighbours_of(&self, vip: IpAddr, input: Option<&InterfaceName>) -> Vec<Client> {
         let wired = self.subnets.iter().filter(|it| {
             let link = self.link(&it.interface.name);
-            link.is_some_and(|link| link.up && link.kind.name() != "dummy")
+            link.is_some_and(|link| link.up && !link.is_dummy())
                 && it.address.is_ipv4() == vip.is_ipv4()
                 && !is_link_local(it.address)
         });
@@ -301,7 +301,7 @@ impl<'a> Machine<'a> {
         let link = self.link(device)?;
         let state = match (link.up, link.carrier) {
             (false, _) => "down",
-            (true, false) if link.kind.name() != "dummy" => "without carrier",
+            (true, false) if !link.is_dummy() => "without carrier",
             _ if !link.arp && link.has_neighbours() => "without ARP",
             _ => return None,
         };

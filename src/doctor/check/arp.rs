@@ -86,7 +86,7 @@ pub(super) fn vip_is_on_the_network(context: &Context<'_>) -> Vec<Fault> {
         let (answering, hidden): (Vec<_>, Vec<_>) =
             context.assignments(address).partition(|state| {
                 let link = context.network().link(&state.interface.name);
-                link.is_some_and(|link| link.arp && link.up && link.kind.name() != "dummy")
+                link.is_some_and(|link| link.arp && link.up && !link.is_dummy())
             });
         // If it is nowhere else, it may be there on purpose.
         if hidden.is_empty() && !served.desired {

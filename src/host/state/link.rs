@@ -37,6 +37,16 @@ pub(crate) struct Link {
 }
 
 impl Link {
+    pub(crate) fn is_dummy(&self) -> bool {
+        self.kind.name() == "dummy"
+    }
+
+    /// Whether nobody is behind it: it is a dummy interface as the kernel makes it. One with ARP stands
+    /// for a NIC.
+    pub(crate) fn is_silent_dummy(&self) -> bool {
+        self.is_dummy() && !self.arp
+    }
+
     /// Whether it has neighbours of a link layer, so that it is of no use with ARP turned off.
     pub(crate) fn has_neighbours(&self) -> bool {
         let of_a_link_layer = match &self.kind {
