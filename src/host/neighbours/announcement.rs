@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{ETH_P_ARP, ETH_P_IPV6, Wire, link_address, packet};
-use crate::host::state::append;
+use crate::host::state::route_request;
 
 /// Sends an announcement of each address now, and again after a second, by a process of its own:
 /// neighbours may miss one, or learn the previous owner from a packet that was under way. An address
@@ -22,7 +22,7 @@ pub(crate) fn announce(addresses: &[(IpAddr, Wire)]) -> io::Result<()> {
         let protocol = if address.is_ipv4() { ETH_P_ARP } else { ETH_P_IPV6 };
         let (to, packet) = packet::announcement(*address, wire.hardware);
         let to = link_address(wire.index, protocol, Some(to));
-        Announcement { to, packet, route: route_request(*address) }
+        Announcement { to, packet, route: framed(&route_request(*address)) }
     });
     let announcements: Vec<Announcement> = announcements.collect();
     for Announcement { to, packet, .. } in &announcements {
@@ -38,17 +38,9 @@ struct Announcement {
     route: Vec<u8>,
 }
 
-/// `RTM_GETROUTE` with `RTA_DST`, of `linux/rtnetlink.h`.
-fn route_request(address: IpAddr) -> Vec<u8> {
-    let (family, octets) = match address {
-        IpAddr::V4(address) => (libc::AF_INET, address.octets().to_vec()),
-        IpAddr::V6(address) => (libc::AF_INET6, address.octets().to_vec()),
-    };
-    let mut body = vec![0; ROUTE_HEADER];
-    if let [to_family, to_length, ..] = body.as_mut_slice() {
-        (*to_family, *to_length) = (family as u8, 8 * octets.len() as u8);
-    }
-    append(&mut body, libc::RTA_DST, &octets);
+/// The request with the header that a [`Connection`](lvs::netlink::Connection) gives it, since the
+/// process that repeats makes system calls only.
+fn framed(body: &[u8]) -> Vec<u8> {
     let mut request = ((HEADER + body.len()) as u32).to_ne_bytes().to_vec();
     request.extend(libc::RTM_GETROUTE.to_ne_bytes());
     request.extend((libc::NLM_F_REQUEST as u16).to_ne_bytes());
@@ -57,9 +49,10 @@ fn route_request(address: IpAddr) -> Vec<u8> {
     request
 }
 
-/// Length of `struct nlmsghdr`, and of `struct rtmsg`, whose last byte before the flags is the type.
+/// Length of `struct nlmsghdr`.
 const HEADER: usize = 16;
-const ROUTE_HEADER: usize = 12;
+
+/// The place of `rtm_type` in the reply.
 const ROUTE_TYPE: usize = HEADER + 7;
 
 /// How many descriptors the process that repeats closes; more than a command opens.

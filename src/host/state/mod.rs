@@ -32,6 +32,7 @@ pub(crate) use link::Link;
 pub(crate) use link_kind::{BondOptions, LinkKind, Tunnel, TunnelKind};
 pub(crate) use neighbour::{Neighbour, NeighbourState};
 pub(crate) use read::Failure;
+pub(in crate::host) use read::route_request;
 pub(crate) use route::{LOCAL_TABLE, MAIN_TABLE, NextHop, Route, RouteKind};
 #[cfg(test)]
 pub(crate) use rule::Mark;

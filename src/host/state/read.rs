@@ -128,13 +128,7 @@ impl State {
         connection: &mut Connection<T>,
         towards: IpAddr,
     ) -> Result<Option<Route>, Error> {
-        let (family, octets) = match towards {
-            IpAddr::V4(address) => (libc::AF_INET, address.octets().to_vec()),
-            IpAddr::V6(address) => (libc::AF_INET6, address.octets().to_vec()),
-        };
-        let mut request = vec![0; HEADER];
-        request.splice(..2, [family as u8, host_prefix(towards)]);
-        append(&mut request, libc::RTA_DST, &octets);
+        let request = route_request(towards);
         let interfaces = Interfaces::of(&self.links);
         connection.query_message(ROUTES.get, &request, ROUTES.reply(), |message| {
             Route::parse(message, &interfaces)
@@ -170,6 +164,18 @@ impl State {
         }
         Ok(())
     }
+}
+
+/// The message that asks for the route to an address (`RTM_GETROUTE`).
+pub(in crate::host) fn route_request(towards: IpAddr) -> Vec<u8> {
+    let (family, octets) = match towards {
+        IpAddr::V4(address) => (libc::AF_INET, address.octets().to_vec()),
+        IpAddr::V6(address) => (libc::AF_INET6, address.octets().to_vec()),
+    };
+    let mut request = vec![0; HEADER];
+    request.splice(..2, [family as u8, host_prefix(towards)]);
+    append(&mut request, libc::RTA_DST, &octets);
+    request
 }
 
 fn dump<T: Transport, E>(
