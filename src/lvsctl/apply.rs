@@ -35,7 +35,8 @@ pub(super) fn run(
 
 fn apply(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let input = Input::load(&flags.file, flags.role, &options.run)?;
-    let up = Up { input: &input, flags, options, before: Before::default() };
+    let before = Before::default();
+    let up = Up { input: &input, flags, options, before, lists_unmanaged: false };
     let outcome = run_up(&up, output);
     let settled = up.before.settle(options);
     let outcome = outcome?;
@@ -90,14 +91,10 @@ fn drained(
 fn diff(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
     let input = Input::load(&flags.file, flags.role, &options.run)?;
     let options = Options { dry_run: true, ..options.clone() };
-    let up = Up { input: &input, flags, options: &options, before: Before::default() };
-    let Outcome { report, mut remarks, .. } = up.run(flags.cut, output)?;
-    if !flags.exclusive {
-        let (mut machine, journal) =
-            (Machine::new()?.read_only(), journal_place::journal(&options.state_dir)?);
-        let desired = input.desired(&mut machine, &journal)?;
-        remarks.extend(not_in_file(&input, &desired, &mut machine, &journal)?);
-    }
+    let (options, before, lists_unmanaged) = (&options, Before::default(), !flags.exclusive);
+    let up = Up { input: &input, flags, options, before, lists_unmanaged };
+    let Outcome { report, mut remarks, unmanaged, .. } = up.run(flags.cut, output)?;
+    remarks.extend(unmanaged);
     if options.json {
         report::write_json(output, &report, &remarks)?;
     } else {

@@ -20,6 +20,8 @@ pub(super) struct Outcome {
     pub(super) remarks: Vec<Remark>,
     /// What stays with weight 0, since it has connections.
     pub(super) departing: Vec<Departing>,
+    /// With `lists_unmanaged`: what is in the table, and not in the file.
+    pub(super) unmanaged: Option<Remark>,
 }
 
 /// A file and how to apply it.
@@ -28,6 +30,7 @@ pub(super) struct Up<'a> {
     pub(super) flags: &'a FileFlags,
     pub(super) options: &'a Options,
     pub(super) before: undo::Before,
+    pub(super) lists_unmanaged: bool,
 }
 
 impl Up<'_> {
@@ -37,13 +40,16 @@ impl Up<'_> {
         let (owners, duties) = (self.input.owners(), self.input.duties()?);
         let covers = |owner: &Owner| owners.covers(owner);
         let mut session = confirm::settled(self.options)?;
-        let mut departing = Vec::new();
+        let (mut departing, mut unmanaged) = (Vec::new(), None);
         let mut report = session.apply(
             Some(&mut *output),
             self.flags.allow.as_deref(),
             covers,
             |machine, journal| {
                 let mut desired = self.desired(machine, journal)?;
+                if self.lists_unmanaged {
+                    unmanaged = not_in_file(self.input, &desired, machine, journal)?;
+                }
                 let fallback = self.input.owner_of_table();
                 departing = departing::find(&desired, machine, journal, covers, fallback.as_ref())?;
                 match (cut, departing.is_empty()) {
@@ -84,7 +90,7 @@ impl Up<'_> {
         } else {
             remarks.extend(misordered.into_iter().map(Remark::Order));
         }
-        Ok(Outcome { report, remarks, departing })
+        Ok(Outcome { report, remarks, departing, unmanaged })
     }
 
     fn desired(
