@@ -56,12 +56,15 @@ impl Served {
             return ends.flat_map(|end| self.walks_to(end, machine, faults)).collect();
         }
         // Which of the programs is meant is not known: filters may protect the others.
-        let likely = self.likely_ends(machine);
-        let walks: Vec<Vec<Walk>> =
-            likely.iter().map(|end| self.walks_to(Some(end), machine, faults)).collect();
-        let passes = |walks: &&Vec<Walk>| walks.iter().all(|walk| walk.stopped().next().is_none());
-        let chosen = walks.iter().find(passes).or(walks.first()).cloned();
-        chosen.unwrap_or_else(|| self.walks_to(None, machine, faults))
+        let mut first = None;
+        for end in self.likely_ends(machine) {
+            let walks = self.walks_to(Some(&end), machine, faults);
+            if walks.iter().all(|walk| walk.stopped().next().is_none()) {
+                return walks;
+            }
+            first.get_or_insert(walks);
+        }
+        first.unwrap_or_else(|| self.walks_to(None, machine, faults))
     }
 
     /// What programs listen for, without a cluster file.
