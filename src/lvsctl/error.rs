@@ -197,12 +197,12 @@ impl fmt::Display for FailedRun {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::engine::{Cause, Change};
     use crate::host;
 
-    fn up(text: &str) -> Change<Key, Value> {
+    pub(in crate::lvsctl) fn up(text: &str) -> Change<Key, Value> {
         Change {
             key: Key::Host(host::Key::LinkUp(host::InterfaceName::tunl0())),
             from: None,

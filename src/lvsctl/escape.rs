@@ -30,6 +30,11 @@ pub(super) fn escaped(text: &str) -> String {
     String::from_utf8_lossy(&line).replace(['\n', '\t'], " ")
 }
 
+/// A line end in a snapshot's string must not forge the next line.
+pub(super) fn one_line(text: &str) -> String {
+    text.replace('\n', "\\n")
+}
+
 impl Escaped<'_> {
     fn write_valid(&mut self, text: &str) -> io::Result<()> {
         let mut rest = text;

@@ -187,15 +187,8 @@ mod tests {
     use super::*;
     use crate::lvsctl::Task;
     use crate::lvsctl::arguments::AddressFlags;
+    use crate::lvsctl::error::tests::up;
     use crate::policy::{Mode, Role};
-
-    fn up(text: &str) -> Change<Key, Value> {
-        Change {
-            key: Key::Host(host::Key::LinkUp(host::InterfaceName::tunl0())),
-            from: None,
-            to: Some(Value::Host(text.to_owned())),
-        }
-    }
 
     #[test]
     fn last_line_counts_the_steps() {

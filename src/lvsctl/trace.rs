@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::arguments::{Options, TraceFlags};
 use super::doctor::{facts, in_namespace};
 use super::error::{Error, usage};
-use super::escape::Escaped;
+use super::escape::{Escaped, one_line};
 use super::values::Traced;
 use crate::doctor::{Expectation, Facts, Severity, walks};
 use crate::path::{Flow, Passage, Step, Stop, Verdict, Walk};
@@ -170,11 +170,6 @@ fn write(output: &mut dyn Write, walks: &[Walk], options: &Options) -> io::Resul
         }
     }
     Ok(())
-}
-
-/// A line end in a snapshot's string must not forge the next line.
-fn one_line(text: &str) -> String {
-    text.replace('\n', "\\n")
 }
 
 fn details(verdict: &Verdict, options: &Options) -> Vec<(&'static str, String)> {

@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::doctor::{Cause, Diagnosis, Finding, Movement, Severity, Symptom, Unknown, Unread};
 use crate::lvsctl::arguments::Options;
+use crate::lvsctl::escape::one_line;
 use lvs::netlink::Namespace;
 use lvs::table::quoted;
 
@@ -98,10 +99,6 @@ fn write_finding(
         writeln!(output, "  therefore {check}: {}", one_line(&fault.title))?;
     }
     writeln!(output, "  see       lvsctl-doctor(8), {}\n", check.id())
-}
-
-fn one_line(text: &str) -> String {
-    text.replace('\n', "\\n")
 }
 
 fn write_summary(output: &mut dyn Write, diagnosis: &Diagnosis) -> io::Result<()> {
