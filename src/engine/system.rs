@@ -27,6 +27,13 @@ pub struct Desired<K, V, O> {
     pub owner: O,
 }
 
+impl<K, V, O> Desired<K, V, O> {
+    /// No other value is acceptable.
+    pub(crate) const fn new(key: K, value: Option<V>, owner: O) -> Self {
+        Self { key, value, acceptable: Vec::new(), owner }
+    }
+}
+
 impl<K, V: PartialEq, O> Desired<K, V, O> {
     /// Whether the actual value needs no change, by the rule of [`System::is_in_sync`].
     pub fn is_met_by(&self, actual: Option<&V>, is_in_sync: impl Fn(&V, &V) -> bool) -> bool {

@@ -10,11 +10,12 @@ use super::arguments::{FileCommand, FileFlags, Options};
 use super::input::{self, Input, Owners};
 use super::remark::Remark;
 use super::report::{self, Direction};
+use super::runner::look;
 use super::status::Beside;
 use super::undo::{self, Before};
 use super::up::{Outcome, Up, not_in_file};
 use super::wait::Wait;
-use super::{Error, confirm, connections, drained, journal_place, order, status};
+use super::{Error, confirm, connections, departing, journal_place, order, status};
 use crate::host::machine::Machine;
 use crate::policy::{self, Role};
 use lvs::table;
@@ -42,7 +43,13 @@ fn apply(flags: &FileFlags, options: &Options, output: &mut dyn Write) -> Result
     let outcome = outcome?;
     settled?;
     let Outcome { report, remarks, .. } = &outcome;
-    report::print(options, output, &input, Direction::Up, report, remarks)?;
+    report::print(
+        options,
+        output,
+        report,
+        remarks,
+        &report::summary(&input, Direction::Up, report),
+    )?;
     Ok(0)
 }
 
@@ -112,7 +119,13 @@ fn down(file: &Path, options: &Options, output: &mut dyn Write) -> Result<u8, Er
     if !session.is_dry() {
         undo::forget(options, &owners)?;
     }
-    report::print(options, output, &owners, Direction::Down, &report, &[])?;
+    report::print(
+        options,
+        output,
+        &report,
+        &[],
+        &report::summary(&owners, Direction::Down, &report),
+    )?;
     if !options.json && !names.is_empty() && owners.is_unknown(&names) {
         writeln!(output, "note: set up on this machine: {}", names.join(", "))?;
     }
@@ -126,8 +139,7 @@ fn status(
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
     let input = Input::load(file, role, &options.run)?;
-    let mut machine = Machine::new()?.read_only();
-    let mut journal = journal_place::journal(&options.state_dir)?;
+    let (mut machine, mut journal) = look(options)?;
     let desired = input.desired(&mut machine, &journal)?;
     let misordered = order::compare(&mut machine, &input.duties()?)?;
     let mut remarks: Vec<Remark> = misordered.into_iter().map(Remark::Order).collect();
@@ -138,10 +150,8 @@ fn status(
 }
 
 fn status_of_all(options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
-    let mut machine = Machine::new()?.read_only();
-    let mut journal = journal_place::journal(&options.state_dir)?;
-    let mut desired = policy::journalled(|_| true, &journal);
-    drained::overlay(&mut desired, &journal);
+    let (mut machine, mut journal) = look(options)?;
+    let mut desired = departing::journalled(&journal);
     desired.extend(policy::due(&journal));
     let title = &"the state set by lvsctl";
     let actual = (&mut machine, &mut journal);

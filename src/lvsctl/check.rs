@@ -15,7 +15,6 @@ use crate::host::machine::{self, Machine};
 use crate::host::{Probed, Target, probe};
 use crate::path::service_name;
 use lvs::ipvs::{Destination, Forwarding, Protocol, ServiceIdentity, Tunnel};
-use lvs::table;
 
 /// Exit code if a real server does not answer.
 const NOT_ANSWERED: u8 = 1;
@@ -86,10 +85,14 @@ fn checks(flags: &CheckFlags) -> Result<Vec<Check>, Error> {
         None => None,
     };
     let file = word.filter(|_| service.is_none());
-    let mut found = match file {
-        Some(file) => input::destinations(file)?,
-        None => table()?,
+    let services = match file {
+        Some(file) => input::services(file)?,
+        None => connections::of_table(&mut Machine::new()?.read_only(), service)?,
     };
+    let pairs = services.into_iter().flat_map(|(service, destinations)| {
+        destinations.into_iter().map(move |it| (service.identity, it))
+    });
+    let mut found: Vec<(ServiceIdentity, Destination)> = pairs.collect();
     found.retain(|(identity, destination)| {
         service.is_none_or(|only| only == *identity)
             && flags.real.is_none_or(|(address, port)| {
@@ -122,19 +125,6 @@ fn checks(flags: &CheckFlags) -> Result<Vec<Check>, Error> {
         Check { service, destination, target }
     };
     Ok(found.into_iter().map(check).collect())
-}
-
-fn table() -> Result<Vec<(ServiceIdentity, Destination)>, Error> {
-    let mut machine = Machine::new()?.read_only();
-    let Some(client) = machine.ipvs()? else { return Ok(Vec::new()) };
-    let services = client.services().map_err(|source| table::Error::List { source });
-    let mut found = Vec::new();
-    for entry in services.map_err(machine::Error::from)? {
-        let identity = entry.service.identity;
-        let destinations = connections::of_service(&mut machine, &identity)?;
-        found.extend(destinations.into_iter().map(|(destination, _)| (identity, destination)));
-    }
-    Ok(found)
 }
 
 fn target(

@@ -10,6 +10,7 @@ use super::Error;
 use super::arguments::{CompareFlags, Options};
 use super::doctor::{facts, read_snapshot};
 use super::remark::Share;
+use super::report::counted;
 use crate::doctor::{Facts, ServiceState, Table};
 use crate::policy::misordered;
 use lvs::ipvs::{Daemon, DaemonState, ServiceIdentity};
@@ -42,8 +43,7 @@ pub(super) fn run(
         let first = flags.first.display();
         match found.len() {
             0 => writeln!(output, "{first} and {name} agree")?,
-            1 => writeln!(output, "{first} and {name} differ in 1 item")?,
-            count => writeln!(output, "{first} and {name} differ in {count} items")?,
+            count => writeln!(output, "{first} and {name} differ in {}", counted(count, "item"))?,
         }
     }
     Ok(if found.is_empty() { 0 } else { 2 })

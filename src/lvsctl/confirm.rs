@@ -10,10 +10,11 @@ use std::time::Duration;
 use super::arguments::{ConfirmFlags, Options};
 use super::error::{Error, usage};
 use super::journal_place::JournalPlace;
+use super::report;
 use super::runner::Session;
 use super::unconfirmed::ARMED;
 use crate::engine::{Desired, JournalFile, Report, System};
-use crate::host::machine::{Key, Machine, Value};
+use crate::host::machine::{Key, Value};
 use crate::policy::{DesiredItem, MachineJournal, Owner, Takeover, takeovers};
 
 /// How often the waiting process looks whether the change was confirmed.
@@ -75,9 +76,7 @@ pub(super) fn run(
         return Ok(0);
     }
     let report = restore(&place, &mut session)?;
-    for step in &report.steps {
-        writeln!(output, "+ {}", Machine::command(step))?;
-    }
+    report::list(output, &report.steps)?;
     if flags.revert {
         writeln!(output, "the change was reverted")?;
         return Ok(0);

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::Error;
 use crate::host::machine::{self, Machine};
-use lvs::ipvs::{Destination, DestinationEntry, ServiceIdentity};
+use lvs::ipvs::{Destination, DestinationEntry, Service, ServiceIdentity};
+use lvs::netlink;
 use lvs::proc::ConnectionTable;
 use lvs::table;
 
@@ -58,6 +59,24 @@ impl From<&DestinationEntry> for Connections {
     }
 }
 
+/// The services of the table with their destinations; with `only`, that service.
+pub(super) fn of_table(
+    machine: &mut Machine,
+    only: Option<ServiceIdentity>,
+) -> Result<Vec<(Service, Vec<Destination>)>, Error> {
+    let Some(client) = machine.ipvs()? else { return Ok(Vec::new()) };
+    let listed = client.services().map_err(|source| table::Error::List { source });
+    let mut services = Vec::new();
+    for entry in listed.map_err(machine::Error::from)? {
+        let service = entry.service;
+        if only.is_none_or(|only| only == service.identity) {
+            let destinations = of_service(machine, &service.identity)?.into_iter();
+            services.push((service, destinations.map(|(destination, _)| destination).collect()));
+        }
+    }
+    Ok(services)
+}
+
 /// The destinations of a service and their connections, in the kernel's order; none if there is no
 /// such service.
 pub(super) fn of_service(
@@ -65,16 +84,19 @@ pub(super) fn of_service(
     service: &ServiceIdentity,
 ) -> Result<Vec<(Destination, Connections)>, Error> {
     let Some(client) = machine.ipvs()? else { return Ok(Vec::new()) };
-    match client.destinations(service) {
-        Ok(entries) => {
-            let counted = |entry: DestinationEntry| {
-                let connections = Connections::from(&entry);
-                (entry.destination, connections)
-            };
-            Ok(entries.into_iter().map(counted).collect())
-        }
+    let entries = dumped(client.destinations(service))?.into_iter();
+    let counted = |entry: DestinationEntry| {
+        let connections = Connections::from(&entry);
+        (entry.destination, connections)
+    };
+    Ok(entries.map(counted).collect())
+}
+
+/// The dump of a service; empty if there is no such service, or it has gone.
+pub(super) fn dumped<T>(result: Result<Vec<T>, netlink::Error>) -> Result<Vec<T>, Error> {
+    match result {
         Err(error) if error.errno() == Some(libc::ESRCH) => Ok(Vec::new()),
-        Err(source) => Err(machine::Error::from(table::Error::List { source }).into()),
+        result => Ok(result.map_err(|source| machine::Error::from(table::Error::List { source }))?),
     }
 }
 

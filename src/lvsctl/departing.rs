@@ -1,17 +1,20 @@
-//! Real servers that a run would delete while clients are connected to them.
+//! Real servers that leave service: those that `lvsctl drain` has drained, and those that a run would
+//! delete while clients are connected to them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::Error;
 use super::connections::{self, Connections};
 use crate::engine::{Desired, System};
-use crate::host::machine::{Key, Machine, Value};
-use crate::host::{self, Sysctl};
-use crate::policy::{DesiredItem, MachineJournal, Owner};
+use crate::host::machine::{self, Key, Machine, Value};
+use crate::policy::{self, DesiredItem, MachineJournal, Owner};
 use lvs::table;
 
 /// With this parameter the kernel resets the connections of a deleted destination.
 pub(super) const EXPIRE: &str = "expire_nodest_conn";
+
+/// With this parameter clients of a persistent service leave a real server with weight 0.
+pub(super) const QUIESCENT: &str = "expire_quiescent_template";
 
 /// A destination that is to go, and its connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,8 +70,7 @@ pub(super) fn keep(
     let mut kept: Vec<DesiredItem> = Vec::new();
     let mut keep = |key: Key, value: Value, owner: &Owner| {
         if !kept.iter().any(|item| item.key == key) {
-            let (value, owner) = (Some(value), owner.clone());
-            kept.push(Desired { key, value, acceptable: Vec::new(), owner });
+            kept.push(Desired::new(key, Some(value), owner.clone()));
         }
     };
     for Departing { key, owner, .. } in departing {
@@ -77,16 +79,13 @@ pub(super) fn keep(
         if let Some(Value::Table(value)) = machine.read(&of_service)? {
             if matches!(&value, table::Value::Service(service) if service.is_persistent()) {
                 // Otherwise clients that come back go on getting the real server.
-                let parameter = Sysctl::of_ipvs("expire_quiescent_template");
-                let parameter = Key::Host(host::Key::Sysctl(parameter));
-                keep(parameter, Value::Host("1".to_owned()), owner);
+                keep(Key::ipvs_parameter(QUIESCENT), Value::Host("1".to_owned()), owner);
             }
             keep(of_service, Value::Table(value), owner);
         }
         let key = Key::Table(*key);
-        if let Some(Value::Table(table::Value::Destination(found))) = machine.read(&key)? {
-            let quiesced = table::Value::Destination(found.with_weight(0));
-            keep(key, Value::Table(quiesced), owner);
+        if let Some(found) = machine.read(&key)?.as_ref().and_then(Value::destination) {
+            keep(key, found.clone().with_weight(0).into(), owner);
         }
     }
     let mut known: HashSet<Key> = kept.iter().map(|item| item.key.clone()).collect();
@@ -96,4 +95,79 @@ pub(super) fn keep(
     }
     desired.extend(kept.into_iter().filter(|item| known.contains(&item.key)));
     Ok(())
+}
+
+/// Makes desired what spares clients: drained real servers stay drained, and those that are to go, and
+/// have connections, stay with weight 0.
+pub(super) fn spare(
+    desired: &mut Vec<DesiredItem>,
+    machine: &mut Machine,
+    journal: &MachineJournal,
+    covers: impl Fn(&Owner) -> bool,
+) -> Result<Vec<Departing>, Error> {
+    overlay(desired, journal);
+    let departing = find(desired, machine, journal, covers, None)?;
+    keep(&departing, desired, machine)?;
+    Ok(departing)
+}
+
+/// What lvsctl has set, with what is drained.
+pub(super) fn journalled(journal: &MachineJournal) -> Vec<DesiredItem> {
+    let mut desired = policy::journalled(|_| true, journal);
+    overlay(&mut desired, journal);
+    desired
+}
+
+/// What `drain` gave each destination: with weight 0, or deleted.
+fn drained(journal: &MachineJournal) -> HashMap<table::Key, Option<&Value>> {
+    let entries = journal.entries().filter(|entry| !entry.owners.is_empty());
+    let drained = entries.filter_map(|entry| match &entry.key {
+        Key::Drained(key) => Some((*key, entry.ours.as_ref())),
+        _ => None,
+    });
+    drained.collect()
+}
+
+/// Makes drained destinations desired as `drain` left them: only `resume` gives them connections again.
+pub(super) fn overlay(desired: &mut [DesiredItem], journal: &MachineJournal) {
+    let drained = drained(journal);
+    if drained.is_empty() {
+        return;
+    }
+    for item in desired {
+        let Key::Table(key) = &item.key else { continue };
+        match (drained.get(key), &mut item.value) {
+            (Some(None), value) => *value = None,
+            (Some(Some(ours)), Some(Value::Table(table::Value::Destination(wanted)))) => {
+                wanted.weight = ours.destination().map_or(wanted.weight, |ours| ours.weight);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The drained destinations that another program or another run deleted, with what stays drained of
+/// the same owners: nothing is put back for them. No owners if there are none.
+pub(super) fn orphaned(
+    machine: &mut Machine,
+    journal: &MachineJournal,
+) -> Result<(Vec<Owner>, Vec<DesiredItem>), machine::Error> {
+    let (mut owners, mut orphaned) = (Vec::new(), Vec::new());
+    for entry in journal.entries() {
+        let is_drained = matches!(entry.key, Key::Drained(_)) && entry.ours.is_some();
+        if is_drained && machine.read(&entry.key)?.is_none() {
+            owners.extend(entry.owners.iter().cloned());
+            orphaned.push(entry.key.clone());
+        }
+    }
+    if owners.is_empty() {
+        return Ok((owners, Vec::new()));
+    }
+    let mut rest = policy::journalled(|owner| owners.contains(owner), journal);
+    rest.retain(|item| !orphaned.contains(&item.key));
+    // A parameter of the kernel goes with the last destination of its owner.
+    let drained = rest.iter().filter(|item| matches!(item.key, Key::Drained(_)));
+    let staying: Vec<Owner> = drained.map(|item| item.owner.clone()).collect();
+    rest.retain(|item| staying.contains(&item.owner));
+    Ok((owners, rest))
 }

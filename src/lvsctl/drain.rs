@@ -12,23 +12,21 @@ use serde_json::json;
 
 use super::arguments::{DrainFlags, Options, RealFlags, ResumeFlags, Then};
 use super::connections::{self, Connections};
+use super::departing::{EXPIRE, QUIESCENT};
 use super::error::usage;
 use super::input::Labels;
 use super::report;
+use super::runner::{Session, is_taken};
 use super::wait::{self, Wait};
-use super::{Error, confirm, departing, temporary};
+use super::{Error, confirm};
 use crate::engine::{Desired, Report};
-use crate::host::machine::{self, Key, Machine, Value};
-use crate::host::{self, Sysctl};
+use crate::host::machine::{Key, Machine, Value};
 use crate::policy::{self, DesiredItem, MachineJournal, Owner};
 use lvs::ipvs::Destination;
 use lvs::table;
 
 /// The number of steps of a slow start.
 const MOST_STEPS: u32 = 20;
-
-/// With this parameter clients of a persistent service leave a real server with weight 0.
-const QUIESCENT: &str = "expire_quiescent_template";
 
 /// Exit code of a drain that left connections.
 const NOT_DRAINED: u8 = 2;
@@ -55,7 +53,7 @@ pub(super) fn drain(
         |_, journal| {
             let mut desired: Vec<DesiredItem> =
                 targets.iter().map(|it| server.item(it.key, Some(it.quiesced()))).collect();
-            let taken = temporary::is_taken(journal, QUIESCENT) && !server.set_it(journal);
+            let taken = is_taken(journal, QUIESCENT) && !server.set_it(journal);
             if targets.iter().any(|it| it.is_persistent) && !taken {
                 desired.push(server.parameter());
             }
@@ -95,7 +93,7 @@ pub(super) fn drain(
     let mut hanging = 0;
     if !left.is_empty() {
         let keys: Vec<table::Key> = left.iter().map(|(key, _)| *key).collect();
-        temporary::set(&mut session, departing::EXPIRE, "1", |session| {
+        session.with_parameter(EXPIRE, "1", |session| {
             let deleted = keys.iter().map(|key| server.item(*key, None)).collect();
             let deleted = session.apply(None, None, |_| false, |_, _| Ok(deleted))?;
             report.steps.extend(deleted.steps);
@@ -103,22 +101,15 @@ pub(super) fn drain(
             Ok(())
         })?;
     }
-    let finished = session.apply(
-        None,
-        None,
-        |owner| *owner == server.owner(),
-        |_, journal| {
-            let others = server.rest(journal);
-            let ours = keys.iter().filter_map(|key| {
-                let target = targets.iter().find(|it| it.key == *key);
-                match flags.then {
-                    Then::Delete => Some(server.item(*key, None)),
-                    Then::Keep => Some(server.item(*key, Some(target?.quiesced()))),
-                }
-            });
-            Ok(others.into_iter().chain(ours).collect())
-        },
-    )?;
+    let finished = server.settle(&mut session, |rest| {
+        rest.extend(keys.iter().filter_map(|key| {
+            let target = targets.iter().find(|it| it.key == *key);
+            match flags.then {
+                Then::Delete => Some(server.item(*key, None)),
+                Then::Keep => Some(server.item(*key, Some(target?.quiesced()))),
+            }
+        }));
+    })?;
     report.steps.extend(finished.steps);
     report.notes.extend(finished.notes);
     print_steps(&report, options, output)?;
@@ -158,12 +149,7 @@ pub(super) fn resume(
     if !is_drained && server.targets(&mut session.machine)?.is_empty() {
         usage!("no service of this machine has the real server {server}");
     }
-    let report = session.apply(
-        None,
-        None,
-        |owner| *owner == server.owner(),
-        |_, journal| Ok(server.rest(journal)),
-    )?;
+    let report = server.settle(&mut session, |_| {})?;
     if options.json {
         report::write_json(output, &report, &[])?;
         return Ok(0);
@@ -188,7 +174,8 @@ fn print_steps(
     if options.dry_run {
         report::write_steps(output, report, &[], &Labels::new())?;
     } else {
-        report::write_done(output, report)?;
+        report::list(output, &report.steps)?;
+        report::write_notes(output, report, &[])?;
     }
     Ok(output.flush()?)
 }
@@ -227,16 +214,10 @@ impl Server<'_> {
 
     /// Its destinations in the table.
     fn targets(&self, machine: &mut Machine) -> Result<Vec<Target>, Error> {
-        let Some(client) = machine.ipvs()? else { return Ok(Vec::new()) };
-        let listed = client.services().map_err(|source| table::Error::List { source });
         let mut targets = Vec::new();
-        for entry in listed.map_err(machine::Error::from)? {
-            let service = entry.service;
-            if self.0.service.is_some_and(|only| only != service.identity) {
-                continue;
-            }
+        for (service, destinations) in connections::of_table(machine, self.0.service)? {
             let is_persistent = service.is_persistent();
-            for (destination, _) in connections::of_service(machine, &service.identity)? {
+            for destination in destinations {
                 let key = table::Key::of(service.identity, &destination);
                 if self.has(&key) {
                     targets.push(Target { key, destination, is_persistent });
@@ -267,13 +248,22 @@ impl Server<'_> {
         }
     }
 
+    /// Lets go of all that this owner has changed, but the rest and what is added to it.
+    fn settle(
+        &self,
+        session: &mut Session,
+        add: impl FnOnce(&mut Vec<DesiredItem>),
+    ) -> Result<Report<Key, Value>, Error> {
+        let covers = |owner: &Owner| *owner == self.owner();
+        session.apply(None, None, covers, |_, journal| {
+            let mut desired = self.rest(journal);
+            add(&mut desired);
+            Ok(desired)
+        })
+    }
+
     fn item(&self, key: table::Key, value: Option<Destination>) -> DesiredItem {
-        Desired {
-            key: Key::Drained(key),
-            value: value.map(|it| Value::Table(table::Value::Destination(it))),
-            acceptable: Vec::new(),
-            owner: self.owner(),
-        }
+        Desired::new(Key::Drained(key), value.map(Value::from), self.owner())
     }
 
     /// Whether an earlier drain set the parameter.
@@ -285,24 +275,14 @@ impl Server<'_> {
 
     /// Clients of a persistent service that come back get another real server.
     fn parameter(&self) -> DesiredItem {
-        let parameter = Sysctl::of_ipvs(QUIESCENT);
-        Desired {
-            key: Key::Host(host::Key::Sysctl(parameter)),
-            value: Some(Value::Host("1".to_owned())),
-            acceptable: Vec::new(),
-            owner: self.owner(),
-        }
+        let value = Some(Value::Host("1".to_owned()));
+        Desired::new(Key::ipvs_parameter(QUIESCENT), value, self.owner())
     }
 
     /// Another program gave it a weight, and that program is right.
     fn give_up(&self, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
         let mut session = confirm::settled(options)?;
-        let report = session.apply(
-            None,
-            None,
-            |owner| *owner == self.owner(),
-            |_, journal| Ok(self.rest(journal)),
-        )?;
+        let report = self.settle(&mut session, |_| {})?;
         if options.json {
             report::write_json(output, &report, &[])?;
             return Ok(NOT_DRAINED);
@@ -380,11 +360,9 @@ impl Server<'_> {
     /// out.
     fn previous(&self, journal: &MachineJournal) -> Vec<(table::Key, Destination)> {
         let entries = journal.entries().filter(|entry| !entry.owners.is_empty());
-        let previous = entries.filter_map(|entry| match (&entry.key, &entry.previous) {
-            (Key::Drained(key), Some(Value::Table(table::Value::Destination(previous))))
-                if self.has(key) =>
-            {
-                Some((*key, previous.clone()))
+        let previous = entries.filter_map(|entry| match &entry.key {
+            Key::Drained(key) if self.has(key) => {
+                Some((*key, entry.previous.as_ref()?.destination()?.clone()))
             }
             _ => None,
         });

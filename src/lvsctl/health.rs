@@ -7,11 +7,10 @@ use serde_json::{Value as Json, json};
 
 use super::arguments::Options;
 use super::input::Input;
-use super::{Error, doctor, drained, journal_place};
+use super::runner::look;
+use super::{Error, departing, doctor};
 use crate::doctor::Severity;
 use crate::engine::Engine;
-use crate::host::machine::Machine;
-use crate::policy::journalled;
 
 /// A finding of the doctor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,15 +31,10 @@ pub(super) struct Health {
 impl Health {
     /// Compares the machine with a file, or with what lvsctl has set.
     pub(super) fn of_drift(input: Option<&Input>, options: &Options) -> Result<Self, Error> {
-        let mut machine = Machine::new()?.read_only();
-        let mut journal = journal_place::journal(&options.state_dir)?;
+        let (mut machine, mut journal) = look(options)?;
         let desired = match input {
             Some(input) => input.desired(&mut machine, &journal)?,
-            None => {
-                let mut desired = journalled(|_| true, &journal);
-                drained::overlay(&mut desired, &journal);
-                desired
-            }
+            None => departing::journalled(&journal),
         };
         let items = Engine::new(&mut machine, &mut journal).status(&desired)?.into_iter();
         let drift = items.filter(|item| !item.in_sync).map(|item| item.key.to_string()).collect();

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::caller;
-use super::drained;
+use super::departing;
 use super::error::{Error, usage};
 use super::log::Run;
 use crate::config::{ClusterSpec, Label};
@@ -25,7 +25,6 @@ use crate::policy::{
     desired,
 };
 use lvs::ipvs::{self, Destination, Forwarding, Service, ServiceIdentity};
-use lvs::ruleset::syntax::SCHEDULERS;
 use lvs::table::{self, Ruleset};
 
 /// A file, and the role that it gives this machine.
@@ -119,7 +118,7 @@ impl Input {
         journal: &MachineJournal,
     ) -> Result<Vec<DesiredItem>, Error> {
         let mut desired = self.desired_by(|duties| desired_of(machine, duties, journal))?;
-        drained::overlay(&mut desired, journal);
+        departing::overlay(&mut desired, journal);
         Ok(desired)
     }
 
@@ -147,11 +146,8 @@ impl Input {
         match self {
             Self::Cluster { .. } => of_duties(&self.duties()?),
             Self::Table(table, _) => {
-                let item = |(_, key, value)| Desired {
-                    key: Key::Table(key),
-                    value: Some(Value::Table(value)),
-                    acceptable: Vec::new(),
-                    owner: Owner::Ruleset,
+                let item = |(_, key, value)| {
+                    Desired::new(Key::Table(key), Some(Value::Table(value)), Owner::Ruleset)
                 };
                 Ok(table.entries().map(item).collect())
             }
@@ -293,26 +289,9 @@ pub(super) fn labels(file: Option<&Path>) -> Result<Labels, Error> {
     }
 }
 
-/// The real servers of each service of a file, in its order.
-pub(super) fn destinations(file: &Path) -> Result<Vec<(ServiceIdentity, Destination)>, Error> {
-    let mut found = Vec::new();
-    match Content::load(file, &Run::default())? {
-        Content::Cluster(cluster) => {
-            for duty in cluster.duties(Role::Director, &[])? {
-                if let Duty::Service(service, destinations) = duty {
-                    found.extend(destinations.into_iter().map(|it| (service.identity, it)));
-                }
-            }
-        }
-        Content::Ruleset(text) => {
-            for (_, key, value) in text.parse()?.0.entries() {
-                if let (Some(service), table::Value::Destination(it)) = (key.service(), value) {
-                    found.push((service, it));
-                }
-            }
-        }
-    }
-    Ok(found)
+/// The services of a file with their real servers, in its order.
+pub(super) fn services(file: &Path) -> Result<Vec<(Service, Vec<Destination>)>, Error> {
+    Content::load(file, &Run::default())?.services()
 }
 
 /// The names that lines such as `# name: web` give to the service or destination of the next line.
@@ -344,69 +323,6 @@ fn names_in_comments(text: &[u8], table: &Ruleset) -> Labels {
 
 /// The length in characters at which a name is cut.
 const LONGEST_NAME: usize = 100;
-
-/// What a valid file contains.
-pub(super) struct Checked {
-    /// The name of the cluster; none for a ruleset.
-    pub(super) cluster: Option<String>,
-    pub(super) services: usize,
-    pub(super) destinations: usize,
-    /// What is valid, and yet may not work.
-    pub(super) notes: Vec<String>,
-}
-
-/// Checks a file as far as that is possible without a machine: for every role and real server that the
-/// cluster has.
-pub(super) fn check(file: &Path) -> Result<Checked, Error> {
-    let (cluster, entries) = match Content::load(file, &Run::default())? {
-        Content::Cluster(cluster) => {
-            for address in cluster.real_servers() {
-                cluster.duties(Role::RealServer, &[address])?;
-            }
-            let mut entries = Vec::new();
-            for duty in cluster.duties(Role::Director, &[])? {
-                if let Duty::Service(service, destinations) = duty {
-                    entries.push((service, destinations.len()));
-                }
-            }
-            (Some(cluster.name().to_owned()), entries)
-        }
-        Content::Ruleset(text) => {
-            let mut entries: Vec<(Service, usize)> = Vec::new();
-            for (_, _, value) in text.parse()?.0.entries() {
-                match (value, entries.last_mut()) {
-                    (table::Value::Service(service), _) => entries.push((*service, 0)),
-                    (table::Value::Destination(_), Some((_, count))) => *count += 1,
-                    _ => {}
-                }
-            }
-            (None, entries)
-        }
-    };
-    check_schedulers(file, entries.iter().map(|(service, _)| service), Path::new("/"))?;
-    let unknown = entries.iter().filter_map(|(service, _)| {
-        let name = service.scheduler.as_str();
-        let known = SCHEDULERS.contains(&name);
-        (!known).then(|| format!("the kernel has no scheduler {name:?} of its own"))
-    });
-    let mut notes: Vec<String> = unknown.collect();
-    notes.sort();
-    notes.dedup();
-    let destinations = entries.iter().map(|(_, count)| count).sum();
-    Ok(Checked { cluster, services: entries.len(), destinations, notes })
-}
-
-/// Refuses a scheduler that a machine with this root cannot have.
-pub(super) fn check_schedulers<'a>(
-    file: &Path,
-    mut services: impl Iterator<Item = &'a Service>,
-    root: &Path,
-) -> Result<(), Error> {
-    match services.find_map(|service| ipvsadm::unknown_scheduler(&service.scheduler, root)) {
-        Some(why) => usage!("{}: {why}", file.display()),
-        None => Ok(()),
-    }
-}
 
 fn duties(cluster: &ClusterSpec, role: Role, own: &[IpAddr]) -> Result<Vec<Owned>, Error> {
     let name = cluster.name();
@@ -480,13 +396,13 @@ const LONGEST_MISTAKE: usize = 240;
 const BUFFER: usize = 64 << 10;
 
 /// A file, detected by content, not by name. It is read once, since it can be a pipe.
-enum Content {
+pub(super) enum Content {
     Cluster(ClusterSpec),
     Ruleset(RulesetText),
 }
 
 /// `ipvsadm -S` output, not parsed yet.
-struct RulesetText {
+pub(super) struct RulesetText {
     path: PathBuf,
     /// Whether a message may show it.
     is_public: bool,
@@ -497,7 +413,7 @@ struct RulesetText {
 
 impl Content {
     /// Opens a file, `-` for standard input, and detects what it is by its first line that is neither empty nor a comment.
-    fn load(file: &Path, run: &Run) -> Result<Self, Error> {
+    pub(super) fn load(file: &Path, run: &Run) -> Result<Self, Error> {
         let unread = Error::file("read", file);
         let (text, is_public): (Box<dyn Read>, bool) = match file == Path::new("-") {
             true => (Box::new(io::stdin()), true),
@@ -530,6 +446,32 @@ impl Content {
                 }
             }
         }
+    }
+
+    /// The services with their real servers, in the order of the file.
+    pub(super) fn services(self) -> Result<Vec<(Service, Vec<Destination>)>, Error> {
+        let mut services: Vec<(Service, Vec<Destination>)> = Vec::new();
+        match self {
+            Self::Cluster(cluster) => {
+                for duty in cluster.duties(Role::Director, &[])? {
+                    if let Duty::Service(service, destinations) = duty {
+                        services.push((service, destinations));
+                    }
+                }
+            }
+            Self::Ruleset(text) => {
+                for (_, _, value) in text.parse()?.0.entries() {
+                    match (value, services.last_mut()) {
+                        (table::Value::Service(service), _) => {
+                            services.push((*service, Vec::new()))
+                        }
+                        (table::Value::Destination(it), Some((_, reals))) => reals.push(it),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Ok(services)
     }
 }
 

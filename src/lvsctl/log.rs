@@ -13,6 +13,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hmac_sha256::Hash;
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,8 @@ use serde_json::{Value as Json, json};
 
 use super::Error;
 use super::caller::Caller;
-use super::time::{Time, started};
+use super::process::started;
+use super::report::counted;
 use crate::engine::private;
 use lvs::table::quoted;
 
@@ -106,11 +108,11 @@ impl Run {
             return Ok(());
         }
         let path = place(directory);
-        let written = Time::now().map_or(Ok(()), |time| {
+        let written = since_1970().map_or(Ok(()), |time| {
             let pid = process::id();
             let start = Start {
-                run: format!("{}-{pid}", time.number()),
-                time: time.seconds(),
+                run: format!("{}-{pid}", time.as_micros()),
+                time: time.as_secs(),
                 pid,
                 started: started(pid),
                 command: facts.command.clone(),
@@ -140,20 +142,36 @@ impl Run {
     /// Writes the end, where there was a start.
     pub(super) fn end(&self, outcome: &Result<u8, Error>) {
         let Some(facts) = self.0.as_ref().map(|facts| facts.borrow()) else { return };
-        let (Some((path, run)), Some(time)) = (&facts.begun, Time::now()) else { return };
+        let (Some((path, run)), Some(time)) = (&facts.begun, since_1970()) else { return };
         let reason = |error: &Error| {
             let text = error.to_string();
             text.lines().next().unwrap_or_default().chars().take(LONGEST_REASON).collect()
         };
         let end = End {
             run: run.clone(),
-            time: time.seconds(),
+            time: time.as_secs(),
             steps: facts.steps,
             error: outcome.as_ref().err().map(reason),
         };
         // The changes are made; the log shows a run without an end.
         let _ = append(path, &Line::End(end));
     }
+}
+
+/// `None` where the clock is set before 1970.
+fn since_1970() -> Option<Duration> {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok()
+}
+
+/// A time in UTC: `2026-11-27T09:12:03Z`. Of a later year than 9999, as in a damaged log, the last one.
+fn rfc3339(seconds: u64) -> String {
+    const LAST: u64 = 253_402_300_799;
+    let time = UNIX_EPOCH + Duration::from_secs(seconds.min(LAST));
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+pub(super) fn now() -> String {
+    rfc3339(since_1970().unwrap_or_default().as_secs())
 }
 
 /// A text whose hash is that of what was read of it.
@@ -311,9 +329,9 @@ impl Record {
         let Start { time, pid, command, caller, file, sha256, .. } = &self.start;
         let end = self.end.as_ref();
         json!({
-            "time": Time::at(*time).to_string(), "pid": pid, "command": command, "by": caller,
+            "time": rfc3339(*time), "pid": pid, "command": command, "by": caller,
             "file": file, "sha256": sha256, "state": self.state(),
-            "ended": end.map(|end| Time::at(end.time).to_string()),
+            "ended": end.map(|end| rfc3339(end.time)),
             "steps": end.map(|end| end.steps), "error": end.and_then(|end| end.error.as_deref()),
         })
     }
@@ -324,7 +342,7 @@ impl Record {
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Start { time, pid, command, caller, file, sha256, .. } = &self.start;
-        write!(f, "{} {caller}: lvsctl", Time::at(*time))?;
+        write!(f, "{} {caller}: lvsctl", rfc3339(*time))?;
         for word in command {
             write!(f, " {}", quoted(word))?;
         }
@@ -337,8 +355,7 @@ impl fmt::Display for Record {
             None if self.state() == "running" => write!(f, " (pid {pid})"),
             None => f.write_str(", as it was killed"),
             Some(End { error: Some(error), .. }) => write!(f, ": {error}"),
-            Some(End { steps: 1, .. }) => f.write_str(", 1 step"),
-            Some(End { steps, .. }) => write!(f, ", {steps} steps"),
+            Some(End { steps, .. }) => write!(f, ", {}", counted(*steps, "step")),
         }
     }
 }

@@ -11,10 +11,10 @@ use serde_json::json;
 
 use super::arguments::{MonitorFlags, Options};
 use super::input::{self, Labels};
+use super::log::now;
 use super::sample::Sample;
-use super::time::Time;
 use super::values::Per;
-use super::{Error, interrupt, report, wait};
+use super::{Error, report, wait};
 use crate::host::machine;
 use lvs::table::{self, Change, Key, Value};
 
@@ -25,7 +25,7 @@ pub(super) fn run(
     options: &Options,
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
-    interrupt::catch();
+    wait::catch_signals();
     let labels = input::labels(flags.file.as_deref())?;
     let mut before = match flags.initial {
         true => State::new(),
@@ -85,14 +85,14 @@ fn write(
     output: &mut dyn Write,
 ) -> Result<(), Error> {
     let command = table::command(change);
-    let time = Time::now().unwrap_or(Time::at(0));
+    let time = now();
     if !options.json {
         let comment = report::comment(&machine::Key::Table(change.key), labels);
         return Ok(writeln!(output, "{time} {command}{comment}")?);
     }
     let text = |value: Option<&Value>| value.map(ToString::to_string);
     let mut object = json!({
-        "schema": 1, "time": time.to_string(), "item": change.key.to_string(),
+        "schema": 1, "time": time, "item": change.key.to_string(),
         "from": text(change.from.as_ref()), "to": text(change.to.as_ref()), "command": command,
     });
     report::insert_label(&mut object, labels.get(&change.key));

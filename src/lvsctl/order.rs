@@ -1,9 +1,9 @@
 //! The order of destinations where the scheduler depends on it: compared, and put right on request.
 
 use super::runner::Session;
-use super::{Error, departing, temporary};
+use super::{Error, connections, departing};
 use crate::engine::{Change, System};
-use crate::host::machine::{self, Key, Machine, Value};
+use crate::host::machine::{Key, Machine, Value};
 use crate::policy::{Duty, Misordered, Owned, misordered, order_matters};
 use lvs::table;
 
@@ -17,12 +17,7 @@ pub(super) fn compare(machine: &mut Machine, duties: &[Owned]) -> Result<Vec<Mis
             continue;
         }
         let Some(client) = machine.ipvs()? else { continue };
-        let kernel = match client.bare_destinations(&service.identity) {
-            Ok(kernel) => kernel,
-            // There is no such service yet.
-            Err(error) if error.errno() == Some(libc::ESRCH) => continue,
-            Err(source) => return Err(machine::Error::from(table::Error::List { source }).into()),
-        };
+        let kernel = connections::dumped(client.bare_destinations(&service.identity))?;
         found.extend(misordered(service, destinations, &kernel));
     }
     Ok(found)
@@ -39,7 +34,7 @@ pub(super) fn put_right(
     if session.is_dry() {
         return Ok(changes);
     }
-    temporary::set(session, departing::EXPIRE, "0", |session| {
+    session.with_parameter(departing::EXPIRE, "0", |session| {
         for outcome in session.machine.write_all(&changes) {
             outcome?;
         }
@@ -53,7 +48,7 @@ fn changes(found: &[Misordered]) -> Vec<Change<Key, Value>> {
     for Misordered { service, again, .. } in found {
         for destination in again {
             let key = Key::Table(table::Key::of(*service, destination));
-            let value = Some(Value::Table(table::Value::Destination(destination.clone())));
+            let value = Some(Value::from(destination.clone()));
             changes.push(Change { key: key.clone(), from: value.clone(), to: None });
             changes.push(Change { key, from: None, to: value });
         }

@@ -1,8 +1,9 @@
 //! The ssh session in which lvsctl runs, and the changes that would cut it.
 
+use std::fs;
 use std::net::IpAddr;
-use std::{fs, iter, process};
 
+use super::process::{ancestors, every_process, name};
 use crate::engine::Change;
 use crate::host::machine::{Key, Value};
 use crate::host::{self, State, hexadecimal_bytes as hexadecimal};
@@ -18,9 +19,6 @@ const SERVERS: [&str; 3] = ["sshd", "sshd-session", "dropbear"];
 
 /// Terminal multiplexers: a session that started one may have ended long ago.
 const MULTIPLEXERS: [&str; 3] = ["tmux: server", "screen", "zellij"];
-
-/// More than a terminal multiplexer, shells, `sudo` and scripts need.
-const MOST_ANCESTORS: usize = 64;
 
 /// An ssh session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,29 +154,6 @@ fn endpoint(text: &str) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// This process and those above it.
-fn ancestors() -> Vec<u32> {
-    let parent = |process: &u32| parent(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?);
-    iter::successors(Some(process::id()), parent).take(MOST_ANCESTORS).collect()
-}
-
-/// The name of a process, of at most 15 bytes; empty if it has gone.
-fn name(process: u32) -> String {
-    let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
-    name.trim_end().to_owned()
-}
-
-fn every_process() -> impl Iterator<Item = u32> {
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-}
-
-/// The parent of a process, by its `/proc/PID/stat`: the name before it may contain anything.
-fn parent(stat: &str) -> Option<u32> {
-    let parent = stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()?;
-    (parent != 0).then_some(parent)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,12 +186,5 @@ mod tests {
         assert_eq!(of(&format!("{local}:0016"), "00000000:0000", "0A"), None);
         let other = RemoteSession::of_connection("sl local_address", &[]);
         assert_eq!(other, None);
-    }
-
-    #[test]
-    fn parent_is_read_behind_any_name() {
-        assert_eq!(parent("7 (a) S 3 (b) R 42 7 7"), Some(42));
-        assert_eq!(parent("1 (init) S 0 1 1"), None);
-        assert_eq!(parent(""), None);
     }
 }

@@ -1,16 +1,17 @@
-//! What a run did, as text or JSON.
+//! What a run does, step by step, and what it did, as text or JSON.
 
 use std::fmt;
 use std::io::{self, Write};
 
 use serde_json::json;
 
-use super::Error;
 use super::arguments::Options;
+use super::error::{Error, FailedRun, Outcome};
 use super::input::Labels;
 use super::remark::Remark;
+use super::wait;
 use crate::config::Label;
-use crate::engine::{Change, Note, Report, System};
+use crate::engine::{Change, Note, Report, System, Watcher};
 use crate::host;
 use crate::host::machine::{Key, Machine, Value};
 
@@ -20,39 +21,76 @@ pub(super) enum Direction {
     Down,
 }
 
-/// Prints what a run did, in the requested format. As text, its steps were printed when they were made.
+/// Follows a run, and prints it. Whatever becomes of the output, the run goes on.
+pub(super) struct Progress<'a> {
+    /// None where nothing is printed before the end.
+    output: Option<&'a mut dyn Write>,
+    failed: Option<io::Error>,
+}
+
+impl<'a> Progress<'a> {
+    pub(super) fn new(output: Option<&'a mut dyn Write>) -> Self {
+        Self { output, failed: None }
+    }
+
+    /// The report of the run. Where the output failed meanwhile, that is the error.
+    pub(super) fn settle(self, outcome: Outcome) -> Result<Report<Key, Value>, Error> {
+        let listed = self.output.is_some() && self.failed.is_none();
+        let report = outcome.map_err(|failure| Error::Run(FailedRun { failure, listed }))?;
+        self.failed.map_or(Ok(report), |error| Err(Error::Unreported(error)))
+    }
+}
+
+impl Watcher<Key, Value> for Progress<'_> {
+    fn made(&mut self, changes: &[Change<Key, Value>]) {
+        if let Some(output) = self.output.as_deref_mut().filter(|_| self.failed.is_none()) {
+            self.failed = list(output, changes).and_then(|()| output.flush()).err();
+        }
+    }
+
+    fn interruption(&self) -> Option<&'static str> {
+        wait::signal()
+    }
+}
+
+/// Prints what a run did, or its plan, in the requested format. As text, its steps were printed when
+/// they were made, and `summary`, unless it is empty, is the last line.
 pub(super) fn print(
     options: &Options,
     output: &mut dyn Write,
+    report: &Report<Key, Value>,
+    remarks: &[Remark],
+    summary: &str,
+) -> Result<(), Error> {
+    let printed = match (options.json, options.dry_run) {
+        (true, _) => write_json(output, report, remarks),
+        (false, true) => write_dry(output, options, report, remarks),
+        (false, false) => write_notes(output, report, remarks).and_then(|()| match summary {
+            "" => Ok(()),
+            summary => writeln!(output, "{summary}"),
+        }),
+    };
+    let printed = printed.and_then(|()| output.flush());
+    printed.map_err(if options.dry_run { Error::Output } else { Error::Unreported })
+}
+
+/// `1 step`, `2 steps`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+pub(super) fn summary(
     title: &dyn fmt::Display,
     direction: Direction,
     report: &Report<Key, Value>,
-    remarks: &[Remark],
-) -> Result<(), Error> {
-    if options.dry_run {
-        return Ok(print_dry(options, output, report, remarks)?);
+) -> String {
+    match (direction, report.steps.len()) {
+        (Direction::Up, 0) => format!("{title} is up: no changes needed"),
+        (Direction::Up, count) => format!("{title} is up: {}", counted(count, "step")),
+        (Direction::Down, 0) => format!("{title}: nothing to revert"),
+        (Direction::Down, count) => format!("{title} is down: {}", counted(count, "step")),
     }
-    let printed = match options.json {
-        true => write_json(output, report, remarks),
-        false => write_summary(output, title, direction, report, remarks),
-    };
-    printed.and_then(|()| output.flush()).map_err(Error::Unreported)
-}
-
-/// Prints a plan, in the requested format.
-pub(super) fn print_dry(
-    options: &Options,
-    output: &mut dyn Write,
-    report: &Report<Key, Value>,
-    remarks: &[Remark],
-) -> io::Result<()> {
-    if options.json {
-        return write_json(output, report, remarks);
-    }
-    if let Some(namespace) = &options.netns {
-        writeln!(output, "# run in the network namespace {namespace}")?;
-    }
-    write_dry(output, report, remarks)
 }
 
 pub(super) fn commands(steps: &[Change<Key, Value>]) -> Vec<String> {
@@ -98,53 +136,35 @@ fn worded(note: &Note<Key, Value>) -> String {
     }
 }
 
-/// Steps and notes.
-pub(super) fn write_done(output: &mut dyn Write, report: &Report<Key, Value>) -> io::Result<()> {
-    for command in commands(&report.steps) {
-        writeln!(output, "+ {command}")?;
-    }
-    write_notes(output, report)
+/// Prints changes that were made.
+pub(super) fn list(output: &mut dyn Write, changes: &[Change<Key, Value>]) -> io::Result<()> {
+    changes.iter().try_for_each(|change| writeln!(output, "+ {}", Machine::command(change)))
 }
 
-fn write_notes(output: &mut dyn Write, report: &Report<Key, Value>) -> io::Result<()> {
-    report.notes.iter().try_for_each(|note| writeln!(output, "note: {}", worded(note)))
-}
-
-/// Notes and remarks, below the steps.
-pub(super) fn write_end(
+pub(super) fn write_notes(
     output: &mut dyn Write,
     report: &Report<Key, Value>,
     remarks: &[Remark],
 ) -> io::Result<()> {
-    write_notes(output, report)?;
-    remarks.iter().try_for_each(|remark| writeln!(output, "note: {remark}"))
+    let notes = all_notes(report, remarks);
+    notes.iter().try_for_each(|note| writeln!(output, "note: {note}"))
 }
 
-/// The same and a summary.
-fn write_summary(
-    output: &mut dyn Write,
-    title: &dyn fmt::Display,
-    direction: Direction,
-    report: &Report<Key, Value>,
-    remarks: &[Remark],
-) -> io::Result<()> {
-    write_end(output, report, remarks)?;
-    let count = report.steps.len();
-    let steps = if count == 1 { "step" } else { "steps" };
-    match (direction, count) {
-        (Direction::Up, 0) => writeln!(output, "{title} is up: no changes needed"),
-        (Direction::Up, _) => writeln!(output, "{title} is up: {count} {steps}"),
-        (Direction::Down, 0) => writeln!(output, "{title}: nothing to revert"),
-        (Direction::Down, _) => writeln!(output, "{title} is down: {count} {steps}"),
-    }
+fn all_notes(report: &Report<Key, Value>, remarks: &[Remark]) -> Vec<String> {
+    let remarks = remarks.iter().map(ToString::to_string);
+    report.notes.iter().map(worded).chain(remarks).collect()
 }
 
 /// A shell script.
-pub(super) fn write_dry(
+fn write_dry(
     output: &mut dyn Write,
+    options: &Options,
     report: &Report<Key, Value>,
     remarks: &[Remark],
 ) -> io::Result<()> {
+    if let Some(namespace) = &options.netns {
+        writeln!(output, "# run in the network namespace {namespace}")?;
+    }
     if report.steps.is_empty() {
         writeln!(output, "# no changes needed")?;
     }
@@ -161,13 +181,8 @@ pub(super) fn write_steps(
     for step in &report.steps {
         writeln!(output, "{}{}", Machine::command(step), comment(&step.key, labels))?;
     }
-    for note in &report.notes {
-        writeln!(output, "# {}", worded(note))?;
-    }
-    for remark in remarks {
-        writeln!(output, "# {remark}")?;
-    }
-    Ok(())
+    let notes = all_notes(report, remarks);
+    notes.iter().try_for_each(|note| writeln!(output, "# {note}"))
 }
 
 /// `{"schema":1,"steps":["ip …"],"notes":["…"]}`.
@@ -176,9 +191,8 @@ pub(super) fn write_json(
     report: &Report<Key, Value>,
     remarks: &[Remark],
 ) -> io::Result<()> {
-    let mut notes: Vec<String> = report.notes.iter().map(worded).collect();
-    notes.extend(remarks.iter().map(ToString::to_string));
-    let object = json!({"schema": 1, "steps": commands(&report.steps), "notes": notes});
+    let (steps, notes) = (commands(&report.steps), all_notes(report, remarks));
+    let object = json!({"schema": 1, "steps": steps, "notes": notes});
     writeln!(output, "{object}")
 }
 
@@ -197,10 +211,7 @@ mod tests {
         let task = Task::new(Role::RealServer, Mode::Tun, addresses);
         let last = |direction, steps: usize| {
             let report = Report { steps: vec![up("up"); steps], notes: Vec::new() };
-            let mut output = Vec::new();
-            write_summary(&mut output, &task, direction, &report, &[]).unwrap();
-            let text = String::from_utf8(output).unwrap();
-            text.lines().last().unwrap_or_default().to_owned()
+            summary(&task, direction, &report)
         };
         let who = "real server for 192.0.2.1 (tun)";
         assert_eq!(last(Direction::Up, 9), format!("{who} is up: 9 steps"));
@@ -219,7 +230,7 @@ mod tests {
             }],
         };
         let mut output = Vec::new();
-        write_dry(&mut output, &report, &[]).unwrap();
+        write_steps(&mut output, &report, &[], &Labels::new()).unwrap();
         assert_eq!(
             String::from_utf8(output).unwrap(),
             "ip link set tunl0 up\n\

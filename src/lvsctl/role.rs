@@ -8,8 +8,9 @@ use super::error::usage;
 use super::input::{Labels, desired_of};
 use super::remark::Remark;
 use super::report::{self, Direction};
+use super::runner::look;
 use super::status::Beside;
-use super::{Error, Task, confirm, departing, drained, journal_place, order, status, values};
+use super::{Error, Task, confirm, departing, journal_place, order, status, values};
 use crate::host::machine::Machine;
 use crate::policy::{self, MachineJournal, Mode, Owner, Role};
 
@@ -108,9 +109,7 @@ fn change(
         Direction::Up => session.apply(Some(&mut *output), None, covers, |machine, journal| {
             task.check_other_end_of_nat(&journal.owners())?;
             let mut desired = desired_of(machine, &duties, journal)?;
-            drained::overlay(&mut desired, journal);
-            departing = departing::find(&desired, machine, journal, covers, None)?;
-            departing::keep(&departing, &mut desired, machine)?;
+            departing = departing::spare(&mut desired, machine, journal, covers)?;
             Ok(desired)
         })?,
     };
@@ -118,7 +117,8 @@ fn change(
     if direction == Direction::Up {
         remarks.extend(self::remarks(&mut session.machine, task)?);
     }
-    report::print(options, output, task, direction, &report, &remarks)?;
+    let summary = report::summary(task, direction, &report);
+    report::print(options, output, &report, &remarks, &summary)?;
     session.finish().map(|()| 0)
 }
 
@@ -127,11 +127,10 @@ fn remarks(machine: &mut Machine, task: &Task) -> Result<Vec<Remark>, Error> {
 }
 
 fn compare(task: &Task, options: &Options, output: &mut dyn Write) -> Result<u8, Error> {
-    let mut machine = Machine::new()?.read_only();
-    let mut journal = journal_place::journal(&options.state_dir)?;
+    let (mut machine, mut journal) = look(options)?;
     let mut desired = desired_of(&mut machine, &task.duties(), &journal)?;
     desired.extend(policy::journalled(|owner| task.covers(owner), &journal));
-    drained::overlay(&mut desired, &journal);
+    departing::overlay(&mut desired, &journal);
     let remarks = remarks(&mut machine, task)?;
     let beside = Beside { remarks, labels: Labels::new() };
     let actual = (&mut machine, &mut journal);

@@ -7,17 +7,33 @@ use super::arguments::Options;
 use super::error::{Error, Outcome};
 use super::guard::Guard;
 use super::journal_place::{journal, load, refuse_damage};
-use super::progress::Progress;
 use super::remote::RemoteSession;
-use super::report::Direction;
+use super::report::{Direction, Progress};
 use super::values::Kind;
-use super::{drained, interrupt};
+use super::{departing, wait};
 use crate::engine::{
-    Change, Damage, DryRun, Engine, Failure, JournalError, Lock, Report, System, Watcher,
+    Change, Damage, Desired, DryRun, Engine, Failure, JournalError, Lock, Report, System, Watcher,
 };
 use crate::host::machine::{self, Key, Machine, Value};
 use crate::policy::{DesiredItem, MachineJournal, Owner};
-use lvs::table;
+
+/// The machine and its journal, to be read only.
+pub(super) fn look(options: &Options) -> Result<(Machine, MachineJournal), Error> {
+    Ok((Machine::new()?.read_only(), journal(&options.state_dir)?))
+}
+
+/// A parameter of IPVS that has this value for the time of a step. Every run reverts what one that was
+/// killed has left.
+pub(super) fn temporary(parameter: &'static str, value: &str) -> DesiredItem {
+    let value = Some(Value::Host(value.to_owned()));
+    Desired::new(Key::ipvs_parameter(parameter), value, Owner::Temporary)
+}
+
+/// Whether somebody else gave the parameter its value, as a cluster file can: then it stays.
+pub(super) fn is_taken(journal: &MachineJournal, parameter: &'static str) -> bool {
+    let entry = journal.entry(&Key::ipvs_parameter(parameter));
+    entry.is_some_and(|entry| entry.owners.iter().any(|owner| *owner != Owner::Temporary))
+}
 
 /// The machine and its journal, locked unless it is a dry run. A signal that asks for the end of the
 /// program ends a run after its step.
@@ -39,9 +55,9 @@ impl Session {
         let (machine, journal, lock) = match options.dry_run {
             true => (machine.read_only(), journal(&options.state_dir)?, None),
             false => {
-                interrupt::catch();
+                wait::catch_signals();
                 let patience = Duration::from_secs(options.wait.into());
-                let is_interrupted = || interrupt::caught().is_some();
+                let is_interrupted = || wait::signal().is_some();
                 let lock = Lock::take(&options.state_dir, patience, is_interrupted)?;
                 options.run.begin(&options.state_dir)?;
                 let mut journal = load(&options.state_dir)?;
@@ -123,7 +139,7 @@ impl Session {
             Ok(report) => report,
             Err(error) => return Err(guard.failed(error)),
         };
-        let (owners, rest) = drained::orphaned(&mut self.machine, &self.journal)?;
+        let (owners, rest) = departing::orphaned(&mut self.machine, &self.journal)?;
         if !owners.is_empty() {
             let covers = |owner: &Owner| owners.contains(owner);
             self.watch(None, |engine| execute(engine, Direction::Up, &covers, &rest))?;
@@ -141,6 +157,24 @@ impl Session {
     ) -> Result<Report<Key, Value>, Error> {
         let direction = if items.is_empty() { Direction::Down } else { Direction::Up };
         self.watch(output, |engine| execute(engine, direction, &|_| false, items))
+    }
+
+    /// Sets a parameter of IPVS, works, and reverts it, also where the work fails.
+    pub(super) fn with_parameter<T>(
+        &mut self,
+        parameter: &'static str,
+        value: &str,
+        work: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let free = !is_taken(&self.journal, parameter);
+        let items: Vec<DesiredItem> =
+            free.then(|| temporary(parameter, value)).into_iter().collect();
+        self.set_temporarily(None, &items)?;
+        let worked = work(self);
+        let reverted = self.set_temporarily(None, &[]);
+        let worked = worked?;
+        reverted?;
+        Ok(worked)
     }
 
     /// Runs the engine, and prints each step where there is an output.
@@ -211,12 +245,15 @@ fn kind(change: &Change<Key, Value>) -> Kind {
     match (&change.from, &change.to) {
         (None, _) => Kind::Add,
         (_, None) => Kind::Delete,
-        (
-            Some(Value::Table(table::Value::Destination(from))),
-            Some(Value::Table(table::Value::Destination(to))),
-        ) if to.weight == 0 && *to == from.clone().with_weight(0) => Kind::Quiesce,
+        (Some(from), Some(to)) if is_quiesced(from, to) => Kind::Quiesce,
         _ => Kind::Edit,
     }
+}
+
+/// Whether a destination has weight 0, and otherwise its earlier value.
+pub(super) fn is_quiesced(from: &Value, to: &Value) -> bool {
+    let (from, to) = (from.destination(), to.destination());
+    to.is_some_and(|to| to.weight == 0) && from.map(|it| it.clone().with_weight(0)).as_ref() == to
 }
 
 /// Refuses a plan with changes of other kinds, and lists them.
@@ -238,6 +275,7 @@ mod tests {
 
     use super::*;
     use lvs::ipvs::{Destination, Forwarding, ServiceIdentity};
+    use lvs::table;
 
     fn weighed(weight: u32) -> Option<Value> {
         let address = Ipv4Addr::new(198, 51, 100, 2);

@@ -3,11 +3,11 @@
 use std::fs;
 
 use super::Error;
+use super::connections::dumped;
 use super::values::Per;
 use crate::host::machine;
 use crate::trace;
 use lvs::ipvs::{self, Client, Daemon, DestinationEntry, ServiceEntry, Stats};
-use lvs::netlink::Transport;
 use lvs::proc::DestinationTable;
 use lvs::table;
 
@@ -55,24 +55,12 @@ impl Sample {
         for (index, service) in services.into_iter().enumerate() {
             let destinations = match &listed {
                 Some(listed) => listed.destinations(index),
-                None => destinations(&mut client, &service)?,
+                None => dumped(client.destinations(&service.service.identity))?,
             };
             sample.services.push(ServiceSample { service, destinations });
         }
         sample.daemons = client.daemons().map_err(dump)?;
         Ok(sample)
-    }
-}
-
-/// The destinations of a service; none if it is gone since.
-fn destinations<T: Transport>(
-    client: &mut Client<T>,
-    entry: &ServiceEntry,
-) -> Result<Vec<DestinationEntry>, Error> {
-    match client.destinations(&entry.service.identity) {
-        Ok(destinations) => Ok(destinations),
-        Err(error) if error.errno() == Some(libc::ESRCH) => Ok(Vec::new()),
-        Err(source) => Err(machine::Error::from(table::Error::List { source }).into()),
     }
 }
 

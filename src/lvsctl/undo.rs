@@ -19,13 +19,12 @@ use super::error::{Error, usage};
 use super::input::Owners;
 use super::journal_place::JournalPlace;
 use super::remark::Remark;
-use super::report;
-use super::{confirm, departing, drained};
+use super::report::{self, counted};
+use super::{confirm, departing};
 use crate::engine::private::{create_new, open, remove};
 use crate::engine::{Desired, Entry, System, suffices};
 use crate::host::machine::{Key, Machine, Value};
 use crate::policy::{DesiredItem, MachineJournal, Owner};
-use lvs::table;
 
 const VERSION: u32 = 1;
 
@@ -43,24 +42,16 @@ pub(super) fn run(options: &Options, output: &mut dyn Write) -> Result<u8, Error
     let (mut departing, after_kill) = (Vec::new(), session.after_kill);
     let report = session.apply(Some(&mut *output), None, covers, |machine, journal| {
         let mut desired = earlier.desired(machine, journal, (options.change.force, after_kill))?;
-        drained::overlay(&mut desired, journal);
-        departing = departing::find(&desired, machine, journal, covers, None)?;
-        departing::keep(&departing, &mut desired, machine)?;
+        departing = departing::spare(&mut desired, machine, journal, covers)?;
         Ok(desired)
     })?;
     if !session.is_dry() && departing.is_empty() {
         place.forget()?;
     }
     let remarks: Vec<Remark> = departing.into_iter().map(Remark::Quiesced).collect();
-    if options.dry_run {
-        report::print_dry(options, output, &report, &remarks)?;
-    } else if options.json {
-        report::write_json(output, &report, &remarks)?;
-    } else {
-        report::write_end(output, &report, &remarks)?;
-        let steps = if report.steps.len() == 1 { "step" } else { "steps" };
-        writeln!(output, "{owners}: the last apply is undone, {} {steps}", report.steps.len())?;
-    }
+    let steps = counted(report.steps.len(), "step");
+    let summary = format!("{owners}: the last apply is undone, {steps}");
+    report::print(options, output, &report, &remarks, &summary)?;
     session.finish().map(|()| 0)
 }
 
@@ -231,11 +222,11 @@ impl Earlier {
 /// Whether others gave another value to what the run changed for the first time. A real server that
 /// the run added goes whatever its weight is, which a health checker may change at any time.
 fn is_theirs(entry: &Entry<Key, Value, Owner>, actual: Option<&Value>) -> bool {
-    let same_but_weight = || match (actual, &entry.ours) {
-        (
-            Some(Value::Table(table::Value::Destination(actual))),
-            Some(Value::Table(table::Value::Destination(ours))),
-        ) => entry.previous.is_none() && actual.clone().with_weight(ours.weight) == *ours,
+    let destination = |value: Option<&Value>| value.and_then(Value::destination).cloned();
+    let same_but_weight = || match (destination(actual), destination(entry.ours.as_ref())) {
+        (Some(actual), Some(ours)) => {
+            entry.previous.is_none() && actual.with_weight(ours.weight) == ours
+        }
         _ => false,
     };
     // What is gone needs no undo.

@@ -8,7 +8,8 @@ use super::arguments::{FileFlags, Options};
 use super::departing::{self, Departing};
 use super::input::Input;
 use super::remark::Remark;
-use super::{Error, confirm, connections, order, temporary, undo};
+use super::runner::{is_quiesced, is_taken, temporary};
+use super::{Error, confirm, connections, order, undo};
 use crate::engine::{Desired, Entry, Report, System};
 use crate::host::machine::{Key, Machine, Value};
 use crate::policy::{DesiredItem, MachineJournal, Owner};
@@ -55,8 +56,8 @@ impl Up<'_> {
                 match (cut, departing.is_empty()) {
                     (_, true) => {}
                     (true, false) => {
-                        if !temporary::is_taken(journal, departing::EXPIRE) {
-                            desired.insert(0, temporary::item(departing::EXPIRE, "1"));
+                        if !is_taken(journal, departing::EXPIRE) {
+                            desired.insert(0, temporary(departing::EXPIRE, "1"));
                         }
                     }
                     (false, false) => departing::keep(&departing, &mut desired, machine)?,
@@ -116,7 +117,7 @@ fn keep_weights(desired: &mut [DesiredItem], machine: &mut Machine) -> Result<()
         let Some(Value::Table(table::Value::Destination(destination))) = &mut item.value else {
             continue;
         };
-        if let Some(Value::Table(table::Value::Destination(found))) = machine.read(&item.key)? {
+        if let Some(found) = machine.read(&item.key)?.as_ref().and_then(Value::destination) {
             destination.weight = found.weight;
         }
     }
@@ -144,8 +145,7 @@ fn unmanaged(
     let removed = journal.entries().filter(|entry| is_removal(entry)).map(|entry| &entry.key);
     let removed = removed.filter(|key| is_unmanaged(key) && !there.contains(*key));
     entries.extend(removed.cloned());
-    let gone = |key| Desired { key, value: None, acceptable: Vec::new(), owner: owner.clone() };
-    Ok(entries.into_iter().map(gone).collect())
+    Ok(entries.into_iter().map(|key| Desired::new(key, None, owner.clone())).collect())
 }
 
 /// What is in the table, and neither in the file nor in the journal.
@@ -174,10 +174,7 @@ pub(super) fn not_in_file(
 /// Also of a destination that was there before, and stays with weight 0 until its connections end.
 fn is_removal(entry: &Entry<Key, Value, Owner>) -> bool {
     let quiesced = || match (&entry.previous, &entry.ours) {
-        (
-            Some(Value::Table(table::Value::Destination(previous))),
-            Some(Value::Table(table::Value::Destination(ours))),
-        ) => ours.weight == 0 && *ours == previous.clone().with_weight(0),
+        (Some(previous), Some(ours)) => is_quiesced(previous, ours),
         _ => false,
     };
     matches!(entry.key, Key::Table(_)) && (entry.ours.is_none() || quiesced())

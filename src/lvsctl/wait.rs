@@ -1,14 +1,56 @@
-//! Waiting for connections to end, with a line per change.
+//! Signals that ask a run to end, where it finishes its step and rolls back; and waits that they end.
 
 use std::io::{self, Write};
+use std::sync::Once;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::Error;
 use super::connections::Connections;
-use super::{Error, interrupt};
 use lvs::table;
+
+/// The signals that end a program by default, and their names.
+const SIGNALS: [(i32, &str); 3] =
+    [(libc::SIGINT, "SIGINT"), (libc::SIGTERM, "SIGTERM"), (libc::SIGHUP, "SIGHUP")];
+
+/// The last one that came; 0 for none.
+static CAUGHT: AtomicI32 = AtomicI32::new(0);
+
+extern "C" fn note(signal: i32) {
+    CAUGHT.store(signal, Ordering::Relaxed);
+}
+
+/// From here on, these signals do not end the process. One that is ignored, as by nohup(1), stays so.
+#[allow(unsafe_code)]
+pub(super) fn catch_signals() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        for (signal, _) in SIGNALS {
+            // SAFETY: the handler only stores an integer, which is allowed at any time; both structures
+            // live on this stack, and zeroes are a valid `sigaction` (SIG_DFL, an empty mask).
+            unsafe {
+                let mut action: libc::sigaction = std::mem::zeroed();
+                let mut before: libc::sigaction = std::mem::zeroed();
+                action.sa_sigaction = note as extern "C" fn(i32) as libc::sighandler_t;
+                // System calls go on after the handler: a step is finished.
+                action.sa_flags = libc::SA_RESTART;
+                libc::sigaction(signal, &raw const action, &raw mut before);
+                if before.sa_sigaction == libc::SIG_IGN {
+                    libc::sigaction(signal, &raw const before, std::ptr::null_mut());
+                }
+            }
+        }
+    });
+}
+
+/// The signal that came since, if one did.
+pub(super) fn signal() -> Option<&'static str> {
+    let signal = CAUGHT.load(Ordering::Relaxed);
+    SIGNALS.iter().find(|(known, _)| *known == signal).map(|(_, name)| *name)
+}
 
 /// How often the kernel is asked.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -20,7 +62,7 @@ const BETWEEN_LINES: Duration = Duration::from_secs(5);
 pub(super) fn sleep(time: Duration) -> Result<(), Error> {
     let end = Instant::now() + time;
     loop {
-        if let Some(signal) = interrupt::caught() {
+        if let Some(signal) = signal() {
             return Err(Error::WaitEnded { signal });
         }
         match end.saturating_duration_since(Instant::now()) {
@@ -35,7 +77,7 @@ pub(super) fn sleep(time: Duration) -> Result<(), Error> {
 pub(super) fn tick(time: Duration) -> bool {
     let end = Instant::now() + time;
     loop {
-        if interrupt::caught().is_some() {
+        if signal().is_some() {
             return false;
         }
         let left = end.saturating_duration_since(Instant::now());

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use serde::ser::Error;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::host;
+use crate::host::{self, Sysctl};
 use lvs::ipvs::{
     AddressFamily, Daemon, DaemonState, Destination, Forwarding, Netmask, Protocol, Service,
     ServiceIdentity, Timeouts, Tunnel,
@@ -37,6 +37,27 @@ pub enum Value {
     Host(String),
     /// Of the IPVS table.
     Table(#[serde(serialize_with = "brief_value")] table::Value),
+}
+
+impl Key {
+    pub(crate) fn ipvs_parameter(name: &'static str) -> Self {
+        Self::Host(host::Key::Sysctl(Sysctl::of_ipvs(name)))
+    }
+}
+
+impl Value {
+    pub(crate) const fn destination(&self) -> Option<&Destination> {
+        match self {
+            Self::Table(table::Value::Destination(destination)) => Some(destination),
+            _ => None,
+        }
+    }
+}
+
+impl From<Destination> for Value {
+    fn from(destination: Destination) -> Self {
+        Self::Table(table::Value::Destination(destination))
+    }
 }
 
 impl PartialEq for Value {

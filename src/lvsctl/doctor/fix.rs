@@ -12,7 +12,7 @@ use crate::lvsctl::arguments::Options;
 use crate::lvsctl::confirm;
 use crate::lvsctl::error::{Error, usage};
 use crate::lvsctl::journal_place::refuse_damage;
-use crate::lvsctl::report::{print_dry, write_json};
+use crate::lvsctl::report::print as print_report;
 use crate::policy::{DesiredItem, MachineJournal, Owner, Role};
 
 /// Shows the findings, asks, makes the repairs, and diagnoses again.
@@ -202,17 +202,8 @@ pub(super) fn undo(options: &Options, output: &mut dyn Write) -> Result<u8, Erro
     let is_repair = |owner: &Owner| matches!(owner, Owner::Repair(_));
     let mut session = confirm::settled(options)?;
     let done = session.revert(Some(&mut *output), is_repair)?;
-    if options.dry_run {
-        print_dry(options, output, &done, &[])?;
-    } else if options.json {
-        write_json(output, &done, &[])?;
-    } else {
-        for note in &done.notes {
-            writeln!(output, "note: {note}")?;
-        }
-        if done.steps.is_empty() && done.notes.is_empty() {
-            writeln!(output, "no repairs to revert")?;
-        }
-    }
+    let is_nothing = done.steps.is_empty() && done.notes.is_empty();
+    let summary = if is_nothing { "no repairs to revert" } else { "" };
+    print_report(options, output, &done, &[], summary)?;
     session.finish().map(|()| 0)
 }

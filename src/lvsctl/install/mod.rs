@@ -21,10 +21,12 @@ use self::report::{Hint, Report};
 use self::texts::Commands;
 use super::arguments::{InstallFlags, Options, STATE_DIRECTORY, UninstallFlags};
 use super::error::{Error, usage};
-use super::input::{self, Input, Owners};
+use super::input::{Input, Owners};
 use super::journal_place;
 use super::log::Run;
-use crate::host::machine::{Machine, Value};
+use super::runner::look;
+use super::validate::check_schedulers;
+use crate::host::machine::Value;
 use lvs::table;
 
 /// The time for which a unit waits for another one, in seconds.
@@ -45,15 +47,14 @@ pub(super) fn install(
     };
     let paths = Paths::new(&flags.root, cluster.name())
         .map_err(Error::file("resolve the directories below", &flags.root))?;
-    let mut machine = Machine::new()?.read_only();
-    let journal = journal_place::journal(&options.state_dir)?;
+    let (mut machine, journal) = look(options)?;
     let desired = input.desired(&mut machine, &journal)?;
     // At boot, nobody reads the error.
     let services = desired.iter().filter_map(|item| match &item.value {
         Some(Value::Table(table::Value::Service(service))) => Some(&**service),
         _ => None,
     });
-    input::check_schedulers(&flags.file, services, &flags.root)?;
+    check_schedulers(&flags.file, services, &flags.root)?;
 
     let (name, role) = (cluster.name(), *role);
     let text = |text: String| Content::Text(marked(text.as_bytes()));

@@ -11,6 +11,7 @@ use crate::host::machine::{Key, Value};
 use crate::host::{self, InterfaceName, Manager};
 use crate::lvsctl::Error;
 use crate::lvsctl::arguments::Options;
+use crate::lvsctl::report::counted;
 use crate::policy::DesiredItem;
 use lvs::table::quoted;
 
@@ -59,8 +60,8 @@ impl Report<'_> {
         match self.changes.len() {
             0 => writeln!(output, "{}: no changes needed", self.title),
             count => {
-                let files = if count == 1 { "file" } else { "files" };
-                writeln!(output, "{}: {count} {files}; next, run:\n  {}", self.title, self.next)
+                let files = counted(count, "file");
+                writeln!(output, "{}: {files}; next, run:\n  {}", self.title, self.next)
             }
         }
     }

@@ -24,11 +24,10 @@ use serde_json::Value as Json;
 use super::arguments::{DrainFlags, Options, RealFlags, ResumeFlags, Then, TopFlags};
 use super::health::Health;
 use super::input::{Input, Labels};
-use super::log::Run;
+use super::log::{Run, now};
 use super::sample::{Sample, ServiceSample};
-use super::time::Time;
 use super::values::Per;
-use super::{Error, drain, interrupt, report, wait};
+use super::{Error, drain, report, wait};
 use crate::ipvsadm;
 use app::{Action, App};
 use lvs::table::Key;
@@ -44,7 +43,7 @@ pub(super) fn run(
     options: &Options,
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
-    interrupt::catch();
+    wait::catch_signals();
     let input = flags.file.as_deref().map(|file| Input::load(file, flags.role, &Run::default()));
     let input = input.transpose()?;
     let labels = input.as_ref().map_or_else(Labels::new, Input::labels);
@@ -110,7 +109,7 @@ impl Top<'_> {
         let mut screen = Screen::open()?;
         let mut app = App { health: self.health(false)?, ..App::default() };
         let (mut next, mut next_health) = (Instant::now(), Instant::now() + BETWEEN_HEALTH);
-        while interrupt::caught().is_none() {
+        while wait::signal().is_none() {
             if !app.is_paused && Instant::now() >= next {
                 self.read(&mut app)?;
                 if Instant::now() >= next_health {
@@ -174,10 +173,6 @@ impl Top<'_> {
             Ok(_) => String::from_utf8_lossy(&said).lines().last().unwrap_or_default().to_owned(),
         }
     }
-}
-
-fn now() -> String {
-    Time::now().unwrap_or(Time::at(0)).to_string()
 }
 
 /// The terminal, which is as before once this is dropped.
