@@ -39,7 +39,7 @@ pub(super) fn list<T: Transport>(
             write_connections(source.connections(choice.origin)?, choice, output)
         }
         Subject::Timeouts => {
-            let timeouts = source.timeouts()?.map(rows::Timeouts::from);
+            let timeouts = source.timeouts()?;
             write!(output, "{{\"schema\":{SCHEMA},\"timeouts\":")?;
             serde_json::to_writer(&mut *output, &timeouts).map_err(io::Error::from)?;
             Ok(writeln!(output, "}}")?)
@@ -47,7 +47,7 @@ pub(super) fn list<T: Transport>(
         Subject::Daemons => {
             let daemons = source.daemons()?;
             write_object(output, "\"daemons\"", |array| {
-                Ok(daemons.iter().try_for_each(|daemon| array.push(&rows::Daemon::from(daemon)))?)
+                Ok(daemons.iter().try_for_each(|daemon| array.push(daemon))?)
             })
         }
     }

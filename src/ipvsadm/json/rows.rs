@@ -1,14 +1,14 @@
-//! The objects of the JSON output. The names of their fields are part of the interface, and stand only
-//! here. What the kernel does not report is null.
+//! The objects of the JSON output. The names of their fields are part of the interface; counters,
+//! timeouts and daemons have those of the library. What the kernel does not report is null.
 
 use std::borrow::Cow;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use serde::Serialize;
 
 use lvs::ipvs::{
-    self, AddressFamily, Checksum, DestinationEntry, Forwarding, ServiceEntry, ServiceFlags,
-    ServiceIdentity,
+    self, AddressFamily, Checksum, DestinationEntry, Forwarding, Netmask, ServiceEntry,
+    ServiceFlags, ServiceIdentity, Stats,
 };
 use lvs::proc;
 
@@ -38,14 +38,6 @@ struct Persistence {
     netmask: Netmask,
 }
 
-/// A mask as text, or a prefix length.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Netmask {
-    Ipv4(Ipv4Addr),
-    Ipv6(u32),
-}
-
 impl<'a> Service<'a> {
     pub(super) fn new(entry: &'a ServiceEntry, destinations: &[DestinationEntry]) -> Self {
         let service = &entry.service;
@@ -56,13 +48,10 @@ impl<'a> Service<'a> {
             flags: flags(service),
             persistence: service.persistence.map(|persistence| Persistence {
                 timeout: persistence.timeout,
-                netmask: match persistence.netmask {
-                    ipvs::Netmask::Ipv4(mask) => Netmask::Ipv4(mask),
-                    ipvs::Netmask::Ipv6(prefix) => Netmask::Ipv6(prefix),
-                },
+                netmask: persistence.netmask,
             }),
             persistence_engine: service.persistence_engine.as_deref(),
-            stats: Stats::from(&entry.stats),
+            stats: entry.stats,
             destinations: destinations.iter().map(Destination::from).collect(),
         }
     }
@@ -145,7 +134,7 @@ impl From<&ipvs::DestinationEntry> for Destination {
             },
             tunnel: (destination.forwarding == Forwarding::Tunnel)
                 .then(|| destination.tunnel.into()),
-            stats: Stats::from(&entry.stats),
+            stats: entry.stats,
         }
     }
 }
@@ -174,83 +163,6 @@ fn forward(forwarding: Forwarding) -> Cow<'static, str> {
         Forwarding::Tunnel => "tunnel".into(),
         Forwarding::DirectRouting => "route".into(),
         Forwarding::Other(number) => number.to_string().into(),
-    }
-}
-
-#[derive(Serialize)]
-struct Stats {
-    connections: u64,
-    packets_in: u64,
-    packets_out: u64,
-    bytes_in: u64,
-    bytes_out: u64,
-    rates: Rates,
-}
-
-/// Averages per second.
-#[derive(Serialize)]
-struct Rates {
-    connections: u64,
-    packets_in: u64,
-    packets_out: u64,
-    bytes_in: u64,
-    bytes_out: u64,
-}
-
-impl From<&ipvs::Stats> for Stats {
-    fn from(stats: &ipvs::Stats) -> Self {
-        Self {
-            connections: stats.connections,
-            packets_in: stats.packets_in,
-            packets_out: stats.packets_out,
-            bytes_in: stats.bytes_in,
-            bytes_out: stats.bytes_out,
-            rates: Rates {
-                connections: stats.rates.connections,
-                packets_in: stats.rates.packets_in,
-                packets_out: stats.rates.packets_out,
-                bytes_in: stats.rates.bytes_in,
-                bytes_out: stats.rates.bytes_out,
-            },
-        }
-    }
-}
-
-#[derive(Serialize)]
-pub(super) struct Daemon<'a> {
-    state: &'static str,
-    interface: &'a str,
-    sync_id: u32,
-    maximum_length: Option<u16>,
-    group: Option<IpAddr>,
-    port: Option<u16>,
-    time_to_live: Option<u8>,
-}
-
-impl<'a> From<&'a ipvs::Daemon> for Daemon<'a> {
-    fn from(daemon: &'a ipvs::Daemon) -> Self {
-        Self {
-            state: daemon.state.name(),
-            interface: &daemon.interface,
-            sync_id: daemon.sync_id,
-            maximum_length: daemon.maximum_length,
-            group: daemon.group,
-            port: daemon.port,
-            time_to_live: daemon.time_to_live,
-        }
-    }
-}
-
-#[derive(Serialize)]
-pub(super) struct Timeouts {
-    tcp: u32,
-    tcp_fin: u32,
-    udp: u32,
-}
-
-impl From<ipvs::Timeouts> for Timeouts {
-    fn from(ipvs::Timeouts { tcp, tcp_fin, udp, .. }: ipvs::Timeouts) -> Self {
-        Self { tcp, tcp_fin, udp }
     }
 }
 
