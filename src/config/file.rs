@@ -8,8 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::forms::{ShortOrTable, deserialize_by};
-use super::parameters::Parameters;
+use super::forms::{Parameters, ShortOrTable, deserialize_by};
 use super::value::{
     Endpoint, Flag, Listen, Mask, Name, PersistenceEngine, Scheduler, Seconds, Text, Unicast,
 };

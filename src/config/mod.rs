@@ -10,13 +10,11 @@ mod duties;
 mod error;
 mod file;
 mod forms;
-mod parameters;
 #[cfg(test)]
 mod schema_tests;
 #[cfg(test)]
 mod tests;
 mod value;
-mod words;
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -47,7 +45,7 @@ impl ClusterSpec {
         let cluster: Self = toml::from_str(text).map_err(|error| {
             let span = error.span().unwrap_or_default();
             let marked = text.get(span.start..).and_then(|rest| rest.lines().next());
-            let message = words::reworded(error.message(), marked.unwrap_or_default());
+            let message = error::reworded(error.message(), marked.unwrap_or_default());
             error::Mistake { message, span }
         })?;
         check::check(&cluster)?;

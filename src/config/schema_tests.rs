@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::ClusterSpec;
-use super::parameters;
+use super::forms;
 
 #[path = "../../tests/support/schema.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with the kernel tests")]
@@ -184,8 +184,8 @@ fn schema_has_every_key_of_every_table() {
 fn schema_has_every_parameter_and_its_range() {
     let root = schema();
     let known = &root["properties"]["director"]["properties"]["parameters"]["properties"];
-    for (name, least, most) in parameters::ranges() {
+    for (name, least, most) in forms::ranges() {
         assert_eq!(known[name], json!({"type": "integer", "minimum": least, "maximum": most}));
     }
-    assert_eq!(known.as_object().unwrap().len(), parameters::ranges().count() + 1);
+    assert_eq!(known.as_object().unwrap().len(), forms::ranges().count() + 1);
 }

@@ -20,7 +20,7 @@ mod wrapper;
 
 pub use command::{Command, Format, Listing, Manner, Subject};
 pub use connections::{Choice, CountBy, Network, Place};
-pub(crate) use explain::unknown_scheduler;
+pub(crate) use explain::{nearest_by, unknown_scheduler};
 pub(crate) use json::service_json;
 pub use lvs::ruleset::Names;
 pub use names::SystemNames;

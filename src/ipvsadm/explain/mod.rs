@@ -18,6 +18,7 @@ use super::error::Error;
 use super::source::Source;
 pub(crate) use kernel::unknown_scheduler;
 use kernel::{Modules, Privileges};
+pub(crate) use usage::nearest_by;
 
 /// Entries of the table that are named at most.
 const MAX_LISTED: usize = 3;

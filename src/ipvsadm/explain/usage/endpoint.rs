@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use super::near::nearest;
+use super::nearest;
 
 /// Names of ports that are meant most.
 const PORTS: [&str; 22] = [

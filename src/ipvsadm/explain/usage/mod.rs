@@ -1,7 +1,7 @@
-//! Mistakes of a command line: which part is wrong, why, and what was probably meant.
+//! Mistakes of a command line: which part is wrong, why, and what was probably meant, as near words do,
+//! and the dashes and quotes of word processors.
 
 mod endpoint;
-mod near;
 mod option;
 #[cfg(test)]
 mod tests;
@@ -11,8 +11,6 @@ use lvs::ruleset::syntax::{Event, Id, Row, SCHEDULER_FLAGS, Scanner, Verb};
 
 use crate::ipvsadm::options::{OPTIONS, STATES};
 use crate::ipvsadm::parse::UsageError;
-
-pub(super) use near::nearest;
 
 /// A line as it was read, as far as its options can be read.
 struct Line<'a> {
@@ -46,9 +44,7 @@ const SERVICES: [Id; 3] = [Id::TcpService, Id::UdpService, Id::SctpService];
 /// Explains a mistake in a line of these words, without the name of the program.
 pub(super) fn explain(error: &UsageError, words: &[&str]) -> Option<String> {
     let line = Line::of(words);
-    near::typography(words)
-        .or_else(|| option::single_dash(words))
-        .or_else(|| of_error(error, &line))
+    typography(words).or_else(|| option::single_dash(words)).or_else(|| of_error(error, &line))
 }
 
 fn of_error(error: &UsageError, line: &Line<'_>) -> Option<String> {
@@ -135,4 +131,73 @@ fn of_error(error: &UsageError, line: &Line<'_>) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// Longest word that is compared, in bytes.
+const LONGEST: usize = 64;
+
+/// The known word that is nearest to another one, if one is near, as the start of it is. Upper and lower
+/// case are the same.
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    nearest_by(word, known, |word, known| word.len() > 2 && known.starts_with(word))
+}
+
+/// The same, with a rule for words that count as near.
+pub(crate) fn nearest_by<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    is_near: impl Fn(&str, &str) -> bool,
+) -> Option<&'a str> {
+    if word.is_empty() || word.len() > LONGEST {
+        return None;
+    }
+    let word = word.to_lowercase();
+    let distance = |known: &str| match known.to_lowercase() {
+        known if is_near(&word, &known) => 1,
+        known => strsim::damerau_levenshtein(&word, &known),
+    };
+    let near = known.into_iter().map(|known| (distance(known), known));
+    let near = near.filter(|(distance, known)| *distance <= (known.len() / 3).max(1));
+    near.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
+}
+
+/// For a line with characters that word processors and web pages put in place of those of a keyboard.
+fn typography(words: &[&str]) -> Option<String> {
+    words.iter().find_map(|word| {
+        let (name, code) = word.chars().find_map(|found| Some((name(found)?, u32::from(found))))?;
+        let typed = typed(word);
+        Some(format!(
+            "`{}` has {name} (U+{code:04X}), as word processors and web pages write it: type {typed}",
+            word.escape_debug()
+        ))
+    })
+}
+
+fn name(found: char) -> Option<&'static str> {
+    Some(match found {
+        '\u{2013}' => "an en dash",
+        '\u{2014}' => "an em dash",
+        '\u{2212}' => "a minus sign",
+        '\u{2010}'..='\u{2015}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => "a dash",
+        '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}' => "a typographic quote",
+        '\u{a0}' | '\u{202f}' | '\u{2000}'..='\u{200b}' | '\u{feff}' => "an invisible space",
+        _ => return None,
+    })
+}
+
+/// The word as a keyboard has it.
+fn typed(word: &str) -> String {
+    let plain = word.chars().filter_map(|found| match name(found) {
+        None => Some(found),
+        Some(name) if name.contains("dash") || name.contains("minus") => Some('-'),
+        Some(_) => None,
+    });
+    let plain: String = plain.collect();
+    // A pair of dashes becomes one.
+    match plain.strip_prefix('-') {
+        Some(long) if !long.starts_with('-') && long.len() > 1 && !word.starts_with('-') => {
+            format!("-{plain}")
+        }
+        _ => plain,
+    }
 }

@@ -2,8 +2,7 @@
 
 use lvs::ruleset::syntax::{Argument, Row, Verb};
 
-use super::Line;
-use super::near::nearest;
+use super::{Line, nearest};
 use crate::ipvsadm::options::OPTIONS;
 
 /// Words for commands in other programs.

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use lvs::ruleset::syntax::{Completion, Id, Row};
 
-use super::near::nearest;
+use super::nearest;
 use super::{Line, SERVICES, endpoint};
 use crate::ipvsadm::explain::IPV6_NETMASK;
 use crate::ipvsadm::options::{OPTIONS, Own};
