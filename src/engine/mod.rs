@@ -24,15 +24,13 @@ mod revert;
 mod system;
 #[cfg(test)]
 mod tests;
-mod watcher;
 
 pub use apply::Engine;
 pub use journal::Journal;
 pub use journal_file::JournalFile;
 pub use lvs::table::Change;
 pub use report::Report;
-pub use system::{Desired, OwnerId, Rebase, System};
-pub use watcher::Watcher;
+pub use system::{Desired, OwnerId, Rebase, System, Watcher};
 
 pub(crate) use damage::Damage;
 pub(crate) use entries::Entry;

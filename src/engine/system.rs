@@ -64,6 +64,15 @@ impl<V> Clone for Rebase<'_, V> {
 
 impl<V> Copy for Rebase<'_, V> {}
 
+/// Follows a run of the engine: sees each change as it is made, and may interrupt the run.
+pub trait Watcher<K, V> {
+    /// These changes were made just now, and are not rolled back so far.
+    fn made(&mut self, changes: &[Change<K, V>]);
+
+    /// The signal that asks to end the run, if there is one.
+    fn interruption(&self) -> Option<&'static str>;
+}
+
 /// A machine, or a part of one, as a map from keys to values. A test may have one in memory.
 pub trait System {
     /// What can be changed. It is displayed to people and kept in the journal.

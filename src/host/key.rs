@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::tunnels::FALLBACK_TUNNELS;
+use super::links::FALLBACK_TUNNELS;
 use super::{FullRoute, InterfaceName, Sysctl, kept, without_message};
 use crate::engine::Change;
 use lvs::ipvs::AddressFamily;

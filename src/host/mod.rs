@@ -4,7 +4,6 @@
 //! addresses, routes and rules are read through our own connection of route netlink, which notices an
 //! interrupted dump, and changed through rtnetlink. Sysctls go through `/proc/sys/net`.
 
-mod bond;
 mod changes;
 mod effective;
 mod error;
@@ -12,9 +11,9 @@ mod fou;
 mod full_route;
 mod gather;
 mod interface;
-mod ipvs_parameter;
 mod kept;
 mod key;
+mod links;
 pub mod machine;
 mod message;
 mod neighbours;
@@ -23,27 +22,27 @@ mod probe;
 mod request;
 pub(crate) mod state;
 mod sysctl;
-mod tunnels;
 mod value;
 
 use std::fs;
 use std::net::IpAddr;
 use std::time::Duration;
 
-pub use bond::{BondMode, InvalidBondMode};
 pub use error::Error;
 pub use full_route::FullRoute;
 pub use interface::{InterfaceName, InvalidInterfaceName};
 pub use kept::without_message;
 pub use key::{DOWN, Key, PRESENT, UP};
+pub use links::{BondMode, InvalidBondMode};
+pub(crate) use links::{is_fallback_tunnel, is_tunnel, tunnel_module};
 pub use network::Host;
+pub(crate) use sysctl::{IPVS_PARAMETERS, IpvsParameter, SYNC_THRESHOLD, first_kernel};
 pub use sysctl::{InvalidSysctl, Sysctl};
 
 pub(crate) use effective::{Combination, Effective};
 pub(crate) use fou::GUE;
 pub(crate) use full_route::DefaultRouteMss;
 pub(crate) use interface::{Manager, interface_name};
-pub(crate) use ipvs_parameter::{IPVS_PARAMETERS, IpvsParameter, SYNC_THRESHOLD, first_kernel};
 pub(crate) use kept::default_metric;
 pub(crate) use kept::{is_same, is_same_default_route, relabel_address};
 pub(crate) use neighbours::{Hardware, Patience, Wire, announce, owners as neighbours_with};
@@ -58,7 +57,6 @@ pub(crate) use state::{
 };
 #[cfg(test)]
 pub(crate) use state::{Interface, Mark, SourceAddress};
-pub(crate) use tunnels::{is_fallback_tunnel, is_tunnel, tunnel_module};
 
 /// The time since the boot, time asleep included, in hundredths of a second (`proc_uptime(5)`).
 pub(crate) fn uptime() -> Duration {

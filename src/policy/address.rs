@@ -1,4 +1,5 @@
-//! The virtual address, and the sysctls that decide who is answered for it.
+//! The virtual address, and the sysctls that decide who is answered for it: all that direct routing
+//! needs.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -145,6 +146,37 @@ pub(super) fn director_address(duty: &AddressDuty, actual: &ActualState) -> Resu
     let device = duty.device.as_ref().or_else(|| actual.topology.on_link(vip));
     let device = device.ok_or(Error::UnknownClientInterface(vip))?;
     Ok(Address::new(vip, host_prefix(vip), device.clone().into()))
+}
+
+/// Direct routing at the director, which rewrites the MAC address only.
+///
+/// Forwarding is not needed: the packets are delivered to IPVS as the machine's own, and IPVS sends
+/// them on. For the same reason no redirects are sent.
+pub(super) fn direct_director(
+    duty: &AddressDuty,
+    actual: &ActualState,
+) -> Result<Vec<Requirement>, Error> {
+    let address = director_address(duty, actual)?;
+    let clients = accept_clients(duty.vip, &address.interface.name, actual);
+    Ok(clients.into_iter().chain(assign(duty, &address)).collect())
+}
+
+/// Direct routing at a real server on the same segment, which replies to the client itself.
+///
+/// The address is on `lo`, whose own state does not matter. Linux answers ARP on any interface for
+/// any address of the machine, unless a sysctl of the interface that faces the segment forbids it.
+/// IPv6 neighbour solicitations it answers only for addresses of the interface that they arrive at,
+/// so that an address on `lo` is not answered for (seen on Linux 6.1).
+pub(super) fn direct_real_server(duty: &AddressDuty, actual: &ActualState) -> Vec<Requirement> {
+    let vip = duty.vip;
+    let mut required = Vec::new();
+    if vip.is_ipv4() {
+        let facing = facing(duty, actual);
+        required.extend(suppress_arp(facing.iter().copied()));
+        required.extend(facing.iter().filter_map(|it| accept_clients_of_any_network(it, actual)));
+    }
+    required.push(present(vip, host_prefix(vip), &InterfaceName::loopback()));
+    required
 }
 
 #[cfg(test)]

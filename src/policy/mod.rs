@@ -6,7 +6,6 @@
 
 mod address;
 mod bond;
-mod dr;
 mod duty;
 mod nat;
 mod order;
@@ -313,9 +312,9 @@ fn address(duty: &AddressDuty, actual: &ActualState) -> Result<Vec<Requirement>,
     match (duty.role, duty.mode) {
         (Role::Director, Mode::Nat) => nat::director(duty, actual),
         (Role::Director, Mode::Tun) => tun::director(duty, actual),
-        (Role::Director, Mode::Dr) => dr::director(duty, actual),
+        (Role::Director, Mode::Dr) => address::direct_director(duty, actual),
         (Role::RealServer, Mode::Nat) => nat::real_server(duty, actual),
         (Role::RealServer, Mode::Tun) => tun::real_server(duty, actual),
-        (Role::RealServer, Mode::Dr) => Ok(dr::real_server(duty, actual)),
+        (Role::RealServer, Mode::Dr) => Ok(address::direct_real_server(duty, actual)),
     }
 }

@@ -3,8 +3,10 @@
 
 use std::net::IpAddr;
 
-use super::address::{accept_clients, loose_reverse_path_filter, present, suppress_arp};
-use super::{ActualState, AddressDuty, Error, Requirement, TunnelEndpoint, dr};
+use super::address::{
+    accept_clients, direct_director, loose_reverse_path_filter, present, suppress_arp,
+};
+use super::{ActualState, AddressDuty, Error, Requirement, TunnelEndpoint};
 use crate::host::{
     InterfaceName, Key, Link, LinkKind, PRESENT, Route, State, UP, host_prefix, is_tunnel,
 };
@@ -17,7 +19,7 @@ pub(super) fn director(
     actual: &ActualState,
 ) -> Result<Vec<Requirement>, Error> {
     if duty.vip.is_ipv6() {
-        return dr::director(duty, actual);
+        return direct_director(duty, actual);
     }
     if !duty.assigned {
         return Ok(Vec::new());

@@ -4,7 +4,6 @@
 //! nor apply a file that is being edited. Every file that is written ends in a mark with a checksum.
 //! An edited file is never overwritten or removed.
 
-mod below;
 mod files;
 mod report;
 #[cfg(test)]
@@ -15,8 +14,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{self, Path, PathBuf};
 
-use self::below::below;
-use self::files::{Actual, Content, Item, marked};
+use self::files::{Actual, Content, Item, below, marked};
 use self::report::{Hint, Report};
 use self::texts::Commands;
 use super::arguments::{InstallFlags, Options, STATE_DIRECTORY, UninstallFlags};

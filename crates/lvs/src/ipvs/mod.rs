@@ -21,7 +21,6 @@ macro_rules! setters {
 
 mod chain;
 mod client;
-mod daemon;
 mod describe;
 mod destination;
 mod options;
@@ -32,11 +31,10 @@ mod tests;
 mod wire;
 
 pub use client::{Client, Request};
-pub use daemon::{Daemon, DaemonState};
 pub use describe::describe;
 pub use destination::{Checksum, Destination, DestinationEntry, Forwarding, Tunnel};
 pub use service::{
     AddressFamily, Netmask, Persistence, Protocol, Service, ServiceEntry, ServiceFlags,
     ServiceIdentity,
 };
-pub use status::{Info, Rates, Stats, Timeouts, Version, is_loaded};
+pub use status::{Daemon, DaemonState, Info, Rates, Stats, Timeouts, Version, is_loaded};

@@ -4,8 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
 
-use super::Error;
-use super::text::{address, fields, parsed, port, protocol, read_line};
+use super::{Error, address, fields, parsed, port, protocol, read_line};
 use crate::ipvs::Protocol;
 use crate::netlink::proc_net;
 

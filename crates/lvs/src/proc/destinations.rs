@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 
-use super::text::{address, fields, hexadecimal, parsed, port, protocol, read_line};
+use super::{address, fields, hexadecimal, parsed, port, protocol, read_line};
 use crate::ipvs::{Destination, DestinationEntry, Forwarding, ServiceEntry, ServiceIdentity};
 use crate::netlink::proc_net;
 

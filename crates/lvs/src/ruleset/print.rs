@@ -3,9 +3,8 @@
 use std::fmt::{Display, Write as _};
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::Names;
 use super::option::Id;
-use super::quote::quoted;
+use super::{Names, quoted};
 use crate::ipvs::{
     AddressFamily, Checksum, Daemon, Destination, Forwarding, Protocol, Request, Service,
     ServiceFlags, ServiceIdentity, Tunnel,

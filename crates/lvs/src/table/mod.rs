@@ -16,7 +16,8 @@ mod ruleset;
 mod snapshot;
 mod tables;
 
-pub use crate::ruleset::quote::quoted;
+#[doc(no_inline)]
+pub use crate::ruleset::quoted;
 pub use change::{Change, command, suffices};
 pub use error::Error;
 pub use key::{Key, Value};

@@ -5,7 +5,6 @@
 //! not send have a default, unless they are essential.
 
 mod attribute;
-mod daemon;
 mod destination;
 mod service;
 mod status;
@@ -18,9 +17,9 @@ use netlink_packet_core::{DecodeError, Emitable, ParseableParametrized};
 use netlink_packet_generic::{GenlFamily, GenlHeader};
 
 use self::attribute::{Nest, Value, attributes};
-use self::daemon::DaemonAttribute;
 pub(super) use self::destination::{DestinationAttribute, destination, destination_entry};
 use self::service::ServiceAttribute;
+use self::status::DaemonAttribute;
 use super::{
     AddressFamily, Daemon, Destination, Info, Request, Service, ServiceEntry, ServiceIdentity,
     Timeouts, Version,
@@ -146,12 +145,12 @@ impl From<&Request> for IpvsMessage {
             Request::Zero(service) => (Command::Zero, service.iter().map(named).collect()),
             Request::SetTimeouts(timeouts) => (Command::SetConfig, timeout_attributes(timeouts)),
             Request::StartDaemon(daemon) => {
-                let daemon = daemon::daemon_attributes(daemon);
+                let daemon = status::daemon_attributes(daemon);
                 (Command::NewDaemon, vec![Attribute::Daemon(daemon.into())])
             }
             Request::StopDaemon { state, sync_id } => {
                 // The kernel requires an interface, and ignores it.
-                let daemon = daemon::identity_attributes(*state, "", *sync_id);
+                let daemon = status::daemon_identity(*state, "", *sync_id);
                 (Command::DeleteDaemon, vec![Attribute::Daemon(daemon.into())])
             }
         };
@@ -208,7 +207,7 @@ impl IpvsMessage {
 
     pub(super) fn into_daemon(self) -> Result<Daemon, DecodeError> {
         self.value(|attribute| match attribute {
-            Attribute::Daemon(nest) => Some(daemon::daemon(nest.attributes)),
+            Attribute::Daemon(nest) => Some(status::daemon(nest.attributes)),
             _ => None,
         })
     }
