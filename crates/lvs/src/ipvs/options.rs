@@ -147,25 +147,13 @@ structures! {
     }
     /// `struct ip_vs_service_entry`.
     EntryOfService {
-        protocol: u16,
-        address: u32,
-        port: u16,
-        mark: u32,
-        scheduler: [u8; 16],
-        flags: u32,
-        timeout: u32,
-        netmask: u32,
+        service: ServiceUser,
         destinations: u32,
         stats: StatsUser,
     }
     /// `struct ip_vs_dest_entry`.
     EntryOfDestination {
-        address: u32,
-        port: u16,
-        flags: u32,
-        weight: u32,
-        upper_threshold: u32,
-        lower_threshold: u32,
+        destination: DestinationUser,
         active_connections: u32,
         inactive_connections: u32,
         persistent_connections: u32,
@@ -229,7 +217,7 @@ impl Options {
                 let entries = entries::<EntryOfService>(&answer, FIRST);
                 // Fewer may have been there: the kernel leaves the rest as it is.
                 return Ok(entries
-                    .filter(|entry| entry.protocol != 0)
+                    .filter(|entry| entry.service.protocol != 0)
                     .map(service_entry)
                     .collect());
             }
@@ -254,7 +242,7 @@ impl Options {
             };
             let count = bounded(service.destinations)?;
             let mut answer = vec![0; FIRST + count as usize * size_of::<EntryOfDestination>()];
-            let EntryOfService { protocol, address, port, mark, .. } = service;
+            let ServiceUser { protocol, address, port, mark, .. } = service.service;
             for (place, field) in [
                 (offset_of!(GetDestinations, protocol), &protocol.to_ne_bytes()[..]),
                 (offset_of!(GetDestinations, address), &address.to_ne_bytes()),
@@ -267,7 +255,10 @@ impl Options {
             self.get(Get::Destinations, &mut answer)?;
             if self.entry_of(identity)?.destinations == count {
                 let entries = entries::<EntryOfDestination>(&answer, FIRST);
-                return Ok(entries.filter(|it| it.address != 0).map(destination_entry).collect());
+                return Ok(entries
+                    .filter(|it| it.destination.address != 0)
+                    .map(destination_entry)
+                    .collect());
             }
         }
         Err(Error::Interrupted(ATTEMPTS))
@@ -324,8 +315,7 @@ impl Options {
     }
 
     fn entry_of(&self, service: &ServiceIdentity) -> Result<EntryOfService, Error> {
-        let ServiceUser { protocol, address, port, mark, .. } = identity(service)?;
-        let entry = EntryOfService { protocol, address, port, mark, ..Plain::zeroed() };
+        let entry = EntryOfService { service: identity(service)?, ..Plain::zeroed() };
         self.get_one(Get::Service, entry)
     }
 
@@ -482,22 +472,23 @@ fn text(name: &[u8]) -> String {
 }
 
 fn service_entry(entry: EntryOfService) -> ServiceEntry {
-    let identity = match entry.mark {
+    let user = entry.service;
+    let identity = match user.mark {
         0 => ServiceIdentity::Address {
-            protocol: Protocol(entry.protocol),
-            address: Ipv4Addr::from_bits(u32::from_be(entry.address)).into(),
-            port: u16::from_be(entry.port),
+            protocol: Protocol(user.protocol),
+            address: Ipv4Addr::from_bits(u32::from_be(user.address)).into(),
+            port: u16::from_be(user.port),
         },
         mark => ServiceIdentity::Mark { mark, family: AddressFamily::Ipv4 },
     };
-    let scheduler = match text(&entry.scheduler) {
+    let scheduler = match text(&user.scheduler) {
         name if name.is_empty() => "none".to_owned(),
         name => name,
     };
-    let netmask = Netmask::Ipv4(Ipv4Addr::from_bits(u32::from_be(entry.netmask)));
+    let netmask = Netmask::Ipv4(Ipv4Addr::from_bits(u32::from_be(user.netmask)));
     let service = Service::new(identity, scheduler);
     ServiceEntry {
-        service: service.with_kernel_fields(entry.flags, entry.timeout, netmask),
+        service: service.with_kernel_fields(user.flags, user.timeout, netmask),
         stats: stats(&entry.stats),
     }
 }
@@ -505,11 +496,12 @@ fn service_entry(entry: EntryOfService) -> ServiceEntry {
 fn destination_entry(entry: EntryOfDestination) -> DestinationEntry {
     /// `IP_VS_CONN_F_FWD_MASK`.
     const FORWARDING: u32 = 7;
-    let address = Ipv4Addr::from_bits(u32::from_be(entry.address));
-    let forwarding = Forwarding::from_number(entry.flags & FORWARDING);
-    let destination = Destination::new(address, u16::from_be(entry.port), forwarding)
-        .with_weight(entry.weight)
-        .with_thresholds(entry.upper_threshold, entry.lower_threshold);
+    let user = entry.destination;
+    let address = Ipv4Addr::from_bits(u32::from_be(user.address));
+    let forwarding = Forwarding::from_number(user.flags & FORWARDING);
+    let destination = Destination::new(address, u16::from_be(user.port), forwarding)
+        .with_weight(user.weight)
+        .with_thresholds(user.upper_threshold, user.lower_threshold);
     DestinationEntry {
         active_connections: entry.active_connections,
         inactive_connections: entry.inactive_connections,
