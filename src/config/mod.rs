@@ -22,7 +22,7 @@ use std::path::Path;
 pub(crate) use duties::RoleError;
 pub(crate) use error::Error;
 pub(crate) use file::{ClusterSpec, LARGEST_WEIGHT, Label};
-pub(crate) use value::{Endpoint, listen, port, protocol, scheduler, seconds, unicast};
+pub(crate) use value::{Endpoint, listen, port, scheduler, seconds, unicast};
 
 /// Twice the size of a file with a hundred thousand services.
 const LONGEST: u64 = 64 << 20;

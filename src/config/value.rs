@@ -142,20 +142,11 @@ impl FromStr for Listen {
         };
         let protocol = match scheme {
             "fwmark" => return mark(rest).map(Self),
-            scheme => protocol(scheme)
+            scheme => Protocol::named(scheme)
                 .ok_or_else(|| format!("{scheme:?} is not tcp, udp, sctp or fwmark: {example}"))?,
         };
         let Endpoint(address, port) = rest.parse()?;
         Ok(Self(ServiceIdentity::Address { protocol, address, port: port.unwrap_or(0) }))
-    }
-}
-
-pub(crate) fn protocol(name: &str) -> Option<Protocol> {
-    match name {
-        "tcp" => Some(Protocol::TCP),
-        "udp" => Some(Protocol::UDP),
-        "sctp" => Some(Protocol::SCTP),
-        _ => None,
     }
 }
 

@@ -141,39 +141,21 @@ static OTHER_LISTINGS: Section = Section {
     ],
 };
 
-/// States of connections, as `/proc/net/ip_vs_conn` names them: of TCP, UDP, persistence and SCTP.
-pub(super) const STATES: &[&str] = &[
-    "NONE",
-    "ESTABLISHED",
-    "SYN_SENT",
-    "SYN_RECV",
-    "FIN_WAIT",
-    "TIME_WAIT",
-    "CLOSE",
-    "CLOSE_WAIT",
-    "LAST_ACK",
-    "LISTEN",
-    "SYNACK",
-    "UDP",
-    "ASSURED",
-    "INIT1",
-    "INIT",
-    "C-SENT",
-    "C-REPLIED",
-    "C-WAIT",
-    "COOKIE",
-    "C-ECHOED",
-    "S-SENT",
-    "S-RECEIVED",
-    "S-ACK-SENT",
-    "REJECTED",
-    "CLOSED",
-];
+macro_rules! states {
+    ($first:literal $($state:literal)*) => {
+        /// States of connections, as `/proc/net/ip_vs_conn` names them: of TCP, UDP, persistence and SCTP.
+        pub(super) const STATES: &[&str] = &[$first, $($state),*];
 
-/// The same as text.
-pub(super) const KNOWN_STATES: &str = "NONE ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK LISTEN SYNACK \
-     UDP ASSURED INIT1 INIT C-SENT C-REPLIED C-WAIT COOKIE C-ECHOED S-SENT S-RECEIVED S-ACK-SENT \
-     REJECTED CLOSED";
+        /// The same as text.
+        pub(super) const KNOWN_STATES: &str = concat!($first, $(" ", $state),*);
+    };
+}
+
+states! {
+    "NONE" "ESTABLISHED" "SYN_SENT" "SYN_RECV" "FIN_WAIT" "TIME_WAIT" "CLOSE" "CLOSE_WAIT" "LAST_ACK"
+    "LISTEN" "SYNACK" "UDP" "ASSURED" "INIT1" "INIT" "C-SENT" "C-REPLIED" "C-WAIT" "COOKIE" "C-ECHOED"
+    "S-SENT" "S-RECEIVED" "S-ACK-SENT" "REJECTED" "CLOSED"
+}
 
 static EVERY_LISTING: Section = Section {
     title: "each of them also",

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::config::{self, Endpoint, LARGEST_WEIGHT};
 use crate::policy::{Listener, Mode, Role};
-use lvs::ipvs::ServiceIdentity;
+use lvs::ipvs::{Protocol, ServiceIdentity};
 
 /// An invalid value of an option: what is wrong, and what is valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -110,7 +110,7 @@ pub(super) fn listener(text: &str) -> Result<Listener, InvalidValue> {
     let Some((protocol, port)) = text.split_once(':') else {
         return invalid("a service has a protocol and a port, such as tcp:80");
     };
-    let Some(protocol) = config::protocol(protocol) else {
+    let Some(protocol) = Protocol::named(protocol) else {
         return invalid(format!("protocol {protocol:?} is not one of tcp, udp, sctp"));
     };
     let port = config::port(port).map_err(InvalidValue)?;
@@ -179,7 +179,6 @@ pub(super) enum Per {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lvs::ipvs::Protocol;
 
     fn refusal<T: std::fmt::Debug>(result: Result<T, InvalidValue>) -> String {
         result.unwrap_err().to_string()

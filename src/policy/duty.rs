@@ -14,11 +14,8 @@ use lvs::ipvs::{Daemon, Destination, Forwarding, Protocol, Service, Timeouts, Tu
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// Network address translation.
     Nat,
-    /// IP tunnelling.
     Tun,
-    /// Direct routing.
     Dr,
 }
 
@@ -54,9 +51,7 @@ impl fmt::Display for Mode {
 /// What a machine is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Forwards connections.
     Director,
-    /// Answers them.
     RealServer,
 }
 
@@ -117,8 +112,7 @@ impl FromStr for Listener {
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         let invalid = || InvalidName(text.to_owned());
         let (name, port) = text.split_once(':').ok_or_else(invalid)?;
-        let mut known = [Protocol::TCP, Protocol::UDP, Protocol::SCTP].into_iter();
-        let protocol = known.find(|it| it.name() == Some(name)).ok_or_else(invalid)?;
+        let protocol = Protocol::named(name).ok_or_else(invalid)?;
         let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(invalid)?;
         Ok(Self { protocol, port })
     }

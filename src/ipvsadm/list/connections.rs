@@ -16,18 +16,7 @@ use super::ROW_LENGTH;
 
 const TITLE: &str = "\
 IPVS connection entries
-pro expire state       source             virtual            destination
-";
-
-const TITLE_WITH_ENGINE: &str = "\
-IPVS connection entries
-pro expire state       source             virtual            destination        pe name          pe_data
-";
-
-const TITLE_WITH_ORIGIN: &str = "\
-IPVS connection entries
-pro expire state       source             virtual            destination        origin
-";
+pro expire state       source             virtual            destination";
 
 /// Connections in one chunk, and bytes of their lines.
 const CHUNK_ROWS: usize = 1024;
@@ -44,12 +33,12 @@ pub(super) fn write(
     if let Some(by) = choice.count_by {
         return write_counts(&connections::count(table, choice, by)?, by, output);
     }
-    let title = match (with_engine, choice.origin) {
-        (true, _) => TITLE_WITH_ENGINE,
-        (false, true) => TITLE_WITH_ORIGIN,
-        (false, false) => TITLE,
+    let last = match (with_engine, choice.origin) {
+        (true, _) => "        pe name          pe_data",
+        (false, true) => "        origin",
+        (false, false) => "",
     };
-    output.write_all(title.as_bytes())?;
+    writeln!(output, "{TITLE}{last}")?;
     let Some(names) = names else {
         return choice.each(&mut table, |connection| {
             write_row(output, connection, with_engine, None).map_err(Error::Output)

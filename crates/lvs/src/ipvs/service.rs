@@ -57,6 +57,12 @@ impl Protocol {
     /// Stream Control Transmission Protocol, 132.
     pub const SCTP: Self = Self(libc::IPPROTO_SCTP as u16);
 
+    /// The protocol with that name; `None` where IPVS does not balance it.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::TCP, Self::UDP, Self::SCTP].into_iter().find(|it| it.name() == Some(name))
+    }
+
     /// The name in `/etc/protocols`, or `None` for a protocol that IPVS does not balance.
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {

@@ -5,30 +5,8 @@ use std::net::Ipv6Addr;
 use super::nearest;
 
 /// Names of ports that are meant most.
-const PORTS: [&str; 22] = [
-    "http",
-    "https",
-    "smtp",
-    "smtps",
-    "submission",
-    "imap",
-    "imaps",
-    "pop3",
-    "pop3s",
-    "domain",
-    "ftp",
-    "ssh",
-    "telnet",
-    "ldap",
-    "ldaps",
-    "mysql",
-    "postgresql",
-    "ntp",
-    "syslog",
-    "sip",
-    "snmp",
-    "radius",
-];
+const PORTS: &str = "http https smtp smtps submission imap imaps pop3 pop3s domain ftp ssh telnet ldap \
+     ldaps mysql postgresql ntp syslog sip snmp radius";
 
 /// Why `ADDRESS[:PORT]` cannot be read, and what was probably meant.
 pub(super) fn unreadable(option: &str, text: &str) -> String {
@@ -192,7 +170,7 @@ fn port(text: &str) -> String {
     if text.starts_with('-') || text.starts_with("0x") || text.contains(['.', ',', '-']) {
         return format!("`{shown}` is not a port: write one decimal number from 0 to 65535.");
     }
-    match nearest(text, PORTS) {
+    match nearest(text, PORTS.split(' ')) {
         Some(near) => format!("There is no port named `{shown}`: did you mean {near}?"),
         None => {
             format!("There is no port named `{shown}`: see /etc/services, or write the number.")
