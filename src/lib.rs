@@ -16,6 +16,7 @@
 //! | [`lvsctl`] | the companion: command line and reports |
 
 #![allow(rustdoc::private_intra_doc_links, reason = "its pages are for those who work on it")]
+#![allow(missing_docs, reason = "not an API: names say it, where they can")]
 
 mod config;
 pub mod doctor;

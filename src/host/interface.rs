@@ -17,15 +17,6 @@ const LONGEST_OWN: usize = libc::IFNAMSIZ - 1;
 
 /// A valid name or alternative name of a network interface: 1 to 127 bytes, not `.` or `..`, without slash, colon or white
 /// space. It is safe as one component of a path.
-///
-/// # Examples
-///
-/// ```
-/// use programs::host::InterfaceName;
-///
-/// assert!("eth0.100".parse::<InterfaceName>().is_ok());
-/// assert!("../../kernel".parse::<InterfaceName>().is_err());
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct InterfaceName(String);
@@ -70,7 +61,6 @@ impl InterfaceName {
     }
 
     /// The name.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

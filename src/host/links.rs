@@ -50,7 +50,6 @@ impl BondMode {
     /// Value of the [`Key::Link`](super::Key::Link) of a bond in this mode. Modes that
     /// keep connections together hash ports too: with the kernel's default policy, MAC addresses, all
     /// traffic through one router would use one cable.
-    #[must_use]
     pub fn value(self) -> String {
         // `BOND_MODE_*`.
         let (mode, hash_policy) = match self {

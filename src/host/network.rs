@@ -57,10 +57,6 @@ impl fmt::Debug for Host {
 
 impl Host {
     /// Opens a route netlink socket.
-    ///
-    /// # Errors
-    ///
-    /// If there is no route netlink.
     pub fn new() -> Result<Self, Error> {
         let opened = trace::route_socket(describe).map(Connection::new);
         let connection =
@@ -80,10 +76,6 @@ impl Host {
     }
 
     /// What the kernel changes by itself along with a change, from the actual to the new value.
-    ///
-    /// # Errors
-    ///
-    /// If an actual value cannot be read.
     pub fn side_effects(
         &mut self,
         change: &Change<Key, String>,
@@ -113,10 +105,6 @@ impl Host {
 
     /// Whether the interface of a key is gone, so that the previous value cannot be put back; of a
     /// default route also what it led through.
-    ///
-    /// # Errors
-    ///
-    /// If the kernel refuses the dump.
     pub fn is_orphaned(&mut self, key: &Key, previous: &str) -> Result<bool, Error> {
         self.read_links()?;
         if let Key::DefaultRoute(_) = key {
@@ -148,10 +136,6 @@ impl Host {
     }
 
     /// The index of the interface of a key.
-    ///
-    /// # Errors
-    ///
-    /// If the kernel refuses the dump.
     pub fn index(&mut self, key: &Key) -> Result<Option<u32>, Error> {
         match key.interface() {
             Some(name) => Ok(self.link(&name)?.map(|link| link.index)),
@@ -186,10 +170,6 @@ impl Host {
 
     /// The value of a [`Key::DefaultRoute`] with the interfaces that lead where the recorded ones led:
     /// they may have other names or indexes, or be ports of a bond, which has their addresses.
-    ///
-    /// # Errors
-    ///
-    /// If the kernel refuses the dump.
     pub fn relocated_default_route(&mut self, value: &str) -> Result<String, Error> {
         self.read_links()?;
         let now = |recorded: &Interface| {
@@ -205,10 +185,6 @@ impl Host {
     /// What moves from an interface to the bond whose port it becomes: the routes through it and
     /// its addresses, in an order in which they can be removed, and its MTU. Empty where there is
     /// no such interface.
-    ///
-    /// # Errors
-    ///
-    /// If the kernel refuses a dump, and if a route has other next hops too.
     pub fn port_configuration(
         &mut self,
         device: &InterfaceName,
@@ -248,10 +224,6 @@ impl Host {
     }
 
     /// Reads the actual value of a key; `None` where there is none.
-    ///
-    /// # Errors
-    ///
-    /// If the kernel refuses the dump.
     pub fn read(&mut self, key: &Key) -> Result<Option<String>, Error> {
         let key = &*self.located(key)?;
         match key {
@@ -275,10 +247,6 @@ impl Host {
     }
 
     /// Makes a change. Removing what is gone already succeeds.
-    ///
-    /// # Errors
-    ///
-    /// If the kernel refuses, or the interface or sysctl does not exist.
     pub fn write(&mut self, change: &Change<Key, String>) -> Result<(), Error> {
         let key = self.located(&change.key)?.into_owned();
         let done = self.make(&Change { key, ..change.clone() });

@@ -26,13 +26,11 @@ pub struct InvalidSysctl(String);
 
 impl Sysctl {
     /// `net/ipv4/conf/INTERFACE/NAME`: an IPv4 parameter of an interface.
-    #[must_use]
     pub fn of_interface(interface: &InterfaceName, name: &'static str) -> Self {
         Self(format!("net/ipv4/conf/{interface}/{name}"))
     }
 
     /// `net/ipv4/conf/all/NAME`: the value combined with that of each interface.
-    #[must_use]
     pub fn of_all_interfaces(name: &'static str) -> Self {
         Self(format!("net/ipv4/conf/all/{name}"))
     }
@@ -116,7 +114,6 @@ impl Sysctl {
     }
 
     /// The file under `/proc/sys`.
-    #[must_use]
     pub fn path(&self) -> String {
         format!("/proc/sys/{}", self.0)
     }

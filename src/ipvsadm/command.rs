@@ -43,9 +43,7 @@ pub struct Manner {
 /// What `-L` lists, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// What is listed.
     pub subject: Subject,
-    /// Columns of services and destinations.
     pub format: Format,
     /// `-n`: no names.
     pub numeric: bool,
@@ -60,20 +58,14 @@ pub struct Listing {
 /// What is listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// The whole table.
     Table,
-    /// One service.
     Service(ServiceIdentity),
-    /// The connection table.
     Connections {
         /// `--persistent-conn`: with the data of persistence engines.
         engine_data: bool,
-        /// Which of them.
         choice: Choice,
     },
-    /// Timeouts of connections.
     Timeouts,
-    /// Synchronization daemons.
     Daemons,
 }
 

@@ -40,29 +40,23 @@ pub struct Choice {
 pub struct Network {
     /// Any address of the network.
     pub address: IpAddr,
-    /// Prefix length.
     pub prefix: u8,
 }
 
 /// An address, and a port or any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The address.
     pub address: IpAddr,
-    /// The port, or any.
     pub port: Option<u16>,
 }
 
 /// What connections are counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CountBy {
-    /// Client address.
     Client,
     /// Protocol, virtual address and port.
     Service,
-    /// Address and port of the real server.
     Destination,
-    /// State.
     State,
 }
 
@@ -71,7 +65,6 @@ impl CountBy {
     pub const ALL: [Self; 4] = [Self::Client, Self::Service, Self::Destination, Self::State];
 
     /// Its name on the command line, in titles and in JSON.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Client => "client",

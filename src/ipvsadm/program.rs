@@ -37,16 +37,6 @@ pub enum Program {
 
 impl Program {
     /// Returns the program of a name or path.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use programs::ipvsadm::Program;
-    ///
-    /// assert_eq!(Program::called("/usr/sbin/ipvsadm-save"), Program::Save);
-    /// assert_eq!(Program::called("/opt/lvs/ipvsadm-1.31"), Program::Ipvsadm);
-    /// ```
-    #[must_use]
     pub fn called(name: &str) -> Self {
         match wrapper::file_name(name) {
             "ipvsadm-save" => Self::Save,
@@ -91,22 +81,6 @@ pub fn main(program: Option<Program>, arguments: impl Iterator<Item = OsString>)
 ///
 /// It uses the network namespace of this thread, the names of the C library, and POSIXLY_CORRECT of the
 /// environment. `--netns` moves this thread for good.
-///
-/// # Examples
-///
-/// ```
-/// use programs::ipvsadm::{Console, invoke};
-///
-/// let mut output = Vec::new();
-/// let mut console = Console {
-///     input: &mut std::io::empty(),
-///     output: &mut output,
-///     errors: &mut std::io::stderr(),
-///     explains: false,
-/// };
-/// assert_eq!(invoke("ipvsadm", &["-v".to_owned()], &mut console), 0);
-/// assert!(output.starts_with(b"ipvsadm v1.31 "));
-/// ```
 pub fn invoke(program: &str, words: &[String], console: &mut Console<'_>) -> u8 {
     match parse::parse(program, words, &SystemNames, posixly_correct()) {
         Ok((command, manner)) => {
@@ -227,6 +201,12 @@ mod tests {
         fn receive(&mut self, _: &mut [u8]) -> io::Result<usize> {
             Err(io::ErrorKind::NotConnected.into())
         }
+    }
+
+    #[test]
+    fn program_is_known_by_the_end_of_its_path() {
+        assert_eq!(Program::called("/usr/sbin/ipvsadm-save"), Program::Save);
+        assert_eq!(Program::called("/opt/lvs/ipvsadm-1.31"), Program::Ipvsadm);
     }
 
     struct Failing(io::ErrorKind);

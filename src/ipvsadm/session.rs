@@ -18,7 +18,6 @@ pub struct Console<'a> {
     pub input: &'a mut dyn BufRead,
     /// Listings and saved rules; best buffered.
     pub output: &'a mut dyn Write,
-    /// Messages.
     pub errors: &'a mut dyn Write,
     /// Whether a second line with cause and cure follows an error.
     pub explains: bool,

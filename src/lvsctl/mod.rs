@@ -58,14 +58,6 @@ pub(crate) use error::Error;
 use task::Task;
 
 /// The command line of `lvsctl`, to check manual pages and completions against.
-///
-/// # Examples
-///
-/// ```
-/// let command = programs::lvsctl::command_line();
-/// assert!(command.find_subcommand("director").is_some());
-/// ```
-#[must_use]
 pub fn command_line() -> clap::Command {
     Arguments::command()
 }

@@ -13,11 +13,9 @@ const DEFAULT_MTU: &str = "1500";
 /// A desired bond.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bond {
-    /// Its name.
     pub name: InterfaceName,
     /// How it uses its ports.
     pub mode: BondMode,
-    /// The interfaces that become its ports.
     pub ports: Vec<InterfaceName>,
 }
 
@@ -27,7 +25,6 @@ impl Bond {
     /// `port_configuration` is what [`Host::port_configuration`](crate::host::Host::port_configuration)
     /// reads of port after port; `journalled` are the keys of the journal with their previous values,
     /// oldest first: what an earlier run removed from a port still has to move to the bond.
-    #[must_use]
     pub fn requirements(
         &self,
         port_configuration: &[(Key, String)],

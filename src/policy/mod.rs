@@ -78,7 +78,6 @@ pub(crate) struct Owned {
 /// What a duty requires of one key of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
-    /// The key.
     pub key: host::Key,
     /// The value that is written; `None` where the key must have none.
     pub value: Option<String>,
@@ -123,7 +122,6 @@ pub(crate) enum Error {
          exactly: {route}. Nothing was changed. {mend}"
     )]
     Irreversible {
-        /// The route.
         route: String,
         /// What cannot be put back.
         reason: &'static str,
@@ -132,14 +130,7 @@ pub(crate) enum Error {
     },
     /// The kernel cannot encapsulate so.
     #[error("the kernel has no tunnel {tunnel:?} to {real} for {vip}")]
-    NoSuchTunnel {
-        /// Its type.
-        tunnel: Tunnel,
-        /// The real server.
-        real: IpAddr,
-        /// The virtual address.
-        vip: IpAddr,
-    },
+    NoSuchTunnel { tunnel: Tunnel, real: IpAddr, vip: IpAddr },
 }
 
 /// What the requirements depend on.

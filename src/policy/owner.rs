@@ -17,12 +17,7 @@ pub enum Owner {
     /// A virtual address in one role, and one of its services where the role has some.
     Address(AddressOwner),
     /// What a cluster file requires of a machine besides its virtual addresses.
-    Cluster {
-        /// The name of the cluster.
-        name: String,
-        /// The role of the machine.
-        role: Role,
-    },
+    Cluster { name: String, role: Role },
     /// The table of a ruleset file. A machine has one table, so one such file replaces another.
     Ruleset,
     /// A repair by `doctor --fix`, with the ID of its check.
@@ -40,11 +35,9 @@ pub enum Owner {
 pub struct AddressOwner {
     /// The name of the cluster file; none on the command line.
     pub cluster: Option<String>,
-    /// The role of the machine.
     pub role: Role,
     /// How packets reach the real servers.
     pub mode: Mode,
-    /// The address.
     pub vip: IpAddr,
     /// The service of a director, where each has an owner of its own.
     pub listener: Option<Listener>,

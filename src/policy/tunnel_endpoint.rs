@@ -9,7 +9,6 @@ use lvs::ipvs::{AddressFamily, Checksum, Tunnel};
 /// Where the packets of a virtual address are decapsulated at a real server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TunnelEndpoint {
-    /// The decapsulating interface.
     pub device: InterfaceName,
     /// The value of its [`Key::Link`].
     pub kind: String,
@@ -25,7 +24,6 @@ impl TunnelEndpoint {
     /// the one in the director's table, is `real`. `None` where the kernel has no such tunnel.
     ///
     /// As seen on Linux 6.1. GUE uses the same device as the packets would without it.
-    #[must_use]
     pub fn new(vip: AddressFamily, real: IpAddr, tunnel: Tunnel) -> Option<Self> {
         use AddressFamily::{Ipv4, Ipv6};
         let plain = |name: &str, kind: &str| (name.to_owned(), kind.to_owned());
@@ -67,7 +65,6 @@ impl TunnelEndpoint {
 
     /// The port and the device, in order. The device is set up, and given the virtual address, once
     /// its sysctls are right.
-    #[must_use]
     pub fn requirements(&self) -> Vec<Requirement> {
         let port = self.port.iter().map(|port| Requirement::new(port.clone(), GUE));
         let link = Requirement::new(Key::Link(self.device.clone()), &self.kind);
@@ -75,19 +72,6 @@ impl TunnelEndpoint {
     }
 
     /// The largest TCP segment (MSS) whose encapsulated packet has at most `mtu` bytes.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::net::Ipv4Addr;
-    /// use lvs::ipvs::{AddressFamily, Tunnel};
-    /// use programs::policy::TunnelEndpoint;
-    ///
-    /// let real = Ipv4Addr::new(192, 0, 2, 2).into();
-    /// let end = TunnelEndpoint::new(AddressFamily::Ipv4, real, Tunnel::Ipip);
-    /// assert_eq!(end.map(|end| end.mss(1500)), Some(1440));
-    /// ```
-    #[must_use]
     pub const fn mss(&self, mtu: u16) -> u16 {
         mtu.saturating_sub(self.overhead + header(self.inside) + TCP_HEADER)
     }

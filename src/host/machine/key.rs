@@ -20,9 +20,7 @@ use lvs::table;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Key {
-    /// Of the network.
     Host(host::Key),
-    /// Of the IPVS table.
     Table(#[serde(serialize_with = "brief_key")] table::Key),
     /// A destination of the IPVS table while it is drained. The journal keeps what it was before apart
     /// from the entry of whoever owns the destination.
@@ -33,9 +31,7 @@ pub enum Key {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Value {
-    /// Of the network.
     Host(String),
-    /// Of the IPVS table.
     Table(#[serde(serialize_with = "brief_value")] table::Value),
 }
 

@@ -21,14 +21,6 @@ const ABSENT: &str = "\0";
 const OPERANDS: &str = "operands";
 
 /// The whole command line of `ipvsadm`, without help texts: for checks of the manual page.
-///
-/// # Examples
-///
-/// ```
-/// let command = programs::ipvsadm::command_line();
-/// assert!(command.get_arguments().any(|it| it.get_long() == Some("add-service")));
-/// ```
-#[must_use]
 pub fn command_line() -> Command {
     build(OPTIONS.rows(), false)
 }
