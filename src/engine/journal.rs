@@ -54,11 +54,9 @@ impl<K: Clone + Eq + Hash, V: Clone + PartialEq, O: OwnerId> Journal<K, V, O> {
         self.file.as_ref().filter(|file| file.is_void()).map(JournalFile::path)
     }
 
-    /// Takes a file whose last run did not end as complete: that run was killed, or still runs.
-    pub(crate) fn accept_unfinished(&mut self) {
-        if let Some(file) = &mut self.file {
-            file.accept_unfinished();
-        }
+    /// Whether the last run did not end: it was killed, could not write its end, or still runs.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.file.as_ref().is_some_and(JournalFile::is_unfinished)
     }
 
     /// All entries, oldest first.

@@ -6,7 +6,8 @@
 //!
 //! A run that ends writes a last line with the number of lines above it, which the next one removes:
 //! so a file from which lines are missing is not taken for a complete one. What can be read of a
-//! damaged file counts, and the file is kept.
+//! damaged file counts, and the file is kept. Between its first line and its end a run has an empty file
+//! beside the journal: that of a run that was killed stays, and the end is not missed.
 
 use std::fs::{self, File};
 use std::hash::Hash;
@@ -70,6 +71,8 @@ pub struct JournalFile {
     damage: Option<Box<Damage>>,
     /// Whether a file of an earlier epoch was, or would be, put aside.
     void: bool,
+    /// Whether the file of a run that did not end is there.
+    unfinished: bool,
     /// The bytes and lines that the file had at the beginning of a run, as long as it only grew.
     mark: Option<(u64, usize)>,
 }
@@ -122,8 +125,9 @@ impl JournalFile {
         V: Clone + PartialEq + DeserializeOwned,
         O: OwnerId,
     {
-        let mut file =
-            Self { path, epoch, state: State::Stale, damage: None, void: false, mark: None };
+        let (state, damage, void, mark) = (State::Stale, None, false, None);
+        let mut file = Self { path, epoch, state, damage, void, unfinished: false, mark };
+        file.unfinished = file.marker().exists();
         let mut text = match private::open(&file.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Journal::new(file, Entries::new()));
@@ -175,7 +179,9 @@ impl JournalFile {
             let behind = end.or((!line.is_empty()).then_some(at));
             file.state = State::Lines { count, ended: end.is_some(), behind };
         }
-        damage.unfinished = header.version == VERSION && end.is_none();
+        // A run may have begun meanwhile.
+        file.unfinished |= file.marker().exists();
+        damage.unfinished = header.version == VERSION && end.is_none() && !file.unfinished;
         file.damage = damage.found().then(|| Box::new(damage));
         Ok(Journal::new(file, entries))
     }
@@ -189,12 +195,8 @@ impl JournalFile {
         self.void
     }
 
-    /// Takes a file whose last run did not end as complete: that run was killed, or still runs.
-    pub(super) fn accept_unfinished(&mut self) {
-        self.damage = self.damage.take().and_then(|mut damage| {
-            damage.unfinished = false;
-            damage.found().then_some(damage)
-        });
+    pub(super) const fn is_unfinished(&self) -> bool {
+        self.unfinished
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -239,6 +241,7 @@ impl JournalFile {
                     return Ok(());
                 }
                 if count + fresh <= 2 * entries.len() + MOST_STALE {
+                    self.begin()?;
                     let appended = self.append(behind, &pending, forgotten);
                     // Without room for all of it, none of it is there.
                     let count = count + if appended.is_ok() { fresh } else { 0 };
@@ -259,7 +262,8 @@ impl JournalFile {
             return self.sync_directory();
         }
         self.mark = None;
-        let new = self.path.with_extension("journal.new");
+        self.begin()?;
+        let new = self.replacement();
         let written = self.rewrite(&new, entries).inspect_err(|_| {
             // What was written of it takes the room that others need.
             let _ = private::remove(&new);
@@ -293,8 +297,29 @@ impl JournalFile {
         rewound.is_ok()
     }
 
+    /// Makes the file beside the journal that says that a run is at work.
+    fn begin(&mut self) -> Result<(), JournalError> {
+        if !self.unfinished {
+            self.attempt("write beside", private::create_new(&self.marker()))?;
+            self.unfinished = true;
+        }
+        Ok(())
+    }
+
     /// Writes that the run ended. Not synced: it is missing only after a kill.
     pub(super) fn end(&mut self) -> Result<(), JournalError> {
+        self.write_end()?;
+        if self.unfinished {
+            // Also what a run before this one was about to put in place of the journal.
+            for leftover in [self.replacement(), self.marker()] {
+                self.attempt("remove what is beside", private::remove(&leftover))?;
+            }
+            self.unfinished = false;
+        }
+        Ok(())
+    }
+
+    fn write_end(&mut self) -> Result<(), JournalError> {
         let State::Lines { count, ended: false, behind } = self.state else { return Ok(()) };
         let written = private::append(&self.path).and_then(|mut file| {
             if let Some(torn) = behind {
@@ -362,6 +387,18 @@ impl JournalFile {
             write_line(&mut file, &Line::<_, &K>::Entry(entry))?;
         }
         file.into_inner()?.sync_all()
+    }
+
+    /// Where a new journal is written, before it replaces the one that is there.
+    fn replacement(&self) -> PathBuf {
+        self.path.with_extension("journal.new")
+    }
+
+    /// The file that is there while a run is at work.
+    fn marker(&self) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(".unfinished");
+        name.into()
     }
 
     /// Where a journal of an earlier epoch is put.

@@ -19,6 +19,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How often a lock file may vanish before the directory counts as one that cannot have any.
 const MOST_VANISHED: u32 = 100;
 
+/// How many files a run may have open beside those that are open when it begins.
+const DESCRIPTORS: usize = 16;
+
 /// The lock cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LockError {
@@ -29,6 +32,12 @@ pub(crate) enum LockError {
     Held { path: PathBuf, holder: String },
     #[error("interrupted while another lvsctl is running; nothing was changed")]
     Interrupted,
+    #[error(
+        "a run needs {DESCRIPTORS} file descriptors: {}. Nothing was changed. Raise the limit (ulimit -n, \
+         or LimitNOFILE of the unit)",
+        reason(.0)
+    )]
+    Descriptors(io::Error),
     #[error("cannot {action} {}: {}{}", path.display(), reason(source), hint(source))]
     Io { action: &'static str, path: PathBuf, source: io::Error },
 }
@@ -48,8 +57,7 @@ pub(super) fn hint(error: &io::Error) -> &'static str {
 pub(crate) struct Lock {
     directory: PathBuf,
     path: PathBuf,
-    left_behind: bool,
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -60,11 +68,11 @@ impl Lock {
         patience: Duration,
         is_interrupted: impl Fn() -> bool,
     ) -> Result<Self, LockError> {
-        let path = Self::path(directory);
+        let path = directory.join("lock");
         let started = Instant::now();
         let mut vanished = 0;
         loop {
-            attempt("create the state directory", directory, private::make_directory(directory))?;
+            attempt("use the state directory", directory, private::make_directory(directory))?;
             let mut file = match private::open_or_create(&path) {
                 // Its holder ended just now, and removed the directory.
                 Err(error)
@@ -96,7 +104,6 @@ impl Lock {
             if !is_at(&file, &path) {
                 continue;
             }
-            let left_behind = file.metadata().is_ok_and(|found| found.len() > 0);
             let mut file = attempt("protect the lock file", &path, private::with_mode(file))?;
             let written = file
                 .set_len(0)
@@ -108,18 +115,17 @@ impl Lock {
                 }
                 written => attempt("write the lock file", &path, written)?,
             }
-            return Ok(Self { directory: directory.to_owned(), path, left_behind, _file: file });
+            let lock = Self { directory: directory.to_owned(), path, file };
+            lock.spare_descriptors()?;
+            return Ok(lock);
         }
     }
 
-    /// Where the lock file of a state directory is, as long as a run is at work or was killed.
-    pub(crate) fn path(directory: &Path) -> PathBuf {
-        directory.join("lock")
-    }
-
-    /// Whether the run before this one was killed.
-    pub(crate) const fn was_left_behind(&self) -> bool {
-        self.left_behind
+    /// A run that cannot open files in the middle could not roll back either.
+    fn spare_descriptors(&self) -> Result<(), LockError> {
+        let spare: io::Result<Vec<File>> =
+            (0..DESCRIPTORS).map(|_| self.file.try_clone()).collect();
+        spare.map(drop).map_err(LockError::Descriptors)
     }
 }
 

@@ -149,7 +149,6 @@ fn earlier_state(
 
 /// Restores the state of the journal that was copied.
 fn restore(place: &JournalPlace, session: &mut Session) -> Result<Report<Key, Value>, Error> {
-    session.journal.accept_unfinished();
     let before: MachineJournal = JournalFile::load(place.before(), place.epoch.clone())?;
     let (owners, desired) = earlier_state(session, &before)?;
     let taken = takeovers(&mut session.machine, &desired)?;

@@ -149,7 +149,7 @@ impl Error {
 const fn waiting_hint(error: &LockError) -> &'static str {
     match error {
         LockError::Held { .. } => ", or wait for it with --wait SECONDS",
-        LockError::Interrupted | LockError::Io { .. } => "",
+        _ => "",
     }
 }
 

@@ -5,24 +5,16 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use crate::engine::{JournalError, JournalFile, Lock};
+use crate::engine::{JournalError, JournalFile};
 use crate::host::namespace_cookie;
 use crate::policy::MachineJournal;
 
-/// The journal of the network namespace of this thread, to be read only. A run that is at work, or was
-/// killed, has not written its end.
-pub(super) fn journal(directory: &Path) -> Result<MachineJournal, Error> {
-    let mut journal = load(directory)?;
-    if Lock::path(directory).exists() {
-        journal.accept_unfinished();
-    }
-    Ok(journal)
-}
-
+/// The journal of the network namespace of this thread.
+///
 /// Each network namespace has a journal, named by the inode number that `ls -L -i /proc/self/ns/net`
 /// shows. The kernel reuses that number after the namespace has ended; the epoch distinguishes the
 /// two.
-pub(super) fn load(directory: &Path) -> Result<MachineJournal, Error> {
+pub(super) fn journal(directory: &Path) -> Result<MachineJournal, Error> {
     let JournalPlace { path, epoch } = JournalPlace::new(directory)?;
     Ok(JournalFile::load(path, epoch)?)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::arguments::Options;
 use super::error::{Error, Outcome};
 use super::guard::Guard;
-use super::journal_place::{journal, load, refuse_damage};
+use super::journal_place::{journal, refuse_damage};
 use super::remote::RemoteSession;
 use super::report::{Direction, Progress};
 use super::values::Kind;
@@ -52,26 +52,19 @@ impl Session {
     /// A session in which an earlier change may still have to be confirmed: see `confirm::settled`.
     pub(super) fn open(options: &Options) -> Result<Self, Error> {
         let machine = Machine::new()?;
-        let (machine, journal, lock) = match options.dry_run {
-            true => (machine.read_only(), journal(&options.state_dir)?, None),
+        let (machine, lock) = match options.dry_run {
+            true => (machine.read_only(), None),
             false => {
                 wait::catch_signals();
                 let patience = Duration::from_secs(options.wait.into());
                 let is_interrupted = || wait::signal().is_some();
                 let lock = Lock::take(&options.state_dir, patience, is_interrupted)?;
                 options.run.begin(&options.state_dir)?;
-                let mut journal = load(&options.state_dir)?;
-                if lock.was_left_behind() {
-                    journal.accept_unfinished();
-                    if journal.damage().is_none() {
-                        journal.end()?;
-                    }
-                }
-                (machine, journal, Some(lock))
+                (machine, Some(lock))
             }
         };
-        let is_there = || Lock::path(&options.state_dir).exists();
-        let after_kill = lock.as_ref().map_or_else(is_there, Lock::was_left_behind);
+        let journal = journal(&options.state_dir)?;
+        let after_kill = journal.is_unfinished();
         Ok(Self { machine, journal, after_kill, lock, options: options.clone(), damage: None })
     }
 

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use crate::killed::killed;
 use crate::support::{Host, LVSCTL, assert_same, root};
 
 const UP: &str = "real-server up --mode dr --vip 203.0.113.10 --device eth0";
@@ -333,4 +334,46 @@ fn full_state_directory_stops_up_before_any_change_and_does_not_stop_down() {
     host.lvsctl_inside(DOWN).success();
     assert_same(&host.everything(), &before, "after down on a full disk");
     root(&format!("umount {directory}"));
+}
+
+#[test]
+fn too_few_file_descriptors_stop_a_run_before_any_change() {
+    let host = Host::with_addresses();
+    let state = host.state_directory().display();
+    let before = host.everything();
+    let run = |limit: u32, line: &str| {
+        host.shell(&format!("ulimit -n {limit}; exec {LVSCTL} --state-dir {state} {line}"))
+    };
+    let stopped = |line: &str| {
+        let (unchanged, mut limit) = (host.everything(), 5);
+        loop {
+            let outcome = run(limit, line);
+            if outcome.status == 0 {
+                break;
+            }
+            assert!(outcome.errors.contains("Too many open files"), "{limit}: {outcome:?}");
+            assert_same(&host.everything(), &unchanged, &format!("{line} with {limit}"));
+            limit += 4;
+        }
+        assert!(limit > 15, "{line} ran with {limit}");
+    };
+    stopped(UP);
+    host.lvsctl_inside("status").success();
+    stopped(DOWN);
+    assert_same(&host.everything(), &before, "after down");
+}
+
+#[test]
+fn killed_run_is_completed_after_a_run_in_another_namespace() {
+    let (host, other) = (Host::with_addresses(), Host::with_addresses());
+    let before = host.everything();
+    assert!(killed(&host, UP, 7), "it ended before");
+    let state = host.state_directory().display();
+    for line in [UP, DOWN] {
+        other.shell(&format!("exec {LVSCTL} --state-dir {state} {line}")).success();
+    }
+    host.lvsctl_inside("status");
+    host.lvsctl_inside(UP).success();
+    host.lvsctl_inside(DOWN).success();
+    assert_same(&host.everything(), &before, "after down");
 }

@@ -64,7 +64,7 @@ fn load_reads_the_other_lines_of_a_damaged_journal_and_lists_the_bad_ones() {
         assert!(kept.contains(".damaged-") && kept.contains("by hand"), "{kept}");
         journal.persist().unwrap();
         assert_eq!(place.journal().entries().count(), 2);
-        assert!(place.journal().damage().is_some_and(|damage| damage.unfinished));
+        assert!(place.journal().is_unfinished());
         journal.end().unwrap();
         assert!(place.journal().damage().is_none());
     }
@@ -94,9 +94,9 @@ fn journal_cut_at_a_line_border_is_noticed() {
         let journal = write(&place.path(), &text).unwrap();
         assert!(journal.damage().unwrap().to_string().contains("1 of its lines"), "{missing}");
     }
-    let mut journal = write(&place.path(), &lines[..2].concat()).unwrap();
-    journal.accept_unfinished();
-    assert!(journal.damage().is_none(), "its run was killed");
+    std::fs::write(place.path().with_extension("journal.unfinished"), "").unwrap();
+    let journal = write(&place.path(), &lines[..2].concat()).unwrap();
+    assert!(journal.damage().is_none() && journal.is_unfinished(), "its run was killed");
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn links_fifos_and_impossible_state_directories_end_with_an_error() {
     let refusal = |place: &Path| take(place, Duration::ZERO).unwrap_err().to_string();
     assert!(refusal(Path::new("/proc/1")).contains("cannot open the lock file /proc/1/lock"));
     std::os::unix::fs::symlink(at("nowhere"), at("dangling")).unwrap();
-    assert!(refusal(&at("dangling")).contains("cannot create the state directory"));
+    assert!(refusal(&at("dangling")).contains("cannot use the state directory"));
     std::fs::write(at("file"), "").unwrap();
     assert!(refusal(&at("file")).contains("not a directory"));
     std::fs::create_dir(at("state")).unwrap();
@@ -434,4 +434,14 @@ fn second_run_killed_anywhere_keeps_changes_of_the_first() {
     let cure = [Run::Down("b")];
     killed_everywhere(&[Run::Up("a")], Run::Up("b"), &cure, &WITH_A);
     killed_everywhere(&[Run::Up("a"), Run::Up("b")], Run::Down("b"), &cure, &WITH_A);
+}
+
+#[test]
+fn run_that_was_killed_before_its_first_journal_leaves_nothing() {
+    let place = Place::new();
+    for leftover in ["journal.unfinished", "journal.new"] {
+        std::fs::write(place.path().with_extension(leftover), "").unwrap();
+    }
+    place.down(&mut Machine::default(), &["a"]).unwrap();
+    assert_eq!(std::fs::read_dir(place.path().parent().unwrap()).unwrap().count(), 0);
 }
