@@ -32,12 +32,18 @@ impl ClusterSpec {
     /// column. `path` is for messages.
     pub(crate) fn read(file: impl Read, path: &Path) -> Result<Self, Error> {
         let read = |source| Error::Read { path: path.to_owned(), source };
-        let mut text = String::new();
-        let length = file.take(LONGEST + 1).read_to_string(&mut text).map_err(read)?;
+        let mut text = Vec::new();
+        let length = file.take(LONGEST + 1).read_to_end(&mut text).map_err(read)?;
         if length as u64 > LONGEST {
             let reason = format!("it is longer than {LONGEST} bytes");
             return Err(read(io::Error::new(io::ErrorKind::FileTooLarge, reason)));
         }
+        let text = String::from_utf8(text).map_err(|error| {
+            let at = error.utf8_error().valid_up_to();
+            let line = 1 + error.as_bytes().iter().take(at).filter(|it| **it == b'\n').count();
+            let reason = format!("line {line} is not UTF-8 text: save it in that encoding");
+            read(io::Error::new(io::ErrorKind::InvalidData, reason))
+        })?;
         Self::parse(&text).map_err(|mistake| mistake.in_file(path, &text))
     }
 

@@ -109,6 +109,13 @@ fn hint(errno: i32, what: &str) -> &'static str {
         libc::EBUSY if what.contains("type bond") => {
             "; it is up, and in another mode: set it down first"
         }
+        libc::EACCES if what.starts_with("ip address add") => {
+            "; IPv6 is disabled on that interface: set net.ipv6.conf.INTERFACE.disable_ipv6 to 0"
+        }
+        libc::ENETUNREACH if what.starts_with("ip route") => {
+            "; the gateway is not on a network of that interface: give it an address there, or name \
+             the interface that has one (of a bridge or bond, not its port)"
+        }
         libc::EEXIST if what.starts_with("ip route") => {
             "; another route to this destination exists: see `ip route show`, and remove it first"
         }

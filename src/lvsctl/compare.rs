@@ -6,9 +6,9 @@ use std::io::Write;
 
 use serde_json::json;
 
-use super::Error;
 use super::arguments::{CompareFlags, Options};
 use super::doctor::{facts, read_snapshot};
+use super::error::{Error, usage};
 use super::remark::Share;
 use super::report::counted;
 use crate::doctor::{Facts, ServiceState, Table};
@@ -24,6 +24,9 @@ pub(super) fn run(
     options: &Options,
     output: &mut dyn Write,
 ) -> Result<u8, Error> {
+    if [Some(&flags.first), flags.second.as_ref()].iter().all(|it| *it == Some(&"-".into())) {
+        usage!("standard input is read once: only one of the two can be -");
+    }
     let one = read_snapshot(&flags.first)?;
     let (other, name) = match &flags.second {
         Some(path) => (read_snapshot(path)?, path.display().to_string()),
