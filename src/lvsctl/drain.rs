@@ -101,14 +101,18 @@ pub(super) fn drain(
             Ok(())
         })?;
     }
-    let finished = server.settle(&mut session, |rest| {
-        rest.extend(keys.iter().filter_map(|key| {
-            let target = targets.iter().find(|it| it.key == *key);
-            match flags.then {
-                Then::Delete => Some(server.item(*key, None)),
-                Then::Keep => Some(server.item(*key, Some(target?.quiesced()))),
-            }
-        }));
+    // Another program may have deleted some meanwhile.
+    let there: Vec<table::Key> =
+        server.targets(&mut session.machine)?.iter().map(|it| it.key).collect();
+    let stays = |key: &table::Key| there.contains(key) || left.iter().any(|(cut, _)| cut == key);
+    let finished = server.settle(&mut session, |rest| match flags.then {
+        Then::Delete => rest.extend(keys.iter().map(|key| server.item(*key, None))),
+        Then::Keep => rest.extend(
+            targets
+                .iter()
+                .filter(|it| stays(&it.key))
+                .map(|it| server.item(it.key, Some(it.quiesced()))),
+        ),
     })?;
     report.steps.extend(finished.steps);
     report.notes.extend(finished.notes);
@@ -127,11 +131,15 @@ pub(super) fn drain(
         let remark = super::remark::Remark::Left(hanging);
         writeln!(output, "note: {remark}")?;
     }
-    let state = match flags.then {
-        Then::Keep => "it stays with weight 0 until lvsctl resume",
-        Then::Delete => "it is deleted until lvsctl resume",
-    };
-    writeln!(output, "{server} is drained: {state}")?;
+    match flags.then {
+        Then::Keep if server.targets(&mut session.machine)?.is_empty() => {
+            server.say_gone(output)?
+        }
+        Then::Keep => {
+            writeln!(output, "{server} is drained: it stays with weight 0 until lvsctl resume")?;
+        }
+        Then::Delete => writeln!(output, "{server} is drained: it is deleted until lvsctl resume")?,
+    }
     Ok(0)
 }
 
@@ -157,6 +165,9 @@ pub(super) fn resume(
     print_steps(&report, options, output)?;
     match (session.is_dry(), is_drained) {
         (true, _) => {}
+        (false, true) if server.targets(&mut session.machine)?.is_empty() => {
+            server.say_gone(output)?;
+        }
         (false, true) => writeln!(output, "{server} is back")?,
         (false, false) => writeln!(output, "{server} is not drained: nothing to resume")?,
     }
@@ -225,6 +236,10 @@ impl Server<'_> {
             }
         }
         Ok(targets)
+    }
+
+    fn say_gone(&self, output: &mut dyn Write) -> Result<(), Error> {
+        Ok(writeln!(output, "{self} is gone: another program deleted it, and it is not put back")?)
     }
 
     /// Its destinations that an earlier drain has changed.

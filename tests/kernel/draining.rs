@@ -199,6 +199,16 @@ fn drain_gives_way_to_a_health_checker() {
     assert!(drained.output.contains("another program, such as a health checker"), "{drained:?}");
     assert!(director.reference("-Sn").success().contains("-w 5"), "their weight stays");
     assert_eq!(open.count(ALIVE[0]) + open.count(ALIVE[1]), 2);
+    // What it deletes meanwhile stays deleted.
+    director.shell("(sleep 2; ipvsadm -d -t 192.168.10.10:80 -r 192.168.10.3) >/dev/null &");
+    let drained = director.lvsctl("drain 192.168.10.3 --within 20s").success();
+    assert!(drained.contains("192.168.10.3 is gone"), "{drained}");
+    director.lvsctl("drain 192.168.10.2 --within 1s");
+    director.shell("ipvsadm -d -t 192.168.10.10:80 -r 192.168.10.2").success();
+    let resumed = director.lvsctl("resume 192.168.10.2").success();
+    assert!(resumed.contains("192.168.10.2 is gone"), "{resumed}");
+    let table = director.reference("-Sn").success();
+    assert!(!table.contains("192.168.10.2:80") && !table.contains("192.168.10.3:80"), "{table}");
 }
 
 #[test]
