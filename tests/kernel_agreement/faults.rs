@@ -298,7 +298,8 @@ fn filter(plan: &Plan, random: &mut Random) -> Vec<Line> {
                 "ACCEPT",
             ]);
             let matched = matches(plan, host, "PREROUTING", random);
-            lines += &format!("{iptables} -t nat -A PREROUTING -p tcp {matched} -j {target}");
+            let tcp = if matched.contains("-p ") { "" } else { "-p tcp " };
+            lines += &format!("{iptables} -t nat -A PREROUTING {tcp}{matched} -j {target}");
         }
         3 => {
             let matched = matches(plan, host, "POSTROUTING", random);

@@ -148,14 +148,22 @@ impl<'a> Lab<'a> {
         }
     }
 
+    /// The hosts forget their neighbours.
+    pub(crate) fn forget(&self) {
+        for host in self.hosts.values() {
+            host.shell("ip neigh flush all");
+        }
+    }
+
     /// Requests of every client, until each has heard every real server.
     pub(crate) fn traffic(&self) -> Traffic {
-        for host in self.hosts.values() {
-            host.shell("ip neigh flush all; ip -6 neigh flush all");
-        }
         let before = self.scheduled();
+        // One that was added may get its first client late.
+        let table = self.host("d").shell("ipvsadm -Sn").output;
+        let added =
+            table.lines().filter(|line| line.starts_with("-a")).count() > self.plan.reals.len();
         let clients: Vec<Vec<String>> = thread::scope(|scope| {
-            let ask = |name: &&'static str| scope.spawn(|| self.ask(name));
+            let ask = |name: &&'static str| scope.spawn(|| self.ask(name, added));
             let threads: Vec<_> = self.plan.clients.iter().map(ask).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
@@ -195,7 +203,7 @@ impl<'a> Lab<'a> {
         counts.filter_map(|count| u64::from_str_radix(count, 16).ok()).sum()
     }
 
-    fn ask(&self, client: &'static str) -> Vec<String> {
+    fn ask(&self, client: &'static str, to_the_end: bool) -> Vec<String> {
         let plan = self.plan;
         let wire = &plan.machine(client).wires[0];
         let sources: Vec<IpAddr> = wire
@@ -211,7 +219,8 @@ impl<'a> Lab<'a> {
                 let answered = answer.starts_with('r');
                 answers.push(answer);
                 let heard = |name: &str| answers.iter().filter(|it| *it == name).count() > 1;
-                if !answered || plan.reals.iter().all(|(name, _)| heard(name)) {
+                let all = !to_the_end && plan.reals.iter().all(|(name, _)| heard(name));
+                if !answered || all || plan.hashes() && answers.len() == sources.len() {
                     break;
                 }
             }
@@ -244,6 +253,8 @@ impl<'a> Lab<'a> {
         let known = asker
             .shell(&format!("ip neigh show {vip} dev {asker_device}; ip neigh flush to {vip}"));
         self.switch.shell(&set(3)).success();
+        // It may have asked meanwhile.
+        self.host("d").shell("ip neigh flush nud failed nud incomplete");
         let known = known.output;
         known
             .contains("lladdr")
@@ -267,7 +278,7 @@ impl<'a> Lab<'a> {
             .plan
             .clients
             .iter()
-            .all(|client| self.ask(client).iter().all(|answer| answer == real));
+            .all(|client| self.ask(client, false).iter().all(|answer| answer == real));
         director.shell(&format!("ipvsadm -C; ipvsadm -R <<END\n{saved}END"));
         all
     }

@@ -197,6 +197,11 @@ impl Plan {
         ["d"].into_iter().chain(self.reals.iter().map(|(name, _)| *name)).collect()
     }
 
+    /// Whether the address of the client decides.
+    pub(crate) fn hashes(&self) -> bool {
+        matches!(self.scheduler, "sh" | "mh" | "dh")
+    }
+
     /// The interface of a host on a network.
     pub(crate) fn device(&self, name: &str, net: Net) -> Option<&str> {
         let machine = self.machines.iter().find(|it| it.name == name)?;
@@ -221,7 +226,7 @@ impl Plan {
             let mut machine = Machine { name, wires: Vec::new() };
             for (device, (net, number)) in ["eth0", "eth1", "eth2"].into_iter().zip(wires) {
                 // Clients have several, since schedulers may hash.
-                let more = if name.starts_with('c') { 3 } else { 0 };
+                let more = if name.starts_with('c') { 7 } else { 0 };
                 let addresses = (*number..=number + more).collect();
                 let wire =
                     Wire { device: device.to_owned(), ports: vec![device], net: *net, addresses };

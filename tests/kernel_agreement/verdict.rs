@@ -223,6 +223,7 @@ impl<'a> Agreement<'a> {
             if now == 0 {
                 break;
             }
+            lab.forget();
             let traffic = lab.traffic();
             self.log.extend(traffic.seen.clone());
             if traffic.works {

@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod cluster_file;
 pub mod kill;
 pub mod machine;
+mod namespace;
 pub mod open_connections;
 pub mod random;
 pub mod schema;
@@ -16,10 +17,9 @@ mod state;
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
-use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -101,13 +101,10 @@ impl Host {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         in_guest();
         let name = format!("host{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        root(&format!("ip netns add {name}"));
+        namespace::add(&name);
         let state = PathBuf::from(format!("/run/state-{name}"));
         let shell = Mutex::new(Shell::new(&name, &PathBuf::from(format!("/run/shell-{name}"))));
-        let host = Self { name, state, services: Vec::new(), daemons: Vec::new(), shell };
-        host.shell("echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad; ip link set lo up")
-            .success();
-        host
+        Self { name, state, services: Vec::new(), daemons: Vec::new(), shell }
     }
 
     /// A host with IPVS on which destinations are routable: a dummy interface with a few networks, as the
@@ -132,17 +129,7 @@ impl Host {
 
     /// Runs a function on this host, within the test process.
     pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        let namespace = File::open(format!("/run/netns/{}", self.name)).unwrap();
-        std::thread::scope(|scope| {
-            let thread = scope.spawn(move || {
-                // SAFETY: it moves only this thread, which ends with the work.
-                #[allow(unsafe_code)]
-                let moved = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
-                assert_eq!(moved, 0, "{}", std::io::Error::last_os_error());
-                work()
-            });
-            thread.join().unwrap()
-        })
+        namespace::inside(&self.name, work)
     }
 
     /// Runs lines of POSIX shell.
@@ -281,7 +268,7 @@ impl Drop for Host {
             let _ = daemon.kill();
             let _ = daemon.wait();
         }
-        let _ = Command::new("ip").args(["netns", "delete", &self.name]).status();
+        namespace::delete(&self.name);
         let _ = fs::remove_dir_all(&self.state);
     }
 }
