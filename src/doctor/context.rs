@@ -33,6 +33,7 @@ impl<'a> Context<'a> {
         let dropped = facts.counters.get("TcpExt IPReversePathFilter");
         machine.untracked_drops = facts.counters.get(CONNTRACK_DROPPED).copied();
         machine.has_dropped = dropped.is_some_and(|count| *count > 0);
+        machine.strangers = facts.table.as_ref().map_or(&[], |table| &table.strangers);
         Self { facts, expectation, symptom, machine }
     }
 

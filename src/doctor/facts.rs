@@ -86,6 +86,9 @@ pub(crate) struct Table {
     /// Addresses of this machine from which it connects to services itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) own_clients: Vec<IpAddr>,
+    /// Clients to which this machine has no route.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) strangers: Vec<IpAddr>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

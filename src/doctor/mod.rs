@@ -199,8 +199,7 @@ mod tests {
             timeouts: Timeouts::new(900, 120, 300),
             daemons: Vec::new(),
             services: vec![ServiceState { service, destinations: vec![destination] }],
-            half_open: Vec::new(),
-            own_clients: Vec::new(),
+            ..Table::default()
         }
     }
 

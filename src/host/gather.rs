@@ -22,6 +22,15 @@ impl State {
         Ok(state)
     }
 
+    /// Adds the source addresses that the kernel selects towards some machines.
+    pub(crate) fn add_sources(&mut self, towards: &[IpAddr]) -> Result<(), Error> {
+        let mut connection = connection()?;
+        for address in towards {
+            self.look_up_source(&mut connection, *address)?;
+        }
+        Ok(())
+    }
+
     /// What route netlink knows: links, addresses, routes, rules and neighbours.
     pub(crate) fn links_and_routes() -> Result<Self, Error> {
         Ok(Self::dump(&mut connection()?)?)

@@ -52,11 +52,11 @@ pub(crate) use state::hexadecimal;
 pub(crate) use state::hexadecimal::bytes as hexadecimal_bytes;
 pub(crate) use state::{
     Address, LOCAL_TABLE, Link, LinkKind, MAIN_TABLE, Neighbour, NeighbourState, NextHop, Prefix,
-    Route, RouteKind, Rule, RuleAction, Scope, State, append as append_attribute, attributes,
-    masked,
+    Route, RouteKind, Rule, RuleAction, Scope, SourceAddress, State, append as append_attribute,
+    attributes, masked,
 };
 #[cfg(test)]
-pub(crate) use state::{Interface, Mark, SourceAddress};
+pub(crate) use state::{Interface, Mark};
 
 /// The time since the boot, time asleep included, in hundredths of a second (`proc_uptime(5)`).
 pub(crate) fn uptime() -> Duration {

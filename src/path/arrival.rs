@@ -46,6 +46,7 @@ pub(crate) fn request(
     Packet {
         destination_port: port,
         flags: if protocol == Protocol::TCP { SYN } else { 0 },
+        later: Some(ConnectionState::Established),
         input: Some(client.input.to_string()),
         local: true,
         ..Packet::new(number(protocol), client.peer, Peer::Host(destination))
@@ -255,7 +256,12 @@ pub(crate) fn filtered(
     let Some(filters) = machine.filters else { return true };
     let stage = Stage::Filter(hook);
     let suffix = if filters.suffix { "-legacy" } else { "" };
-    match filter::traverse(&filters.tables, hook, below, packet) {
+    let following = packet.following();
+    let mut outcome = filter::traverse(&filters.tables, hook, below, packet);
+    if let (Outcome::Passes, Some(mut following)) = (&outcome, following) {
+        outcome = filter::traverse(&filters.tables, hook, below, &mut following);
+    }
+    match outcome {
         Outcome::Passes => {
             walk.passes(stage, "no rule stops it");
             true
@@ -400,6 +406,10 @@ pub(crate) fn resolved(
                 },
             );
             false
+        }
+        Some(neighbour) if is_entered(neighbour) => {
+            entered(walk, neighbour);
+            true
         }
         Some(neighbour) => {
             let hardware = neighbour.hardware.as_deref().unwrap_or("known");

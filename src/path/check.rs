@@ -99,6 +99,7 @@ checks! {
     N2 "replies-bypass-director" Failure
     M1 "large-packets-lost" Failure
     M7 "mss-not-announced" Warning
+    M8 "vip-is-tunnel-source" Failure
     N3 "client-in-subnet-of-real-server" Failure
     H21 "service-missing" Failure
     H22 "service-differs" Warning

@@ -10,8 +10,10 @@ use super::filter::{ConnectionState, Hook, Packet, Peer};
 use super::machine::{Machine, anywhere};
 use super::route::{Answer, Query};
 use super::service::{Directed, NotLocal, is_full};
-use super::{Check, Fault, Flow, Stage, Walk, mark, reverse_path, service_name};
-use crate::host::{Effective, InterfaceName, Sysctl};
+use super::{
+    Check, Fault, Flow, Severity, Stage, Step, Walk, deprecate, mark, reverse_path, service_name,
+};
+use crate::host::{Effective, InterfaceName, Scope, Sysctl};
 use lvs::ipvs::{
     AddressFamily, Destination, Forwarding, Protocol, Service, ServiceIdentity, Tunnel,
 };
@@ -20,6 +22,10 @@ use lvs::ipvs::{
 pub(crate) struct Forwarded<'a> {
     pub(crate) service: &'a Service,
     pub(crate) destination: &'a Destination,
+    /// It has established connections.
+    pub(crate) is_proved: bool,
+    /// The steps after which IPVS forgets the source of tunnels that is the virtual address.
+    pub(crate) renewed: &'a dyn Fn(IpAddr) -> Vec<Step>,
 }
 
 impl Directed<'_> {
@@ -42,6 +48,7 @@ impl Directed<'_> {
             let mut walk = Walk::new(flow, client.sure);
             let port = (port != 0).then_some(port);
             let mut packet = request(client, address, protocol, port);
+            packet.later = self.later(machine);
             let not_local: &dyn Fn() -> Fault = &|| not_local(address);
             let expected = Expected {
                 below: IPVS,
@@ -61,6 +68,18 @@ impl Directed<'_> {
             walk
         });
         walks.collect()
+    }
+
+    /// What connection tracking says of the packets after the first one: IPVS takes them from it,
+    /// unless `conntrack` is on. Of a connection that a real server answers directly it has seen
+    /// half the handshake.
+    pub(super) fn later(&self, machine: &Machine<'_>) -> Option<ConnectionState> {
+        let mut all = self.destinations.iter().map(|it| it.destination.forwarding);
+        Some(match is_tracked(machine) {
+            false => ConnectionState::New,
+            true if all.all(|it| it == Forwarding::Masquerade) => ConnectionState::Established,
+            true => ConnectionState::Invalid,
+        })
     }
 
     /// The service, and whether a real server takes new connections.
@@ -98,6 +117,9 @@ impl Forwarded<'_> {
             return walk;
         }
         let Some((device, next)) = self.routed(machine, &answer, &mut walk) else { return walk };
+        if self.destination.forwarding == Forwarding::Tunnel {
+            self.encapsulated(machine, &mut walk, &device);
+        }
         let Some(mut packet) = self.packet(machine, &answer) else { return walk };
         if leave(machine, &mut walk, &mut packet, &device, next)
             && self.destination.forwarding == Forwarding::Masquerade
@@ -170,6 +192,55 @@ impl Forwarded<'_> {
         }
     }
 
+    /// The outer source of a tunnel, and the way of an ICMP error to clients.
+    fn encapsulated(&self, machine: &Machine<'_>, walk: &mut Walk, device: &InterfaceName) {
+        let ServiceIdentity::Address { address: vip, .. } = self.service.identity else { return };
+        let Destination { address: real, tunnel, .. } = *self.destination;
+        // `ip6_tnl_rcv_ctl` refuses an own address as the source, as IPv4 does for every packet.
+        let is_refused = real.is_ipv4() || !matches!(tunnel, Tunnel::Gre { .. });
+        if machine.source(real) == Some(vip) && is_refused {
+            // Without another address it stays the source.
+            let mut others = machine.network.addresses.iter();
+            let has_other = others
+                .any(|it| it.address.is_ipv6() && it.address != vip && it.scope == Scope::GLOBAL);
+            let states = machine.assignments(vip).filter(|_| vip.is_ipv6() && has_other);
+            let fault = Fault {
+                title: format!(
+                    "packets of tunnels come from {vip}, which real servers have too: they drop \
+                     them"
+                ),
+                found: format!("source {vip} (ip route get {real})"),
+                expected: "another address of this director as the source".to_owned(),
+                repair: match states.map(deprecate).collect::<Vec<_>>() {
+                    steps if steps.is_empty() => steps,
+                    steps => steps.into_iter().chain((self.renewed)(vip)).collect(),
+                },
+            };
+            // One may have a route to it alone.
+            let severity = if self.is_proved { Severity::Warning } else { Severity::Failure };
+            walk.stops_as(Stage::Route, Check::M8, severity, fault);
+        }
+        let mtu = |device: &InterfaceName| machine.link(device).map_or(0, |link| link.mtu);
+        for client in machine.clients(vip, None) {
+            let is_unreached = matches!(
+                machine.look_up(&Query::to(client.address)),
+                Answer::NoRoute | Answer::Refused(_)
+            );
+            if is_unreached && mtu(device) <= mtu(&client.input) {
+                let fault = Fault {
+                    title: format!(
+                        "{} cannot be told the size that fits the tunnel: large requests hang, \
+                         unless real servers announce a smaller segment size",
+                        client.name()
+                    ),
+                    expected: "a route to the clients, for ICMP".to_owned(),
+                    ..no_way_back(machine, vip, &client)
+                };
+                walk.stops_as(Stage::ReplyRoute, Check::L5, Severity::Warning, fault);
+            }
+        }
+    }
+
     /// The packet that IPVS sends; `None` for a mark service, whose packets may be any.
     fn packet(&self, machine: &Machine<'_>, answer: &Answer<'_>) -> Option<Packet> {
         let Destination { address: real, port, forwarding, tunnel, .. } = self.destination;
@@ -178,15 +249,16 @@ impl Forwarded<'_> {
         else {
             return None;
         };
-        let tracked = machine.number(&Sysctl::of_ipvs("conntrack")) == Some(1);
         let client = machine.clients(vip, None).into_iter().next()?;
         let mut packet = request(&client, vip, protocol, (vport != 0).then_some(vport));
         packet.local = false;
-        if !tracked {
+        if !is_tracked(machine) {
             packet.state = ConnectionState::Untracked;
         }
+        packet.later = Some(ConnectionState::Invalid);
         match forwarding {
             Forwarding::Masquerade => {
+                packet.later = Some(ConnectionState::Established);
                 packet.destination = Peer::Host(*real);
                 packet.destination_port = (*port != 0).then_some(*port);
             }
@@ -213,7 +285,7 @@ impl Forwarded<'_> {
         if let Some((check, fault)) = does_not_forward(machine, real, device) {
             walk.stops(Stage::Forwarding, check, fault);
         }
-        let tracked = machine.number(&Sysctl::of_ipvs("conntrack")) == Some(1);
+        let tracked = is_tracked(machine);
         for client in machine.clients(vip, None) {
             if client.input == *device && machine.facing(vip) == Some(device) {
                 continue;
@@ -228,6 +300,10 @@ impl Forwarded<'_> {
                     (false, Protocol::TCP) => ConnectionState::Invalid,
                     (false, _) => ConnectionState::New,
                 },
+                later: Some(match tracked {
+                    true => ConnectionState::Established,
+                    false => ConnectionState::New,
+                }),
                 ..Packet::new(number(protocol), Peer::Host(real), client.peer)
             };
             if !filtered(machine, walk, Hook::Prerouting, WHOLE, &mut packet) {
@@ -277,6 +353,11 @@ impl Forwarded<'_> {
             }
         }
     }
+}
+
+/// Whether IPVS leaves its connections to connection tracking.
+fn is_tracked(machine: &Machine<'_>) -> bool {
+    machine.number(&Sysctl::of_ipvs("conntrack")) == Some(1)
 }
 
 /// An address of the interface by which packets to `real` leave.

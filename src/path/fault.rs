@@ -61,6 +61,13 @@ pub(crate) fn add_address(address: IpAddr, device: &InterfaceName) -> Step {
     Step::Host(Change { key, from: None, to: Some(PRESENT.to_owned()) })
 }
 
+/// The step after which the kernel selects another address of IPv6 as the source.
+pub(crate) fn deprecate(state: &Address) -> Step {
+    let (address, prefix, device) = (state.address, state.prefix, &state.interface.name);
+    let change = format!("ip -6 address change {address}/{prefix} dev {device:#}");
+    Step::shell(format!("{change} preferred_lft 0"), format!("{change} preferred_lft forever"))
+}
+
 /// The step that deletes an address.
 pub(crate) fn delete_address(state: &Address) -> Step {
     let (address, prefix, device) = (state.address, state.prefix, state.interface.name.clone());

@@ -12,7 +12,7 @@ use super::filter::{self, Peer};
 use super::route::{Answer, Query, Routes};
 use crate::engine::Change;
 use crate::host::{
-    self, Address, DOWN, Effective, InterfaceName, Link, Neighbour, Prefix, Route, RouteKind,
+    self, Address, DOWN, Effective, InterfaceName, Link, Neighbour, Prefix, Route, RouteKind, Rule,
     RuleAction, State, Sysctl, UP,
 };
 use lvs::ipvs::Protocol;
@@ -48,6 +48,8 @@ pub(crate) struct Machine<'a> {
     pub(crate) has_dropped: bool,
     /// New connections that connection tracking had no place for; `None` if it does not say.
     pub(crate) untracked_drops: Option<u64>,
+    /// Clients that were seen, and to which there is no route.
+    pub(crate) strangers: &'a [IpAddr],
     /// Somebody has added a local route.
     pub(crate) has_local_by_hand: bool,
     routes: Routes<'a>,
@@ -57,8 +59,8 @@ pub(crate) struct Machine<'a> {
     /// The addresses on a subnet of an interface with ARP, the longest prefix first; of several in
     /// one subnet, the first sends the packets.
     subnets: Vec<&'a Address>,
-    /// Networks and hosts that a route or a policy rule refuses.
-    parts: Vec<Prefix>,
+    /// Networks and hosts that have a route or a policy rule of their own, and whether it refuses.
+    parts: Vec<(Prefix, bool)>,
 }
 
 /// Bans of single clients may be many; each costs a walk per service.
@@ -73,7 +75,7 @@ pub(crate) struct Client {
     pub(crate) input: InterfaceName,
     /// Otherwise there may be no such clients.
     pub(crate) sure: bool,
-    /// Some clients, which a route or a rule refuses.
+    /// Some clients, which have a route or a rule of their own.
     pub(crate) few: bool,
 }
 
@@ -120,6 +122,7 @@ impl<'a> Machine<'a> {
         }
         let routes = Routes::new(network);
         let (from, has_dropped, untracked_drops) = (None, false, None);
+        let strangers = &[];
         let has_local_by_hand = network.routes.iter().any(Route::is_local_by_hand);
         let parts = parts(network);
         Self {
@@ -129,6 +132,7 @@ impl<'a> Machine<'a> {
             from,
             has_dropped,
             untracked_drops,
+            strangers,
             has_local_by_hand,
             parts,
             routes,
@@ -230,22 +234,34 @@ impl<'a> Machine<'a> {
                 few: false,
             });
         }
-        if let Some(arrival) = default.as_ref().map(|default| input.or(facing).unwrap_or(default)) {
-            let address = remote(vip.is_ipv4());
-            let (peer, input) = (Peer::Anyone(anywhere(vip.is_ipv4())), arrival.clone());
-            clients.push(Client { peer, address, input, sure: false, few: false });
-        }
-        if clients.is_empty() {
+        let everybody = Peer::Anyone(anywhere(vip.is_ipv4()));
+        let client = |input: &InterfaceName, peer, address, sure, few| {
+            let input = input.clone();
+            Client { peer, address, input, sure, few }
+        };
+        // Where do clients come from, if no network of this machine has the address?
+        let few = clients.is_empty() && default.is_none();
+        if few {
             clients = self.neighbours_of(vip, input);
         }
+        let arrival = input.or(facing).or(default.as_ref());
+        let arrival = arrival.or(clients.first().map(|it| &it.input)).cloned();
+        if let Some(arrival) = arrival.as_ref().filter(|_| default.is_some() || few) {
+            clients.push(client(arrival, everybody, remote(vip.is_ipv4()), false, few));
+        }
+        let seen = self.strangers.iter().filter(|it| it.is_ipv4() == vip.is_ipv4());
+        clients.extend(seen.filter_map(|address| {
+            Some(client(arrival.as_ref()?, Peer::Host(*address), *address, true, false))
+        }));
         let few: Vec<Client> = clients.iter().flat_map(|all| self.some_of(all, vip)).collect();
         clients.extend(few);
         clients
     }
 
-    /// Those that a route or a policy rule refuses.
+    /// Those with a route or a policy rule of their own; of remote ones those that are refused.
     fn some_of(&self, all: &Client, vip: IpAddr) -> Vec<Client> {
         let Peer::Anyone(whole) = all.peer else { return Vec::new() };
+        let parts = self.parts.iter().filter(|(_, refused)| *refused || whole.length > 0);
         let here = |part: &&Prefix| {
             part.length > whole.length && whole.contains(part.address) && !part.contains(vip)
         };
@@ -255,14 +271,15 @@ impl<'a> Machine<'a> {
             few: true,
             ..all.clone()
         };
-        self.parts.iter().filter(here).take(MOST_PARTS).map(|it| client(*it)).collect()
+        let parts = parts.map(|(part, _)| part).filter(here);
+        parts.take(MOST_PARTS).map(|it| client(*it)).collect()
     }
 
-    /// The hosts of each subnet.
+    /// The hosts of each subnet. The interface that leads to the others may be down.
     fn neighbours_of(&self, vip: IpAddr, input: Option<&InterfaceName>) -> Vec<Client> {
         let wired = self.subnets.iter().filter(|it| {
             let link = self.link(&it.interface.name);
-            link.is_some_and(|link| link.up && !link.is_dummy())
+            link.is_some_and(|link| link.has_neighbours())
                 && it.address.is_ipv4() == vip.is_ipv4()
                 && !is_link_local(it.address)
         });
@@ -272,6 +289,12 @@ impl<'a> Machine<'a> {
             Client { peer, address, input, sure: false, few: false }
         };
         wired.map(client).collect()
+    }
+
+    /// The source address of this machine that the kernel selects towards an address.
+    pub(crate) fn source(&self, towards: IpAddr) -> Option<IpAddr> {
+        let mut sources = self.network.sources.iter();
+        sources.find(|it| it.towards == towards).map(|it| it.source)
     }
 
     /// The subnet of an interface that holds an address.
@@ -321,24 +344,30 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// What routes and policy rules refuse, own addresses aside.
-fn parts(network: &State) -> Vec<Prefix> {
-    let refuses = |route: &&Route| {
-        matches!(route.kind, RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit)
-            && !route.cached
+/// What routes and policy rules are about, own addresses aside.
+fn parts(network: &State) -> Vec<(Prefix, bool)> {
+    let is_wired =
+        |device: &InterfaceName| network.link(device).is_some_and(|link| link.has_neighbours());
+    let of_route = |route: &Route| match route.kind {
+        _ if route.cached => None,
+        RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit => {
+            Some((route.to(), true))
+        }
+        RouteKind::Unicast if route.device().is_some_and(is_wired) => Some((route.to(), false)),
+        _ => None,
     };
-    let rules = network.rules.iter().filter(|rule| {
-        matches!(
+    let of_rule = |rule: &Rule| {
+        let refuses = matches!(
             rule.action,
             RuleAction::Blackhole | RuleAction::Unreachable | RuleAction::Prohibit
-        )
-    });
-    let routes = network.routes.iter().filter(refuses).map(Route::to);
-    let rules = rules.flat_map(|rule| [rule.from, rule.to]).flatten();
-    let mut parts: Vec<Prefix> = routes.chain(rules).collect();
-    parts.retain(|part| !network.addresses.iter().any(|own| part.contains(own.address)));
-    parts.sort_by_key(|part| (part.address, part.length));
-    parts.dedup();
+        );
+        [rule.from, rule.to].into_iter().flatten().map(move |part| (part, refuses))
+    };
+    let rules = network.rules.iter().flat_map(of_rule);
+    let mut parts: Vec<_> = network.routes.iter().filter_map(of_route).chain(rules).collect();
+    parts.retain(|(part, _)| !network.addresses.iter().any(|own| part.contains(own.address)));
+    parts.sort_by_key(|(part, refuses)| (part.address, part.length, !refuses));
+    parts.dedup_by_key(|(part, _)| *part);
     parts
 }
 

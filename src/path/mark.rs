@@ -144,6 +144,7 @@ impl Marked {
             let mut walk = Walk::new(flow, client.sure);
             let mut packet = request(client, address, self.protocol, self.port);
             packet.local = machine.is_own(address);
+            packet.later = directed.later(machine);
             // The marks come before the route.
             let mut marked: Packet = packet.clone();
             let mut before = Walk::new(flow, client.sure);

@@ -22,7 +22,7 @@ mod stage;
 pub(crate) use arp::hears_the_segment;
 pub use check::{Check, Severity};
 pub(crate) use director::Forwarded;
-pub(crate) use fault::{Fault, Step, add_address, delete_address};
+pub(crate) use fault::{Fault, Step, add_address, delete_address, deprecate};
 pub(crate) use machine::{Listener, Machine, is_link_local, remote};
 pub(crate) use real_server::{End, Faults, Served};
 pub(crate) use route::{Answer, Query};

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::arrival::{Expected, SYN_ACK, WHOLE, arrive, filtered, leave, no_way_back, request};
 use super::director::outer;
 use super::filter::{ConnectionState, Hook, Packet, Peer};
-use super::machine::{Client, Listener, Machine, unspecified};
+use super::machine::{Client, Listener, Machine, remote, unspecified};
 use super::route::{Answer, Query};
 use super::{Check, Fault, Flow, Stage, Walk};
 use crate::host::{Link, Sysctl};
@@ -59,7 +59,9 @@ impl Served {
         let mut first = None;
         for end in self.likely_ends(machine) {
             let walks = self.walks_to(Some(&end), machine, faults);
-            if walks.iter().all(|walk| walk.stopped().next().is_none()) {
+            let is_protected =
+                |walk: &Walk| walk.stopped().any(|stop| matches!(stop.check, Check::F1));
+            if !walks.iter().any(is_protected) {
                 return walks;
             }
             first.get_or_insert(walks);
@@ -98,7 +100,11 @@ impl Served {
             (Forwarding::Masquerade, None) => return Vec::new(),
             _ => self.address,
         };
-        let clients = machine.clients(self.address, input.as_ref());
+        let mut clients = machine.clients(self.address, input.as_ref());
+        if self.forwarding == Forwarding::Masquerade {
+            // Another check knows that the default route leads to the director.
+            clients.retain(|it| !it.few || it.address != remote(local.is_ipv4()));
+        }
         let walk = |mut client: Client| {
             let (client_address, vip) = (client.address, self.address);
             let flow = Flow::Served { client: client_address, protocol, vip, local, port };
@@ -283,7 +289,13 @@ impl Served {
             walk.stops_as(Stage::ReplyRoute, Check::L5, client.severity(), fault);
             return;
         };
-        if let (true, Answer::Unicast { route, .. }) = (machine.leads_nowhere(device), &answer) {
+        // With NAT, no client is on a network that the virtual address makes.
+        let mut states = machine.assignments(self.address);
+        let captures = self.forwarding == Forwarding::Masquerade
+            && gateway.is_none()
+            && states.any(|it| it.subnet().contains(client.address));
+        let is_lost = captures || machine.leads_nowhere(device);
+        if let (true, Answer::Unicast { route, .. }) = (is_lost, &answer) {
             let fault = machine.captured(client.address, self.address, route);
             walk.stops(Stage::ReplyRoute, Check::A2, fault);
             return;
@@ -298,6 +310,7 @@ impl Served {
         let mut packet = Packet {
             source_port: request.destination_port,
             flags: SYN_ACK,
+            later: Some(ConnectionState::Established),
             state: match request.state {
                 ConnectionState::Untracked => ConnectionState::Untracked,
                 _ => ConnectionState::Established,

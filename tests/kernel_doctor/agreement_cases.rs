@@ -1,6 +1,9 @@
 //! What `scripts/agreement` has found: machines that were dead, and called healthy.
 
-use crate::cluster::{Breakage, Cluster, DR, DR_IPV6, NAT, examined, ids, is_healthy, run};
+use crate::cluster::{
+    Breakage, Cluster, DR, DR_IPV6, NAT, TUN, TUN_IPV6, examined, ids, is_found, is_healthy, run,
+};
+use crate::path_base::cluster_file;
 
 #[test]
 fn neighbours_that_an_address_on_lo_captures_are_found_on_a_director() {
@@ -41,6 +44,42 @@ fn client_without_a_route_back_is_warned_of() {
     // Nobody is there.
     host.shell("ip route add blackhole 10.9.0.0/16").success();
     cluster.is_answered();
+}
+
+#[test]
+fn virtual_address_as_the_source_of_a_tunnel_is_found() {
+    let cluster = Cluster::up(TUN_IPV6);
+    let host = &cluster.director;
+    // Of two addresses, the one that is more like the real server's is selected.
+    let by = "ip -6 address change 2001:db8:1::10/128 dev eth0 preferred_lft forever";
+    cluster.breaks(&Breakage { id: "M8", host, by, felt: true });
+}
+
+#[test]
+fn director_of_tunnels_without_a_route_to_clients_is_warned_of() {
+    let cluster = Cluster::up(TUN);
+    let host = &cluster.director;
+    host.shell(
+        "cd /proc/sys/net/ipv4/conf; echo 0 >all/rp_filter; echo 0 >eth0/rp_filter; \
+         ip route add 192.168.10.2 dev eth0; ip route del 192.168.10.0/24 dev eth0",
+    )
+    .success();
+    // Small requests need no ICMP.
+    cluster.is_answered();
+    assert_eq!(is_found(host, "L5")["severity"], "warning");
+}
+
+#[test]
+fn director_that_has_lost_what_its_file_builds_on_is_diagnosed() {
+    let cluster = Cluster::up(NAT);
+    let host = &cluster.director;
+    let file = cluster_file(&cluster, "nat", "198.51.100.17:80", "192.168.10.2:8080");
+    host.shell("ip address flush dev eth1").success();
+    cluster.is_not_answered();
+    let (status, findings, object) = examined(host, &file);
+    assert_eq!((status, ids(&findings)[0]), (1, "A16"), "{findings:#?}");
+    let unread = object["unread"][0]["what"].as_str().unwrap();
+    assert!(unread.contains("file"), "{object:#}");
 }
 
 #[test]

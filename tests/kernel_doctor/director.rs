@@ -19,7 +19,7 @@ fn broken_director_is_found_and_fixed() {
     let (server, other) = (format!("{WEB} -r 192.168.10.2 -g"), format!("{WEB} -r 10.9.9.9"));
     let by = format!(
         "ip route add default via 203.0.113.1 dev eth0 onlink && \
-         ip neigh replace 203.0.113.1 lladdr 02:00:00:00:00:99 dev eth0 && ipvsadm -a {other} -i && \
+         ip neigh replace 203.0.113.1 lladdr 02:00:00:00:00:99 dev eth0 nud reachable && ipvsadm -a {other} -i && \
          ipvsadm -e {server} -w 0"
     );
     let fixed_by = format!("ip route del default; ipvsadm -d {other}; ipvsadm -e {server} -w 1");

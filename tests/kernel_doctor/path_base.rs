@@ -79,8 +79,10 @@ impl Cluster {
         let Outage { host, by, id, healed_by, file } = *outage;
         host.shell(by).success();
         self.is_not_answered();
-        let (status, findings, _) = examined(host, file);
-        assert_eq!((status, ids(&findings).first()), (1, Some(&id)), "{by}: {findings:#?}");
+        let (status, findings, object) = examined(host, file);
+        let unknown = &object["unknown"];
+        let first = ids(&findings).first().copied();
+        assert_eq!((status, first), (1, Some(id)), "{by}: {findings:#?} {unknown:#}");
         if file.is_empty() {
             let traced = host.lvsctl_inside("trace");
             assert!(traced.status == 1 && traced.output.contains(id), "{by}: {traced:?}");

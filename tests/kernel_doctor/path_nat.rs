@@ -29,7 +29,17 @@ fn nat_set_up_by_hand_has_no_alarm_and_its_outages_are_found() {
     let healed_by = Some("echo 1 >/proc/sys/net/ipv4/vs/conntrack");
     cluster.stops(&Outage { healed_by, ..Outage::new(director, by, "F1") });
     is_not_alarmed(&cluster, &file);
-    director.shell("iptables-legacy -P FORWARD ACCEPT; iptables-legacy -F FORWARD").success();
+    director
+        .shell(
+            "iptables-legacy -P FORWARD ACCEPT; iptables-legacy -F FORWARD; \
+             echo 0 >/proc/sys/net/ipv4/vs/conntrack",
+        )
+        .success();
+    // Of many tutorials: IPVS takes its connections from connection tracking, so all packets are new.
+    let by = "iptables-legacy -A INPUT -p tcp ! --syn -m state --state NEW -j DROP";
+    cluster.stops(&Outage::new(director, by, "F1"));
+    let by = "iptables-legacy -A INPUT -m conntrack --ctstate ESTABLISHED -j DROP";
+    cluster.stops(&Outage { file: &file, ..Outage::new(real, by, "F1") });
     cluster.stops(&Outage::new(director, "echo 0 >/proc/sys/net/ipv4/ip_forward", "N1"));
     let by = "ip rule del from 192.168.10.2 lookup 100";
     cluster.stops(&Outage { file: &file, ..Outage::new(real, by, "N2") });

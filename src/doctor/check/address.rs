@@ -2,7 +2,8 @@
 
 use crate::doctor::context::{Context, add_address, delete_address};
 use crate::doctor::finding::{Fault, Step};
-use crate::host::{Address, InterfaceName};
+use crate::host::{Address, InterfaceName, SourceAddress};
+use crate::path::{deprecate, remote};
 
 fn source_fault(address: impl std::fmt::Display, device: &InterfaceName) -> Fault {
     Fault {
@@ -16,10 +17,14 @@ fn source_fault(address: impl std::fmt::Display, device: &InterfaceName) -> Faul
     }
 }
 
+fn of_default_routes<'a>(context: &Context<'a>) -> impl Iterator<Item = &'a SourceAddress> {
+    context.network().sources.iter().filter(|it| it.towards == remote(it.towards.is_ipv4()))
+}
+
 /// The default route of IPv4 names the address as its source.
 pub(super) fn vip_is_source(context: &Context<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for source in &context.network().sources {
+    for source in of_default_routes(context) {
         let (address, device) = (source.source, &source.device);
         if !address.is_ipv4() || !context.local_vips().any(|served| served.address == address) {
             continue;
@@ -56,19 +61,14 @@ pub(super) fn vip_is_source(context: &Context<'_>) -> Vec<Fault> {
 /// The kernel selects the source of IPv6, and avoids deprecated addresses.
 pub(super) fn vip_is_source_ipv6(context: &Context<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for source in &context.network().sources {
+    for source in of_default_routes(context) {
         let address = source.source;
         if !address.is_ipv6() || !context.local_vips().any(|served| served.address == address) {
             continue;
         }
-        faults.extend(context.assignments(address).map(|state| {
-            let (prefix, device) = (state.prefix, &state.interface.name);
-            let change = format!("ip -6 address change {address}/{prefix} dev {device:#}");
-            let repair = Step::Shell {
-                fix: format!("{change} preferred_lft 0"),
-                undo: Some(format!("{change} preferred_lft forever")),
-            };
-            Fault { repair: vec![repair], ..source_fault(address, &source.device) }
+        faults.extend(context.assignments(address).map(|state| Fault {
+            repair: vec![deprecate(state)],
+            ..source_fault(address, &source.device)
         }));
     }
     faults

@@ -139,6 +139,7 @@ const fn look(check: Check) -> Look {
         | Check::L3
         | Check::L4
         | Check::L5
+        | Check::M8
         | Check::F2 => Path,
         Check::I2 | Check::A20 | Check::H22 | Check::H23 | Check::H4 | Check::H24 | Check::H26 => {
             ClusterFile

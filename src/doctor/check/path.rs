@@ -4,13 +4,15 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::doctor::check::table::established;
 use crate::doctor::context::{Context, add_address};
 use crate::doctor::finding::{Fault, Step};
 use crate::engine::Change;
 use crate::host::{self, Address, DOWN, InterfaceName, UP, host_prefix};
 use crate::path::{Answer, Check, Directed, End, Faults, Forwarded, Machine, Query, Served, Walk};
 use crate::policy::TunnelEndpoint;
-use lvs::ipvs::{DaemonState, Forwarding, ServiceIdentity};
+use lvs::ipvs::{DaemonState, DestinationEntry, Forwarding, ServiceIdentity};
+use lvs::table;
 
 /// Every walk through this machine: of each service, to each real server once for each method, and of
 /// what a real server serves.
@@ -48,9 +50,13 @@ pub(in crate::doctor) fn walks(
             let of = narrow.then_some((identity, destination.port));
             let clients = vip.and_then(|vip| machine.facing(vip));
             let method = (destination.forwarding, destination.tunnel);
-            let key = (destination.address, method, clients, identity.family(), of);
+            // The source of a tunnel is one of the virtual addresses.
+            let is_source = vip.is_some() && machine.source(destination.address) == vip;
+            let key = (destination.address, method, clients, identity.family(), of, is_source);
             if destination.weight > 0 && seen.insert(key) {
-                walks.push(Forwarded { service, destination }.walk(machine));
+                let is_proved = established(context, identity, entry) > 0;
+                let renewed = &|vip| renewed(context, vip);
+                walks.push(Forwarded { service, destination, is_proved, renewed }.walk(machine));
             }
         }
     }
@@ -58,6 +64,21 @@ pub(in crate::doctor) fn walks(
         walks.extend(served.walks(machine, context));
     }
     walks
+}
+
+/// IPVS keeps the source of a tunnel until its destination is edited.
+fn renewed(context: &Context<'_>, vip: IpAddr) -> Vec<Step> {
+    let stale = context.destinations().filter(|(_, entry)| {
+        let destination = &entry.destination;
+        destination.forwarding == Forwarding::Tunnel
+            && context.machine.source(destination.address) == Some(vip)
+    });
+    let edit = |(service, entry): (ServiceIdentity, &DestinationEntry)| {
+        let key = table::Key::of(service, &entry.destination);
+        let value = Some(table::Value::Destination(entry.destination.clone()));
+        Step::Table(Change { key, from: value.clone(), to: value })
+    };
+    stale.map(edit).collect()
 }
 
 /// Whether the machine may be a standby, which has the table without the address: keepalived and

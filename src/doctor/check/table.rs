@@ -209,26 +209,40 @@ pub(super) fn hash_has_no_fallback(_: &Context<'_>, state: &ServiceState) -> Opt
 }
 
 /// So many half-open connections are no coincidence if none is established.
-const SUSPICIOUS: usize = 3;
+const SUSPICIOUS: u64 = 3;
+
+/// How many connections to a real server are in SYN_RECV.
+fn half_open(context: &Context<'_>, identity: ServiceIdentity, entry: &DestinationEntry) -> u64 {
+    let ServiceIdentity::Address { address, port, .. } = identity else { return 0 };
+    let is_of = |it: &&HalfOpen| {
+        let real = entry.destination.address;
+        it.service == (address, port).into() && it.destination.ip() == real
+    };
+    let table = context.facts.table.iter();
+    table.flat_map(|table| &table.half_open).filter(is_of).count() as u64
+}
+
+/// How many connections to a real server are, or were a moment ago, established.
+pub(super) fn established(
+    context: &Context<'_>,
+    identity: ServiceIdentity,
+    entry: &DestinationEntry,
+) -> u64 {
+    // Linux 6.1 counts half-open ones as active connections; not every kernel did.
+    let known = u64::from(entry.active_connections) + u64::from(entry.inactive_connections);
+    known.saturating_sub(half_open(context, identity, entry))
+}
 
 pub(super) fn connections_stay_half_open(
     context: &Context<'_>,
     identity: ServiceIdentity,
     entry: &DestinationEntry,
 ) -> Option<Fault> {
-    let ServiceIdentity::Address { address, port, .. } = identity else {
-        return None;
-    };
-    let destination = &entry.destination;
-    let is_of = |it: &&HalfOpen| {
-        it.service == (address, port).into() && it.destination.ip() == destination.address
-    };
-    let waiting = context.facts.table.as_ref()?.half_open.iter().filter(is_of).count();
-    // Linux 6.1 counts them as active connections; not every kernel did.
-    let known = u64::from(entry.active_connections) + u64::from(entry.inactive_connections);
-    if waiting < SUSPICIOUS || known > waiting as u64 {
+    let waiting = half_open(context, identity, entry);
+    if waiting < SUSPICIOUS || established(context, identity, entry) > 0 {
         return None;
     }
+    let destination = &entry.destination;
     let (real, service) = (destination.address, service_name(identity));
     let causes = match destination.forwarding {
         Forwarding::Masquerade => "its default route (N2) and the subnet of the clients (N3)",

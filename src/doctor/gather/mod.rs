@@ -5,6 +5,7 @@ mod proc;
 
 pub(crate) use proc::listeners;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -13,9 +14,9 @@ use super::facts::{
     Facts, HalfOpen, JournalEntry, Kernel, OtherNamespace, SCHEMA, ServiceState, Table, Unread,
 };
 use crate::host::{self, Host, State};
-use crate::path::filter;
+use crate::path::{Answer, Machine, Query, filter};
 use crate::trace::{self, Traced};
-use lvs::ipvs::{self, Client};
+use lvs::ipvs::{self, Client, Forwarding};
 use lvs::netlink::{self, Namespace, Socket};
 use lvs::proc::ConnectionTable;
 use lvs::table;
@@ -28,7 +29,7 @@ impl Facts {
         let mut note = |what: &str, why: String| unread.push(Unread { what: what.to_owned(), why });
         let has = |module: &str| Path::new("/sys/module").join(module).exists();
         let release = proc::text("/proc/sys/kernel/osrelease").trim().to_owned();
-        let network = network(&mut journal, &release).unwrap_or_else(|error| {
+        let mut network = network(&mut journal, &release).unwrap_or_else(|error| {
             note("the network", error.to_string());
             State::default()
         });
@@ -50,6 +51,10 @@ impl Facts {
         let table = kernel.ipvs_loaded.then(|| table(&network)).and_then(|table| {
             table.map_err(|error| note("the IPVS table", error.to_string())).ok()
         });
+        let tunnels = table.as_ref().map(behind_tunnels).unwrap_or_default();
+        if let Err(error) = network.add_sources(&tunnels) {
+            note("the source addresses", error.to_string());
+        }
         let listeners = proc::listeners();
         let listeners =
             listeners.map_err(|error| note("the listening sockets", error.to_string())).ok();
@@ -102,39 +107,55 @@ fn dump(client: &mut Client<Traced<Socket>>, network: &State) -> Result<Table, n
         let destinations = client.destinations(&service.service.identity)?;
         services.push(ServiceState { service, destinations });
     }
-    let (half_open, own_clients) = connections(network);
-    Ok(Table { connection_buckets, timeouts, daemons, services, half_open, own_clients })
+    let sample = connections(network);
+    Ok(Table { connection_buckets, timeouts, daemons, services, ..sample })
 }
 
 /// The connection table may have millions of lines: a sample is enough.
 const CONNECTIONS_READ: usize = 10_000;
 const HALF_OPEN_KEPT: usize = 256;
+const CLIENTS_KEPT: usize = 16;
 
-/// Those in SYN_RECV, and the addresses of this machine that are clients. Ends at a line that cannot
-/// be read.
-fn connections(network: &State) -> (Vec<HalfOpen>, Vec<IpAddr>) {
-    let (mut found, mut own) = (Vec::new(), Vec::new());
+/// Real servers behind a tunnel, each once.
+const MOST_TUNNELS: usize = 256;
+
+fn behind_tunnels(table: &Table) -> Vec<IpAddr> {
+    let all = table.services.iter().flat_map(|service| &service.destinations);
+    let tunnels = all.filter(|it| it.destination.forwarding == Forwarding::Tunnel);
+    let found: BTreeSet<IpAddr> = tunnels.map(|it| it.destination.address).collect();
+    found.into_iter().take(MOST_TUNNELS).collect()
+}
+
+/// What a sample of the connections shows. Ends at a line that cannot be read.
+fn connections(network: &State) -> Table {
+    let mut sample = Table::default();
     let Ok(mut connections) = ConnectionTable::open() else {
-        return (found, own);
+        return sample;
     };
-    let is_own = |address| network.addresses.iter().any(|it| it.address == address);
+    let machine = Machine::new(network, None, None);
+    let is_stranger = |address| machine.look_up(&Query::to(address)) == Answer::NoRoute;
     for _ in 0..CONNECTIONS_READ {
         let Ok(Some(connection)) = connections.next() else {
             break;
         };
         let client = connection.client.ip();
-        if client == connection.service.ip() && !own.contains(&client) && is_own(client) {
+        let own = &mut sample.own_clients;
+        if client == connection.service.ip() && !own.contains(&client) && machine.is_own(client) {
             own.push(client);
         }
-        if connection.state == b"SYN_RECV" && found.len() < HALF_OPEN_KEPT {
-            found.push(HalfOpen {
+        let strangers = &mut sample.strangers;
+        if strangers.len() < CLIENTS_KEPT && !strangers.contains(&client) && is_stranger(client) {
+            strangers.push(client);
+        }
+        if connection.state == b"SYN_RECV" && sample.half_open.len() < HALF_OPEN_KEPT {
+            sample.half_open.push(HalfOpen {
                 client: connection.client.ip(),
                 service: connection.service,
                 destination: connection.destination,
             });
         }
     }
-    (found, own)
+    sample
 }
 
 /// Whether this is the network namespace of the first process, which is assumed if its namespace

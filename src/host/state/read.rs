@@ -152,15 +152,25 @@ impl State {
             if !self.main_routes().any(is_default) {
                 continue;
             }
-            match self.look_up_route(connection, towards) {
-                Ok(route) => self.sources.extend(route.and_then(|route| {
-                    let device = route.interface()?.name.clone();
-                    Some(SourceAddress { towards, source: route.preferred_source?, device })
-                })),
-                // An unreachable route is an answer too.
-                Err(Error::Refused { .. }) => {}
-                Err(error) => return Err(Failure { what: "the source address", error }),
-            }
+            self.look_up_source(connection, towards)?;
+        }
+        Ok(())
+    }
+
+    /// The source address that the kernel selects towards an address.
+    pub(in crate::host) fn look_up_source<T: Transport>(
+        &mut self,
+        connection: &mut Connection<T>,
+        towards: IpAddr,
+    ) -> Result<(), Failure> {
+        match self.look_up_route(connection, towards) {
+            Ok(route) => self.sources.extend(route.and_then(|route| {
+                let device = route.interface()?.name.clone();
+                Some(SourceAddress { towards, source: route.preferred_source?, device })
+            })),
+            // An unreachable route is an answer too.
+            Err(Error::Refused { .. }) => {}
+            Err(error) => return Err(Failure { what: "the source address", error }),
         }
         Ok(())
     }

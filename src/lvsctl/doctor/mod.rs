@@ -166,8 +166,17 @@ impl Source<'_> {
         let own = addresses.map(|state| state.address).collect();
         let input = Input::of(file, self.flags.role, &Run::default(), || Ok(own))?;
         let entries = match self.flags.from {
-            Some(_) => compare_with_snapshot(&input, facts)?,
-            None => self.compare_with_machine(&input)?,
+            Some(_) => compare_with_snapshot(&input, facts),
+            None => self.compare_with_machine(&input),
+        };
+        let entries = match entries {
+            // The machine has lost what the file builds on.
+            Err(Error::Policy(error)) => {
+                let what = "what the file desires of this machine".to_owned();
+                facts.unread.push(Unread { what, why: error.to_string() });
+                Vec::new()
+            }
+            entries => entries?,
         };
         let served = input.served()?;
         let owners = input.owners();

@@ -323,12 +323,14 @@ fn multiport(data: &[u8]) -> Option<Vec<Match>> {
 /// `struct xt_conntrack_mtinfo1` to `3`: the state alone is understood.
 fn conntrack(data: &[u8], revision: u8) -> Option<Vec<Match>> {
     const STATE: u16 = 1;
+    // Set by the option `--state` of the match `state`.
+    const STATE_ALIAS: u16 = 1 << 13;
     let (flags, inverted) = (short(data, 146)?, short(data, 148)?);
     let mask = match revision {
         1 => u16::from(byte(data, 150)?),
         _ => short(data, 150)?,
     };
-    if flags != STATE {
+    if flags & !STATE_ALIAS != STATE {
         return None;
     }
     let mut found = states(u32::from(mask), 256)?;

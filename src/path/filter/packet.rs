@@ -40,6 +40,8 @@ pub(crate) struct Packet {
     pub(crate) input: Option<String>,
     pub(crate) output: Option<String>,
     pub(crate) state: ConnectionState,
+    /// Of the packets that follow in this direction, for TCP; `None` if they are not judged.
+    pub(crate) later: Option<ConnectionState>,
     /// `None` if it is not known.
     pub(crate) mark: Option<u32>,
     /// Whether the destination is an address of this machine.
@@ -106,10 +108,21 @@ impl Packet {
             input: None,
             output: None,
             state: ConnectionState::New,
+            later: None,
             mark: Some(0),
             local: false,
             redirected: false,
         }
+    }
+
+    /// A packet that follows in this direction.
+    pub(crate) fn following(&self) -> Option<Self> {
+        const ACK: u8 = 0x10;
+        let state = match self.state {
+            ConnectionState::Untracked => ConnectionState::Untracked,
+            _ => self.later?,
+        };
+        (self.flags != 0).then(|| Self { state, flags: ACK, ..self.clone() })
     }
 
     pub(crate) fn family(&self) -> AddressFamily {
