@@ -1,5 +1,6 @@
 //! The drop-in for ipvsadm 1.31.
 
+mod bytes;
 mod command;
 mod connections;
 mod error;

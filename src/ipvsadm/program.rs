@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal};
+use std::os::unix::ffi::OsStrExt;
 
 use lvs::ipvs::{self, Client, Version};
 use lvs::netlink::{self, Namespace, Transport};
@@ -11,7 +12,7 @@ use super::error::Error;
 use super::names::SystemNames;
 use super::restore::{self, ParseLine, parse_line, posixly_correct};
 use super::session::{Console, Session};
-use super::{Names, explain, options, parse, replace, wrapper};
+use super::{Names, bytes, explain, options, parse, replace, wrapper};
 use crate::trace;
 
 /// Oldest version of IPVS that the reference supports.
@@ -50,7 +51,7 @@ impl Program {
 /// argument, its name, decides.
 pub fn main(program: Option<Program>, arguments: impl Iterator<Item = OsString>) -> u8 {
     trace::from_environment();
-    let text = |word: OsString| word.to_string_lossy().into_owned();
+    let text = |word: OsString| bytes::text(word.as_bytes()).into_owned();
     let mut words = arguments;
     let name = words.next().map_or_else(|| "ipvsadm".to_owned(), text);
     // Paths need not be UTF-8.

@@ -3,7 +3,6 @@
 //! All lines are parsed before the first is applied, so a mistake changes nothing. What the kernel refuses
 //! is reported, and the rest goes on; so does, as in the reference, a line with an unknown option.
 
-use std::borrow::Cow;
 use std::env;
 
 use lvs::ipvs::Request;
@@ -14,7 +13,7 @@ use super::command::Command;
 use super::error::Error;
 use super::names::SystemNames;
 use super::session::{Console, Session};
-use super::{explain, parse};
+use super::{bytes, explain, parse};
 
 /// Parses the words of a line, without a leading `ipvsadm`.
 pub(crate) type ParseLine<'a> = dyn FnMut(&[&str]) -> Result<Command, Error> + 'a;
@@ -172,10 +171,7 @@ pub(super) fn read(
                 return Err(console.report(&Error::CannotRead { path, source }, || None));
             }
         }
-        let text = match std::str::from_utf8(&line) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(&line),
-        };
+        let text = bytes::text(&line);
         // Capacity for most lines: to grow step by step takes longer than to split.
         let mut words = Vec::with_capacity(16);
         words.extend(lvs::ruleset::words(&text));
@@ -283,6 +279,6 @@ mod tests {
     fn endless_line_is_refused() {
         let (commands, errors) = read_from(&vec![b'x'; 1 << 20]);
         assert_eq!(commands, Err(1));
-        assert_eq!(errors, "cannot read standard input: a line is longer than 65536 bytes\n");
+        assert_eq!(errors, "cannot read standard input: a line is longer than 1048576 bytes\n");
     }
 }

@@ -10,7 +10,7 @@ use lvs::table::Tables;
 use super::command::{Command, Listing, Subject};
 use super::error::Error;
 use super::source::Source;
-use super::{Names, connections, explain, json, list, options};
+use super::{Names, bytes, connections, explain, json, list, options};
 
 /// The standard streams of a command.
 pub struct Console<'a> {
@@ -42,10 +42,10 @@ impl Console<'_> {
             // end of the run.
             let _ = self.output.flush();
             if !error.is_silent() {
-                let _ = writeln!(self.errors, "{error}");
+                let _ = self.errors.write_all(&bytes::bytes(&format!("{error}\n")));
             }
             if let Some(explanation) = self.explains.then(explanation).flatten() {
-                let _ = writeln!(self.errors, "{explanation}");
+                let _ = self.errors.write_all(&bytes::bytes(&format!("{explanation}\n")));
             }
         }
         error.exit_code()

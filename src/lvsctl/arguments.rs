@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::PossibleValue;
+use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::log::Run;
@@ -37,7 +37,8 @@ pub(super) struct Options {
     #[arg(long, global = true)]
     pub(super) json: bool,
     /// Work in this network namespace: a name of `ip netns`, a path, or the PID of a process.
-    #[arg(long, global = true, value_name = "NAME|PATH|PID")]
+    #[arg(long, global = true, value_name = "NAME|PATH|PID",
+          value_parser = OsStringValueParser::new().map(|word| Namespace::from(word.as_os_str())))]
     pub(super) netns: Option<Namespace>,
     /// Directory of the journal.
     #[arg(long, global = true, value_name = "DIR", default_value = STATE_DIRECTORY)]

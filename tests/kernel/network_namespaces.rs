@@ -7,7 +7,7 @@ use std::io;
 use lvs::ipvs::Client;
 use lvs::netlink::{Socket, Transport};
 
-use crate::support::{Host, IPVSADM, assert_same, root};
+use crate::support::{Host, IPVSADM, LVSCTL, assert_same, root};
 
 #[test]
 fn ipvsadm_with_netns_works_in_that_namespace() {
@@ -23,6 +23,16 @@ fn ipvsadm_with_netns_works_in_that_namespace() {
         assert!(list.contains(&format!("192.0.2.1:{port} rr")), "{list}");
     }
     assert_eq!(here.ipvsadm("-Sn").success(), "");
+    for directory in ["", "/run/netns/"] {
+        let list = format!(
+            "name=$(printf 'odd-{name}\\377'); ln -sf {name} \"/run/netns/$name\"
+             {IPVSADM} -Sn --netns \"{directory}$name\" >/run/{name}-rules || exit
+             {LVSCTL} diff --netns \"{directory}$name\" - </run/{name}-rules >&2 || exit
+             cat /run/{name}-rules; rm \"/run/netns/$name\""
+        );
+        let list = here.shell(&list).success();
+        assert_same(&list, &there.ipvsadm("-Sn").success(), directory);
+    }
 
     let mut there = there;
     there.shell("ip address add 198.51.100.9/32 dev lo").success();

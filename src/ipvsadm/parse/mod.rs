@@ -7,7 +7,9 @@ mod front_end;
 #[cfg(test)]
 mod tests;
 
+use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv6Addr};
+use std::os::unix::ffi::OsStrExt;
 
 use lvs::netlink::Namespace;
 use lvs::ruleset::Names;
@@ -15,6 +17,7 @@ use lvs::ruleset::syntax::{
     Context, Draft, Event, Row, Scanner, Verb, address_and_port, host, integer,
 };
 
+use super::bytes;
 use super::options::{KNOWN_STATES, OPTIONS, Own, STATES};
 use super::{Choice, Command, CountBy, Format, Listing, Manner, Network, Place, Subject};
 
@@ -97,7 +100,8 @@ impl OwnOptions {
         let text = value.unwrap_or_default();
         let given = |option: Own| option as u8 == id;
         if given(Own::NetworkNamespace) {
-            self.namespace = text.parse().ok();
+            let name = bytes::bytes(text);
+            self.namespace = Some(OsStr::from_bytes(&name).into());
         } else if given(Own::Client) {
             let client = network(text, names);
             self.choice.client =

@@ -1,15 +1,20 @@
 //! Network namespaces. A socket belongs to the namespace in which its thread opened it.
 
 use std::convert::Infallible;
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::error::reason;
+
+/// The files of the names of ip-netns(8).
+const NAMED: &str = "/run/netns";
 
 /// A network namespace as a command line names it: a word with a slash is a path, a number is a PID,
 /// anything else is a name.
@@ -66,6 +71,17 @@ impl FromStr for Namespace {
     }
 }
 
+impl From<&OsStr> for Namespace {
+    /// As a text is parsed; a name that is not UTF-8 is the path of its file.
+    fn from(word: &OsStr) -> Self {
+        match word.to_str() {
+            Some(text) => text.parse().unwrap_or_else(|never: Infallible| match never {}),
+            None if word.as_bytes().contains(&b'/') => Self::Path(word.into()),
+            None => Self::Path(Path::new(NAMED).join(word)),
+        }
+    }
+}
+
 impl fmt::Display for Namespace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -99,7 +115,7 @@ impl Namespace {
             Self::Named(name) if matches!(name.as_str(), "" | "." | "..") => {
                 return Err(io::ErrorKind::NotFound.into());
             }
-            Self::Named(name) => Path::new("/run/netns").join(name),
+            Self::Named(name) => Path::new(NAMED).join(name),
             Self::Path(path) => path.clone(),
             Self::Process(process) => PathBuf::from(format!("/proc/{process}/ns/net")),
         };
@@ -154,6 +170,10 @@ mod tests {
         assert_eq!(read("+1"), Namespace::Named("+1".to_owned()));
         assert_eq!(read("./1"), Namespace::Path("./1".into()));
         assert_eq!(read(""), Namespace::Named(String::new()));
+        let read = |bytes: &[u8]| Namespace::from(OsStr::from_bytes(bytes));
+        assert_eq!(read(b"blue"), Namespace::Named("blue".to_owned()));
+        assert_eq!(read(b"./\xff"), Namespace::Path(OsStr::from_bytes(b"./\xff").into()));
+        assert_eq!(read(b"\xff"), Namespace::Path(OsStr::from_bytes(b"/run/netns/\xff").into()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! They read the files of the calling thread's network namespace
 //! ([`proc_net`](crate::netlink::proc_net)). No input makes them panic, and no line takes more than
-//! 64 KiB.
+//! 1 MiB.
 //!
 //! # Examples
 //!
@@ -60,11 +60,11 @@ impl Error {
 
 /// Maximum length of a line in bytes, with its newline. ipvsadm 1.31 reads 255 bytes of a connection,
 /// and splits words of a restore at 4096.
-const LONGEST_LINE: usize = 64 * 1024;
+const LONGEST_LINE: usize = 1024 * 1024;
 
 // For the programs, which read other untrusted text with it too.
 /// Reads the next line, without its newline, into a buffer. Returns false at the end of the input, and
-/// fails with [`io::ErrorKind::InvalidData`] if the line is longer than 64 KiB.
+/// fails with [`io::ErrorKind::InvalidData`] if the line is longer than 1 MiB.
 #[doc(hidden)]
 pub fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
