@@ -5,14 +5,20 @@
 
 use std::{env, fs, iter};
 
-use programs::ipvsadm::{Command, Console, SystemNames, invoke, parse};
+use programs::ipvsadm::{Command, SystemNames, parse};
 
-use super::Oracle;
 use super::lines::{Dice, line};
+use super::{Oracle, invoked};
 use crate::support::{Outcome, REFERENCE};
 
 /// Lines that share a table before it is cleared.
 const RUN: usize = 25;
+
+/// All of the table. That our program reads as the reference does is tested by the lines.
+fn tables(oracle: &Oracle) -> [Outcome; 4] {
+    let tables = ["-Sn", "-Ln --thresholds", "-L --timeout", "-L --daemon"];
+    oracle.host.inside(|| tables.map(|table| invoked(REFERENCE, table.split(' '), "")))
+}
 
 /// The answers to the lines, each on the table that the previous ones left, and the final table.
 fn answers(
@@ -22,8 +28,7 @@ fn answers(
 ) -> Vec<Outcome> {
     oracle.reset();
     let mut answers = run(lines);
-    answers.push(oracle.host.reference("-Sn"));
-    answers.push(oracle.host.reference("-Ln --thresholds"));
+    answers.extend(tables(oracle));
     answers
 }
 
@@ -32,26 +37,10 @@ fn reference(oracle: &Oracle, lines: &[String]) -> Vec<Outcome> {
     lines.iter().map(run).collect()
 }
 
-/// Runs our program within this process: starting a process takes far longer than its work.
-fn invoked(words: &str, input: &str) -> Outcome {
-    let words: Vec<_> = words.split(' ').map(str::to_owned).collect();
-    let (mut output, mut errors) = (Vec::new(), Vec::new());
-    let status = invoke(
-        REFERENCE,
-        &words,
-        &mut Console {
-            input: &mut input.as_bytes(),
-            output: &mut output,
-            errors: &mut errors,
-            explains: false,
-        },
-    );
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Outcome { status: status.into(), output: text(output), errors: text(errors) }
-}
-
 fn ours(oracle: &Oracle, lines: &[String]) -> Vec<Outcome> {
-    oracle.host.inside(|| lines.iter().map(|line| invoked(line, "")).collect())
+    oracle
+        .host
+        .inside(|| lines.iter().map(|line| invoked(REFERENCE, line.split(' '), "")).collect())
 }
 
 /// Thresholds in the output of `-S` are a deliberate difference.
@@ -102,11 +91,11 @@ fn random_rules_are_restored_as_by_the_reference() {
         let answers = |restore: &dyn Fn() -> Outcome| {
             oracle.reset();
             let Outcome { output, errors, .. } = restore();
-            let tables = ["-Sn", "-Ln --thresholds", "-L --timeout", "-L --daemon"];
-            (output, errors, tables.map(|table| oracle.host.reference(table)))
+            (output, errors, tables(&oracle))
         };
         let theirs = answers(&|| oracle.host.shell(&format!("{REFERENCE} -R <{file}")));
-        let ours = answers(&|| oracle.host.inside(|| invoked("-R", &rules)));
+        let ours =
+            answers(&|| oracle.host.inside(|| invoked(REFERENCE, ["-R"].into_iter(), &rules)));
         refused += theirs.1.lines().count();
         if theirs != ours {
             wrong.push(format!("rules:\n{rules}reference: {theirs:?}\nours: {ours:?}\n"));
@@ -135,7 +124,12 @@ fn random_lines_are_answered_as_by_the_reference() {
         let ours = answers(&oracle, &lines, |lines| ours(&oracle, lines));
         asked += lines.len();
         kernel += theirs.iter().filter(|outcome| matches!(outcome.status, 0 | 1)).count();
-        let labels = lines.iter().map(String::as_str).chain(["(rules)", "(thresholds)"]);
+        let labels = lines.iter().map(String::as_str).chain([
+            "(rules)",
+            "(thresholds)",
+            "(timeouts)",
+            "(daemons)",
+        ]);
         for (label, (theirs, ours)) in labels.zip(theirs.iter().zip(&ours)) {
             // Only the first line of the help text is that of the reference.
             let help = label.split(' ').any(|word| word == "-h") && theirs.status == 0;
