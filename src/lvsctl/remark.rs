@@ -1,5 +1,6 @@
 //! What a command says about clients, beside the changes.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::departing::Departing;
@@ -49,7 +50,19 @@ impl fmt::Display for Remark {
                 if keys.len() > SHOWN {
                     write!(f, " and {} more", keys.len() - SHOWN)?;
                 }
-                f.write_str("; clients may be sent there; apply --exclusive removes what is not in the file")
+                // A destination of a service that the file has too gets a share of its clients.
+                let known: HashSet<&table::Key> = keys.iter().collect();
+                let is_shared = |key: &table::Key| match key {
+                    table::Key::Destination { service, .. } => {
+                        !known.contains(&table::Key::Service(*service))
+                    }
+                    _ => false,
+                };
+                f.write_str(match keys.iter().any(is_shared) {
+                    true => "; clients of services of the file are sent there too",
+                    false => "; it stays",
+                })?;
+                f.write_str("; apply --exclusive removes what is not in the file")
             }
             Self::Left(count) => write!(
                 f,

@@ -72,7 +72,7 @@ fn one_file_sets_up_and_reverts_every_machine() {
         assert!(again.ends_with("is up: no changes needed\n"), "{again}");
         let diff = host.lvsctl(&file.line("diff"));
         assert_eq!((diff.status, diff.errors.as_str()), (0, ""));
-        let foreign = "# in the table, but not in the file: service tcp 192.0.2.99:443; ";
+        let foreign = "# in the table, but not in the file: service tcp 192.0.2.99:443; it stays; ";
         assert!(diff.output.lines().all(|line| line.starts_with(foreign)), "{diff:?}");
         assert_eq!(host.lvsctl(&file.line("status")).status, 0);
         assert_eq!(host.lvsctl("status").status, 0);

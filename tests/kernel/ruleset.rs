@@ -57,7 +57,7 @@ fn saved_ruleset_is_compared_applied_and_reverted() {
                  ipvsadm -e -t 192.0.2.10:80 -r 198.51.100.3:80 -m -w 0\n\
                  ipvsadm -d -t 192.0.2.10:80 -r 198.51.100.2:8080\n";
     let plan = lvsctl("diff", &edited);
-    let unmanaged = "# in the table, but not in the file: service tcp 192.0.2.99:443; ";
+    let unmanaged = "# in the table, but not in the file: service tcp 192.0.2.99:443; it stays; ";
     let note = plan.output.strip_prefix(steps);
     assert!(note.is_some_and(|note| note.starts_with(unmanaged)), "{plan:?}");
     assert_eq!((plan.status, plan.errors.as_str()), (2, ""));
