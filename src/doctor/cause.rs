@@ -40,11 +40,15 @@ pub(super) fn fold(
     rank: impl Fn(Check) -> usize,
 ) -> Vec<Finding> {
     let explains = |cause: &Finding, other: &Finding| {
-        let narrow = matches!(cause.check, H22 | H26);
+        if !consequences(cause.check).contains(&other.check) {
+            return false;
+        }
+        if cause.reals.is_empty() {
+            return !matches!(cause.check, H22 | H26);
+        }
+        let reals: HashSet<&IpAddr> = cause.reals.iter().collect();
         let about = subject(context, other);
-        let inside = about.iter().all(|real| cause.reals.contains(real));
-        consequences(cause.check).contains(&other.check)
-            && (cause.reals.is_empty() && !narrow || inside && !about.is_empty())
+        !about.is_empty() && about.iter().all(|real| reals.contains(real))
     };
     let causes: Vec<Option<usize>> = findings
         .iter()

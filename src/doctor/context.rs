@@ -20,6 +20,8 @@ pub(super) struct Context<'a> {
     pub(super) symptom: Option<Symptom>,
     /// What walks look at.
     pub(super) machine: Machine<'a>,
+    /// The interfaces that the cluster file, or else lvsctl's journal, gives addresses to.
+    devices: HashMap<IpAddr, &'a InterfaceName>,
 }
 
 impl<'a> Context<'a> {
@@ -34,7 +36,16 @@ impl<'a> Context<'a> {
         machine.untracked_drops = facts.counters.get(CONNTRACK_DROPPED).copied();
         machine.has_dropped = dropped.is_some_and(|count| *count > 0);
         machine.strangers = facts.table.as_ref().map_or(&[], |table| &table.strangers);
-        Self { facts, expectation, symptom, machine }
+        let desired = expectation.desired.iter().flat_map(|desired| &desired.entries);
+        let keys = desired.filter_map(|entry| entry.host());
+        let journalled = facts.journal.iter().filter_map(|entry| entry.key.as_ref());
+        let mut devices = HashMap::new();
+        for key in keys.chain(journalled) {
+            if let host::Key::Address { address, device, .. } = key {
+                devices.entry(*address).or_insert(device);
+            }
+        }
+        Self { facts, expectation, symptom, machine, devices }
     }
 
     pub(super) fn network(&self) -> &'a State {
@@ -82,14 +93,8 @@ impl<'a> Context<'a> {
     }
 
     /// The interface that the cluster file or lvsctl's journal gives an address to.
-    pub(super) fn desired_device(&self, address: IpAddr) -> Option<&InterfaceName> {
-        let desired = self.expectation.desired.iter().flat_map(|desired| &desired.entries);
-        let keys = desired.filter_map(|entry| entry.host());
-        let journalled = self.facts.journal.iter().filter_map(|entry| entry.key.as_ref());
-        keys.chain(journalled).find_map(|key| match key {
-            host::Key::Address { address: known, device, .. } if *known == address => Some(device),
-            _ => None,
-        })
+    pub(super) fn desired_device(&self, address: IpAddr) -> Option<&'a InterfaceName> {
+        self.devices.get(&address).copied()
     }
 
     /// Every assignment of an address to an interface of this machine.
