@@ -8,6 +8,10 @@ pub(super) struct Escaped<'a>(pub(super) &'a mut dyn Write);
 
 impl Write for Escaped<'_> {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        // Nearly all text, of which a page of metrics has megabytes.
+        if text.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
+            return self.0.write_all(text).map(|()| text.len());
+        }
         for chunk in text.utf8_chunks() {
             self.write_valid(chunk.valid())?;
             for byte in chunk.invalid() {

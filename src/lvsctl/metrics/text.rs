@@ -110,13 +110,8 @@ fn per_service(page: &mut Page<'_>, sample: &Sample, labels: &Labels) -> io::Res
     for (name, help, value) in GAUGES {
         let name = format!("node_ipvs_backend_{name}");
         page.family(&name, Kind::Gauge, help)?;
-        for it in &sample.services {
-            for destination in &it.destinations {
-                // No label beyond those of node_exporter.
-                let of = of_destination(it, destination, &Labels::new());
-                page.sample(&name, &of, value(destination).into())?;
-            }
-        }
+        // No label beyond those of node_exporter.
+        of_destinations(page, sample, &Labels::new(), &name, |it| value(it).into())?;
     }
     page.family("lvs_sync_daemon", Kind::Gauge, "Running synchronization daemons.")?;
     for daemon in &sample.daemons {
@@ -135,22 +130,36 @@ fn per_service(page: &mut Page<'_>, sample: &Sample, labels: &Labels) -> io::Res
 }
 
 fn per_destination(page: &mut Page<'_>, sample: &Sample, labels: &Labels) -> io::Result<()> {
-    let each = |page: &mut Page<'_>, name: &str, value: &dyn Fn(&DestinationEntry) -> u64| {
-        for it in &sample.services {
-            for destination in &it.destinations {
-                page.sample(name, &of_destination(it, destination, labels), value(destination))?;
-            }
-        }
-        io::Result::Ok(())
-    };
     for (name, help, value) in COUNTERS {
         page.family(&format!("lvs_destination_{name}"), Kind::Counter, help)?;
         let name = format!("lvs_destination_{name}_total");
-        each(page, &name, &|destination| value(&destination.stats))?;
+        of_destinations(page, sample, labels, &name, |it| value(&it.stats))?;
     }
     let name = "lvs_destination_connections_persistent";
     page.family(name, Kind::Gauge, "Persistence templates.")?;
-    each(page, name, &|destination| destination.persistent_connections.into())
+    of_destinations(page, sample, labels, name, |it| it.persistent_connections.into())
+}
+
+/// The samples of one family, of each destination.
+fn of_destinations(
+    page: &mut Page<'_>,
+    sample: &Sample,
+    labels: &Labels,
+    name: &str,
+    value: impl Fn(&DestinationEntry) -> u64,
+) -> io::Result<()> {
+    for it in &sample.services {
+        let identity = it.service.service.identity;
+        let local = local(&identity);
+        for entry in &it.destinations {
+            let destination = &entry.destination;
+            let label = named(labels.get(&table::Key::of(identity, destination)));
+            let (address, port) = (destination.address, destination.port);
+            let of = format!("{local},remote_address=\"{address}\",remote_port=\"{port}\"{label}");
+            page.sample(name, &of, value(entry))?;
+        }
+    }
+    Ok(())
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -211,13 +220,6 @@ fn of_service(it: &ServiceSample, labels: &Labels) -> String {
         ServiceIdentity::Address { .. } => "",
     };
     format!("{}{family}{name}", local(identity))
-}
-
-fn of_destination(it: &ServiceSample, entry: &DestinationEntry, labels: &Labels) -> String {
-    let (identity, destination) = (it.service.service.identity, &entry.destination);
-    let name = named(labels.get(&table::Key::of(identity, destination)));
-    let (address, port) = (destination.address, destination.port);
-    format!("{},remote_address=\"{address}\",remote_port=\"{port}\"{name}", local(&identity))
 }
 
 fn named(label: Option<&Label>) -> String {
