@@ -97,14 +97,14 @@ impl Bench<'_> {
             let job = format!("`{}`, {shape}", words.join(" "));
             rows.push(self.job(&job, words, floor, runs, reference_runs));
         }
-        rows.push(self.apply(shape));
+        rows.extend(self.companion(shape));
         rows
     }
 
-    /// Each run changes one weight. The original has no such command.
-    fn apply(&self, shape: Shape) -> Row {
+    /// What lvsctl does with the table, beside what it takes to read it. The original has no such
+    /// commands.
+    fn companion(&self, shape: Shape) -> [Row; 3] {
         self.fresh_host();
-        let nothing = Path::new("/dev/null");
         let path = |name| self.directory.join(name);
         let rules = shape.rules();
         let (start, end) = rules.trim_end().rsplit_once("-w 1").unwrap();
@@ -114,25 +114,47 @@ impl Bench<'_> {
             fs::write(file, text).unwrap();
         }
         let state = path("state");
-        let words = |file: &Path| {
-            let words = ["--state-dir", state.to_str().unwrap(), "apply", file.to_str().unwrap()];
-            words.map(str::to_owned)
+        let directory = ["--state-dir", state.to_str().unwrap()];
+        let apply = |file: usize| {
+            let words = [&directory[..], &["apply", files[file].0.to_str().unwrap()]].concat();
+            self.beside(&words, &["-S", "-n"], 1)
         };
+        apply(0);
         let (mut ours, mut floor) = (Figures::default(), Figures::default());
-        for number in 0..=self.plan.runs {
-            let words = words(&files[number % 2].0);
-            let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            // The first run adds the table and is not measured.
-            let mut first = Figures::default();
-            let figures = if number == 0 { &mut first } else { &mut ours };
-            figures.run(&self.plan.companion, &words, nothing, nothing);
-            if number > 0 {
-                floor.run(&self.plan.ours, &["-S", "-n"], nothing, nothing);
-            }
+        for number in 0..self.plan.runs {
+            let (of_run, of_floor) = apply((number + 1) % 2);
+            ours.add(of_run);
+            floor.add(of_floor);
         }
-        fs::remove_dir_all(state).unwrap();
-        let job = format!("`lvsctl apply`, 1 weight of {shape}");
-        Row { job, reference: Figures::default(), ours, floor: Some(("`-S -n`", floor)) }
+        let row = |job: &str, label, (ours, floor)| Row {
+            job: format!("`lvsctl {job}, {shape}"),
+            reference: Figures::default(),
+            ours,
+            floor: Some((label, floor)),
+        };
+        let metrics = [&directory[..], &["metrics", "--per", "destination"]].concat();
+        let metrics = self.beside(&metrics, &["-Ln", "--stats"], self.plan.runs);
+        // The virtual addresses, without which the first finding is that they are missing.
+        shell("ip route add local 192.168.0.0/16 dev lo");
+        let doctor = [&directory[..], &["doctor"]].concat();
+        let doctor = self.beside(&doctor, &["-Ln", "--stats"], self.plan.runs);
+        fs::remove_dir_all(&state).unwrap();
+        [
+            row("apply` of 1 weight", "`-S -n`", (ours, floor)),
+            row("metrics --per destination`", "`-Ln --stats`", metrics),
+            row("doctor`", "`-Ln --stats`", doctor),
+        ]
+    }
+
+    /// The companion, and in turn with it our ipvsadm.
+    fn beside(&self, words: &[&str], floor: &[&str], runs: usize) -> (Figures, Figures) {
+        let (nothing, output) = (Path::new("/dev/null"), self.directory.join("output"));
+        let (mut ours, mut of_floor) = (Figures::default(), Figures::default());
+        for _ in 0..runs {
+            ours.run(&self.plan.companion, words, nothing, &output);
+            of_floor.run(&self.plan.ours, floor, nothing, &output);
+        }
+        (ours, of_floor)
     }
 
     /// Each run starts with an empty table, and all must leave the same one.

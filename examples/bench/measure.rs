@@ -37,6 +37,12 @@ impl Figures {
         (self.peak > 0).then_some(self.peak)
     }
 
+    /// Adds the runs of another measurement.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.times.extend(other.times);
+        self.peak = self.peak.max(other.peak);
+    }
+
     pub(crate) fn faults(&self) -> i64 {
         self.faults
     }
@@ -89,7 +95,9 @@ pub(crate) fn run(input: &str, output: &str, program: &str, words: &[&str]) {
     let seconds = start.elapsed().as_secs_f64();
     assert_eq!(waited, process);
     let status = ExitStatus::from_raw(status);
-    assert!(status.success(), "{program} {} failed: {status}", words.join(" "));
+    // The doctor says by it what it found.
+    let may_fail = words.contains(&"doctor") && status.code().is_some_and(|code| code < 4);
+    assert!(status.success() || may_fail, "{program} {} failed: {status}", words.join(" "));
     println!("{seconds:.6} {} {}", usage.ru_maxrss, usage.ru_minflt);
 }
 
