@@ -159,6 +159,36 @@ fn undo_completes_whatever_was_killed() {
 }
 
 #[test]
+fn apply_of_one_weight_dumps_each_service_once() {
+    let director = Host::with_addresses();
+    let table = |weight: u8| -> String {
+        let service = |number: u8| {
+            format!(
+                "-A -u 192.0.2.10:{number} -s wlc\n\
+                 -a -u 192.0.2.10:{number} -r 198.51.100.2:{number} -m -w {}\n",
+                if number == 40 { weight } else { 1 }
+            )
+        };
+        (1..=40).map(service).collect()
+    };
+    let file = ClusterFile::new("one-weight", &table(1));
+    director.lvsctl_inside(&file.line("apply")).success();
+    file.write(&table(2));
+    let state = director.state_directory().display();
+    let line = file.line("apply");
+    let applied =
+        director.shell(&format!("LVS_LOG=debug exec {LVSCTL} --state-dir {state} {line}"));
+    assert_eq!(applied.status, 0, "{applied:?}");
+    let sent = |what: &str| applied.errors.matches(what).count();
+    // The changed one again, to verify it.
+    assert_eq!(sent("request,dump: GET_DEST "), 41, "{applied:?}");
+    assert!((1..=3).contains(&sent(" GET_SERVICE")), "{applied:?}");
+    assert_eq!((sent(" SET_DEST "), sent(" NEW_")), (1, 0), "{applied:?}");
+    director.lvsctl_inside("undo").success();
+    assert_eq!(director.reference("-Sn").success(), table(1));
+}
+
+#[test]
 fn log_has_command_file_and_outcome_of_every_change() {
     let director = director();
     assert_eq!(
