@@ -7,7 +7,7 @@ use std::borrow::Cow;
 /// `surrogateescape` has it (PEP 383). Nobody writes these characters.
 const BEFORE: u32 = 0x0010_FF00;
 
-/// The text of bytes, from which [`bytes`] makes the same ones.
+/// The text of bytes, from which [`bytes()`] makes the same ones.
 pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return text.into();
