@@ -35,7 +35,8 @@ impl<'a> Context<'a> {
         let dropped = facts.counters.get("TcpExt IPReversePathFilter");
         machine.untracked_drops = facts.counters.get(CONNTRACK_DROPPED).copied();
         machine.has_dropped = dropped.is_some_and(|count| *count > 0);
-        machine.strangers = facts.table.as_ref().map_or(&[], |table| &table.strangers);
+        machine.unreachable_clients =
+            facts.table.as_ref().map_or(&[], |table| &table.unreachable_clients);
         let desired = expectation.desired.iter().flat_map(|desired| &desired.entries);
         let keys = desired.filter_map(|entry| entry.host());
         let journalled = facts.journal.iter().filter_map(|entry| entry.key.as_ref());

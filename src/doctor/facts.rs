@@ -88,7 +88,7 @@ pub(crate) struct Table {
     pub(crate) own_clients: Vec<IpAddr>,
     /// Clients to which this machine has no route.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) strangers: Vec<IpAddr>,
+    pub(crate) unreachable_clients: Vec<IpAddr>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -229,7 +229,7 @@ impl Forwarded<'_> {
             if is_unreached && mtu(device) <= mtu(&client.input) {
                 let fault = Fault {
                     title: format!(
-                        "{} cannot be told the size that fits the tunnel: large requests hang, \
+                        "no ICMP about packets too big for the tunnel reaches {}: large requests hang, \
                          unless real servers announce a smaller segment size",
                         client.name()
                     ),

@@ -49,7 +49,7 @@ pub(crate) struct Machine<'a> {
     /// New connections that connection tracking had no place for; `None` if it does not say.
     pub(crate) untracked_drops: Option<u64>,
     /// Clients that were seen, and to which there is no route.
-    pub(crate) strangers: &'a [IpAddr],
+    pub(crate) unreachable_clients: &'a [IpAddr],
     /// Somebody has added a local route.
     pub(crate) has_local_by_hand: bool,
     routes: Routes<'a>,
@@ -122,7 +122,7 @@ impl<'a> Machine<'a> {
         }
         let routes = Routes::new(network);
         let (from, has_dropped, untracked_drops) = (None, false, None);
-        let strangers = &[];
+        let unreachable_clients = &[];
         let has_local_by_hand = network.routes.iter().any(Route::is_local_by_hand);
         let parts = parts(network);
         Self {
@@ -132,7 +132,7 @@ impl<'a> Machine<'a> {
             from,
             has_dropped,
             untracked_drops,
-            strangers,
+            unreachable_clients,
             has_local_by_hand,
             parts,
             routes,
@@ -249,7 +249,7 @@ impl<'a> Machine<'a> {
         if let Some(arrival) = arrival.as_ref().filter(|_| default.is_some() || few) {
             clients.push(client(arrival, everybody, remote(vip.is_ipv4()), false, few));
         }
-        let seen = self.strangers.iter().filter(|it| it.is_ipv4() == vip.is_ipv4());
+        let seen = self.unreachable_clients.iter().filter(|it| it.is_ipv4() == vip.is_ipv4());
         clients.extend(seen.filter_map(|address| {
             Some(client(arrival.as_ref()?, Peer::Host(*address), *address, true, false))
         }));

@@ -133,7 +133,7 @@ fn connections(network: &State) -> Table {
         return sample;
     };
     let machine = Machine::new(network, None, None);
-    let is_stranger = |address| machine.look_up(&Query::to(address)) == Answer::NoRoute;
+    let is_unreachable = |address| machine.look_up(&Query::to(address)) == Answer::NoRoute;
     for _ in 0..CONNECTIONS_READ {
         let Ok(Some(connection)) = connections.next() else {
             break;
@@ -143,9 +143,9 @@ fn connections(network: &State) -> Table {
         if client == connection.service.ip() && !own.contains(&client) && machine.is_own(client) {
             own.push(client);
         }
-        let strangers = &mut sample.strangers;
-        if strangers.len() < CLIENTS_KEPT && !strangers.contains(&client) && is_stranger(client) {
-            strangers.push(client);
+        let known = &mut sample.unreachable_clients;
+        if known.len() < CLIENTS_KEPT && !known.contains(&client) && is_unreachable(client) {
+            known.push(client);
         }
         if connection.state == b"SYN_RECV" && sample.half_open.len() < HALF_OPEN_KEPT {
             sample.half_open.push(HalfOpen {
